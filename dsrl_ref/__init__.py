@@ -1,0 +1,29 @@
+"""Deep Sparse Regularizer Learning (DSRL) with explicit gradients: the appendix, executable and verified.
+
+What this is: the shrinkage, the unrolled proximal-gradient network and the hand-derived gradients (1)-(17) in
+float64 NumPy on a CPU, readable first, in `dsrl_ref.appendix`; the same numbers from engines that share no
+formula with it; and `dsrl_ref.verify`, a proof by independent routes for every equation. What it is not: a
+deep-learning framework, or the authors' program, whose training is a preset here.
+"""
+
+from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
+from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
+from dsrl_ref.smooth import Fidelity, LeastSquares
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Fidelity",
+    "Gradient",
+    "LeastSquares",
+    "Objective",
+    "Theta",
+    "__version__",
+    "forward",
+    "loss_and_gradient",
+    "prox",
+    "region",
+    "regularizer",
+    "regularizer_gradient",
+    "shrink",
+]

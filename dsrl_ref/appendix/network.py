@@ -1,0 +1,161 @@
+"""The loss J (8), the recursion (9), and the protocol that a smooth term f must meet."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from dsrl_ref.appendix.shrinkage import shrink
+from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse
+from dsrl_ref.errors import DSRLError
+
+
+class SmoothTerm(Protocol):
+    """What f must offer: twice differentiable in the n×m matrix X, with a symmetric Hessian.
+
+    `Fidelity` and `LeastSquares` meet it; so does any object with these five methods. X arrives read-only.
+
+    Examples
+    --------
+    The quartic f(X) = ¼‖XXᵀ - S‖²_F, whose Hessian depends on X:
+
+    >>> import numpy as np
+    >>> from dsrl_ref import loss_and_gradient
+    >>> class Quartic:
+    ...     def __init__(self, S, x0):
+    ...         self.S, self.x0 = S, x0
+    ...     def value(self, X):
+    ...         return 0.25 * np.sum((X @ X.T - self.S) ** 2)
+    ...     def gradient(self, X):
+    ...         return (X @ X.T - self.S) @ X
+    ...     def hessian_product(self, V, X):
+    ...         return (V @ X.T + X @ V.T) @ X + (X @ X.T - self.S) @ V
+    ...     def lipschitz(self):
+    ...         return float("inf")  # no global bound
+    ...     def start(self):
+    ...         return self.x0
+    >>> f = Quartic(np.eye(3), np.full((3, 2), 0.5))
+    >>> loss, gradient = loss_and_gradient(f, (1, 0.5, 0.125, 1), 4.0, layers=2, target=np.ones((3, 2)))
+    >>> loss
+    1.8259084671735764
+    """
+
+    def value(self, X: Any) -> float:
+        """f(X)."""
+
+    def gradient(self, X: Any) -> Any:
+        """∇f(X), in the shape of X."""
+
+    def hessian_product(self, V: Any, X: Any) -> Any:
+        """∇²f(X) applied to the direction V, in the shape of X."""
+
+    def lipschitz(self) -> float:
+        """A Lipschitz constant of ∇f, or infinity."""
+
+    def start(self) -> Any:
+        """X_(0) where the caller gives none."""
+
+
+def loss(target: Array, X: Array) -> float:
+    """(8): J = ½‖X̃ - X_(t)‖²_F."""
+    return float(0.5 * np.sum((target - X) ** 2))  # (8)
+
+
+def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = None) -> list[Any]:
+    """Run the recursion.
+
+    Parameters
+    ----------
+    f : SmoothTerm
+        `Fidelity`, `LeastSquares`, or your own.
+    theta : Theta or four numbers
+        w1, w2, b1, b2.
+    L : float
+        Step constant, positive: every layer steps by 1/L.
+    layers : int
+        t, the number of applications of ξ; 0 gives X_(0) alone.
+    x0 : array_like (n, m) or scipy.sparse container, optional
+        X_(0); by default ``f.start()``.
+
+    Returns
+    -------
+    list of layers + 1 matrices
+        X_(0), ..., X_(t); ``csr_array`` where f and `x0` are sparse.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments, and where an iterate is not finite: the message names the layer.
+
+    Notes
+    -----
+    Eq. (9).
+
+    Examples
+    --------
+    >>> from dsrl_ref import Fidelity
+    >>> forward(Fidelity([[1.0, 0.25]]), (1, 1, 0.5, 0.5), L=1, layers=1)
+    [array([[1.  , 0.25]]), array([[0.5, 0. ]])]
+    """
+    theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
+    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+    iterates = [X]
+    for i in range(1, layers + 1):
+        Z = preactivation(f, X, L, layer=i)
+        X = require_finite(
+            shrink(Z, theta), f"X_({i})", i, f"the network diverges from L = {L} or slopes in {theta}"
+        )  # (9)
+        iterates.append(X)
+    return iterates
+
+
+def preactivation(f: SmoothTerm, X: Any, L: float, layer: int) -> Any:
+    """Z_(i) = X_(i-1) - ∇f(X_(i-1))/L, with the step 1/L rounded once: the arithmetic decides the ties."""
+    step = 1.0 / L
+    with np.errstate(over="ignore", invalid="ignore"):
+        Z = X - step * gradient(f, X, layer)
+    return require_finite(Z, f"Z_({layer})", layer, f"the network diverges; L = {L} may be too small")
+
+
+def gradient(f: SmoothTerm, X: Any, layer: int) -> Any:
+    """∇f(X_(i-1)) for layer i, checked."""
+    return evaluated(f, "gradient", layer, X)
+
+
+def hessian_product(f: SmoothTerm, V: Array, X: Array, layer: int) -> Any:
+    """∇²f(X_(i-1)) applied to V for layer i, checked."""
+    return evaluated(f, "hessian_product", layer, V, X)
+
+
+def evaluated(f: SmoothTerm, method: str, layer: int, *arguments: Any) -> Any:
+    """Call a method of f; whatever is wrong with it or its answer is reported with the layer."""
+    X = arguments[-1]
+    try:
+        answer = getattr(f, method)(*(read_only(argument) for argument in arguments))
+    except Exception as error:
+        raise DSRLError(f"f.{method} failed in layer {layer}: {type(error).__name__}: {error}") from error
+    if np.shape(answer) != X.shape:
+        raise ValueError(f"f.{method} in layer {layer} returned shape {np.shape(answer)}; X has shape {X.shape}")
+    return require_finite(answer, f"f.{method}", layer, "check f, or take a larger L")
+
+
+def require_finite(value: Any, what: str, layer: int, advice: str) -> Any:
+    """Refuse a result that is not finite before it spreads."""
+    finite = np.isfinite(value.data if is_sparse(value) else value)
+    if not finite.all():
+        raise ValueError(f"{what} is not finite in layer {layer} ({np.sum(~finite)} entries): {advice}")
+    return value
+
+
+def read_only(X: Any) -> Any:
+    """Return a view of X that f cannot write to."""
+    if is_sparse(X):
+        return X
+    view = X.view()
+    view.flags.writeable = False
+    return view
+
+
+def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Any]:
+    """Z_(1), ..., Z_(t) of the recursion, from which every X and every region follows."""
+    return [preactivation(f, X, L, i) for i, X in enumerate(forward(f, theta, L, layers, x0)[:-1], start=1)]

@@ -1,0 +1,224 @@
+"""Validation and conversion of all that comes from a caller; messages name argument, value, place and rule."""
+
+import math
+import operator
+import sys
+import warnings
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+LARGEST_EXACT_INTEGER = 2**53
+
+
+def is_sparse(value: object) -> bool:
+    """Whether `value` is a scipy.sparse container, asked without importing scipy."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(value))
+
+
+def as_real(value: Any, name: str) -> Array:
+    """Convert to a C-contiguous float64 array of any shape with finite entries.
+
+    A C-contiguous float64 array comes back as it is, not copied; nothing is ever written to it.
+
+    Raises
+    ------
+    TypeError
+        For what is not numeric: strings, dates, structured arrays, ``np.matrix``, sparse containers.
+    ValueError
+        For complex or masked data, integers that float64 cannot hold, NaN and infinity.
+    """
+    if is_sparse(value):
+        raise TypeError(f"{name} is sparse ({type(value).__name__}) where a dense array is needed; use .toarray()")
+    if isinstance(value, np.matrix):
+        raise TypeError(f"{name} is a np.matrix, whose products differ from an array's; pass np.asarray({name})")
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries; fill or drop them first")
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be numeric, got {value!r}")
+    array = _as_float64(_as_array(value, name), name)
+    _require_finite(array, name)
+    return np.ascontiguousarray(array) if array.ndim else array
+
+
+def as_matrix(value: Any, name: str) -> Array:
+    """Convert like `as_real` and require two non-empty dimensions."""
+    array = as_real(value, name)
+    require_matrix_shape(array.shape, name)
+    return array
+
+
+def as_csr(value: Any, name: str) -> Any:
+    """Convert any scipy.sparse container to a canonical float64 ``csr_array``; the input is left as it is.
+
+    Stale flags are not trusted and indices are checked before anything reads through them.
+    """
+    from scipy.sparse import csr_array
+
+    require_matrix_shape(value.shape, name)
+    if value.format != "csr":
+        value = value.tocsr(copy=True)
+    data = _as_float64(value.data, f"{name}.data")
+    _require_valid_indices(value, name)
+    fresh = csr_array((data, value.indices, value.indptr), shape=value.shape)
+    if not fresh.has_canonical_format:
+        fresh = fresh.copy()
+        fresh.sum_duplicates()
+    if not np.isfinite(fresh.data).all():
+        place = int(np.flatnonzero(~np.isfinite(fresh.data))[0])
+        row = int(np.searchsorted(fresh.indptr, place, side="right")) - 1
+        _raise_not_finite(fresh.data[place], name, (row, int(fresh.indices[place])))
+    return fresh
+
+
+def as_matrix_or_csr(value: Any, name: str) -> Any:
+    """Convert to a dense matrix, or to canonical CSR where `value` is sparse."""
+    return as_csr(value, name) if is_sparse(value) else as_matrix(value, name)
+
+
+def as_number(value: Any, name: str) -> float:
+    """Convert one finite real number, 0-d arrays included."""
+    array = as_real(value, name)
+    if array.ndim:
+        raise TypeError(f"{name} must be one number, got an array of shape {array.shape}")
+    return float(array)
+
+
+def as_step_constant(value: Any, name: str = "L") -> float:
+    """Convert the step constant L: positive, and large enough that the step 1/L is finite."""
+    number = as_number(value, name)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, got {number}")
+    if math.isinf(1 / number):
+        raise ValueError(f"{name} = {number} is too small: the step 1/{name} overflows")
+    return number
+
+
+def as_count(value: Any, name: str, least: int = 0) -> int:
+    """Convert an integer that counts something; True, 2.0 and "3" are refused."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, got {count}")
+    return count
+
+
+def require_shape(array: Any, shape: tuple[int, ...], name: str, like: str) -> None:
+    """Require that `array` has the shape of the argument called `like`."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but {like} has shape {shape}; they must agree")
+
+
+def require_matrix_shape(shape: tuple[int, ...], name: str) -> None:
+    """Require two non-empty dimensions."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name}: Expected 2D array, got {len(shape)}D array instead (shape={shape}). Reshape your data, "
+            f"for example with {name}.reshape(-1, 1) or {name}.reshape(1, -1)"
+        )
+    for count, what in zip(shape, ("sample(s)", "feature(s)"), strict=True):
+        if count == 0:
+            raise ValueError(f"{name}: Found array with 0 {what} (shape={shape}) while a minimum of 1 is required.")
+
+
+def _as_array(value: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from error
+
+
+def _as_float64(array: NDArray[Any], name: str) -> Array:
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ValueError(f"{name}: Complex data not supported; the gradients are those of real data")
+    if kind == "O":
+        return _from_objects(array, name)
+    if kind not in "fiub":
+        raise TypeError(f"{name} must be numeric, got dtype {array.dtype}")
+    if kind in "iu" and array.dtype.itemsize == 8:
+        _require_exact_integers(array, name)
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float64, copy=False)
+    if kind == "f" and array.dtype.itemsize > 8 and bool((converted != array).any()):
+        warnings.warn(f"{name} is {array.dtype}; rounded to float64", UserWarning, stacklevel=4)
+    return converted
+
+
+def _from_objects(array: NDArray[Any], name: str) -> Array:
+    converted = np.empty(array.shape)
+    for index, entry in np.ndenumerate(array):
+        if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
+            _raise_not_finite(math.nan, name, index)
+        if isinstance(entry, complex | np.complexfloating):
+            raise ValueError(f"{name}: Complex data not supported, at {_place(name, index)} = {entry!r}")
+        try:
+            if isinstance(entry, str | bytes):
+                raise TypeError
+            converted[index] = float(entry)
+        except OverflowError:
+            _raise_inexact(name, index, entry)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{_place(name, index)} = {entry!r} ({type(entry).__name__}): "
+                "argument must be a string or a number that is real; here only real numbers will do"
+            ) from None
+        if isinstance(entry, int) and int(converted[index]) != entry:
+            _raise_inexact(name, index, entry)
+    return converted
+
+
+def _require_exact_integers(array: NDArray[Any], name: str) -> None:
+    beyond = array > LARGEST_EXACT_INTEGER
+    if array.dtype.kind == "i":
+        beyond = beyond | (array < -LARGEST_EXACT_INTEGER)
+    if beyond.any():
+        index = tuple(int(i) for i in np.argwhere(beyond)[0])
+        _raise_inexact(name, index, array[index])
+
+
+def _raise_inexact(name: str, index: tuple[int, ...], entry: Any) -> None:
+    raise ValueError(
+        f"{_place(name, index)} = {entry}: integers beyond 2**53 do not fit float64; convert them knowingly first"
+    )
+
+
+def _require_finite(array: Array, name: str) -> None:
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        _raise_not_finite(array[index], name, index)
+
+
+def _raise_not_finite(value: float, name: str, index: tuple[int, ...]) -> None:
+    what = "NaN" if math.isnan(value) else "infinity"
+    raise ValueError(f"{name} contains {what}: {_place(name, index)} = {value}; every entry must be finite")
+
+
+def _place(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def _require_valid_indices(value: Any, name: str) -> None:
+    indptr, indices = value.indptr, value.indices
+    rows, columns = value.shape
+    if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(value.data)):
+        raise ValueError(f"{name}.indptr does not fit: {rows} rows, {len(indices)} indices, {len(value.data)} values")
+    if (np.diff(indptr) < 0).any():
+        row = int(np.flatnonzero(np.diff(indptr) < 0)[0])
+        raise ValueError(f"{name}.indptr decreases at row {row}; it must not")
+    stored = indices[: indptr[-1]]
+    outside = (stored < 0) | (stored >= columns)
+    if outside.any():
+        place = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            f"{name}.indices[{place}] = {stored[place]} is outside 0..{columns - 1}, the columns of {name}"
+        )

@@ -1,0 +1,75 @@
+"""Reverse mode: the contraction of (10), (11), (15), (16) taken from the left, in one backward pass.
+
+The tape is Z_(1), ..., Z_(t): X and every region follow from Z exactly, ties included, whereas X alone
+cannot tell z = b1 from the dead zone. Works for every f whose Hessian is symmetric.
+"""
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, require_finite
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+
+# Index of the piece of ξ by number of knots -b2, -b1, b1, b2 that are <= z: outer left, middle left, dead, ...
+SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])
+
+
+def loss_and_gradient(
+    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
+) -> tuple[float, Array]:
+    """J and its derivatives in w1, w2, b1, b2, L."""
+    tape = _forward(f, theta, L, layers, x0)
+    residual = (_activate(tape[-1], theta) if tape else x0) - target
+    return 0.5 * float(np.sum(residual * residual)), _backward(f, theta, L, x0, tape, residual)
+
+
+def _forward(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Array]:
+    tape: list[Array] = []
+    X = x0
+    for layer in range(1, layers + 1):
+        tape.append(X - (1.0 / L) * gradient(f, X, layer))
+        X = require_finite(_activate(tape[-1], theta), f"X_({layer})", layer, f"L = {L} may be too small")
+    return tape
+
+
+def _backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array], dX: Array) -> Array:
+    w1, w2, b1, b2 = theta
+    slopes = np.array([w2, w1, 0.0, w1, w2])
+    knots = np.array([-b2, -b1, 0.0, b1, b2])
+    step = 1.0 / L
+    dw1 = dw2 = db1 = db2 = dL = 0.0
+    for layer in range(len(tape), 0, -1):
+        Z = tape[layer - 1]
+        X = _activate(tape[layer - 2], theta) if layer > 1 else x0
+        piece = _piece(Z, theta)
+        signed = SIGN[piece] * dX
+        inside = np.where((piece == 1) | (piece == 3), dX * (Z - knots[piece]), 0.0)
+        beyond = (piece == 0) | (piece == 4)
+
+        dw1 += np.sum(inside) + (b2 - b1) * np.sum(signed, where=beyond)
+        dw2 += np.sum(dX * (Z - knots[piece]), where=beyond)
+        db1 -= w1 * np.sum(signed)
+        db2 += (w1 - w2) * np.sum(signed, where=beyond)
+
+        dZ = slopes[piece] * dX
+        dL += step * step * np.sum(dZ * gradient(f, X, layer))
+        dX = dZ - step * hessian_product(f, dZ, X, layer)
+    return np.array([dw1, dw2, db1, db2, dL])
+
+
+def _piece(Z: Array, theta: Theta) -> np.ndarray:
+    _, _, b1, b2 = theta
+    piece = (-b2 <= Z).astype(np.intp)
+    for knot in (-b1, b1, b2):
+        piece += knot <= Z
+    return piece
+
+
+def _activate(Z: Array, theta: Theta) -> Array:
+    w1, w2, b1, b2 = theta
+    rise = w1 * (b2 - b1)
+    start = np.array([-b2, -b1, 0.0, b1, b2])
+    height = np.array([-rise, 0.0, 0.0, 0.0, rise])
+    slopes = np.array([w2, w1, 0.0, w1, w2])
+    piece = _piece(Z, theta)
+    return slopes[piece] * (Z - start[piece]) + height[piece]

@@ -1,0 +1,25 @@
+"""What can go wrong, named: a small hierarchy, so that a caller can catch all of it or one kind."""
+
+
+class DSRLError(Exception):
+    """Base of every error that is this package's own."""
+
+
+class InfeasibleThetaError(DSRLError, ValueError):
+    """Four numbers that are no Θ: not finite, a slope that is not positive, or knots out of order."""
+
+
+class ModelFileError(DSRLError, ValueError):
+    """A model file that is damaged, foreign or newer than this package."""
+
+
+class SizeError(DSRLError, MemoryError):
+    """Work refused before it starts because it would not fit; the message says how large it is."""
+
+
+class MissingExtraError(DSRLError, ImportError):
+    """An optional package that is not installed; the message names the extra that brings it."""
+
+
+class DivergenceWarning(UserWarning):
+    """The step 1/L is too long for f: the iterates may grow from layer to layer."""

@@ -1,0 +1,203 @@
+"""Objective: prepare once, evaluate the loss J and its five derivatives many times."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dsrl_ref.appendix import totals
+from dsrl_ref.appendix.network import SmoothTerm, preactivations
+from dsrl_ref.appendix.shrinkage import count_ties
+from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
+from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.smooth import Fidelity
+
+Engine = Callable[[SmoothTerm, Theta, float, int, Array, Array], tuple[float, Array]]
+
+ENGINES: dict[str, Engine] = {
+    "tensor": totals.loss_and_gradient,
+    "tangent": tangent.loss_and_gradient,
+    "adjoint": adjoint.loss_and_gradient,
+}
+
+
+class Gradient(NamedTuple):
+    """dJ/dw1, dJ/dw2, dJ/db1, dJ/db2 and dJ/dL."""
+
+    w1: float
+    w2: float
+    b1: float
+    b2: float
+    L: float
+
+
+class Objective:
+    """The loss J of the unrolled network, as a function of Θ and L.
+
+    Parameters
+    ----------
+    f : SmoothTerm
+        `Fidelity`, `LeastSquares` or your own.
+    target : array_like (n, m) or scipy.sparse container, optional
+        X̃; defaults to the W of `Fidelity`, required otherwise.
+    layers : int
+        t, the number of applications of ξ.
+    x0 : array_like (n, m) or scipy.sparse container, optional
+        X_(0), a constant; defaults to ``f.start()``.
+    method : {"auto", "tensor", "tangent", "adjoint"}
+        "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
+        forward; "adjoint" goes back over a tape of t n×m matrices. "auto" takes "adjoint".
+
+    Attributes
+    ----------
+    method : str
+        What runs, "auto" resolved.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, before any work.
+    SizeError
+        Where ``method="tensor"`` would not fit, before it is allocated.
+
+    Notes
+    -----
+    Eqs. (8)-(17). A sparse `Fidelity` whose target and x0 are sparse too runs on the entries stored in any of
+    the three: everywhere else X stays 0, as ξ(0) = 0.
+
+    Examples
+    --------
+    >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), layers=2)
+    >>> loss, gradient = J((1, 0.5, 0.5, 1), L=1)
+    >>> loss
+    0.65625
+    >>> gradient.b1
+    1.5
+    """
+
+    def __init__(self, f: SmoothTerm, target: Any = None, *, layers: int, x0: Any = None, method: str = "auto") -> None:
+        self.layers = as_count(layers, "layers")
+        self.method = _resolve(method)
+        if target is None and not isinstance(f, Fidelity):
+            raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
+        x0 = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+        target = as_matrix_or_csr(f.W if target is None else target, "target")
+        if isinstance(f, Fidelity):
+            require_shape(x0, f.W.shape, "x0", "W")
+        require_shape(target, x0.shape, "target", "x0")
+        self.shape: tuple[int, int] = x0.shape
+        if self.method == "tensor":
+            totals.require_tensor_fits(self.shape)
+        self._f, self._x0, self._target = _dense_problem(f, x0, target)
+
+    def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:
+        """Evaluate J and its gradient.
+
+        Parameters
+        ----------
+        theta : Theta or four numbers
+            w1, w2, b1, b2.
+        L : float
+            Step constant, positive.
+
+        Returns
+        -------
+        loss : float
+            J, eq. (8).
+        gradient : Gradient
+            dJ/dΘ, eq. (10), and dJ/dL, eq. (15).
+
+        Raises
+        ------
+        ValueError
+            For an infeasible Θ or L, and where the network diverges: the message names the layer.
+        """
+        theta, L = as_theta(theta), as_step_constant(L)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, gradient = ENGINES[self.method](self._f, theta, L, self.layers, self._x0, self._target)
+        if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+            raise ValueError(
+                f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
+                f"L = {L}: scale the data down or take a larger L"
+            )
+        return float(loss), Gradient(*map(float, gradient))
+
+    def flat(self, x: Any) -> tuple[float, Array]:
+        """Evaluate at x = (w1, w2, b1, b2, L), for ``scipy.optimize.minimize(J.flat, x, jac=True)``.
+
+        Returns
+        -------
+        loss : float
+            J.
+        gradient : ndarray (5,)
+            Its derivatives, in the order of `x`.
+        """
+        x = as_real(x, "x")
+        if x.shape != (5,):
+            raise ValueError(f"x must be (w1, w2, b1, b2, L), got shape {x.shape}")
+        loss, gradient = self(x[:4], x[4])
+        return loss, np.array(gradient)
+
+    def ties(self, theta: ThetaLike, L: float) -> int:
+        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided."""
+        theta, L = as_theta(theta), as_step_constant(L)
+        tied = sum(count_ties(Z, theta) for Z in preactivations(self._f, theta, L, self.layers, self._x0))
+        unstored = self.shape[0] * self.shape[1] - self._x0.size
+        return tied + (self.layers * unstored if theta.b1 == 0 else 0)
+
+
+def loss_and_gradient(
+    f: SmoothTerm, theta: ThetaLike, L: float, layers: int, target: Any = None, x0: Any = None, method: str = "auto"
+) -> tuple[float, Gradient]:
+    """Evaluate J and its gradient once; `Objective` is for many times and documents the parameters.
+
+    Examples
+    --------
+    >>> loss, gradient = loss_and_gradient(Fidelity([[1.0, 0.25]]), (1, 1, 0.5, 0.5), L=1, layers=1)
+    >>> loss, gradient.b1
+    (0.15625, 0.5)
+    """
+    return Objective(f, target, layers=layers, x0=x0, method=method)(theta, L)
+
+
+def _resolve(method: str) -> str:
+    if method == "auto":
+        return "adjoint"
+    if method not in ENGINES:
+        raise ValueError(f"method must be one of {', '.join(map(repr, ['auto', *ENGINES]))}, got {method!r}")
+    return method
+
+
+def _dense_problem(f: SmoothTerm, x0: Any, target: Any) -> tuple[SmoothTerm, Array, Array]:
+    """Reduce a sparse Fidelity to its stored entries; otherwise make x0 and target (and W) dense."""
+    if isinstance(f, Fidelity):
+        if is_sparse(f.W) and is_sparse(x0) and is_sparse(target):
+            W, x0, target = _stored_entries(f.W, x0, target)
+            return Fidelity(W), x0, target
+        f = Fidelity(_dense(f.W))
+    return f, _dense(x0), _dense(target)
+
+
+def _stored_entries(*matrices: Any) -> list[Array]:
+    """Each CSR matrix as one row of values over the union of all patterns."""
+    first = matrices[0]
+    if all(other is first for other in matrices):
+        return [first.data.reshape(1, -1)] * len(matrices)
+    keys = [_keys(matrix) for matrix in matrices]
+    union = np.unique(np.concatenate(keys))
+    rows = []
+    for matrix, key in zip(matrices, keys, strict=True):
+        row = np.zeros((1, union.size))
+        row[0, np.searchsorted(union, key)] = matrix.data
+        rows.append(row)
+    return rows
+
+
+def _keys(matrix: Any) -> np.ndarray:
+    n, m = matrix.shape
+    return np.repeat(np.arange(n, dtype=np.int64) * m, np.diff(matrix.indptr)) + matrix.indices
+
+
+def _dense(matrix: Any) -> Array:
+    return matrix.toarray() if is_sparse(matrix) else matrix
