@@ -7,6 +7,7 @@ import numpy as np
 
 from dsrl_ref.appendix import totals
 from dsrl_ref.appendix.network import SmoothTerm, preactivations
+from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
@@ -79,16 +80,18 @@ class Objective:
     def __init__(self, f: SmoothTerm, target: Any = None, *, layers: int, x0: Any = None, method: str = "auto") -> None:
         self.layers = as_count(layers, "layers")
         self.method = _resolve(method)
-        if target is None and not isinstance(f, Fidelity):
-            raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
+        if target is None:
+            if not isinstance(f, Fidelity):
+                raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
+            target = f.W
         x0 = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
-        target = as_matrix_or_csr(f.W if target is None else target, "target")
+        target = as_matrix_or_csr(target, "target")
         if isinstance(f, Fidelity):
             require_shape(x0, f.W.shape, "x0", "W")
         require_shape(target, x0.shape, "target", "x0")
         self.shape: tuple[int, int] = x0.shape
         if self.method == "tensor":
-            totals.require_tensor_fits(self.shape)
+            require_tensor_fits(self.shape)
         self._f, self._x0, self._target = _dense_problem(f, x0, target)
 
     def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:

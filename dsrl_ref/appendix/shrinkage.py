@@ -111,4 +111,4 @@ def xi(z: Array, theta: Theta) -> Array:
 
 def by_row(row: NDArray[np.int8], *values: Array | float) -> Array:
     """Choose for every entry the value of its row; `values` come in the appendix's order, b2 <= z first."""
-    return np.choose(2 - row, values)
+    return np.choose(2 - row, list(values))

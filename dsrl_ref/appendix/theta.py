@@ -57,7 +57,7 @@ class Theta(_Fields):
         return super().__new__(cls, w1, w2, b1, b2)
 
     @classmethod
-    def _make(cls, iterable: Iterable[Any]) -> Self:
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # typing sees no NamedTuple classmethod
         return cls(*iterable)
 
     @classmethod

@@ -1,0 +1,72 @@
+"""The command ``dsrl-ref``, one module a subcommand.
+
+Data goes to stdout, notes to stderr. Exit codes: 0 ok, 1 ran but a check failed, 2 usage, 3 bad data,
+4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from dsrl_ref import __version__
+from dsrl_ref.errors import DSRLError, ModelFileError
+
+COMMANDS = {
+    "demo": "the main job, on real handwritten digits",
+    "verify": "check every equation of the appendix",
+    "gradient": "loss and gradient of a problem in a file",
+    "vectors": "write conformance vectors for other implementations",
+    "check": "judge your own implementation by them",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        By default ``sys.argv[1:]``.
+    """
+    try:
+        arguments = _parser(argv).parse_args(argv)
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # argparse: 2 for usage, 0 for --help
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModelFileError as error:
+        return _failed(error, 4)
+    except OSError as error:
+        return _failed(error, 5)
+    except (DSRLError, ValueError, TypeError) as error:
+        return _failed(error, 3)
+
+
+def _failed(error: Exception, code: int) -> int:
+    print(f"dsrl-ref: {error}", file=sys.stderr)
+    return code
+
+
+def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
+    """Build the parser; only the command that was asked for is imported."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="dsrl-ref", description="Deep Sparse Regularizer Learning, explicit gradients."
+    )
+    parser.add_argument("--version", action="version", version=f"dsrl-ref {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name in given:
+            module = importlib.import_module(f"dsrl_ref.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,236 @@
+"""The appendix in exact rational arithmetic: scalar loops over `fractions.Fraction`, nothing else.
+
+Shares no code and no table with what it judges. Matrices are flat lists in row order; a Θ is (w1, w2, b1, b2).
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, TypeAlias
+
+Flat: TypeAlias = list[Fraction]
+ThetaQ: TypeAlias = tuple[Fraction, Fraction, Fraction, Fraction]
+ZERO = Fraction(0)
+
+
+def row(z: Fraction, theta: ThetaQ) -> int:
+    """-2..2: how many of the knots -b2, -b1, b1, b2 are <= z, less two."""
+    _, _, b1, b2 = theta
+    return sum(knot <= z for knot in (-b2, -b1, b1, b2)) - 2
+
+
+def xi(z: Fraction, theta: ThetaQ) -> Fraction:
+    """ξ as twice the area under a staircase: slope w1 from b1 to b2, w2 beyond, odd."""
+    w1, w2, b1, b2 = theta
+    size = abs(z)
+    inside = max(ZERO, min(size, b2) - b1)
+    beyond = max(ZERO, size - b2)
+    return (w1 * inside + w2 * beyond) * (1 if z >= 0 else -1)
+
+
+def partials(z: Fraction, theta: ThetaQ) -> tuple[Fraction, Fraction, Fraction, Fraction, Fraction]:
+    """∂ξ in w1, w2, b1, b2 and z by the rows of (12), (13), (14)."""
+    w1, w2, b1, b2 = theta
+    r = row(z, theta)
+    if r == 2:
+        return b2 - b1, z - b2, -w1, w1 - w2, w2
+    if r == 1:
+        return z - b1, ZERO, -w1, ZERO, w1
+    if r == 0:
+        return ZERO, ZERO, ZERO, ZERO, ZERO
+    if r == -1:
+        return z + b1, ZERO, w1, ZERO, w1
+    return b1 - b2, z + b2, w1, w2 - w1, w2
+
+
+def regularizer(x: Fraction, theta: ThetaQ) -> Fraction:
+    """The regularizer g as the integral of its slope from 0: w1*(b2-b1) ends the inner piece."""
+    w1, w2, b1, b2 = theta
+    size, joint = abs(x), w1 * (b2 - b1)
+    inner = min(size, joint)
+    value = b1 * inner + (1 / w1 - 1) * inner**2 / 2
+    if size > joint:
+        height = b1 + (1 / w1 - 1) * joint
+        value += height * (size - joint) + (1 / w2 - 1) * (size - joint) ** 2 / 2
+    return value
+
+
+def nondecreasing(theta: ThetaQ) -> bool:
+    """(7), with its divisions multiplied out."""
+    w1, w2, b1, b2 = theta
+    return w2 <= 1 and w1 * b1 >= (w1 - 1) * b2
+
+
+def nonnegative(theta: ThetaQ) -> bool:
+    """Whether g >= 0 everywhere: (7), or its exact complement where g dips and does not reach 0."""
+    w1, w2, b1, b2 = theta
+    rise = b2 - b1
+    dips = w2 < 1 and w1 * rise > b2
+    return nondecreasing(theta) or (dips and w1 * (w1 + 1 - w2) * rise**2 - 2 * w1 * b2 * rise + w2 * b2**2 <= 0)
+
+
+class ExactTerm(Protocol):
+    """A smooth term with an exact gradient and Hessian product."""
+
+    def gradient(self, X: Flat) -> Flat:
+        """∇f(X)."""
+
+    def hessian_product(self, V: Flat, X: Flat) -> Flat:
+        """∇²f(X) V."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """½‖X - W‖²."""
+
+    W: Flat
+
+    def gradient(self, X: Flat) -> Flat:
+        """X - W."""
+        return [x - w for x, w in zip(X, self.W, strict=True)]
+
+    def hessian_product(self, V: Flat, X: Flat) -> Flat:
+        """V."""
+        return list(V)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """½‖DX - Y‖², D k×n by rows, Y k×m flat."""
+
+    D: list[Flat]
+    Y: Flat
+
+    def gradient(self, X: Flat) -> Flat:
+        """Dᵀ(DX - Y)."""
+        return self._transposed([a - y for a, y in zip(self._applied(X), self.Y, strict=True)])
+
+    def hessian_product(self, V: Flat, X: Flat) -> Flat:
+        """DᵀDV."""
+        return self._transposed(self._applied(V))
+
+    def _applied(self, X: Flat) -> Flat:
+        m = len(self.Y) // len(self.D)
+        return [sum((d * X[i * m + q] for i, d in enumerate(line)), ZERO) for line in self.D for q in range(m)]
+
+    def _transposed(self, R: Flat) -> Flat:
+        m, n = len(self.Y) // len(self.D), len(self.D[0])
+        return [
+            sum((line[i] * R[k * m + q] for k, line in enumerate(self.D)), ZERO) for i in range(n) for q in range(m)
+        ]
+
+
+@dataclass(frozen=True)
+class Quartic:
+    """¼Σ(x² - c)² with c entry by entry: its Hessian 3x² - c depends on X."""
+
+    C: Flat
+
+    def gradient(self, X: Flat) -> Flat:
+        """(x² - c)x."""
+        return [(x * x - c) * x for x, c in zip(X, self.C, strict=True)]
+
+    def hessian_product(self, V: Flat, X: Flat) -> Flat:
+        """(3x² - c)v."""
+        return [(3 * x * x - c) * v for v, x, c in zip(V, X, self.C, strict=True)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The recursion (9): X_(0..t) and Z_(1..t)."""
+
+    iterates: list[Flat]
+    preactivations: list[Flat]
+
+
+def run(f: ExactTerm, theta: ThetaQ, L: Fraction, layers: int, x0: Flat) -> Run:
+    """Run the recursion (9)."""
+    X, iterates, preactivations = x0, [x0], []
+    for _ in range(layers):
+        Z = [x - g / L for x, g in zip(X, f.gradient(X), strict=True)]
+        X = [xi(z, theta) for z in Z]
+        preactivations.append(Z)
+        iterates.append(X)
+    return Run(iterates, preactivations)
+
+
+def loss(X: Flat, target: Flat) -> Fraction:
+    """(8)."""
+    return sum(((x - y) ** 2 for x, y in zip(X, target, strict=True)), ZERO) / 2
+
+
+def layer_tensor(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[Flat]:
+    """(14) with (p,q) and (j,k) flattened: T[pq][jk]."""
+    size = len(X)
+    columns = [f.hessian_product([Fraction(int(i == jk)) for i in range(size)], X) for jk in range(size)]
+    slopes = [partials(z, theta)[4] for z in Z]
+    return [[slopes[pq] * (int(pq == jk) - columns[jk][pq] / L) for jk in range(size)] for pq in range(size)]
+
+
+def own_terms(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[tuple[Fraction, ...]]:
+    """(12), (13), (17): five derivatives of every entry while X is held."""
+    terms = []
+    for z, g in zip(Z, f.gradient(X), strict=True):
+        dw1, dw2, db1, db2, dz = partials(z, theta)
+        terms.append((dw1, dw2, db1, db2, dz * g / L**2))
+    return terms
+
+
+def tensor_gradient(
+    f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat
+) -> tuple[list[Fraction], list[Fraction]]:
+    """(10), (11), (15), (16) with the tensor (14), and S, the same sum with absolute values throughout."""
+    size = len(target)
+    total = [[ZERO] * 5 for _ in range(size)]
+    weight = [[ZERO] * 5 for _ in range(size)]
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        T = layer_tensor(f, theta, L, X, Z)
+        own = own_terms(f, theta, L, X, Z)
+        total = [
+            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size)), ZERO) for c in range(5)] for i in range(size)
+        ]
+        weight = [
+            [abs(own[i][c]) + sum((abs(T[i][k]) * weight[k][c] for k in range(size)), ZERO) for c in range(5)]
+            for i in range(size)
+        ]
+    residual = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
+    gradient = [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
+    scale = [sum((abs(r) * line[c] for r, line in zip(residual, weight, strict=True)), ZERO) for c in range(5)]
+    return gradient, scale
+
+
+def forward_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """Forward mode: five sensitivities, the Hessian applied to each."""
+    size = len(target)
+    total = [[ZERO] * size for _ in range(5)]
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        own = own_terms(f, theta, L, X, Z)
+        slopes = [partials(z, theta)[4] for z in Z]
+        pushed = [f.hessian_product(V, X) for V in total]
+        total = [[own[i][c] + slopes[i] * (total[c][i] - pushed[c][i] / L) for i in range(size)] for c in range(5)]
+    return [sum(((x - y) * v for x, y, v in zip(path.iterates[-1], target, V, strict=True)), ZERO) for V in total]
+
+
+def reverse_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """Reverse mode: one backward pass over the layers."""
+    cotangent = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
+    gradient = [ZERO] * 5
+    for X, Z in zip(path.iterates[-2::-1], path.preactivations[::-1], strict=True):
+        own = own_terms(f, theta, L, X, Z)
+        gradient = [
+            gradient[c] + sum((v * line[c] for v, line in zip(cotangent, own, strict=True)), ZERO) for c in range(5)
+        ]
+        pulled = [v * partials(z, theta)[4] for v, z in zip(cotangent, Z, strict=True)]
+        cotangent = [v - h / L for v, h in zip(pulled, f.hessian_product(pulled, X), strict=True)]
+    return gradient
+
+
+def misread_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(11), (16) contracted over the other pair, (I - H/L) D for D (I - H/L): the reading that is rejected."""
+    size = len(target)
+    total = [[ZERO] * size for _ in range(5)]
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        own = own_terms(f, theta, L, X, Z)
+        sloped = [[partials(z, theta)[4] * v for z, v in zip(Z, V, strict=True)] for V in total]
+        pushed = [f.hessian_product(V, X) for V in sloped]
+        total = [[own[i][c] + sloped[c][i] - pushed[c][i] / L for i in range(size)] for c in range(5)]
+    return [sum(((x - y) * v for x, y, v in zip(path.iterates[-1], target, V, strict=True)), ZERO) for V in total]

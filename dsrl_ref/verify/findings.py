@@ -1,0 +1,84 @@
+"""What verification finds: checks with their figures, and the verdict that follows from them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+STATEMENTS = {
+    1: "g, the regularizer to be learned",
+    2: "g >= 0 at the end of its inner piece, for w1 > 1",
+    3: "(2) simplified: (w1-1)b2 - (w1+1)b1 <= 0",
+    4: "∇g on the outer piece",
+    5: "∇g >= 0 at the joint w1(b2-b1)",
+    6: "the bound of (5) exceeds that of (3)",
+    7: "the conditions that make g nonnegative",
+    8: "the loss J = ½‖X̃ - X_(t)‖²",
+    9: "the recursion X_(i) = ξ(X_(i-1) - ∇f/L)",
+    10: "dJ/dΘ: dX_(t)/dΘ contracted with dJ/dX_(t)",
+    11: "dX_(t)/dΘ, recursively",
+    12: "∂X_(i)/∂w1 and ∂X_(i)/∂w2",
+    13: "∂X_(i)/∂b1 and ∂X_(i)/∂b2",
+    14: "∂X_(i)/∂X_(i-1), four-order tensor",
+    15: "dJ/dL: dX_(t)/dL contracted with dJ/dX_(t)",
+    16: "dX_(t)/dL, recursively",
+    17: "∂X_(i)/∂L",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one equation and the figure that it came to.
+
+    Attributes
+    ----------
+    name : str
+        What is claimed, in words.
+    passed : bool
+        A claim passes where no counterexample was found; a remark or an erratum where it was demonstrated.
+    figure : str
+        What was measured.
+    kind : {"claim", "remark", "erratum"}
+        What passing says of the equation: that it stands, that it needs a remark, that it is false as printed.
+    """
+
+    name: str
+    passed: bool
+    figure: str
+    kind: Literal["claim", "remark", "erratum"] = "claim"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One equation with the checks behind it."""
+
+    equation: int
+    checks: tuple[Check, ...]
+
+    @property
+    def statement(self) -> str:
+        """What the equation states, in a line."""
+        return STATEMENTS[self.equation]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """What the checks found: "confirmed", "confirmed with a remark", "erratum", or "failed"."""
+        if not self.passed:
+            return "failed"
+        kinds = {check.kind for check in self.checks}
+        if "erratum" in kinds:
+            return "erratum"
+        return "confirmed with a remark" if "remark" in kinds else "confirmed"
+
+
+def none_differ(name: str, differing: int, cases: int, what: str = "cases") -> Check:
+    """Claim that holds without exception over a number of cases; none at all is a failure."""
+    return Check(name, differing == 0 and cases > 0, f"{differing} differ of {cases} {what}")
+
+
+def demonstrated(name: str, shown: bool, figure: str) -> Check:
+    """Remark that a counterexample demonstrates."""
+    return Check(name, shown, figure, "remark")
