@@ -9,16 +9,19 @@ deep-learning framework, or the authors' program, whose training is a preset her
 from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
 from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.training import FitResult, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Fidelity",
+    "FitResult",
     "Gradient",
     "LeastSquares",
     "Objective",
     "Theta",
     "__version__",
+    "fit",
     "forward",
     "loss_and_gradient",
     "prox",

@@ -54,6 +54,8 @@ class Objective:
     ----------
     method : str
         What runs, "auto" resolved.
+    f, x0, target, layers
+        As given, converted; not to be changed.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Objective:
         if isinstance(f, Fidelity):
             require_shape(x0, f.W.shape, "x0", "W")
         require_shape(target, x0.shape, "target", "x0")
+        self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
         if self.method == "tensor":
             require_tensor_fits(self.shape)

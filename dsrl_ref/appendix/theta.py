@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self, TypeAlias
 
-from dsrl_ref.arrays import as_number
+import numpy as np
+
+from dsrl_ref.arrays import Array, as_number
 from dsrl_ref.errors import InfeasibleThetaError
 
 FLOOR_OF_SLOPES = 1e-4  # the authors' projection: the set (7) is open at w = 0 and has no nearest point there
@@ -205,6 +207,50 @@ def nearest_on_ray(ratio: float, b1: float, b2: float) -> float:
     """b2 of the point of the ray {(ratio*s, s): s >= 0} that is nearest to (b1, b2)."""
     norm = ratio * ratio + 1
     return max(0.0, ratio / norm * b1 + b2 / norm)
+
+
+def projection_jacobian(values: Iterable[float]) -> Array:
+    """Derivative of `Theta.projected`, with that of the feasible side on a boundary.
+
+    Parameters
+    ----------
+    values : iterable of four finite floats
+        w1, w2, b1, b2, not yet projected.
+
+    Returns
+    -------
+    ndarray (4, 4)
+        Row by row the derivatives of the projected w1, w2, b1, b2; the lower edge of the cone turns with w1.
+
+    Examples
+    --------
+    >>> projection_jacobian([1.0, 1.5, 3.0, 1.0])
+    array([[1. , 0. , 0. , 0. ],
+           [0. , 0. , 0. , 0. ],
+           [0. , 0. , 0.5, 0.5],
+           [0. , 0. , 0.5, 0.5]])
+    """
+    w1, w2, b1, b2 = _numbers(values)
+    jacobian = np.eye(4)
+    jacobian[0, 0] = w1 >= FLOOR_OF_SLOPES
+    jacobian[1, 1] = FLOOR_OF_SLOPES <= w2 <= 1
+    w1 = max(w1, FLOOR_OF_SLOPES)
+    if b1 > b2:
+        jacobian[2:] = _ray_jacobian(1.0, 0.0, b1, b2)
+    elif b1 < least_b1(w1, b2) or b2 < 0:
+        turning = 1 / w1**2 if w1 > 1 else 0.0
+        jacobian[2:] = _ray_jacobian(lower_ray(w1), turning, b1, b2)
+    return jacobian
+
+
+def _ray_jacobian(ratio: float, turning: float, b1: float, b2: float) -> Array:
+    """Rows of b1 and b2 for a point (ratio*s, s) of a ray; `turning` is d(ratio)/dw1."""
+    s = nearest_on_ray(ratio, b1, b2)
+    if s == 0:
+        return np.zeros((2, 4))
+    norm = ratio * ratio + 1
+    ds = np.array([(b1 - 2 * ratio * s) / norm * turning, 0.0, ratio / norm, 1 / norm])
+    return np.stack([ratio * ds + s * np.array([turning, 0.0, 0.0, 0.0]), ds])
 
 
 def _numbers(values: Any) -> tuple[float, float, float, float]:

@@ -168,7 +168,7 @@ def layer_tensor(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> 
 
 def own_terms(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[tuple[Fraction, ...]]:
     """(12), (13), (17): five derivatives of every entry while X is held."""
-    terms = []
+    terms: list[tuple[Fraction, ...]] = []
     for z, g in zip(Z, f.gradient(X), strict=True):
         dw1, dw2, db1, db2, dz = partials(z, theta)
         terms.append((dw1, dw2, db1, db2, dz * g / L**2))

@@ -1,0 +1,204 @@
+"""The shell: what goes where, and which exit code says what."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dsrl_ref import Fidelity, __version__, cli, loss_and_gradient
+
+W = [[0.0, 0.25, 0.5], [0.75, 1.0, 1.25]]
+PROBLEM = {"W": W, "theta": [1, 0.5, 0.25, 0.5], "L": 1.0, "layers": 3}
+
+
+def write(path, **changes):
+    np.savez(path, **{key: value for key, value in {**PROBLEM, **changes}.items() if value is not None})
+    return str(path)
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other_implementation.py").write_text(
+        "from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient\n"
+        "def right(f, theta, L, layers, x0, target):\n"
+        "    term = Fidelity(f['W']) if f['kind'] == 'fidelity' else LeastSquares(f['D'], f['Y'])\n"
+        "    return loss_and_gradient(term, theta, L, layers, target, x0)\n"
+        "def wrong(*arguments):\n"
+        "    loss, gradient = right(*arguments)\n"
+        "    return loss, gradient._replace(b2=-gradient.b2)\n"
+        "number = 3\n"
+    )
+    yield "other_implementation"
+    sys.modules.pop("other_implementation", None)
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"dsrl-ref {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["nonsense"], ["verify", "--equation", "18"], ["verify", "--seed", "-1"], ["verify", "-x"]]
+)
+def test_usage_errors_exit_2(argv, capsys):
+    assert cli.main(argv) == 2
+    assert "usage: dsrl-ref" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help(command, capsys):
+    assert cli.main([command, "--help"]) == 0
+    assert f"dsrl-ref {command}" in capsys.readouterr().out
+
+
+def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
+    assert cli.main(["verify", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:17]] == [f"({n})" for n in range(1, 18)]
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+    assert "0 failed" in lines[-1]
+
+
+def test_verify_one_equation_shows_its_checks(capsys):
+    assert cli.main(["verify", "--equation", "6", "--quick"]) == 0
+    assert "erratum  false as printed" in capsys.readouterr().out
+
+
+def test_verify_json(capsys):
+    assert cli.main(["verify", "--equation", "12", "--quick", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["passed"] is True
+    (equation,) = document["equations"]
+    assert (equation["equation"], equation["verdict"]) == (12, "confirmed with a remark")
+    assert {"name", "passed", "figure"} == set(equation["checks"][0])
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
+    from dsrl_ref.appendix import partials
+
+    monkeypatch.setattr(partials, "dw1", lambda Z, theta: 0 * Z)
+    assert cli.main(["verify", "--quick", *options]) == 1
+    out = capsys.readouterr().out
+    assert '"passed": false' in out if options else "FAILED   ∂w1 equals the rationals" in out
+
+
+def test_gradient_json(tmp_path, capsys):
+    assert cli.main(["gradient", write(tmp_path / "p.npz"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    loss, gradient = loss_and_gradient(Fidelity(W), PROBLEM["theta"], 1.0, 3)
+    assert document == {"loss": loss, "gradient": gradient._asdict(), "method": "adjoint", "ties": 6}
+
+
+def test_gradient_of_least_squares_as_a_table(tmp_path, capsys):
+    path = write(tmp_path / "p.npz", W=None, D=np.eye(2), Y=W, target=W, x0=W)
+    assert cli.main(["gradient", path, "--method", "tensor"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("loss ")
+    assert "method tensor" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"theta": None}, "has no key theta"),
+        ({"W": None}, "has no key D, Y"),
+        ({"W": None, "D": np.eye(2)}, "has no key Y"),
+        ({"extra": 1}, "unknown key extra"),
+        ({"layers": 2.5}, "layers must be an integer"),
+        ({"L": -1}, "L must be positive, got -1"),
+        ({"theta": [1, 1, 2, 1]}, "b2 must be at least b1"),
+        ({"W": [[np.nan]]}, r"W\[0, 0\] = nan"),
+    ],
+)
+def test_bad_problems_exit_3_and_say_why(tmp_path, capsys, changes, message):
+    assert cli.main(["gradient", write(tmp_path / "p.npz", **changes)]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message.replace("\\", "") in captured.err
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
+def test_a_file_that_is_no_npz_exits_3(tmp_path, capsys, content):
+    (tmp_path / "p.npz").write_bytes(content)
+    assert cli.main(["gradient", str(tmp_path / "p.npz")]) == 3
+    assert "is not a readable .npz file" in capsys.readouterr().err
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path, capsys):
+    np.savez(tmp_path / "p.npz", W=np.array([{}], dtype=object))
+    assert cli.main(["gradient", str(tmp_path / "p.npz")]) == 3
+    assert "is not a readable .npz file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["gradient", "missing.npz"], ["gradient", "."], ["vectors", "-o", "missing/v.json"]])
+def test_input_and_output_errors_exit_5_and_name_the_path(argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(argv) == 5
+    assert argv[-1] in capsys.readouterr().err
+
+
+def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
+    assert cli.main(["vectors", "-o", str(tmp_path / "v.json")]) == 0
+    assert cli.main(["vectors"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document == json.loads((tmp_path / "v.json").read_text())
+    assert (document["format"], document["version"]) == ("dsrl-vectors", 1)
+
+
+def test_check_passes_a_right_implementation(module, capsys):
+    assert cli.main(["check", f"{module}:right"]) == 0
+    assert "agrees on all" in capsys.readouterr().out
+
+
+def test_check_exits_1_and_names_the_equation(module, capsys):
+    assert cli.main(["check", f"{module}:wrong"]) == 1
+    assert "first disagreement: equation (13)" in capsys.readouterr().out
+
+
+def test_check_json(module, capsys):
+    assert cli.main(["check", f"{module}:wrong", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["passed"] is False
+    assert {problem["equation"] for problem in document["problems"] if problem["failure"]} >= {11, 13}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_module:f", "cannot import no_such_module:f: ModuleNotFoundError"),
+        ("other_implementation:absent", "cannot import other_implementation:absent: AttributeError"),
+        ("other_implementation:number", "other_implementation:number is not callable"),
+        ("other_implementation", "is not of the form module:function"),
+    ],
+)
+def test_check_exits_3_for_what_cannot_be_called(module, name, message, capsys):
+    assert cli.main(["check", name]) == 3
+    assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_exits_130(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsrl_ref.cli.verify.verify", interrupted)
+    assert cli.main(["verify"]) == 130
+
+
+def test_a_closed_pipe_exits_141_in_silence():
+    read, write_end = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "dsrl_ref", "vectors"]
+    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_python_m_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "dsrl_ref", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"dsrl-ref {__version__}\n"
