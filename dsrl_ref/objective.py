@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref.appendix import totals
-from dsrl_ref.appendix.network import SmoothTerm, preactivations
+from dsrl_ref.appendix.network import SmoothTerm, preactivations, starting_point
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
@@ -86,10 +86,8 @@ class Objective:
             if not isinstance(f, Fidelity):
                 raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
             target = f.W
-        x0 = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+        x0 = starting_point(f, x0)
         target = as_matrix_or_csr(target, "target")
-        if isinstance(f, Fidelity):
-            require_shape(x0, f.W.shape, "x0", "W")
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
@@ -177,11 +175,11 @@ def _resolve(method: str) -> str:
 
 def _dense_problem(f: SmoothTerm, x0: Any, target: Any) -> tuple[SmoothTerm, Array, Array]:
     """Reduce a sparse Fidelity to its stored entries; otherwise make x0 and target (and W) dense."""
-    if isinstance(f, Fidelity):
-        if is_sparse(f.W) and is_sparse(x0) and is_sparse(target):
+    if type(f) is Fidelity and is_sparse(f.W):
+        if is_sparse(x0) and is_sparse(target):
             W, x0, target = _stored_entries(f.W, x0, target)
             return Fidelity(W), x0, target
-        f = Fidelity(_dense(f.W))
+        f = Fidelity(f.W.toarray())
     return f, _dense(x0), _dense(target)
 
 

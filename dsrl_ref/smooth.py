@@ -29,9 +29,10 @@ class Fidelity:
 
     def __init__(self, W: Any) -> None:
         self.W = as_matrix_or_csr(W, "W")
+        self.shape: tuple[int, int] = self.W.shape
 
     def __repr__(self) -> str:
-        n, m = self.W.shape
+        n, m = self.shape
         return f"Fidelity(W {n}×{m}{', sparse' if is_sparse(self.W) else ''})"
 
     def value(self, X: Any) -> float:
@@ -88,6 +89,7 @@ class LeastSquares:
                 f"D has {self.D.shape[0]} rows (shape {self.D.shape}), but Y has {self.Y.shape[0]} (shape "
                 f"{self.Y.shape}); column by column, D @ X must match Y"
             )
+        self.shape = (self.D.shape[1], self.Y.shape[1])
 
     def __repr__(self) -> str:
         (k, n), m = self.D.shape, self.Y.shape[1]
@@ -119,4 +121,4 @@ class LeastSquares:
 
     def start(self) -> Array:
         """Zeros, n×m."""
-        return np.zeros((self.D.shape[1], self.Y.shape[1]))
+        return np.zeros(self.shape)

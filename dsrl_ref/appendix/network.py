@@ -6,14 +6,15 @@ import numpy as np
 
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse, require_shape
 from dsrl_ref.errors import DSRLError
 
 
 class SmoothTerm(Protocol):
     """What f must offer: twice differentiable in the n×m matrix X, with a symmetric Hessian.
 
-    `Fidelity` and `LeastSquares` meet it; so does any object with these five methods. X arrives read-only.
+    `Fidelity` and `LeastSquares` meet it; so does any object with these five methods. X arrives read-only. An
+    attribute ``shape`` (n, m) is optional; with it an x0 that does not fit is refused before f is called.
 
     Examples
     --------
@@ -98,7 +99,7 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
     [array([[1.  , 0.25]]), array([[0.5, 0. ]])]
     """
     theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
-    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+    X = starting_point(f, x0)
     iterates = [X]
     for i in range(1, layers + 1):
         Z = preactivation(f, X, L, layer=i)
@@ -107,6 +108,14 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
         )  # (9)
         iterates.append(X)
     return iterates
+
+
+def starting_point(f: SmoothTerm, x0: Any) -> Any:
+    """X_(0), by default ``f.start()``; where f tells its shape, one that does not fit is refused by name."""
+    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+    shape = getattr(f, "shape", X.shape)
+    require_shape(X, shape, "x0", "f")
+    return X
 
 
 def preactivation(f: SmoothTerm, X: Any, L: float, layer: int) -> Any:

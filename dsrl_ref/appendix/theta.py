@@ -79,7 +79,7 @@ class Theta(_Fields):
         """Say which inequalities of (7) do not hold: one sentence each, none where (7) holds.
 
         (7) holds exactly where g is nondecreasing on [0, ∞), which is where |ξ(z)| <= |z| for all z.
-        Rounding in b1 and b2 is forgiven up to 4 units in the last place of b2.
+        Rounding is forgiven up to 4 units in the last place of b2, here and in `projected`.
 
         Examples
         --------
@@ -92,9 +92,8 @@ class Theta(_Fields):
         found = []
         if w2 > 1:
             found.append(f"w2 = {w2} exceeds 1")
-        least = least_b1(w1, b2)
-        if b1 < least - 4 * math.ulp(b2):
-            found.append(f"b1 = {b1} is below (w1-1)/w1*b2 = {least}")
+        if below_cone(w1, b1, b2):
+            found.append(f"b1 = {b1} is below (w1-1)/w1*b2 = {least_b1(w1, b2)}")
         return tuple(found)
 
     def project(self) -> Self:
@@ -124,7 +123,7 @@ class Theta(_Fields):
         if b1 > b2:
             b2 = nearest_on_ray(1.0, b1, b2)
             b1 = b2
-        elif b1 < least_b1(w1, b2) or b2 < 0:
+        elif below_cone(w1, b1, b2):
             b2 = nearest_on_ray(lower_ray(w1), b1, b2)
             b1 = least_b1(w1, b2)
         return cls(w1, w2, b1, b2)
@@ -198,6 +197,11 @@ def least_b1(w1: float, b2: float) -> float:
     return max(0.0, lower_ray(w1) * b2)  # (7)
 
 
+def below_cone(w1: float, b1: float, b2: float) -> bool:
+    """Whether (b1, b2), b1 <= b2, lies below the cone of (7) by more than rounding."""
+    return b2 < 0 or b1 < 0 or b1 < least_b1(w1, b2) - 4 * math.ulp(b2)
+
+
 def lower_ray(w1: float) -> float:
     """The b1/b2 of the lower edge of (7), in [0, 1]."""
     return max(0.0, (w1 - 1) / w1)
@@ -224,11 +228,11 @@ def projection_jacobian(values: Iterable[float]) -> Array:
 
     Examples
     --------
-    >>> projection_jacobian([1.0, 1.5, 3.0, 1.0])
-    array([[1. , 0. , 0. , 0. ],
-           [0. , 0. , 0. , 0. ],
-           [0. , 0. , 0.5, 0.5],
-           [0. , 0. , 0.5, 0.5]])
+    >>> projection_jacobian([2.0, 1.5, 0.0, 1.0]).round(3)
+    array([[ 1.  ,  0.  ,  0.  ,  0.  ],
+           [ 0.  ,  0.  ,  0.  ,  0.  ],
+           [ 0.12,  0.  ,  0.2 ,  0.4 ],
+           [-0.16,  0.  ,  0.4 ,  0.8 ]])
     """
     w1, w2, b1, b2 = _numbers(values)
     jacobian = np.eye(4)
@@ -237,7 +241,7 @@ def projection_jacobian(values: Iterable[float]) -> Array:
     w1 = max(w1, FLOOR_OF_SLOPES)
     if b1 > b2:
         jacobian[2:] = _ray_jacobian(1.0, 0.0, b1, b2)
-    elif b1 < least_b1(w1, b2) or b2 < 0:
+    elif below_cone(w1, b1, b2):
         turning = 1 / w1**2 if w1 > 1 else 0.0
         jacobian[2:] = _ray_jacobian(lower_ray(w1), turning, b1, b2)
     return jacobian

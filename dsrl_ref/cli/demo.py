@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     report = {
         "views": {name: view.shape[1] for name, view in zip(VIEWS, views, strict=True)},
         "samples": graph.shape[0],
-        "nonzeros": int(graph.nnz),
+        "nonzeros": {"graph": int(graph.nnz), "output": int(np.count_nonzero(output.data))},
         "epochs": EPOCHS,
         "theta": learned.theta._asdict(),
         "L": learned.L,
@@ -118,18 +118,19 @@ def _zero_fraction(matrix: Any) -> float:
 def _print_report(report: dict[str, Any], learned: FitResult, J: Objective) -> None:
     theta, check, seconds = learned.theta, report["gradient_check"], report["seconds"]
     held = "holds" if not report["violations"] else "; ".join(report["violations"])
+    n, zeros, nonzeros = report["samples"], report["zero_fraction"], report["nonzeros"]
     views = ", ".join(f"{name} ({size})" for name, size in report["views"].items())
     lines = {
         "data": f"UCI handwritten digits, {report['samples']} images 8×8 (CC BY 4.0)",
         "derived views": views,
-        "fused graph": f"{report['samples']}×{report['samples']}, {report['nonzeros']} nonzeros, {seconds['graph']:.1f} s",
+        "fused graph": f"{n}×{n}, {report['nonzeros']['graph']} nonzeros, {seconds['graph']:.1f} s",
         "network": f"f = ½‖X - W‖², {J.layers} layers, explicit gradients ({J.method})",
         "training": f"the authors' optimiser, {report['epochs']} epochs, {seconds['training']:.1f} s",
         "learned Θ": f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}",
         "learned L": f"{learned.L:.6f}",
         "condition (7)": held,
         "loss": f"{report['loss']['first']:.4f} -> {report['loss']['last']:.4f}",
-        "zeros in the graph": f"{report['zero_fraction']['graph']:.2%} -> {report['zero_fraction']['output']:.2%}",
+        "sparsity": f"{zeros['graph']:.2%} -> {zeros['output']:.2%} zeros, {nonzeros['output']} nonzeros left",
         "gradient there": f"worst gap to central differences {check['gap']:.1e} (step {check['step']:.0e}, "
         f"{check['ties']} ties): {'agrees' if report['passed'] else 'DISAGREES'}",
         "all": f"{seconds['all']:.1f} s",

@@ -82,11 +82,10 @@ def _digits() -> tuple[list[Array], NDArray[Any]]:
 def _read_mat(path: Path) -> tuple[list[Any], Any]:
     from scipy.io import loadmat
 
-    with path.open("rb") as stream:
-        try:
-            content = loadmat(stream)
-        except (ValueError, NotImplementedError, TypeError, EOFError, KeyError) as error:
-            raise ValueError(f"{path} is not a readable .mat file: {error}") from error
+    try:
+        content = loadmat(str(path), appendmat=False)
+    except (ValueError, NotImplementedError, TypeError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is not a readable .mat file: {error}") from error
     views = content.get("X")
     if views is None:
         return [], None

@@ -43,7 +43,7 @@ def similarity_graph(views: Sequence[Any], n_neighbors: int = 10) -> csr_array:
     --------
     >>> graph = similarity_graph([[[0.0, 1.0, 3.0], [0.0, 1.0, 4.0], [3.0, 1.0, 0.0], [4.0, 1.0, 0.0]]], n_neighbors=1)
     >>> graph.nnz, graph.toarray()[0].round(3)
-    (4, array([0.   , 0.994, 0.   , 0.   ]))
+    (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
     checked = _as_views(views)
     n = checked[0].shape[0]

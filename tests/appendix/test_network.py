@@ -1,0 +1,184 @@
+"""The loss, the recursion, and what happens when f misbehaves."""
+
+from itertools import pairwise
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from strategies import exact, floats, problems
+
+from dsrl_ref import Fidelity, LeastSquares, Theta, forward, loss_and_gradient, regularizer
+from dsrl_ref.appendix.network import loss
+from dsrl_ref.errors import DSRLError
+
+SOFT = (1, 1, 0.5, 0.5)
+
+
+@settings(max_examples=300)
+@given(problems())
+def test_iterates_and_loss_equal_the_rationals(problem):
+    f, theta, L, layers, x0, target = problem.arguments
+    expected, _ = naive.forward(f, theta, L, layers, x0)
+    iterates = forward(problem.term, problem.float_theta, float(L), layers, floats(x0))
+    assert [exact(X) for X in iterates] == expected
+    assert loss(floats(target), iterates[-1]) == naive.loss(target, expected[-1])
+
+
+@settings(max_examples=200)
+@given(problems(kinds=("fidelity",)))
+def test_sparse_equals_dense(problem):  # N9
+    W, x0 = floats(problem.f.W), floats(problem.x0)
+    arguments = (problem.float_theta, float(problem.L), problem.layers)
+    dense = forward(Fidelity(W), *arguments, x0)
+    sparse = forward(Fidelity(sp.csr_array(W)), *arguments, sp.csr_array(x0))
+    for X, S in zip(dense, sparse, strict=True):
+        assert S.format == "csr"
+        assert np.array_equal(S.toarray(), X)
+
+
+@settings(max_examples=200)
+@given(problems())
+def test_layers_compose(problem):  # N17
+    f, theta, L = problem.term, problem.float_theta, float(problem.L)
+    whole = forward(f, theta, L, 3, floats(problem.x0))
+    first = forward(f, theta, L, 1, floats(problem.x0))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[1:], forward(f, theta, L, 2, first[-1]), strict=True))
+
+
+def test_no_layer_returns_the_start():
+    (only,) = forward(Fidelity([[1.0]]), SOFT, 1, 0)
+    assert only == [[1.0]]
+
+
+def test_the_objective_f_plus_L_times_g_falls_and_f_plus_g_may_rise():  # N10
+    rng = np.random.default_rng(0)
+    rises = 0
+    for _ in range(60):
+        f = LeastSquares(rng.normal(size=(5, 7)), rng.normal(size=(5, 3)))
+        theta = Theta(rng.uniform(0.3, 1.6), rng.uniform(0.3, 1), 0.3, 0.9)
+        bound = f.lipschitz()
+        L = bound * rng.uniform(0.8, 2)
+        iterates = forward(f, theta, L, 20, rng.normal(size=(7, 3)))
+        total = lambda X, t, f=f, theta=theta: f.value(X) + t * np.sum(regularizer(X, theta))  # noqa: E731
+        for X, Y in pairwise(iterates):
+            least = (L + L / max(theta[:2]) - bound) / 2 * np.sum((Y - X) ** 2)
+            assert total(X, L) - total(Y, L) >= least - 1e-9 * (1 + abs(total(X, L)))
+            rises += total(Y, 1) > total(X, 1)
+    assert rises > 0
+
+
+def test_scaled_thetas_share_fixed_points():  # N11
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        f = LeastSquares(rng.normal(size=(9, 6)), 20 * rng.normal(size=(9, 2)))
+        theta = Theta(rng.uniform(0.3, 1), rng.uniform(0.3, 1), 0.2, 0.6)
+        L = f.lipschitz()
+        here = forward(f, theta, L, 4000)[-1]
+        other = theta.scaled(1 / 1.5)
+        assert forward(f, other, 1.5 * L, 4000)[-1] == pytest.approx(here, abs=1e-12)
+        assert np.abs(forward(f, theta, 1.5 * L, 4000)[-1] - here).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((SOFT, 0, 1), ValueError, "L must be positive, got 0"),
+        ((SOFT, -2.0, 1), ValueError, "L must be positive, got -2.0"),
+        ((SOFT, np.nan, 1), ValueError, "L contains NaN"),
+        ((SOFT, 5e-324, 1), ValueError, "L = 5e-324 is too small: the step 1/L overflows"),
+        ((SOFT, "1", 1), TypeError, "L must be numeric"),
+        ((SOFT, [1.0, 2.0], 1), TypeError, "L must be one number"),
+        ((SOFT, 1, -1), ValueError, "layers must be at least 0, got -1"),
+        ((SOFT, 1, 2.5), TypeError, "layers must be an integer, got 2.5"),
+        ((SOFT, 1, 2.0), TypeError, "layers must be an integer, got 2.0"),
+        ((SOFT, 1, True), TypeError, "layers must be an integer, got True"),
+        ((SOFT, 1, "3"), TypeError, "layers must be an integer, got '3'"),
+        (((1, 1, 1), 1, 1), ValueError, "theta must be four numbers"),
+        ((SOFT, 1, 1, [1.0]), ValueError, "x0: Expected 2D array"),
+        ((SOFT, 1, 1, [[1.0, 2.0]]), ValueError, r"x0 has shape \(1, 2\), but f has shape \(1, 1\)"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        forward(Fidelity([[1.0]]), *arguments)
+
+
+@pytest.mark.parametrize("L", [np.float32(0.5), np.array(0.5), 1e-3])
+def test_any_positive_L_will_do(L):
+    assert len(forward(Fidelity([[1.0]]), SOFT, L, 2)) == 3
+
+
+class Faulty(Fidelity):
+    """Right until `layer`, then does `what` in `method`."""
+
+    def __init__(self, what, method="gradient", layer=2):
+        super().__init__(np.full((2, 3), 4.0))
+        self.what, self.method, self.layer, self.calls = what, method, layer, 0
+
+    def _answer(self, method, X, right):
+        if method != self.method:
+            return right
+        self.calls += 1
+        return self.what(X) if self.calls >= self.layer else right
+
+    def gradient(self, X):
+        return self._answer("gradient", X, X - self.W)
+
+    def hessian_product(self, V, X):
+        return self._answer("hessian_product", V, V)
+
+
+def raises(_):
+    raise RuntimeError("no data")
+
+
+def writes(X):
+    X[0, 0] = 7
+    return X
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "message"),
+    [
+        (lambda X: X[:1], ValueError, r"f.gradient in layer 2 returned shape \(1, 3\); X has shape \(2, 3\)"),
+        (lambda X: X * np.nan, ValueError, "f.gradient is not finite in layer 2"),
+        (raises, DSRLError, "f.gradient failed in layer 2: RuntimeError: no data"),
+        (writes, DSRLError, "f.gradient failed in layer 2: ValueError: .*read-only"),
+    ],
+)
+def test_a_faulty_f_is_named_with_its_layer(what, error, message):
+    x0 = np.full((2, 3), 2.0)
+    with pytest.raises(error, match=message):
+        forward(Faulty(what), SOFT, 2.0, 3, x0)
+    assert (x0 == 2).all()
+
+
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint"])
+def test_a_faulty_hessian_is_named_with_its_layer(method):
+    with pytest.raises(ValueError, match=r"f.hessian_product in layer \d returned shape \(1, 3\)"):
+        loss_and_gradient(Faulty(lambda X: X[:1], "hessian_product", 1), SOFT, 2.0, 3, method=method)
+
+
+def evaluate(f, method):
+    if method is None:
+        return forward(f, (1, 1, 0, 0), 1e-100, 9, [[1e10]])
+    return loss_and_gradient(f, (1, 1, 0, 0), 1e-100, 9, [[0.0]], [[1e10]], method=method)
+
+
+@pytest.mark.parametrize("method", [None, "tensor", "tangent", "adjoint"])
+def test_divergence_is_refused_with_the_layer_and_never_a_nan(method):
+    f = LeastSquares([[1e100]], [[1.0]])
+    with pytest.raises(ValueError, match=r"not finite in layer \d|overflows float64"):
+        evaluate(f, method)
+
+
+def test_values_whose_square_overflows_are_refused():
+    with pytest.raises(ValueError, match="overflows float64 after 1 layers"):
+        loss_and_gradient(Fidelity([[1e200]]), SOFT, 1, 1, target=[[0.0]])
+
+
+def test_a_slope_that_overflows_is_named():
+    with pytest.raises(ValueError, match=r"X_\(1\) is not finite in layer 1"):
+        forward(Fidelity([[1e300]]), (1e300, 1e300, 0, 1), 1, 1)
