@@ -184,12 +184,12 @@ def _dense_problem(f: SmoothTerm, x0: Any, target: Any) -> tuple[SmoothTerm, Arr
 
 
 def _stored_entries(*matrices: Any) -> list[Array]:
-    """Each CSR matrix as one row of values over the union of all patterns."""
+    """Each CSR matrix as one row of values over the union of all patterns, of one zero where that is empty."""
     first = matrices[0]
-    if all(other is first for other in matrices):
+    if first.nnz and all(other is first for other in matrices):
         return [first.data.reshape(1, -1)] * len(matrices)
     keys = [_keys(matrix) for matrix in matrices]
-    union = np.unique(np.concatenate(keys))
+    union = np.unique(np.concatenate(keys)) if any(key.size for key in keys) else np.zeros(1, dtype=np.int64)
     rows = []
     for matrix, key in zip(matrices, keys, strict=True):
         row = np.zeros((1, union.size))

@@ -1,0 +1,189 @@
+"""Four layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
+
+They know naive.py and NumPy; everything of the package comes in through `package`.
+"""
+
+import random
+from fractions import Fraction
+from itertools import product
+from math import inf
+
+import naive
+import numpy as np
+
+KNOTS = [
+    (w1, w2, b1, b2) for w1, w2 in ((1, 0.5), (0.5, 2), (4, 0.25)) for b1, b2 in ((0.5, 1.25), (0, 1), (1, 1), (0, 0))
+]
+POINTS = [Fraction(k, 8) for k in range(-16, 17)] + [
+    Fraction(sign * (k + 2**-20)) for sign in (1, -1) for k in (0.5, 1)
+]
+
+
+def floats(rows):
+    return np.array([[float(x) for x in row] for row in rows])
+
+
+def same(values, expected):
+    """Bit for bit the rationals."""
+    got = np.asarray(values).ravel().tolist()
+    assert len(got) == len(expected)
+    assert all(Fraction(a) == b for a, b in zip(got, expected, strict=True))
+
+
+def tables(package):
+    """ξ, g and the tables of one layer on a grid with every tie, exactly."""
+    partials, z = package.appendix.partials, np.array([[float(x) for x in POINTS]])
+    for numbers in KNOTS:
+        theta, exact = package.Theta(*numbers), tuple(map(Fraction, numbers))
+        same(package.shrink(z, theta), [naive.xi(x, exact) for x in POINTS])
+        same(package.region(z, theta), [naive.region(x, exact) for x in POINTS])
+        same(package.regularizer(z, theta), [naive.regularizer(x, exact) for x in POINTS])
+        same(package.regularizer_gradient(z, theta), [naive.regularizer_gradient(x, exact) for x in POINTS])
+        columns = list(zip(*(naive.partials(x, exact) for x in POINTS), strict=True))
+        for name, column in zip(("dw1", "dw2", "db1", "db2", "dZ"), columns, strict=True):
+            same(getattr(partials, name)(z, theta), list(column))
+        slopes = columns[4]
+        same(partials.dL(z, z, theta, 2.0), [s * x / 4 for s, x in zip(slopes, POINTS, strict=True)])
+        ties = sum(abs(x) in exact[2:] for x in POINTS)
+        assert package.appendix.shrinkage.count_ties(z, theta) == ties
+
+
+def grid_problems():
+    """Frozen networks on the grid 2^-2, L = 4, up to three layers, full of ties."""
+    rng = random.Random(20)
+    draw = lambda n, m, low=-8, high=8, over=4: [  # noqa: E731
+        [Fraction(rng.randint(low, high), over) for _ in range(m)] for _ in range(n)
+    ]
+    for number in range(48):
+        n, m = rng.choice([(1, 3), (3, 2), (2, 3)])
+        f = naive.Fidelity(draw(n, m))
+        if number % 2:
+            k = rng.randint(1, 2)
+            f = naive.LeastSquares(draw(k, n, -1, 1, 1), draw(k, m))
+        w1, w2, b1 = Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(0, 3), 4)
+        theta = (w1, w2, b1, b1 + Fraction(rng.randint(0, 3), 4))
+        yield f, theta, Fraction(4), number % 4, draw(n, m), draw(n, m)
+
+
+def term(package, f):
+    if isinstance(f, naive.Fidelity):
+        return package.Fidelity(floats(f.W))
+    return package.LeastSquares(floats(f.D), floats(f.Y))
+
+
+def networks(package):
+    """Iterates, loss and gradient of every method, exactly."""
+    for f, theta, L, layers, x0, target in grid_problems():
+        numbers, start, goal = [float(value) for value in theta], floats(x0), floats(target)
+        expected, _ = naive.forward(f, theta, L, layers, x0)
+        iterates = package.forward(term(package, f), numbers, float(L), layers, start)
+        for X, right in zip(iterates, expected, strict=True):
+            same(X, [x for line in right for x in line])
+        gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
+        for method in ("tensor", "tangent", "adjoint"):
+            J = package.Objective(term(package, f), goal, layers=layers, x0=start, method=method)
+            loss, got = J(numbers, float(L))
+            assert Fraction(loss) == naive.loss(target, expected[-1])
+            same(got, gradient)
+
+
+class Quartic:
+    """¼‖XXᵀ - S‖², whose Hessian depends on X."""
+
+    def __init__(self, S):
+        self.S = S
+
+    def gradient(self, X):
+        return (X @ X.T - self.S) @ X
+
+    def hessian_product(self, V, X):
+        return (V @ X.T + X @ V.T) @ X + (X @ X.T - self.S) @ V
+
+
+def differences(package):
+    """Gradients of every method against differences of the naive loss, f not quadratic."""
+    rng = np.random.default_rng(21)
+    for number in range(3):
+        S, x0, target = (rng.normal(size=(3, size)) for size in (3, 2, 2))
+        S = S + S.T
+        at = np.array([1.1, 0.6, 0.1, 0.4 + 0.2 * number, 12.0])
+        f = naive.Quartic(S.tolist())
+
+        def loss(x, f=f, x0=x0, target=target):
+            return naive.loss(target.tolist(), naive.forward(f, tuple(x[:4]), x[4], 3, x0.tolist())[0][-1])
+
+        steps = 2.0**-18 * np.eye(5)
+        estimate = np.array([(loss(at + h) - loss(at - h)) / 2**-17 for h in steps])
+        for method in ("tensor", "tangent", "adjoint"):
+            J = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method)
+            value, gradient = J(at[:4], at[4])
+            assert abs(value - loss(at)) <= 1e-12 * abs(value)
+            assert np.all(np.abs(np.array(gradient) - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
+
+
+def rules(package):
+    """Condition (7), projection, scaling, and the smooth terms themselves."""
+    theta_rules(package)
+    projection_rules(package)
+    smooth_rules(package)
+
+
+def theta_rules(package):
+    Theta, module = package.Theta, package.appendix.theta
+    for w1, w2, b1, rise in product((0.5, 1, 2, 4), (0.5, 1, 2), (0, 0.25, 0.5, 0.75), (0, 0.25, 0.5, 1)):
+        theta, exact = Theta(w1, w2, b1, b1 + rise), tuple(map(Fraction, (w1, w2, b1, b1 + rise)))
+        assert bool(theta.violations()) != naive.holds_7(exact)
+        joint, (_, _, _, b2) = exact[0] * (exact[3] - exact[2]), exact
+        same(module.nonnegative_at_joint(theta), [(1 / exact[0] - 1) * joint**2 / 2 + exact[2] * joint])
+        same(module.simplified_condition(theta), [(exact[0] - 1) * b2 - (exact[0] + 1) * exact[2]])
+        same(module.slope_at_joint(theta), [b2 - joint])
+        first, second = module.claimed_chain(theta)
+        assert first == (w1 - 1) / w1 * float(b2)
+        assert abs(second - (w1 - 1) / (w1 + 1) * float(b2)) <= 1e-15
+        for t in (0, 0.5, 1, 1.25):
+            if min(w + t * (1 - w) for w in (w1, w2)) > 0:
+                expected = [float(x) for x in naive.scaled(exact, Fraction(t))]
+                assert np.allclose(theta.scaled(t), expected, rtol=1e-14, atol=1e-15)
+                xs = [float(naive.xi(x, naive.scaled(exact, Fraction(t)))) for x in POINTS]
+                assert np.allclose(package.prox([float(x) for x in POINTS], theta, t), xs, rtol=1e-13, atol=1e-14)
+    assert Theta.firm(0.5, 1.5) == (1.5, 1, 0.5, 1.5)
+    assert Theta.soft(0.5) == (1, 1, 0.5, 0.5)
+
+
+def projection_rules(package):
+    rng = np.random.default_rng(22)
+    module = package.appendix.theta
+    shares, lengths = np.linspace(0, 1, 41), np.linspace(0, 4, 161)
+    for values in rng.uniform([-0.5, -0.5, -2, -2], [3, 2, 2, 2], (60, 4)):
+        theta = package.Theta.projected(values)
+        least = max(0.0, (theta.w1 - 1) / theta.w1)
+        cone = np.array([(length * (least + share * (1 - least)), length) for share in shares for length in lengths])
+        nearest = np.min(np.linalg.norm(cone - values[2:], axis=1))
+        distance = np.linalg.norm(np.array(theta[2:]) - values[2:])
+        assert distance <= nearest + 1e-12
+        assert distance >= nearest - 0.05
+        assert theta[:2] == (max(values[0], 1e-4), min(max(values[1], 1e-4), 1))
+        assert not theta.violations()
+        jacobian = module.projection_jacobian(values)
+        for column, h in enumerate(2.0**-24 * np.eye(4)):
+            moved = (np.array(package.Theta.projected(values + h)) - package.Theta.projected(values - h)) / 2**-23
+            assert np.allclose(jacobian[:, column], moved, atol=1e-5)
+
+
+def smooth_rules(package):
+    rng = np.random.default_rng(23)
+    D, Y, X, V = (rng.integers(-3, 4, shape).astype(float) for shape in ((4, 3), (4, 2), (3, 2), (3, 2)))
+    f, g = package.LeastSquares(D, Y), package.Fidelity(X)
+    assert f.value(X) == 0.5 * sum(
+        (sum(D[k, i] * X[i, q] for i in range(3)) - Y[k, q]) ** 2 for k in range(4) for q in range(2)
+    )
+    same(f.gradient(X), [Fraction(v) for v in (D.T @ D @ X - D.T @ Y).ravel()])
+    same(f.hessian_product(V, X), [Fraction(v) for v in (D.T @ D @ V).ravel()])
+    assert abs(f.lipschitz() - max(np.linalg.eigvalsh(D.T @ D))) <= 1e-12 * f.lipschitz() < inf
+    assert not f.start().any()
+    assert g.value(V) == 0.5 * sum((v - x) ** 2 for v, x in zip(V.ravel(), X.ravel(), strict=True))
+    assert np.array_equal(g.start(), X)
+    assert g.lipschitz() == 1
+
+
+LAYERS = {"tables": tables, "networks": networks, "differences": differences, "rules": rules}

@@ -1,0 +1,98 @@
+"""Data sets: the embedded digits, and files."""
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from dsrl_ref.multiview import load_dataset
+
+X0, X1, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 4)), np.array([1, 2, 1])
+
+
+def test_digits_are_whole():
+    views, labels = load_dataset("digits")
+    assert [view.shape for view in views] == [(1797, 64), (1797, 40), (1797, 16), (1797, 128)]
+    assert (views[0].min(), views[0].max()) == (0, 16)
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+def test_derived_views_are_computed_from_the_pixels():
+    (pixels, fourier, sums, differences), _ = load_dataset("digits")
+    image = pixels[7].reshape(8, 8)
+    assert fourier[7] == pytest.approx(np.abs(np.fft.rfft2(image)).ravel())
+    assert sums[7].tolist() == [*image.sum(axis=0), *image.sum(axis=1)]
+    assert differences[7][8:16].tolist() == ((image[2] - image[0]) / 2).tolist()
+    assert pixels[:, None].flags.c_contiguous
+
+
+@pytest.mark.peer
+def test_digits_are_scikit_learns_copy():
+    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed: pip install '.[dev]'")
+    theirs = datasets.load_digits()
+    views, labels = load_dataset("digits")
+    assert np.array_equal(views[0], theirs.data)
+    assert np.array_equal(labels, theirs.target)
+
+
+def cell(*views):
+    box = np.empty((1, len(views)), dtype=object)
+    for v, view in enumerate(views):
+        box[0, v] = view
+    return box
+
+
+def test_mat_and_npz_files(tmp_path):
+    savemat(tmp_path / "d.mat", {"X": cell(X0, X1), "Y": Y.reshape(-1, 1)})
+    np.savez(tmp_path / "d.npz", X0=X0, X1=X1, Y=Y)
+    for name in ("d.mat", "d.npz"):
+        views, labels = load_dataset(tmp_path / name)
+        assert [view.tolist() for view in views] == [X0.tolist(), X1.tolist()]
+        assert labels.tolist() == [1, 2, 1]
+
+
+def test_one_view_without_labels(tmp_path):
+    np.savez(tmp_path / "d.npz", X=X0)
+    savemat(tmp_path / "d.mat", {"X": X0})
+    for name in ("d.mat", "d.npz"):
+        views, labels = load_dataset(str(tmp_path / name))
+        assert ([view.tolist() for view in views], labels) == ([X0.tolist()], None)
+
+
+def test_views_are_numbered_not_sorted_by_letter(tmp_path):
+    np.savez(tmp_path / "d.npz", **{f"X{v}": np.full((2, 1), v) for v in range(12)})
+    assert [view[0, 0] for view in load_dataset(tmp_path / "d.npz")[0]] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"Z": X0}, "has no views: key X is missing"),
+        ({"X0": X0, "X1": X1[:2]}, r"X\[1\] has 2 samples, X\[0\] has 3"),
+        ({"X": X0, "Y": Y[:2]}, "Y has 2 labels for 3 samples"),
+        ({"X": X0 * np.array([1, np.nan])}, r"X\[0\] contains NaN: X\[0\]\[0, 1\]"),
+    ],
+)
+def test_bad_content_is_named(tmp_path, content, message):
+    np.savez(tmp_path / "d.npz", **content)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(tmp_path / "d.npz")
+
+
+def test_a_mat_without_views_is_named(tmp_path):
+    savemat(tmp_path / "d.mat", {"Z": X0})
+    with pytest.raises(ValueError, match="key X is missing"):
+        load_dataset(tmp_path / "d.mat")
+
+
+@pytest.mark.parametrize("ending", ["mat", "npz"])
+def test_damaged_files_are_bad_data_and_missing_ones_an_os_error(tmp_path, ending):
+    (tmp_path / f"d.{ending}").write_bytes(b"nothing of the kind, but long enough to have a header" * 4)
+    with pytest.raises(ValueError, match=f"is not a readable .{ending} file"):
+        load_dataset(tmp_path / f"d.{ending}")
+    with pytest.raises(OSError, match="No such file"):
+        load_dataset(tmp_path / f"missing.{ending}")
+
+
+def test_an_unknown_kind_of_file_says_what_is_known():
+    with pytest.raises(ValueError, match=r"views.txt is neither 'digits' nor a file ending in .mat or .npz"):
+        load_dataset("views.txt")

@@ -1,0 +1,236 @@
+"""A frozen list of wrong variants of the package, and which layer of judges.py catches each.
+
+``python tests/mutants.py`` applies them one by one to a copy and prints a table; the suite does the same. A text
+that no longer occurs in its file exactly as often as stated is an error: the list follows the source by hand.
+"""
+
+import contextlib
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import judges
+
+PACKAGE = Path(importlib.util.find_spec("dsrl_ref").origin).parent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` becomes `new` at its `place`-th of `of` occurrences in `file`."""
+
+    file: str
+    old: str
+    new: str
+    place: int = 1
+    of: int = 1
+
+    @property
+    def name(self):
+        return f"{self.file}: {self.old} -> {self.new}" + (f" #{self.place}" if self.of > 1 else "")
+
+    def applied(self, text):
+        parts = text.split(self.old)
+        assert len(parts) == self.of + 1, f"{self.name}: occurs {len(parts) - 1} times, not {self.of}"
+        return self.old.join(parts[: self.place]) + self.new + self.old.join(parts[self.place :])
+
+
+def _of(file, *changes):
+    return [Mutant(file, *change) for change in changes]
+
+
+MUTANTS = [
+    *_of(
+        "appendix/shrinkage.py",
+        ("[b2 <= z,", "[b2 < z,"),
+        ("(b1 <= z) &", "(b1 < z) &"),
+        (
+            "(-b1 <= z) & (z < b1), (-b2 <= z) & (z < -b1)",
+            "(-b1 < z) & (z < b1), (-b2 <= z) & (z <= -b1)",
+        ),
+        ("(-b2 <= z) &", "(-b2 < z) &"),
+        ("        w2 * (z - b2) + w1 * (b2 - b1),", "        w2 * (z - b2) - w1 * (b2 - b1),"),
+        ("        w2 * (z - b2) + w1 * (b2 - b1),", "        w2 * (z - b1) + w1 * (b2 - b1),"),
+        ("        w1 * (z - b1),", "        w2 * (z - b1),"),
+        ("        w1 * (z + b1),", "        w1 * (z - b1),"),
+        ("        w2 * (z + b2) - w1 * (b2 - b1),", "        1.001 * w2 * (z + b2) - w1 * (b2 - b1),"),
+        ("np.choose(2 - row", "np.choose(2 + row"),
+        ("(np.abs(z) == theta.b1) | (np.abs(z) == theta.b2)", "(np.abs(z) == theta.b1)"),
+        ("(np.abs(z) == theta.b1) | (np.abs(z) == theta.b2)", "(z == theta.b1) | (np.abs(z) == theta.b2)"),
+    ),
+    *_of(
+        "appendix/regularizer.py",
+        ("inner = (1 / (2 * w1) - 1 / 2)", "inner = (1 / (2 * w1) + 1 / 2)"),
+        ("* x * x + b1 * x", "* x * x - b1 * x"),
+        ("(1 / (2 * w2) - 1 / 2)", "(1 / (2 * w1) - 1 / 2)"),
+        ("(b2 - w1 * (b2 - b1) / w2) * x", "(b2 - w1 * (b2 - b1) / w1) * x"),
+        ("w1 * (w1 - w2) / (2 * w2)", "w1 * (w2 - w1) / (2 * w2)"),
+        ("w1 * (w1 - w2) / (2 * w2)", "1.001 * w1 * (w1 - w2) / (2 * w2)"),
+        ("np.where(x >= w1 * (b2 - b1)", "np.where(x >= b2 - b1"),
+        ("inner = (1 / w1 - 1) * np.abs(x) + b1", "inner = (1 / w1 - 1) * np.abs(x)"),
+        ("outer = (1 / w2 - 1) * np.abs(x)", "outer = (1 / w2 + 1) * np.abs(x)"),
+        ("np.sign(x) * np.where", "np.where"),
+        ("as_theta(theta).scaled(step)", "as_theta(theta)"),
+    ),
+    *_of(
+        "appendix/theta.py",
+        ("(1 / (2 * w1) - 1 / 2) * joint**2 + b1", "(1 / (2 * w1) - 1 / 2) * joint**2 - b1"),
+        ("(w1 - 1) * b2 - (w1 + 1) * b1", "(w1 - 1) * b2 + (w1 + 1) * b1"),
+        ("-w1 * (b2 - b1) + b2", "-w1 * (b2 - b1) + b1"),
+        ("(w1 - 1) / (w1 + 1) * b2", "(w1 + 1) / (w1 - 1.5) * b2"),
+        ("return max(0.0, lower_ray(w1) * b2)", "return lower_ray(w1)"),
+        ("return max(0.0, (w1 - 1) / w1)", "return max(0.0, (w1 - 1) / (w1 + 1))"),
+        ("if w2 > 1:", "if w2 >= 1:"),
+        ("ratio / norm * b1 + b2 / norm)", "ratio / norm * b1 - b2 / norm)"),
+        ("min(max(w2, FLOOR_OF_SLOPES), 1.0)", "max(w2, FLOOR_OF_SLOPES)"),
+        ("knot1 = t * b1", "knot1 = b1"),
+        ("(1 - t) * w1 * (b2 - b1) + t * b2", "(1 - t) * (b2 - b1) + t * b2"),
+        ("(1 - t) * w1 + t, (1 - t) * w2 + t", "(1 - t) * w2 + t, (1 - t) * w1 + t"),
+        ("turning = 1 / w1**2", "turning = 1 / w1"),
+        ("(b1 - 2 * ratio * s) / norm * turning", "(b1 + 2 * ratio * s) / norm * turning"),
+        ("jacobian[0, 0] = w1 >= FLOOR_OF_SLOPES", "jacobian[0, 0] = 1"),
+        ("cls(c / (c - b), 1.0, b, c)", "cls(c / (c + b), 1.0, b, c)"),
+    ),
+    *_of(
+        "appendix/network.py",
+        ("0.5 * np.sum((target - X) ** 2)", "np.sum((target - X) ** 2)"),
+        ("Z = X - step * gradient", "Z = X + step * gradient"),
+        ("    step = 1.0 / L", "    step = 1.001 / L"),
+        ("range(1, layers + 1)", "range(1, layers)"),
+    ),
+    *_of(
+        "appendix/partials.py",
+        ("b2 - b1, Z - b1, 0.0, Z + b1, b1 - b2", "b2 - b1, Z - b1, 0.0, Z + b1, b2 - b1"),
+        ("b2 - b1, Z - b1, 0.0, Z + b1, b1 - b2", "b2 - b1, Z - b1, 0.0, Z - b1, b1 - b2"),
+        ("Z - b2, 0.0, 0.0, 0.0, Z + b2", "Z - b2, 0.0, 0.0, 0.0, Z - b2"),
+        ("Z - b2, 0.0, 0.0, 0.0, Z + b2", "1.001 * (Z - b2), 0.0, 0.0, 0.0, Z + b2"),
+        ("-w1, -w1, 0.0, w1, w1", "-w1, -w1, 0.0, w1, -w1"),
+        ("-w1, -w1, 0.0, w1, w1", "-w2, -w1, 0.0, w1, w2"),
+        ("w1 - w2, 0.0, 0.0, 0.0, w2 - w1", "w1 - w2, 0.0, 0.0, 0.0, w1 - w2"),
+        ("w2, w1, 0.0, w1, w2)  # (14)", "w2, w1, w1, w1, w2)  # (14)"),
+        ("w2, w1, 0.0, w1, w2)  # (14)", "w1, w1, 0.0, w1, w1)  # (14)"),
+        ("slope * (E_jk - step *", "slope * (E_jk + step *"),
+        ("tensor[:, :, j, k] = slope", "tensor[j, k] = slope"),
+        ("step = gradient / L**2", "step = gradient / L"),
+        ("step = gradient / L**2", "step = -gradient / L**2"),
+        ("w2 * step, w1 * step, 0.0, w1 * step, w2 * step", "w1 * step, w1 * step, 0.0, w1 * step, w1 * step"),
+    ),
+    *_of(
+        "appendix/totals.py",
+        ('"pqjk,jkc->pqc"', '"jkpq,jkc->pqc"'),
+        ("return partial + np.einsum", "return np.einsum"),
+        ("return partial + np.einsum", "return partial - np.einsum"),
+        ('"pqc,pq->c", sensitivity, residual', '"pqc,pq->c", sensitivity, 1.001 * residual'),
+        ("np.zeros((n, m, 4)), np.zeros((n, m, 1))", "np.ones((n, m, 4)), np.zeros((n, m, 1))"),
+        ("np.zeros((n, m, 4)), np.zeros((n, m, 1))", "np.zeros((n, m, 4)), np.ones((n, m, 1))"),
+        ("residual = X - target", "residual = target - X"),
+        ("range(1, layers + 1)", "range(2, layers + 1)"),
+        ("dL(Z, gradient(f, X, i), theta, L)", "dL(Z, gradient(f, x0, i), theta, L)"),
+        ("tensor = dX(f, Z, X, theta", "tensor = dX(f, Z, x0, theta"),
+    ),
+    *_of(
+        "engines/tangent.py",
+        ("np.where(Z >= 0, size >= b1, size > b1)", "np.where(Z >= 0, size > b1, size > b1)"),
+        ("np.where(Z >= 0, size >= b1, size > b1)", "np.where(Z >= 0, size >= b1, size >= b1)"),
+        ("np.where(Z >= 0, size >= b2, size > b2)", "np.where(Z >= 0, size > b2, size > b2)"),
+        ("np.where(Z >= 0, size >= b2, size > b2)", "np.where(Z >= 0, size >= b2, size >= b2)"),
+        ("dZ[4] += step * step * g", "dZ[4] -= step * step * g"),
+        ("dZ[4] += step * step * g", "dZ[4] += step * g"),
+        ("V - step * hessian_product(f, V, X, layer)", "V - step * hessian_product(f, V, x0, layer)"),
+        ("V - step * hessian_product(f, V, X, layer)", "V"),
+        ("dX = slope * dZ", "dX = w1 * dZ"),
+        ("dX[0] += sign * middle", "dX[0] += middle"),
+        ("dX[1] += sign * outer", "dX[1] += 1.001 * sign * outer"),
+        ("dX[2] -= sign", "dX[2] += sign"),
+        ("(w1 - w2) * past2", "(w2 - w1) * past2"),
+        ("residual = X - target", "residual = target - X"),
+    ),
+    *_of(
+        "engines/adjoint.py",
+        ("(-b2 <= Z)", "(-b2 < Z)"),
+        ("piece += knot <= Z", "piece += knot < Z"),
+        ("(-b1, b1, b2):", "(-b1, b1):"),
+        ("SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])", "SIGN = np.array([-1.0, -1.0, 1.0, 1.0, 1.0])"),
+        ("dw1 += np.sum(inside) + (b2 - b1)", "dw1 += np.sum(inside) - (b2 - b1)"),
+        ("dw2 += np.sum", "dw2 += 1.001 * np.sum"),
+        ("db1 -= w1", "db1 += w1"),
+        ("db2 += (w1 - w2)", "db2 += 1.001 * (w1 - w2)"),
+        ("dL += step * step", "dL += step"),
+        ("dZ * gradient(f, X, layer)", "dX * gradient(f, X, layer)"),
+        ("dX = dZ - step * hessian_product(f, dZ, X, layer)", "dX = dZ"),
+        ("dX = dZ - step * hessian_product(f, dZ, X, layer)", "dX = dZ - step * hessian_product(f, dZ, x0, layer)"),
+        ("dX = dZ - step * hessian_product(f, dZ, X, layer)", "dX = dX - step * hessian_product(f, dZ, X, layer)"),
+        ("range(len(tape), 0, -1)", "range(len(tape), 1, -1)"),
+        ("layer > 1 else x0", "layer > 2 else x0"),
+    ),
+    *_of(
+        "smooth.py",
+        ("return self.D.T @ (self.D @ X - self.Y)", "return self.D.T @ (self.D @ X + self.Y)"),
+        ("return self.D.T @ (self.D @ V)", "return 1.001 * self.D.T @ (self.D @ V)"),
+        ("return X - self.W", "return self.W - X"),
+        ("return 0.5 * float(np.sum((self.D", "return float(np.sum((self.D"),
+        ("np.linalg.norm(self.D, 2)) ** 2", "np.linalg.norm(self.D, 2))"),
+    ),
+    *_of(
+        "objective.py",
+        (
+            "return float(loss), Gradient(*map(float, gradient))",
+            "return float(loss), Gradient(*map(float, gradient[::-1]))",
+        ),
+    ),
+]
+
+
+@contextlib.contextmanager
+def isolated(folder):
+    """Import the package from `folder`, and put the real one back afterwards."""
+    mine = lambda: [name for name in sys.modules if name.split(".")[0] == "dsrl_ref"]  # noqa: E731
+    kept = {name: sys.modules.pop(name) for name in mine()}
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        package = importlib.import_module("dsrl_ref")
+        assert Path(package.__file__).is_relative_to(folder)
+        yield package
+    finally:
+        sys.path.remove(str(folder))
+        for name in mine():
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
+def caught_by(mutant=None):
+    """The first layer that a copy of the package fails, "" if none does; without a mutant, of a faithful copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "dsrl_ref")
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+        if mutant is not None:
+            file = copy / mutant.file
+            file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
+        with isolated(Path(folder)) as package:
+            return next((name for name, layer in judges.LAYERS.items() if _fails(layer, package)), "")
+
+
+def _fails(layer, package):
+    try:
+        layer(package)
+    except Exception:  # a mutant may break in any way: all of them count
+        return True
+    return False
+
+
+def main():
+    counts = Counter()
+    for mutant in MUTANTS:
+        layer = caught_by(mutant)
+        counts[layer] += 1
+        print(f"{layer or 'SURVIVED':<12} {mutant.name}")
+    print(f"\n{len(MUTANTS)} mutants, {counts['']} survived;", ", ".join(f"{n} by {k}" for k, n in counts.items() if k))
+    return 1 if counts[""] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

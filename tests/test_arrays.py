@@ -1,0 +1,247 @@
+"""What comes from a caller: taken where it means the same float64 numbers, else refused by name, value and place."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, arrays
+
+PLAIN = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ([[1, np.nan]], ValueError, r"W contains NaN: W\[0, 1\] = nan; every entry must be finite"),
+        ([[1], [np.inf]], ValueError, r"W contains infinity: W\[1, 0\] = inf"),
+        ([[-np.inf]], ValueError, r"W contains infinity: W\[0, 0\] = -inf"),
+        (np.zeros((0, 3)), ValueError, r"0 sample\(s\) \(shape=\(0, 3\)\) while a minimum of 1 is required"),
+        (np.zeros((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required"),
+        ([1.0, 2.0], ValueError, "Expected 2D array, got 1D array instead.*Reshape your data"),
+        (np.zeros((1, 1, 1)), ValueError, "Expected 2D array, got 3D array"),
+        (3.0, ValueError, "Expected 2D array, got 0D array"),
+        ([[1, 2], [3]], ValueError, "W is not a rectangular array"),
+        ([[2**53 + 1]], ValueError, r"W\[0, 0\] = 9007199254740993: integers beyond 2\*\*53 do not fit"),
+        (np.array([[-(2**53) - 1]]), ValueError, "integers beyond"),
+        (np.array([[2**63 + 1]], dtype=np.uint64), ValueError, "integers beyond"),
+        ([[2**70 + 1, 1]], ValueError, r"W\[0, 0\] = 1180591620717411303425: integers beyond"),
+        ([[10**400]], ValueError, "integers beyond"),
+        ([[1j]], ValueError, "W: Complex data not supported"),
+        (np.array([[1j, 2]], dtype=object), ValueError, r"W: Complex data not supported.*W\[0, 0\] = 1j"),
+        (
+            np.array([[{}]], dtype=object),
+            TypeError,
+            r"W\[0, 0\] = \{\} \(dict\): argument must be a string or a number",
+        ),
+        (np.array([["1.0"]], dtype=object), TypeError, r"W\[0, 0\] = '1.0' \(str\)"),
+        ([["1.0"]], TypeError, "W must be numeric, got dtype <U3"),
+        ("abc", TypeError, "W must be numeric, got 'abc'"),
+        (b"abc", TypeError, "W must be numeric, got b'abc'"),
+        ([[np.datetime64("2026-01-01")]], TypeError, "W must be numeric, got dtype datetime64"),
+        ([[datetime.timedelta(1)]], TypeError, r"W\[0, 0\] = datetime.timedelta"),
+        (np.zeros((1, 1), dtype=[("a", float)]), TypeError, "W must be numeric, got dtype .*'a'"),
+        (np.ma.masked_array([[1.0, 2.0]], mask=[[False, True]]), ValueError, "W has masked entries; fill or drop"),
+        (np.array([[None]]), ValueError, r"W contains NaN: W\[0, 0\] = nan"),
+        (None, ValueError, "W contains NaN"),
+    ],
+)
+def test_bad_matrices_are_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        Fidelity(value)
+
+
+def test_np_matrix_is_refused():
+    with pytest.warns(PendingDeprecationWarning, match="matrix subclass"):
+        matrix = np.matrix([[1.0]])
+    with pytest.raises(TypeError, match=r"W is a np.matrix, .*pass np.asarray\(W\)"):
+        Fidelity(matrix)
+
+
+class Frame:
+    """As much of a table as NumPy looks at."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+
+class NAType:
+    """Pandas' name for a missing value."""
+
+
+def test_a_missing_value_is_nan():
+    with pytest.raises(ValueError, match=r"W contains NaN: W\[0, 1\]"):
+        Fidelity(Frame([[1.0, NAType()]]))
+
+
+def test_an_error_of_the_array_itself_comes_through():
+    class Broken:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("no values today")
+
+    with pytest.raises(RuntimeError, match="no values today"):
+        Fidelity(Broken())
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        PLAIN.tolist(),
+        PLAIN.astype(int),
+        PLAIN.astype(np.float32),
+        PLAIN.astype(np.float16),
+        PLAIN.astype(np.longdouble),
+        PLAIN.astype(">f8"),
+        PLAIN.astype(object),
+        np.asfortranarray(PLAIN),
+        np.repeat(PLAIN, 2, axis=0)[::2],
+        PLAIN[::-1, ::-1][::-1, ::-1],
+        np.ma.masked_array(PLAIN),
+        Frame(PLAIN.tolist()),
+        [[Decimal(1), 2, 3.0], [4, np.float32(5), np.int8(6)]],
+    ],
+    ids=str,
+)
+def test_other_forms_of_the_same_numbers_are_taken(same):
+    W = Fidelity(same).W
+    assert np.array_equal(W, PLAIN)
+    assert (W.dtype, W.flags.c_contiguous) == (np.float64, True)
+
+
+def test_booleans_broadcast_views_and_read_only_arrays_are_taken():
+    assert np.array_equal(Fidelity([[True, False]]).W, [[1, 0]])
+    assert np.array_equal(Fidelity(np.broadcast_to(2.0, (2, 3))).W, np.full((2, 3), 2.0))
+    frozen = PLAIN.copy()
+    frozen.flags.writeable = False
+    loss, _ = Objective(Fidelity(frozen), layers=3)((1, 0.5, 0.5, 1), 2)
+    assert loss == Objective(Fidelity(PLAIN), layers=3)((1, 0.5, 0.5, 1), 2)[0]
+
+
+def test_a_contiguous_float64_array_is_referred_to():
+    assert np.shares_memory(Fidelity(PLAIN).W, PLAIN)
+
+
+def test_memmap_is_read_and_not_written(tmp_path):
+    PLAIN.tofile(tmp_path / "w")
+    mapped = np.memmap(tmp_path / "w", dtype=float, mode="r", shape=PLAIN.shape)
+    assert Objective(Fidelity(mapped), layers=2)((1, 1, 0.5, 1), 1)[0] > 0
+
+
+def test_lost_digits_of_a_longdouble_are_warned_of():
+    value = np.array([[np.longdouble(1) + np.finfo(np.longdouble).eps]])
+    with pytest.warns(UserWarning, match="W is float128; rounded to float64"):
+        Fidelity(value)
+
+
+def test_denormals_and_signed_zeros_are_kept():
+    W = Fidelity([[5e-324, -0.0]]).W
+    assert W[0, 0] == 5e-324
+    assert np.signbit(W[0, 1])
+
+
+def csr(data, indices, indptr, shape=(2, 3)):
+    """A container as damaged as asked: scipy checks little."""
+    matrix = sp.csr_array(shape)
+    matrix.data, matrix.indices, matrix.indptr = (np.asarray(part) for part in (data, indices, indptr))
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (csr([1.0, np.nan], [0, 1], [0, 1, 2]), r"W contains NaN: W\[1, 1\] = nan"),
+        (csr([1.0, np.inf], [0, 2], [0, 2, 2]), r"W contains infinity: W\[0, 2\] = inf"),
+        (csr([1.0, 2.0], [0, 3], [0, 1, 2]), r"W.indices\[1\] = 3 is outside 0..2"),
+        (csr([1.0, 2.0], [-1, 0], [0, 1, 2]), r"W.indices\[0\] = -1 is outside 0..2"),
+        (csr([1.0, 2.0], [0, 1], [0, 2, 1]), "W.indptr decreases at row 1"),
+        (csr([1.0, 2.0], [0, 1], [0, 1, 3]), "W.indptr does not fit: 2 rows, 2 indices, 2 values"),
+        (csr([1.0, 2.0], [0, 1], [1, 1, 2]), "W.indptr does not fit"),
+        (csr([1.0, 2.0], [0, 1], [0, 2]), "W.indptr does not fit"),
+        (csr([1.0], [0, 1], [0, 1, 2]), "W.indptr does not fit: 2 rows, 2 indices, 1 values"),
+        (sp.csr_array((0, 3)), r"0 sample\(s\)"),
+        (sp.csr_array((3, 0)), r"0 feature\(s\)"),
+        (sp.csr_array([[1j]]), "W.data: Complex data not supported"),
+    ],
+)
+def test_bad_sparse_matrices_are_refused_before_anything_reads_through_them(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        Fidelity(matrix)
+
+
+SPARSE = sp.csr_array([[0.0, 0.5, 0.0], [2.0, 0.0, -1.0]])
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
+@pytest.mark.parametrize("wrap", [sp.csr_array, sp.csr_matrix])
+def test_every_sparse_format_is_taken_and_left_alone(form, wrap):
+    given = wrap(SPARSE).asformat(form)
+    before = given.toarray().tobytes()
+    kept = Fidelity(given).W
+    assert isinstance(kept, sp.csr_array)
+    assert np.array_equal(kept.toarray(), SPARSE.toarray())
+    assert given.toarray().tobytes() == before
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        csr([2.0, 0.5, -1.5, 0.5], [0, 1, 2, 2], [0, 0, 4], (2, 3)),
+        csr([0.5, -1.0, 2.0], [1, 2, 0], [0, 1, 3]),
+        csr([0.5, 0.0, 2.0, -1.0], [1, 2, 0, 2], [0, 2, 4]),
+        csr(np.array([0.5, 2.0, -1.0], dtype=np.float32), np.array([1, 0, 2], dtype=np.int64), [0, 1, 3]),
+        csr([0.5, 2.0, -1.0, 7.0], [1, 0, 2, 0], [0, 1, 3]),
+    ],
+    ids=["duplicates", "unsorted", "explicit zero", "float32, int64 indices", "spare room"],
+)
+def test_untidy_csr_counts_as_what_it_means(matrix):
+    arrays_before = [part.tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)]
+    clean = sp.csr_array(matrix.toarray())
+    ours, theirs = (Objective(Fidelity(W), layers=3)((1, 0.5, 0.25, 1), 2) for W in (matrix, clean))
+    assert ours == theirs
+    assert [part.tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)] == arrays_before
+
+
+def test_flags_that_went_stale_are_not_trusted():
+    matrix = SPARSE.copy()
+    assert matrix.has_sorted_indices
+    matrix.indices[1:], matrix.data[1:] = [2, 0], [-1.0, 2.0]
+    assert Fidelity(matrix).W.indices.tolist() == [1, 0, 2]
+
+
+def test_no_stored_entry_and_empty_rows_are_fine():
+    loss, gradient = Objective(Fidelity(sp.csr_array((4, 5))), layers=2)((1, 1, 0.5, 1), 1)
+    assert (loss, *gradient) == (0,) * 6
+
+
+def test_sparse_is_refused_where_dense_is_needed():
+    with pytest.raises(TypeError, match=r"z is sparse \(csr_array\) where a dense array is needed; use .toarray"):
+        arrays.as_real(SPARSE, "z")
+
+
+@pytest.mark.parametrize(
+    ("D", "Y", "message"),
+    [
+        ([[1.0, 2.0]], [[1.0], [2.0]], r"D has 1 rows .*but Y has 2"),
+        ([[1.0]], [1.0], "Y: Expected 2D array"),
+        ([[np.nan]], [[1.0]], r"D contains NaN: D\[0, 0\]"),
+    ],
+)
+def test_least_squares_names_what_does_not_fit(D, Y, message):
+    with pytest.raises(ValueError, match=message):
+        LeastSquares(D, Y)
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.array(3)])
+def test_integers_of_any_kind_count(value):
+    assert arrays.as_count(value, "n") == 3
+
+
+@pytest.mark.parametrize("value", [2.0, "3", True, np.bool_(True), None, [3]])
+def test_what_is_no_integer_does_not_count(value):
+    with pytest.raises(TypeError, match="n must be an integer, got"):
+        arrays.as_count(value, "n")

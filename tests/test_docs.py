@@ -1,0 +1,43 @@
+"""The README's Python runs, and its equation table tells what `verify` finds."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import dsrl_ref
+from dsrl_ref import appendix, verify  # noqa: F401
+from dsrl_ref.appendix import partials, theta, totals  # noqa: F401
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| \((\d+)\) \|(.*)\|$", README, flags=re.MULTILINE)
+
+
+def test_python_snippets_run(capsys):
+    namespace = {}
+    for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
+        exec(compile(snippet, "README.md", "exec"), namespace)
+    assert capsys.readouterr().out.splitlines()[-1] == "True"
+
+
+def test_shell_snippets_name_commands_that_exist():
+    from dsrl_ref.cli import COMMANDS
+
+    assert set(re.findall(r"dsrl-ref ([a-z]+)", README)) <= set(COMMANDS)
+
+
+def test_the_table_has_every_equation_and_its_verdict():
+    assert [int(number) for number, _ in ROWS] == list(range(1, 18))
+    for finding, (_, row) in zip(dsrl_ref.verify.verify(quick=True), ROWS, strict=True):
+        told = "erratum" if "erratum" in row else "confirmed with a remark" if "remark" in row else "confirmed"
+        assert finding.verdict == told
+
+
+@pytest.mark.parametrize(("number", "row"), ROWS)
+def test_the_functions_of_the_table_exist(number, row):
+    functions = re.findall(r"`([\w.]+)`", row.split(" | ")[1])
+    assert functions
+    for function in functions:
+        home = appendix.partials if function.startswith("d") and "." not in function else dsrl_ref
+        for part in function.split("."):
+            home = getattr(home, part)

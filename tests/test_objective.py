@@ -1,0 +1,123 @@
+"""Objective: what it takes, what it refuses, and how it treats sparse problems."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import minimize
+from strategies import FloatQuartic
+
+from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, loss_and_gradient
+from dsrl_ref.errors import SizeError
+
+THETA = (1, 0.5, 0.25, 0.75)
+W = np.array([[0.0, 0.5, 2.0], [-1.0, 0.0, 0.25]])
+OTHER = np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((LeastSquares([[1.0]], [[1.0]]),), {"layers": 1}, ValueError, "target is required for LeastSquares"),
+        ((Fidelity(W), [[1.0]]), {"layers": 1}, ValueError, r"target has shape \(1, 1\), but x0 has shape \(2, 3\)"),
+        ((Fidelity(W),), {"layers": 1, "x0": W.T}, ValueError, r"x0 has shape \(3, 2\), but f has shape \(2, 3\)"),
+        ((Fidelity(W),), {"layers": 1, "x0": W * np.nan}, ValueError, "x0 contains NaN"),
+        ((Fidelity(W), np.full((2, 3), np.inf)), {"layers": 1}, ValueError, "target contains infinity"),
+        ((Fidelity(W),), {"layers": -1}, ValueError, "layers must be at least 0, got -1"),
+        ((Fidelity(W),), {"layers": 1.0}, TypeError, "layers must be an integer, got 1.0"),
+        (
+            (Fidelity(W),),
+            {"layers": 1, "method": "magic"},
+            ValueError,
+            "method must be one of 'auto', 'tensor', .*got 'magic'",
+        ),
+        ((Fidelity(np.ones((120, 100))),), {"layers": 1, "method": "tensor"}, SizeError, "would take 1.07 GiB"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_work(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        Objective(*arguments, **options)
+
+
+def test_bad_parameters_are_refused():
+    J = Objective(Fidelity(W), layers=2)
+    with pytest.raises(ValueError, match="b2 must be at least b1"):
+        J((1, 1, 2, 1), 1)
+    with pytest.raises(ValueError, match="L must be positive, got 0"):
+        J(THETA, 0)
+    with pytest.raises(ValueError, match=r"x must be \(w1, w2, b1, b2, L\), got shape \(4,\)"):
+        J.flat(THETA)
+
+
+def test_auto_is_resolved_at_construction():
+    assert Objective(Fidelity(W), layers=1).method == "adjoint"
+
+
+def test_returns_a_float_and_a_named_gradient():
+    loss, gradient = Objective(Fidelity(W), layers=2)(THETA, 2)
+    assert type(loss) is float
+    assert isinstance(gradient, Gradient)
+    assert [type(value) for value in gradient] == [float] * 5
+    assert loss_and_gradient(Fidelity(W), THETA, 2, 2) == (loss, gradient)
+
+
+def test_flat_is_for_scipy():
+    rng = np.random.default_rng(0)
+    f = LeastSquares(rng.normal(size=(8, 12)) / 3, rng.normal(size=(8, 30)))
+    J = Objective(f, target=np.zeros((12, 30)), layers=5)
+    loss, gradient = J.flat([*THETA, 3.0])
+    assert (loss, *gradient) == (J(THETA, 3.0)[0], *J(THETA, 3.0)[1])
+    bounds = [(0.1, 2), (0.1, 1), (0, 0.3), (0.4, 1), (1, 9)]
+    assert minimize(J.flat, [*THETA, 3.0], jac=True, bounds=bounds).fun < loss
+
+
+SPARSE_FORMS = {
+    "W": (sp.csr_array(W), None, None),
+    "W, target": (sp.csr_array(W), sp.coo_array(OTHER), None),
+    "W, x0": (sp.csr_array(W), None, sp.csc_array(OTHER)),
+    "W, both": (sp.csr_array(W), sp.csr_matrix(OTHER), sp.csr_array(OTHER)),
+    "W, dense target": (sp.csr_array(W), OTHER, None),
+    "W, dense x0": (sp.csr_array(W), None, OTHER),
+    "dense W, sparse target": (W, sp.csr_array(OTHER), sp.csr_array(OTHER)),
+}
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMS)
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint"])
+@pytest.mark.parametrize("theta", [THETA, (0.75, 0.5, 0, 1)])
+def test_sparse_means_the_same_as_dense(form, method, theta):
+    given, target, x0 = SPARSE_FORMS[form]
+    dense = [matrix.toarray() if sp.issparse(matrix) else matrix for matrix in (given, target, x0)]
+    J = Objective(Fidelity(given), target, layers=3, x0=x0, method=method)
+    K = Objective(Fidelity(dense[0]), dense[1], layers=3, x0=dense[2], method=method)
+    assert J(theta, 2) == K(theta, 2)
+    assert J.ties(theta, 2) == K.ties(theta, 2)
+
+
+def test_sparse_work_and_memory_follow_the_stored_entries():
+    n = 100_000
+    diagonal = sp.diags_array([np.linspace(0.1, 2, n)], offsets=[0], format="csr")
+    loss, gradient = Objective(Fidelity(diagonal), layers=3)(THETA, 2)
+    dense = Objective(Fidelity(diagonal.data.reshape(1, -1)), layers=3)(THETA, 2)
+    assert (loss, gradient) == dense
+
+
+def test_ties_are_counted_over_all_layers():
+    assert Objective(Fidelity([[0.25, 0.5, -0.75]]), layers=1).ties(THETA, 1) == 2
+    assert Objective(Fidelity([[0.25, 0.5, -0.75]]), layers=2).ties(THETA, 1) == 4
+    assert Objective(Fidelity(sp.csr_array(W)), layers=3).ties((1, 1, 0, 9), 1) == 6
+
+
+def test_a_subclass_of_fidelity_keeps_its_own_ways():
+    class Doubled(Fidelity):
+        def gradient(self, X):
+            return 2 * super().gradient(X)
+
+    x0 = np.ones((2, 3))
+    assert loss_and_gradient(Doubled(W), THETA, 4, 2, x0=x0)[0] == loss_and_gradient(Fidelity(W), THETA, 2, 2, x0=x0)[0]
+
+
+def test_a_term_of_ones_own_may_start_anywhere():
+    f = FloatQuartic(np.eye(3))
+    loss, gradient = loss_and_gradient(f, THETA, 8, 3, target=np.ones((3, 4)), x0=np.full((3, 4), 0.5))
+    assert loss > 0
+    assert all(np.isfinite(gradient))
