@@ -17,7 +17,9 @@ def test_python_snippets_run(capsys):
     namespace = {}
     for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         exec(compile(snippet, "README.md", "exec"), namespace)
-    assert capsys.readouterr().out.splitlines()[-1] == "True"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1] == "True"
+    assert printed[2].startswith("Theta(")
 
 
 def test_shell_snippets_name_commands_that_exist():
