@@ -1,17 +1,19 @@
 """Objective: prepare once, evaluate the loss J and its five derivatives many times."""
 
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dsrl_ref.appendix import totals
-from dsrl_ref.appendix.network import SmoothTerm, preactivations, starting_point
+from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, starting_point
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
-from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.engines import adjoint, fused, tangent
 from dsrl_ref.smooth import Fidelity
 
 Engine = Callable[[SmoothTerm, Theta, float, int, Array, Array], tuple[float, Array]]
@@ -21,6 +23,8 @@ ENGINES: dict[str, Engine] = {
     "tangent": tangent.loss_and_gradient,
     "adjoint": adjoint.loss_and_gradient,
 }
+FIDELITY_ONLY = ("fused",)
+WORTH_COMPILING = 200_000  # entries from which "fused" makes up for loading its kernel in a few evaluations
 
 
 class Gradient(NamedTuple):
@@ -46,9 +50,12 @@ class Objective:
         t, the number of applications of ξ.
     x0 : array_like (n, m) or scipy.sparse container, optional
         X_(0), a constant; defaults to ``f.start()``.
-    method : {"auto", "tensor", "tangent", "adjoint"}
+    method : {"auto", "tensor", "tangent", "adjoint", "fused"}
         "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
-        forward; "adjoint" goes back over a tape of t n×m matrices. "auto" takes "adjoint".
+        forward; "adjoint" goes back over a tape of t n×m matrices; "fused", for `Fidelity`, runs all layers of an
+        entry in one compiled pass. "auto" takes "fused" for 200,000 entries or more, else "adjoint".
+    threads : int, optional
+        For "fused"; the result has the same bits for any number. By default one a processor.
 
     Attributes
     ----------
@@ -79,9 +86,19 @@ class Objective:
     1.5
     """
 
-    def __init__(self, f: SmoothTerm, target: Any = None, *, layers: int, x0: Any = None, method: str = "auto") -> None:
+    def __init__(
+        self,
+        f: SmoothTerm,
+        target: Any = None,
+        *,
+        layers: int,
+        x0: Any = None,
+        method: str = "auto",
+        threads: int | None = None,
+    ) -> None:
         self.layers = as_count(layers, "layers")
-        self.method = _resolve(method)
+        _require_method(method, f)
+        self.threads = _processors() if threads is None else as_count(threads, "threads", least=1)
         if target is None:
             if not isinstance(f, Fidelity):
                 raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
@@ -91,9 +108,13 @@ class Objective:
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
-        if self.method == "tensor":
+        if method == "tensor":
             require_tensor_fits(self.shape)
         self._f, self._x0, self._target = _dense_problem(f, x0, target)
+        self.method = _auto(f, self._x0.size) if method == "auto" else method
+        self._engine: Engine = (
+            partial(fused.loss_and_gradient, threads=self.threads) if self.method == "fused" else ENGINES[self.method]
+        )
 
     def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.
@@ -119,8 +140,9 @@ class Objective:
         """
         theta, L = as_theta(theta), as_step_constant(L)
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, gradient = ENGINES[self.method](self._f, theta, L, self.layers, self._x0, self._target)
+            loss, gradient = self._engine(self._f, theta, L, self.layers, self._x0, self._target)
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+            forward(self._f, theta, L, self.layers, self._x0)  # names the layer, if it is an iterate
             raise ValueError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
                 f"L = {L}: scale the data down or take a larger L"
@@ -143,12 +165,47 @@ class Objective:
         loss, gradient = self(x[:4], x[4])
         return loss, np.array(gradient)
 
+    def gauss_newton(self, theta: ThetaLike, L: float) -> tuple[float, Gradient, Array]:
+        """Evaluate J, its gradient, and the Gauss-Newton matrix Σ (∂x/∂θ)(∂x/∂θ)ᵀ over the entries x of X_(t).
+
+        Returns
+        -------
+        loss : float
+            J.
+        gradient : Gradient
+            Its derivatives.
+        matrix : ndarray (5, 5)
+            In the order w1, w2, b1, b2, L; symmetric, not negative definite.
+
+        Notes
+        -----
+        Forward sensitivities whatever the method: n×m×5 numbers are held.
+
+        Examples
+        --------
+        >>> loss, gradient, matrix = Objective(Fidelity([[1.0, 2.0]]), layers=1).gauss_newton((1, 1, 0.5, 0.5), L=1)
+        >>> float(matrix[2, 2])
+        2.0
+        """
+        loss, gradient = self(theta, L)
+        theta, L = as_theta(theta), as_step_constant(L)
+        _, dX = tangent.sensitivities(self._f, theta, L, self.layers, self._x0)
+        matrix = np.einsum("anm,bnm->ab", dX, dX)
+        if unstored := self._unstored():
+            zero = np.zeros((1, 1))
+            _, dX = tangent.sensitivities(Fidelity(zero), theta, L, self.layers, zero)
+            matrix += unstored * np.einsum("anm,bnm->ab", dX, dX)  # with b1 = 0 a zero of a sparse W has derivatives
+        return loss, gradient, matrix
+
     def ties(self, theta: ThetaLike, L: float) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided."""
         theta, L = as_theta(theta), as_step_constant(L)
         tied = sum(count_ties(Z, theta) for Z in preactivations(self._f, theta, L, self.layers, self._x0))
-        unstored = self.shape[0] * self.shape[1] - self._x0.size
-        return tied + (self.layers * unstored if theta.b1 == 0 else 0)
+        return tied + (self.layers * self._unstored() if theta.b1 == 0 else 0)
+
+    def _unstored(self) -> int:
+        """Count the entries that are 0 in W, x0 and target and left out of the work."""
+        return self.shape[0] * self.shape[1] - self._x0.size
 
 
 def loss_and_gradient(
@@ -165,12 +222,20 @@ def loss_and_gradient(
     return Objective(f, target, layers=layers, x0=x0, method=method)(theta, L)
 
 
-def _resolve(method: str) -> str:
-    if method == "auto":
-        return "adjoint"
-    if method not in ENGINES:
-        raise ValueError(f"method must be one of {', '.join(map(repr, ['auto', *ENGINES]))}, got {method!r}")
-    return method
+def _require_method(method: str, f: SmoothTerm) -> None:
+    known = ["auto", *ENGINES, *FIDELITY_ONLY]
+    if method not in known:
+        raise ValueError(f"method must be one of {', '.join(map(repr, known))}, got {method!r}")
+    if method in FIDELITY_ONLY and type(f) is not Fidelity:
+        raise ValueError(f"method {method!r} is for Fidelity alone, got {type(f).__name__}; take 'auto'")
+
+
+def _auto(f: SmoothTerm, entries: int) -> str:
+    return "fused" if type(f) is Fidelity and entries >= WORTH_COMPILING else "adjoint"
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _dense_problem(f: SmoothTerm, x0: Any, target: Any) -> tuple[SmoothTerm, Array, Array]:

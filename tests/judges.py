@@ -49,20 +49,24 @@ def tables(package):
 
 
 def grid_problems():
-    """Frozen networks on the grid 2^-2, L = 4, up to three layers, full of ties."""
+    """Frozen networks on the grid 2^-2, up to three layers: L = 4, or L = 1 and entries of W on the knots."""
     rng = random.Random(20)
     draw = lambda n, m, low=-8, high=8, over=4: [  # noqa: E731
         [Fraction(rng.randint(low, high), over) for _ in range(m)] for _ in range(n)
     ]
     for number in range(48):
         n, m = rng.choice([(1, 3), (3, 2), (2, 3)])
+        w1, w2, b1 = Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(0, 3), 4)
+        theta = (w1, w2, b1, b1 + Fraction(rng.randint(0, 3), 4))
+        L = Fraction(4)
         f = naive.Fidelity(draw(n, m))
+        if number % 4 == 0:
+            knots = [*theta[2:], *(-knot for knot in theta[2:])]
+            f, L = naive.Fidelity([[rng.choice(knots) for _ in range(m)] for _ in range(n)]), Fraction(1)
         if number % 2:
             k = rng.randint(1, 2)
             f = naive.LeastSquares(draw(k, n, -1, 1, 1), draw(k, m))
-        w1, w2, b1 = Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(0, 3), 4)
-        theta = (w1, w2, b1, b1 + Fraction(rng.randint(0, 3), 4))
-        yield f, theta, Fraction(4), number % 4, draw(n, m), draw(n, m)
+        yield f, theta, L, number // 4 % 4, draw(n, m), draw(n, m)
 
 
 def term(package, f):
@@ -73,14 +77,14 @@ def term(package, f):
 
 def networks(package):
     """Iterates, loss and gradient of every method, exactly."""
-    for f, theta, L, layers, x0, target in grid_problems():
+    for number, (f, theta, L, layers, x0, target) in enumerate(grid_problems()):
         numbers, start, goal = [float(value) for value in theta], floats(x0), floats(target)
         expected, _ = naive.forward(f, theta, L, layers, x0)
         iterates = package.forward(term(package, f), numbers, float(L), layers, start)
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
         gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
-        for method in ("tensor", "tangent", "adjoint"):
+        for method in ("tensor", "tangent", "adjoint", *(("fused",) if number % 2 == 0 else ())):
             J = package.Objective(term(package, f), goal, layers=layers, x0=start, method=method)
             loss, got = J(numbers, float(L))
             assert Fraction(loss) == naive.loss(target, expected[-1])

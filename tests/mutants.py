@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import judges
+import numba
 
 PACKAGE = Path(importlib.util.find_spec("dsrl_ref").origin).parent
 
@@ -167,6 +168,33 @@ MUTANTS = [
         ("layer > 1 else x0", "layer > 2 else x0"),
     ),
     *_of(
+        "engines/fused.py",
+        ("range(0, blocks, BLOCKS_PER_CALL)", "range(0, blocks - 1, BLOCKS_PER_CALL)"),
+        ("return totals[0], np.array(totals[1:])", "return totals[0], np.array(totals[:0:-1])"),
+        ("-(-w.size // BLOCK)", "w.size // BLOCK"),
+    ),
+    *_of(
+        "engines/kernels/fused.py",
+        ("z = x[j] - step * g", "z = x[j] + step * g"),
+        ("g = x[j] - w[j]", "g = w[j] - x[j]"),
+        ("(size > b1 or (right and size == b1))", "(size > b1)"),
+        ("(size > b1 or (right and size == b1))", "(size >= b1)"),
+        ("(size > b2 or (right and size == b2))", "(size > b2)"),
+        ("(size > b2 or (right and size == b2))", "(size >= b2)"),
+        ("outer = past2 * (size - b2)", "outer = past2 * (size - b1)"),
+        ("slope = past2 * w2 + (past1 - past2) * w1", "slope = past2 * w2 + past1 * w1"),
+        ("+ sign * middle", "- sign * middle"),
+        ("+ sign * outer", "+ outer"),
+        ("- sign * w1 * past1", "- sign * w2 * past1"),
+        ("+ sign * (w1 - w2) * past2", "+ 1.001 * sign * (w1 - w2) * past2"),
+        ("+ step * step * g)", "+ step * g)"),
+        ("slope * (d5[j] - step * d5[j]", "slope * (d5[j]"),
+        ("x[:c] = x0[start : start + c]", "x[:c] = w[start : start + c]"),
+        ("r = x[j] - target[start + j]", "r = x[j] - w[start + j]"),
+        ("s4 += r * d4[j]", "s4 += r * d3[j]"),
+        ("range(layers)", "range(layers - 1)"),
+    ),
+    *_of(
         "smooth.py",
         ("return self.D.T @ (self.D @ X - self.Y)", "return self.D.T @ (self.D @ X + self.Y)"),
         ("return self.D.T @ (self.D @ V)", "return 1.001 * self.D.T @ (self.D @ V)"),
@@ -186,16 +214,18 @@ MUTANTS = [
 
 @contextlib.contextmanager
 def isolated(folder):
-    """Import the package from `folder`, and put the real one back afterwards."""
+    """Import the package from `folder`, kernels as plain Python, and put the real one back afterwards."""
     mine = lambda: [name for name in sys.modules if name.split(".")[0] == "dsrl_ref"]  # noqa: E731
     kept = {name: sys.modules.pop(name) for name in mine()}
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
+    compiling, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
     try:
         package = importlib.import_module("dsrl_ref")
         assert Path(package.__file__).is_relative_to(folder)
         yield package
     finally:
+        numba.config.DISABLE_JIT = compiling
         sys.path.remove(str(folder))
         for name in mine():
             del sys.modules[name]

@@ -74,6 +74,17 @@ def test_engines_take_no_formula_from_the_appendix(path):
     assert {other for other in imported(path) if not other.startswith("engines")} <= allowed
 
 
+def test_kernels_are_functions_of_arrays_and_scalars_only():
+    for path in (ROOT / "engines" / "kernels").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            assert not isinstance(node, ast.ClassDef)
+            if isinstance(node, ast.FunctionDef):
+                assert node.decorator_list
+                assert not node.args.defaults
+            if isinstance(node, ast.ImportFrom):
+                assert node.module == "dsrl_ref.engines.jit"
+
+
 def test_exact_arithmetic_takes_nothing_from_the_package():
     assert list(imported(ROOT / "verify" / "exact.py")) == []
 

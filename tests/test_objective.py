@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, loss_and_gradient
+from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, loss_and_gradient
+from dsrl_ref.appendix import totals
 from dsrl_ref.errors import SizeError
 
 THETA = (1, 0.5, 0.25, 0.75)
@@ -121,3 +122,23 @@ def test_a_term_of_ones_own_may_start_anywhere():
     loss, gradient = loss_and_gradient(f, THETA, 8, 3, target=np.ones((3, 4)), x0=np.full((3, 4), 0.5))
     assert loss > 0
     assert all(np.isfinite(gradient))
+
+
+@pytest.mark.parametrize("method", ["tensor", "adjoint", "fused"])
+@pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("theta", [THETA, (0.75, 0.5, 0, 1)])
+def test_gauss_newton_is_the_product_of_the_literal_sensitivities(method, wrap, theta):
+    J = Objective(Fidelity(wrap(W)), wrap(OTHER), layers=3, method=method)
+    loss, gradient, matrix = J.gauss_newton(theta, 2)
+    _, dtheta, dL = totals.sensitivities(Fidelity(W), Theta(*theta), 2.0, 3, W)
+    columns = np.concatenate([dtheta, dL], axis=2).reshape(-1, 5)
+    assert (loss, gradient) == J(theta, 2)
+    assert matrix == pytest.approx(columns.T @ columns, rel=1e-13, abs=1e-15)
+
+
+def test_gauss_newton_of_least_squares():
+    f, target = LeastSquares([[1.0, 0.5], [0.0, 2.0]], [[1.0], [3.0]]), np.ones((2, 1))
+    _, _, matrix = Objective(f, target, layers=4).gauss_newton(THETA, 5)
+    _, dtheta, dL = totals.sensitivities(f, Theta(*THETA), 5.0, 4, np.zeros((2, 1)))
+    columns = np.concatenate([dtheta, dL], axis=2).reshape(-1, 5)
+    assert matrix == pytest.approx(columns.T @ columns, rel=1e-12, abs=1e-15)

@@ -10,7 +10,7 @@ from typing import Any
 from dsrl_ref.arrays import as_count, as_number
 from dsrl_ref.cli.files import read_npz
 from dsrl_ref.cli.output import add_json, print_json
-from dsrl_ref.objective import ENGINES, Objective
+from dsrl_ref.objective import ENGINES, FIDELITY_ONLY, Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 REQUIRED, OPTIONAL = ("theta", "L", "layers"), ("x0", "target")
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta, L, layers; optional x0, target"
     )
-    parser.add_argument("--method", choices=["auto", *ENGINES], default="auto")
+    parser.add_argument("--method", choices=["auto", *ENGINES, *FIDELITY_ONLY], default="auto")
     add_json(parser)
 
 

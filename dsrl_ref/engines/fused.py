@@ -1,0 +1,51 @@
+"""Fidelity only: all layers of an entry in one pass over the data, nothing of its size allocated.
+
+With f = ½‖X - W‖² entries do not interact. Blocks of fixed size are summed on their own and their sums added
+exactly, so that the result has the same bits for any number of threads.
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+
+BLOCK = 8192  # entries whose sums are formed by themselves
+BLOCKS_PER_CALL = 64  # a kernel call of some milliseconds: Ctrl-C waits for no more than that
+
+
+def loss_and_gradient(
+    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array, threads: int = 1
+) -> tuple[float, Array]:
+    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `Fidelity`."""
+    from dsrl_ref.engines.kernels import fused as kernels
+
+    w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
+    blocks = -(-w.size // BLOCK)
+    sums = np.empty((blocks, kernels.SUMS))
+
+    def work(first: int) -> None:
+        last = min(blocks, first + BLOCKS_PER_CALL)
+        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
+
+    in_threads(work, range(0, blocks, BLOCKS_PER_CALL), threads)
+    totals = [math.fsum(column) for column in sums.T]
+    return totals[0], np.array(totals[1:])
+
+
+def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
+    """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun."""
+    if threads == 1 or len(items) == 1:
+        for item in items:
+            work(item)
+        return
+    pool = ThreadPoolExecutor(min(threads, len(items)))
+    try:
+        for _ in pool.map(work, items):
+            pass
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

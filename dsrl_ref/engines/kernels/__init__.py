@@ -1,0 +1,1 @@
+"""Compiled loops: functions of arrays and scalars only; the caller validates and allocates."""

@@ -1,0 +1,198 @@
+"""The compiled engine for Fidelity: the same bits for any number of threads, from any place, cache or not."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from math import fsum
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from strategies import floats, problems
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, loss_and_gradient
+from dsrl_ref.engines import fused, jit
+
+THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+SIZE = 40_000 if JIT else 3_000  # several blocks
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(fused, "BLOCK", 512)
+    monkeypatch.setattr(fused, "BLOCKS_PER_CALL", 3)
+
+
+def data(size=SIZE, seed=0):
+    return np.random.default_rng(seed).normal(size=(1, size))
+
+
+def evaluate(W=None, threads=None, **options):
+    W = data() if W is None else W
+    return Objective(Fidelity(W), layers=LAYERS, method="fused", threads=threads, **options)(THETA, L)
+
+
+@settings(max_examples=300 if JIT else 30)
+@given(problems(kinds=("fidelity",)))
+def test_equals_the_rationals(problem):
+    x0, target = floats(problem.x0), floats(problem.target)
+    J, gradient = loss_and_gradient(
+        problem.term, problem.float_theta, float(problem.L), problem.layers, target, x0, "fused"
+    )
+    last = naive.forward(*problem.arguments[:5])[0][-1]
+    assert naive.loss(problem.target, last) == J
+    assert naive.tensor_gradient(*problem.arguments) == list(gradient)
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 512, 513, 1537])
+def test_every_entry_is_counted_once(size):
+    W = data(size)
+    x = forward(Fidelity(W), THETA, L, LAYERS)[-1]
+    assert evaluate(W)[0] == pytest.approx(0.5 * fsum(((x - W) ** 2).ravel()), rel=1e-13)
+    adjoint = loss_and_gradient(Fidelity(W), THETA, L, LAYERS, method="adjoint")[1]
+    assert evaluate(W)[1] == pytest.approx(adjoint, rel=1e-11, abs=1e-11)
+
+
+def test_same_bits_for_any_number_of_threads():
+    expected = evaluate(threads=1)
+    assert all(evaluate(threads=threads) == expected for threads in (2, 3, 5, 8, None))
+
+
+def test_same_bits_from_several_callers_at_once():
+    expected = evaluate()
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: evaluate(threads=2), range(8))) == {expected}
+
+
+def _in_child(queue):
+    queue.put(evaluate(threads=2))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+def test_same_bits_after_a_fork():
+    expected = evaluate(threads=2)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    assert queue.get(timeout=60) == expected
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+def test_sparse_is_the_stored_entries():
+    W = data(2000) * (np.random.default_rng(1).random((1, 2000)) < 0.1)
+    assert evaluate(sp.csr_array(W)) == evaluate(W[W != 0].reshape(1, -1))
+
+
+def test_another_start_and_target_are_streamed_beside_W():
+    W, x0, target = (data(700, seed) for seed in range(3))
+    J = Objective(Fidelity(W), target, layers=LAYERS, x0=x0, method="adjoint")(THETA, L)
+    ours = evaluate(W, target=target, x0=x0)
+    assert ours[0] == pytest.approx(J[0], rel=1e-13)
+    assert ours[1] == pytest.approx(J[1], rel=1e-11)
+
+
+def test_is_for_fidelity_alone():
+    class Other(Fidelity):
+        pass
+
+    for f in (LeastSquares([[1.0]], [[1.0]]), Other([[1.0]])):
+        with pytest.raises(ValueError, match=f"method 'fused' is for Fidelity alone, got {type(f).__name__}"):
+            Objective(f, [[1.0]], layers=1, method="fused")
+
+
+def test_auto_takes_it_for_large_data():
+    entries = 200_000
+    assert Objective(Fidelity(np.ones((1, entries))), layers=1).method == "fused"
+    assert Objective(Fidelity(np.ones((1, entries - 1))), layers=1).method == "adjoint"
+    assert Objective(LeastSquares([[1.0]], np.ones((1, entries))), np.ones((1, entries)), layers=1).method == "adjoint"
+
+
+@pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_bad_numbers_of_threads_are_refused(threads, error):
+    with pytest.raises(error, match="threads must be"):
+        evaluate(threads=threads)
+
+
+def test_divergence_names_the_layer():
+    with pytest.raises(ValueError, match=r"not finite in layer \d"):
+        loss_and_gradient(Fidelity([[1e300]]), (1e200, 1, 0, 1e300), 1, 5, method="fused")
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    def fails(item):
+        raise RuntimeError("item 3") if item == 3 else None
+
+    with pytest.raises(RuntimeError, match="item 3"):
+        fused.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
+
+
+SCRIPT = """
+import numpy as np
+from dsrl_ref import Fidelity, loss_and_gradient
+print(loss_and_gradient(Fidelity(np.linspace(-2, 2, 1000).reshape(1, -1)), (1.1, .5, .2, .6), .8, 11, method="fused"))
+"""
+
+
+def fresh_process(folder):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_a_cut_or_unwritable_cache_costs_time_and_no_more(tmp_path):
+    expected = fresh_process(tmp_path / "cache")
+    kept = list((tmp_path / "cache").rglob("*.nb?"))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:50])
+    assert fresh_process(tmp_path / "cache") == expected
+    (tmp_path / "file").write_text("no folder can be made under a file")
+    assert fresh_process(tmp_path / "file" / "cache") == expected
+
+
+def test_a_kernel_that_cannot_be_cached_is_compiled_without(monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba, "njit", _without_a_place(numba.njit))
+    out = np.zeros(1)
+    jit.compiled(_writes_two)(out)
+    assert out[0] == 2
+
+
+def test_a_cache_that_cannot_be_read_is_compiled_around(monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba, "njit", _with_a_broken_cache(numba.njit))
+    out = np.zeros(1)
+    jit.compiled(_writes_two)(out)
+    assert out[0] == 2
+
+
+def _writes_two(out):
+    out[0] = 2
+
+
+def _without_a_place(njit):
+    def decorate(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    return decorate
+
+
+def _with_a_broken_cache(njit):
+    def broken(*_):
+        raise EOFError("Ran out of input")
+
+    return lambda *, cache=False, **options: (lambda function: broken) if cache else njit(**options)
