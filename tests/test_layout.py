@@ -14,6 +14,7 @@ ROOT = Path(dsrl_ref.__file__).parent
 FLOORS = [
     "errors",
     "arrays",
+    "files",
     "appendix.theta",
     "appendix.shrinkage",
     "appendix.regularizer",

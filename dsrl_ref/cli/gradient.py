@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.arrays import as_count, as_number
-from dsrl_ref.cli.files import read_npz
 from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.files import read_npz
 from dsrl_ref.objective import ENGINES, FIDELITY_ONLY, Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 

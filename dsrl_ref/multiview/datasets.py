@@ -5,7 +5,6 @@ Machine Learning Repository, doi 10.24432/C50P49, licensed CC BY 4.0: 1,797 imag
 0..16, taken from scikit-learn's copy and packed, otherwise unchanged.
 """
 
-import zipfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_matrix
+from dsrl_ref.files import read_npz
 
 
 def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | None]:
@@ -94,12 +94,7 @@ def _read_mat(path: Path) -> tuple[list[Any], Any]:
 
 
 def _read_npz(path: Path) -> tuple[list[Any], Any]:
-    with path.open("rb") as stream:
-        try:
-            with np.load(stream, allow_pickle=False) as archive:
-                content = dict(archive)
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-            raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+    content = read_npz(path)
     keys = ["X"] if "X" in content else sorted((k for k in content if k[:1] == "X" and k[1:].isdigit()), key=_number)
     return [content[key] for key in keys], content.get("Y")
 

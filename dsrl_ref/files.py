@@ -1,4 +1,4 @@
-"""Reading what a command is given: a missing file is an OSError, bad content a ValueError."""
+"""Reading files that a caller names: a missing one is an OSError, bad content a ValueError."""
 
 import zipfile
 from pathlib import Path
