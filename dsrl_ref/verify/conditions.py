@@ -14,6 +14,7 @@ from dsrl_ref.appendix.theta import (
     simplified_condition,
     slope_at_joint,
 )
+from dsrl_ref.errors import InfeasibleThetaError
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import ThetaQ
 from dsrl_ref.verify.findings import Check, demonstrated, none_differ
@@ -153,6 +154,7 @@ class Conditions:
             none_differ("violations() decides like the rationals", unlike, len(self.exact_floats), "Θ"),
             self._not_necessary(),
             self._not_convex(),
+            self._not_closed(),
         ]
 
     def _same_floats(self, name: str, function: Callable[..., object], rule: Callable[..., Fraction]) -> Check:
@@ -214,10 +216,21 @@ class Conditions:
         second = (Fraction(3), half, Fraction(2, 100), Fraction(3, 100))
         middle: ThetaQ = tuple((a + b) / 2 for a, b in zip(first, second, strict=True))  # type: ignore[assignment]
         return demonstrated(
-            "the set is not convex, and open at w = 0",
+            "the set is not convex",
             exact.nondecreasing(first) and exact.nondecreasing(second) and not exact.nondecreasing(middle),
             "(w1,b1,b2) = (1,0,1) and (3,.02,.03) are in, their midpoint is not",
         )
+
+    def _not_closed(self) -> Check:
+        """Slopes that halve stay in; their limit 0 is none, as g divides by it: hence a floor in the projection."""
+        inside = all(exact.nondecreasing((half**k, half**k, half, Fraction(1))) for k in range(1, 64))
+        try:
+            Theta(0.0, 0.0, 0.5, 1.0)
+        except InfeasibleThetaError as error:
+            return demonstrated(
+                "the set is not closed: it lacks w = 0, and has no nearest point there", inside, str(error)
+            )
+        return demonstrated("the set is not closed", False, "w = 0 was taken")
 
 
 def three(theta: ThetaQ) -> Fraction:
