@@ -44,7 +44,7 @@ def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed:
     seed = as_count(seed, "seed")
     many = 30 if quick else 300
     conditions = Conditions(seed, cases=many)
-    recursion = Recursion(Networks(seed, 60, 40, 16) if quick else Networks(seed, 800, 500, 120), cases=many)
+    recursion = Recursion(Networks(seed, 60, 40, 16) if quick else Networks(seed, 600, 500, 120), cases=many)
     return [
         Finding(number, tuple(getattr(conditions if number < 8 else recursion, f"equation_{number}")()))
         for number in numbers
