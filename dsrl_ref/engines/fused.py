@@ -6,7 +6,6 @@ exactly, so that the result has the same bits for any number of threads.
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -43,6 +42,8 @@ def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
         for item in items:
             work(item)
         return
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
+
     pool = ThreadPoolExecutor(min(threads, len(items)))
     try:
         for _ in pool.map(work, items):
