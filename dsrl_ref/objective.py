@@ -13,8 +13,8 @@ from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
-from dsrl_ref.engines import adjoint, fused, tangent
-from dsrl_ref.smooth import Fidelity
+from dsrl_ref.engines import adjoint, columns, fused, tangent
+from dsrl_ref.smooth import Fidelity, LeastSquares
 
 Engine = Callable[[SmoothTerm, Theta, float, int, Array, Array], tuple[float, Array]]
 
@@ -24,7 +24,7 @@ ENGINES: dict[str, Engine] = {
     "adjoint": adjoint.loss_and_gradient,
 }
 FIDELITY_ONLY = ("fused",)
-WORTH_COMPILING = 200_000  # entries from which "fused" makes up for loading its kernel in a few evaluations
+WORTH_COMPILING = 200_000  # entries from which a compiled kernel makes up for loading it in a few evaluations
 
 
 class Gradient(NamedTuple):
@@ -52,7 +52,8 @@ class Objective:
         X_(0), a constant; defaults to ``f.start()``.
     method : {"auto", "tensor", "tangent", "adjoint", "fused"}
         "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
-        forward; "adjoint" goes back over a tape of t n×m matrices; "fused", for `Fidelity`, runs all layers of an
+        forward; "adjoint" goes back over a tape of t n×m matrices (of a large `LeastSquares` in blocks of
+        columns, so that memory does not grow with m); "fused", for `Fidelity`, runs all layers of an
         entry in one compiled pass. "auto" takes "fused" for 200,000 entries or more, else "adjoint".
     threads : int, optional
         For "fused"; the result has the same bits for any number. By default one a processor.
@@ -112,9 +113,15 @@ class Objective:
             require_tensor_fits(self.shape)
         self._f, self._x0, self._target = _dense_problem(f, x0, target)
         self.method = _auto(f, self._x0.size) if method == "auto" else method
-        self._engine: Engine = (
-            partial(fused.loss_and_gradient, threads=self.threads) if self.method == "fused" else ENGINES[self.method]
-        )
+        self._engine = self._choose_engine()
+
+    def _choose_engine(self) -> Engine:
+        if self.method == "fused":
+            return partial(fused.loss_and_gradient, threads=self.threads)
+        f, large = self._f, self._x0.size >= WORTH_COMPILING
+        if self.method == "adjoint" and large and type(f) is LeastSquares and not is_sparse(f.D):
+            return columns.loss_and_gradient
+        return ENGINES[self.method]
 
     def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.

@@ -49,7 +49,7 @@ def tables(package):
 
 
 def grid_problems():
-    """Frozen networks on the grid 2^-2, up to three layers: L = 4, or L = 1 and entries of W on the knots."""
+    """Frozen networks on the grid 2^-2, up to three layers: L = 4, or L = 1 and Z on the knots."""
     rng = random.Random(20)
     draw = lambda n, m, low=-8, high=8, over=4: [  # noqa: E731
         [Fraction(rng.randint(low, high), over) for _ in range(m)] for _ in range(n)
@@ -58,15 +58,19 @@ def grid_problems():
         n, m = rng.choice([(1, 3), (3, 2), (2, 3)])
         w1, w2, b1 = Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(1, 6), 4), Fraction(rng.randint(0, 3), 4)
         theta = (w1, w2, b1, b1 + Fraction(rng.randint(0, 3), 4))
-        L = Fraction(4)
+        L, x0 = Fraction(4), draw(n, m)
         f = naive.Fidelity(draw(n, m))
-        if number % 4 == 0:
-            knots = [*theta[2:], *(-knot for knot in theta[2:])]
-            f, L = naive.Fidelity([[rng.choice(knots) for _ in range(m)] for _ in range(n)]), Fraction(1)
         if number % 2:
             k = rng.randint(1, 2)
             f = naive.LeastSquares(draw(k, n, -1, 1, 1), draw(k, m))
-        yield f, theta, L, number // 4 % 4, draw(n, m), draw(n, m)
+        if number % 4 < 2:
+            knots = [*theta[2:], *(-knot for knot in theta[2:])]
+            on_knots = [[rng.choice(knots) for _ in range(m)] for _ in range(n)]
+            f, L = naive.Fidelity(on_knots), Fraction(1)
+            if number % 2:
+                identity = [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+                f, x0 = naive.LeastSquares(identity, on_knots), [[Fraction(0)] * m for _ in range(n)]
+        yield f, theta, L, number // 4 % 4, x0, draw(n, m)
 
 
 def term(package, f):
@@ -87,6 +91,13 @@ def networks(package):
         for method in ("tensor", "tangent", "adjoint", *(("fused",) if number % 2 == 0 else ())):
             J = package.Objective(term(package, f), goal, layers=layers, x0=start, method=method)
             loss, got = J(numbers, float(L))
+            assert Fraction(loss) == naive.loss(target, expected[-1])
+            same(got, gradient)
+        if isinstance(f, naive.LeastSquares):
+            columns = package.engines.columns
+            columns.TAPE_ENTRIES = 4 * max(1, layers) * len(x0)  # two columns to a block
+            theta, D = package.Theta(*numbers), term(package, f)
+            loss, got = columns.loss_and_gradient(D, theta, float(L), layers, start, goal)
             assert Fraction(loss) == naive.loss(target, expected[-1])
             same(got, gradient)
 

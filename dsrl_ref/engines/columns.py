@@ -1,0 +1,84 @@
+"""LeastSquares only: reverse mode by blocks of columns, which do not interact.
+
+The tape of a block, Z and ∇f of every layer, stays in cache, forward and back, before the next block begins; memory
+does not grow with the number of columns. Products are with D and Dᵀ, or with DᵀD where that is less work.
+"""
+
+import math
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+
+TAPE_ENTRIES = 2**21  # 16 MiB: the last level of cache, or little more
+
+
+def loss_and_gradient(
+    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
+) -> tuple[float, Array]:
+    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `LeastSquares`."""
+    products = Products(f.D)  # type: ignore[attr-defined]
+    Y: Array = f.Y  # type: ignore[attr-defined]
+    n, m = x0.shape
+    width = max(1, min(m, TAPE_ENTRIES // (2 * max(1, layers) * n)))
+    tape = np.empty((2, layers, n * width))
+    sums = []
+    for start in range(0, m, width):
+        block = slice(start, min(m, start + width))
+        arguments = (theta, L, x0[:, block].copy(), target[:, block], Y[:, block])
+        sums.append(_block(products, tape, *arguments))
+    totals = [math.fsum(column) for column in zip(*sums, strict=True)]
+    return totals[0], np.array(totals[1:])
+
+
+class Products:
+    """∇f and the Hessian for one D, with whichever of D and DᵀD is less work."""
+
+    def __init__(self, D: Array) -> None:
+        k, n = D.shape
+        self.D = D
+        self.gram = D.T @ D if n <= 2 * k else None
+
+    def gradient(self, X: Array, Y: Array, DtY: Array, G: Array) -> None:
+        """G = Dᵀ(DX - Y)."""
+        if self.gram is None:
+            np.matmul(self.D.T, self.D @ X - Y, out=G)
+        else:
+            np.matmul(self.gram, X, out=G)
+            G -= DtY
+
+    def hessian(self, V: Array, P: Array) -> None:
+        """P = DᵀDV."""
+        if self.gram is None:
+            np.matmul(self.D.T, self.D @ V, out=P)
+        else:
+            np.matmul(self.gram, V, out=P)
+
+
+def _block(
+    products: Products, tape: Array, theta: Theta, L: float, X: Array, target: Array, Y: Array
+) -> tuple[float, ...]:
+    """Loss and derivatives of some columns; X is theirs of X_(0), and is overwritten."""
+    from dsrl_ref.engines.kernels import columns as kernels
+
+    step, (w1, w2, _, _) = 1.0 / L, theta
+    Z, G = tape[:, :, : X.size]
+    flat = X.reshape(-1)
+    DtY = products.D.T @ Y
+    for i in range(len(Z)):
+        if i == 0 and not X.any():
+            np.negative(DtY.reshape(-1), out=G[0])
+        else:
+            products.gradient(X, Y, DtY, G[i].reshape(X.shape))
+        kernels.forward_layer(flat, G[i], Z[i], step, *theta)
+    X -= target
+    loss = 0.5 * float(np.sum(X * X))
+    P, lanes = np.zeros(X.shape), np.zeros((5, kernels.LANES))
+    for i in range(len(Z) - 1, -1, -1):
+        kernels.backward_layer(flat, P.reshape(-1), Z[i], G[i], step, *theta, lanes)
+        if i:
+            products.hessian(X, P)
+    in_w1, in_w2, past_b1, past_b2, in_step = lanes.sum(axis=1).tolist()
+    return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, step * step * in_step

@@ -1,0 +1,90 @@
+"""LeastSquares by blocks of columns: the same numbers for any width, and memory that does not grow with m."""
+
+import os
+import tracemalloc
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from strategies import floats, problems
+
+from dsrl_ref import LeastSquares, Objective, Theta, objective
+from dsrl_ref.engines import adjoint, columns
+
+THETA, LAYERS = Theta(1.1, 0.6, 0.02, 0.1), 6
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+
+
+@pytest.fixture(autouse=True)
+def small_data_count_as_large(monkeypatch):
+    monkeypatch.setattr(objective, "WORTH_COMPILING", 1)
+
+
+def problem(k=8, n=12, m=30, seed=0):
+    rng = np.random.default_rng(seed)
+    f = LeastSquares(rng.normal(size=(k, n)), rng.normal(size=(k, m)))
+    return f, f.lipschitz(), rng.normal(size=(n, m))
+
+
+@pytest.mark.parametrize("width", [1, 2, 10**6])
+@settings(max_examples=150 if JIT else 20)
+@given(drawn=problems(kinds=("least squares",)))
+def test_equals_the_rationals_at_any_width(width, drawn):
+    f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "TAPE_ENTRIES", 2 * max(1, drawn.layers) * len(x0) * width)
+        J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
+    assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
+    assert naive.tensor_gradient(*drawn.arguments) == list(gradient)
+
+
+@pytest.mark.parametrize("shape", [(4, 12), (6, 12), (20, 12)])
+@pytest.mark.parametrize("tape", [1, 1000, 2**21])
+def test_agrees_with_the_unblocked_pass(monkeypatch, shape, tape):
+    monkeypatch.setattr(columns, "TAPE_ENTRIES", tape)
+    f, L, target = problem(*shape)
+    for x0 in (np.zeros(target.shape), 0.5 * target):
+        ours = columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        theirs = adjoint.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        assert ours[0] == pytest.approx(theirs[0], rel=1e-13)
+        assert ours[1] == pytest.approx(theirs[1], rel=1e-11, abs=1e-11)
+
+
+def test_more_columns_need_no_more_memory(monkeypatch):
+    monkeypatch.setattr(columns, "TAPE_ENTRIES", 20_000)
+    peaks = []
+    for m in (400, 6400):
+        f, L, target = problem(m=m)
+        x0 = f.start()
+        columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        tracemalloc.start()
+        columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] <= 1.2 * peaks[0]
+
+
+def test_inputs_are_left_alone():
+    f, L, target = problem()
+    x0 = target.copy(order="F")
+    kept = [array.tobytes() for array in (f.D, f.Y, target, x0)]
+    Objective(f, target, layers=LAYERS, x0=x0)(THETA, L)
+    assert [array.tobytes() for array in (f.D, f.Y, target, x0)] == kept
+
+
+def test_is_chosen_for_large_dense_least_squares_only(monkeypatch):
+    f, _, target = problem()
+    assert Objective(f, target, layers=1)._engine is columns.loss_and_gradient
+    assert Objective(f, target, layers=1, method="tangent")._engine is not columns.loss_and_gradient
+    sparse = LeastSquares(sp.csr_array(f.D), f.Y)
+    assert Objective(sparse, target, layers=1)._engine is adjoint.loss_and_gradient
+    monkeypatch.setattr(objective, "WORTH_COMPILING", target.size + 1)
+    assert Objective(f, target, layers=1)._engine is adjoint.loss_and_gradient
+
+
+def test_divergence_names_the_layer():
+    f = LeastSquares([[1e100]], [[1.0]])
+    with pytest.raises(ValueError, match=r"not finite in layer \d"):
+        Objective(f, [[0.0]], layers=9, x0=[[1e10]])((1, 1, 0, 0), 1e-100)
