@@ -169,7 +169,7 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
         except (TypeError, ValueError):
             raise TypeError(
                 f"{_place(name, index)} = {entry!r} ({type(entry).__name__}): "
-                "argument must be a string or a number that is real; here only real numbers will do"
+                "argument must be a string or a number, and strings are not read as numbers here"
             ) from None
         if isinstance(entry, int) and int(converted[index]) != entry:
             _raise_inexact(name, index, entry)

@@ -10,7 +10,7 @@ from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, req
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 
-# Index of the piece of ξ by number of knots -b2, -b1, b1, b2 that are <= z: outer left, middle left, dead, ...
+# Of the pieces of ξ, numbered by how many of the knots -b2, -b1, b1, b2 are <= z: outer left, middle left, dead, ...
 SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])
 
 
