@@ -49,7 +49,7 @@ def check(function: Implementation) -> Iterator[Outcome]:
     Yields
     ------
     Outcome
-        Agreement is within 1e-12·S, S the sum (11) accumulates with absolute values throughout.
+        Agreement is within 1e-12·S, S what (11) adds up with both sides of every difference taken positive.
     """
     for vector in ladder():
         failure, equation = _judge(function, vector.problem)
@@ -76,8 +76,9 @@ def _answers(problem: Problem) -> list[tuple[Fraction, Fraction]]:
     path = problem.run()
     last = path.iterates[-1]
     loss_scale = sum(((abs(x) + abs(y)) ** 2 for x, y in zip(last, problem.target, strict=True)), Fraction(0)) / 2
-    gradient, scale = exact.tensor_gradient(problem.f, problem.theta, problem.L, path, problem.target)
-    return [(exact.loss(last, problem.target), loss_scale), *zip(gradient, scale, strict=True)]
+    arguments = (problem.f, problem.theta, problem.L, path, problem.target)
+    derivatives = zip(exact.tensor_gradient(*arguments), exact.rounding_scale(*arguments), strict=True)
+    return [(exact.loss(last, problem.target), loss_scale), *derivatives]
 
 
 def _suspect(quantity: str, problem: Problem) -> int:

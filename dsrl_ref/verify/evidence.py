@@ -145,15 +145,15 @@ def _compare_tables(problem: Problem, Z: Array, X: Array, differing: Counter[str
 def _compare_schedules(problem: Problem, found: RationalEvidence) -> None:
     arguments = (problem.f, problem.theta, problem.L)
     path = problem.run()
-    gradient, scale = exact.tensor_gradient(*arguments, path, problem.target)
+    gradient = exact.tensor_gradient(*arguments, path, problem.target)
     others = (exact.forward_gradient, exact.reverse_gradient)
     found.schedules_differ += any(other(*arguments, path, problem.target) != gradient for other in others)
     found.misreading_differs += exact.misread_gradient(*arguments, path, problem.target) != gradient
     found.cases += 1
-    _measure_rounding(problem, path, gradient, scale, found)
+    _measure_rounding(problem, path, gradient, found)
 
 
-def _measure_rounding(problem: Problem, path: exact.Run, gradient: Flat, scale: Flat, found: RationalEvidence) -> None:
+def _measure_rounding(problem: Problem, path: exact.Run, gradient: Flat, found: RationalEvidence) -> None:
     f, theta, L = problem.smooth_term(), problem.float_theta(), float(problem.L)
     x0, target = problem.matrix(problem.x0), problem.matrix(problem.target)
     regions = [rows(Z, theta).ravel().tolist() for Z in preactivations(f, theta, L, problem.layers, x0)]
@@ -164,6 +164,7 @@ def _measure_rounding(problem: Problem, path: exact.Run, gradient: Flat, scale: 
     largest = max(abs(x) for X in (*path.iterates, *path.preactivations) for x in X)
     worst = max(abs(Fraction(a) - b) for a, b in zip(last, path.iterates[-1], strict=True))
     found.worst_iterate = max(found.worst_iterate, float(worst / largest) / UNIT)
+    scale = exact.rounding_scale(problem.f, problem.theta, problem.L, path, problem.target)
     for engine in ENGINES.values():
         _, got = engine(f, theta, L, problem.layers, x0, target)
         for name, value, expected, S in zip(NAMES, got, gradient, scale, strict=True):

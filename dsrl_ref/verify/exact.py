@@ -175,27 +175,54 @@ def own_terms(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> lis
     return terms
 
 
-def tensor_gradient(
-    f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat
-) -> tuple[list[Fraction], list[Fraction]]:
-    """(10), (11), (15), (16) with the tensor (14), and S, the same sum with absolute values throughout."""
+def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(10), (11), (15), (16) with the tensor (14), contracted over (j,k)."""
     size = len(target)
     total = [[ZERO] * 5 for _ in range(size)]
-    weight = [[ZERO] * 5 for _ in range(size)]
     for X, Z in zip(path.iterates, path.preactivations, strict=False):
-        T = layer_tensor(f, theta, L, X, Z)
-        own = own_terms(f, theta, L, X, Z)
+        T, own = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z)
         total = [
             [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size)), ZERO) for c in range(5)] for i in range(size)
         ]
-        weight = [
-            [abs(own[i][c]) + sum((abs(T[i][k]) * weight[k][c] for k in range(size)), ZERO) for c in range(5)]
-            for i in range(size)
-        ]
     residual = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
-    gradient = [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
-    scale = [sum((abs(r) * line[c] for r, line in zip(residual, weight, strict=True)), ZERO) for c in range(5)]
-    return gradient, scale
+    return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
+
+
+def rounding_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """S: what `tensor_gradient` adds up, every term and both sides of every difference taken positive."""
+    size = len(target)
+    total = [[ZERO] * 5 for _ in range(size)]
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        T, own = _tensor_scale(f, theta, L, X, Z), _own_scale(f, theta, L, X, Z)
+        total = [
+            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size)), ZERO) for c in range(5)] for i in range(size)
+        ]
+    residual = [abs(x) + abs(y) for x, y in zip(path.iterates[-1], target, strict=True)]
+    return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
+
+
+def _tensor_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[Flat]:
+    """`layer_tensor` with I + |H|/L for I - H/L."""
+    size = len(X)
+    columns = [f.hessian_product([Fraction(int(i == jk)) for i in range(size)], X) for jk in range(size)]
+    slopes = [partials(z, theta)[4] for z in Z]
+    return [[slopes[pq] * (int(pq == jk) + abs(columns[jk][pq]) / L) for jk in range(size)] for pq in range(size)]
+
+
+def _own_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[tuple[Fraction, ...]]:
+    """`own_terms` with |z| + b for z - b, and |x| + |∇f|/L for z."""
+    w1, w2, b1, b2 = theta
+    terms: list[tuple[Fraction, ...]] = []
+    for x, z, g in zip(X, Z, f.gradient(X), strict=True):
+        size = abs(x) + abs(g) / L
+        match abs(row(z, theta)):
+            case 2:
+                terms.append((b2 + b1, size + b2, w1, w1 + w2, w2 * (abs(x) + size) / L))
+            case 1:
+                terms.append((size + b1, ZERO, w1, ZERO, w1 * (abs(x) + size) / L))
+            case _:
+                terms.append((ZERO,) * 5)
+    return terms
 
 
 def forward_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
