@@ -1,8 +1,9 @@
-"""Four layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
+"""Five layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
 
 They know naive.py and NumPy; everything of the package comes in through `package`.
 """
 
+import importlib
 import random
 from fractions import Fraction
 from itertools import product
@@ -201,4 +202,91 @@ def smooth_rules(package):
     assert g.lipschitz() == 1
 
 
-LAYERS = {"tables": tables, "networks": networks, "differences": differences, "rules": rules}
+def pieces(package):
+    """The scalar map and sums over its pieces: exact on a grid, right on knots, with all digits near the identity."""
+    kernels = importlib.import_module(f"{package.__name__}.engines.kernels.pieces")
+    kernels.BLOCK = kernels.LANES
+    pieces_on_the_grid(package)
+    pieces_on_knots(package)
+    pieces_near_the_identity(package)
+    pieces_near_a_fixed_point(package)
+
+
+def pieces_on_the_grid(package):
+    rng = random.Random(24)
+    draw = lambda low=-12: [[Fraction(rng.randint(low, 12), 8) for _ in range(45)]]  # noqa: E731
+    for number in range(12):
+        w1, w2, b1 = (Fraction(rng.randint(least, 6), 4) for least in (1, 1, 0))
+        theta = (w1, w2, b1, b1 + Fraction(rng.randint(0, 3), 4))
+        W, other, L, layers = draw(), draw(-2), (Fraction(4), Fraction(1), Fraction(1, 2))[number % 3], 1 + number % 3
+        x0 = W if number % 2 else [[Fraction(0)] * 45]
+        numbers, f = [float(value) for value in theta], naive.Fidelity(W)
+        X = naive.forward(f, theta, L, layers, x0)[0][-1]
+        products = outer_products(f, theta, L, layers, x0)
+        for target in (W, other):
+            J = package.Objective(
+                package.Fidelity(floats(W)), floats(target), layers=layers, x0=floats(x0), method="pieces"
+            )
+            same(J.gauss_newton(numbers, float(L))[2], products)
+            loss, gradient = J(numbers, float(L))
+            assert Fraction(loss) == naive.loss(target, X)
+            same(gradient, naive.reverse_gradient(f, theta, L, layers, x0, target))
+        for start in (x0, other):
+            J = package.Objective(package.Fidelity(floats(W)), layers=layers, x0=floats(start), method="fused")
+            same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, start))
+
+
+def outer_products(f, theta, L, layers, x0):
+    """The Gauss-Newton matrix by rows; with X_(t) - 1 as the target, an entry's gradient is its sensitivity."""
+    last = naive.forward(f, theta, L, layers, x0)[0][-1]
+    dX = [
+        naive.reverse_gradient(naive.Fidelity([[w]]), theta, L, layers, [[start]], [[x - 1]])
+        for w, start, x in zip(f.W[0], x0[0], last[0], strict=True)
+    ]
+    return [sum(dx[p] * dx[q] for dx in dX) for p in range(5) for q in range(5)]
+
+
+def pieces_on_knots(package):
+    """Entries on breakpoints and next to them, and a piece that lies on a knot, against the adjoint."""
+    rng = np.random.default_rng(25)
+    for number in range(6):
+        L = (0.7, 0.8, 1.3)[number % 3]
+        theta = (1 / (1 - L), 0.5, 0.3, 0.3 / L) if L == 0.7 else (1.1, 0.6, 0.2, 0.7)
+        whole = package.Objective(package.Fidelity([[1.0]]), layers=4).scalar_map(theta, L)
+        at = whole.breakpoints
+        W = np.concatenate([at, np.nextafter(at, inf), np.nextafter(at, -inf), rng.uniform(0.3, 0.43, 40)])
+        problem = package.Fidelity(np.repeat(W, 1 + number).reshape(1, -1))
+        package.engines.scalar_map.MOST_PIECES = 4 if number > 3 else 4096  # too few: entry by entry
+        (loss, gradient), (expected, other) = (
+            package.Objective(problem, layers=4, x0=number % 2 * problem.W, method=method)(theta, L)
+            for method in ("pieces", "adjoint")
+        )
+        package.engines.scalar_map.MOST_PIECES = 4096
+        assert abs(loss - expected) <= 1e-13 * expected
+        assert np.all(np.abs(np.subtract(gradient, other)) <= 1e-12 * np.abs(other).max())
+        assert np.allclose(whole(W), package.forward(package.Fidelity(W.reshape(1, -1)), theta, L, 4)[-1], atol=1e-14)
+
+
+def pieces_near_a_fixed_point(package):
+    """x - w is a millionth of w: its square cancels to 24 digits of the sums."""
+    W = 0.6 - 1e-6 * np.random.default_rng(27).random((1, 60))
+    exact = [[Fraction(w) for w in W[0].tolist()]]
+    theta, arguments = (2.0, 0.5, 0.3, 0.75), naive.Fidelity(exact)
+    last = naive.forward(arguments, tuple(map(Fraction, theta)), 1 / Fraction(1 / 1.25), 1, exact)[0][-1]
+    J, _ = package.Objective(package.Fidelity(W), layers=1, method="pieces")(theta, 1.25)
+    assert abs(Fraction(J) - naive.loss(exact, last)) <= Fraction(1e-14) * naive.loss(exact, last)
+
+
+def pieces_near_the_identity(package):
+    W = np.random.default_rng(26).normal(size=(1, 60))
+    theta = (1 + 1e-9, 1 - 1e-9, 1e-9, 0.3)
+    exact = [[Fraction(w) for w in W[0].tolist()]]
+    arguments = naive.Fidelity(exact), tuple(map(Fraction, theta)), 1 / Fraction(1 / 1.25), 2
+    J, gradient = package.Objective(package.Fidelity(W), layers=2, method="pieces")(theta, 1.25)
+    expected = naive.loss(exact, naive.forward(*arguments, exact)[0][-1])
+    assert abs(Fraction(J) - expected) <= Fraction(1e-14) * expected
+    right = naive.reverse_gradient(*arguments, exact, exact)
+    assert all(abs(Fraction(a) - b) <= Fraction(1e-20) for a, b in zip(gradient, right, strict=True))
+
+
+LAYERS = {"tables": tables, "networks": networks, "differences": differences, "rules": rules, "pieces": pieces}

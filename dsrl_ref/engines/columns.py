@@ -10,9 +10,16 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.engines.jit import WORTH_COMPILING
+from dsrl_ref.smooth import LeastSquares
 
 TAPE_ENTRIES = 2**21  # 16 MiB: the last level of cache, or little more
+
+
+def pay(f: SmoothTerm, x0: Array) -> bool:
+    """Whether f is a dense `LeastSquares`, large enough to make up for loading the kernels."""
+    return type(f) is LeastSquares and not is_sparse(f.D) and x0.size >= WORTH_COMPILING
 
 
 def loss_and_gradient(

@@ -24,21 +24,53 @@ def loss_and_gradient(
     from dsrl_ref.engines.kernels import fused as kernels
 
     w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
-    blocks = -(-w.size // BLOCK)
-    sums = np.empty((blocks, kernels.SUMS))
 
-    def work(first: int) -> None:
-        last = min(blocks, first + BLOCKS_PER_CALL)
+    def work(first: int, last: int, sums: Array) -> None:
         kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
 
-    in_threads(work, range(0, blocks, BLOCKS_PER_CALL), threads)
-    totals = [math.fsum(column) for column in sums.T]
+    totals = _sum_over_blocks(work, w.size, kernels.SUMS, threads)
     return totals[0], np.array(totals[1:])
+
+
+def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, threads: int = 1) -> Array:
+    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
+    from dsrl_ref.engines.kernels import fused as kernels
+
+    w, start = f.start().ravel(), x0.ravel()
+
+    def work(first: int, last: int, sums: Array) -> None:
+        kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
+
+    matrix = np.zeros((5, 5))
+    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, kernels.PRODUCTS, threads)
+    return matrix + np.triu(matrix, 1).T
+
+
+def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> tuple[Array, Array]:
+    """X_(t) and, a row each, its derivatives in w1, w2, b1, b2, L, entry by entry of w."""
+    from dsrl_ref.engines.kernels import fused as kernels
+
+    x, dx = np.empty(w.size), np.empty((5, w.size))
+    kernels.sensitivities(w, x0, layers, *theta, L, x, dx)
+    return x, dx
+
+
+def _sum_over_blocks(
+    work: Callable[[int, int, Array], None], entries: int, quantities: int, threads: int
+) -> list[float]:
+    blocks = -(-entries // BLOCK)
+    sums = np.empty((blocks, quantities))
+    in_threads(
+        lambda first: work(first, min(blocks, first + BLOCKS_PER_CALL), sums),
+        range(0, blocks, BLOCKS_PER_CALL),
+        threads,
+    )
+    return [math.fsum(column) for column in sums.T]
 
 
 def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
     """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun."""
-    if threads == 1 or len(items) == 1:
+    if threads == 1 or len(items) <= 1:
         for item in items:
             work(item)
         return

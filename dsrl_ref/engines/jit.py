@@ -8,8 +8,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+WORTH_COMPILING = 200_000  # entries from which a compiled kernel makes up for loading numba in a few evaluations
 
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile with numba, without the GIL, cached where that works."""
     from numba import njit
 
@@ -20,16 +22,16 @@ def compiled(function: Callable[..., None]) -> Callable[..., None]:
         return fresh()
 
     @functools.wraps(function)
-    def call(*arguments: Any) -> None:
+    def call(*arguments: Any) -> Any:
         try:
-            cached(*arguments)
+            return cached(*arguments)
         except Exception:  # whatever a damaged cache raises while it is read; a second failure is the kernel's own
-            fresh()(*arguments)
+            return fresh()(*arguments)
 
     return call
 
 
-def inlined(function: Callable[..., None]) -> Callable[..., None]:
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a helper that only compiled functions of the same file call."""
     from numba import njit
 

@@ -46,3 +46,9 @@ def loss_and_gradient(
     X, dX = sensitivities(f, theta, L, layers, x0)
     residual = X - target
     return 0.5 * float(np.sum(residual * residual)), np.array([np.sum(V * residual) for V in dX])
+
+
+def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Array:
+    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
+    _, dX = sensitivities(f, theta, L, layers, x0)
+    return np.einsum("anm,bnm->ab", dX, dX)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from strategies import floats, problems
 
-from dsrl_ref import LeastSquares, Objective, Theta, objective
+from dsrl_ref import LeastSquares, Objective, Theta
 from dsrl_ref.engines import adjoint, columns
 
 THETA, LAYERS = Theta(1.1, 0.6, 0.02, 0.1), 6
@@ -19,7 +19,7 @@ JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 
 @pytest.fixture(autouse=True)
 def small_data_count_as_large(monkeypatch):
-    monkeypatch.setattr(objective, "WORTH_COMPILING", 1)
+    monkeypatch.setattr(columns, "WORTH_COMPILING", 1)
 
 
 def problem(k=8, n=12, m=30, seed=0):
@@ -76,12 +76,20 @@ def test_inputs_are_left_alone():
 
 def test_is_chosen_for_large_dense_least_squares_only(monkeypatch):
     f, _, target = problem()
-    assert Objective(f, target, layers=1)._engine is columns.loss_and_gradient
-    assert Objective(f, target, layers=1, method="tangent")._engine is not columns.loss_and_gradient
-    sparse = LeastSquares(sp.csr_array(f.D), f.Y)
-    assert Objective(sparse, target, layers=1)._engine is adjoint.loss_and_gradient
-    monkeypatch.setattr(objective, "WORTH_COMPILING", target.size + 1)
-    assert Objective(f, target, layers=1)._engine is adjoint.loss_and_gradient
+    used = []
+    monkeypatch.setattr(columns, "loss_and_gradient", lambda *_, **__: used.append(True) or (0.0, np.zeros(5)))
+
+    def takes_columns(f, method="auto"):
+        used.clear()
+        Objective(f, target, layers=1, method=method)((1, 1, 0, 0), 1e9)
+        return bool(used)
+
+    monkeypatch.setattr(columns, "WORTH_COMPILING", target.size)
+    assert takes_columns(f)
+    assert not takes_columns(f, "tangent")
+    assert not takes_columns(LeastSquares(sp.csr_array(f.D), f.Y))
+    monkeypatch.setattr(columns, "WORTH_COMPILING", target.size + 1)
+    assert not takes_columns(f)
 
 
 def test_divergence_names_the_layer():

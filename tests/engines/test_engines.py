@@ -12,15 +12,46 @@ from strategies import FloatQuartic, Problem, dyadic, exact, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Theta, forward, loss_and_gradient, region
 from dsrl_ref.appendix.network import preactivations
+from dsrl_ref.engines import columns
+from dsrl_ref.objective import FIDELITY_ONLY
 
-METHODS = ["tensor", "tangent", "adjoint"]
+GENERAL = ["tensor", "tangent", "adjoint"]
+METHODS = [*GENERAL, "columns", "fused", "pieces"]
 UNIT = 2.0**-53
 each_method = pytest.mark.parametrize("method", METHODS)
+each_for_least_squares = pytest.mark.parametrize("method", [*GENERAL, "columns"])
+each_for_fidelity = pytest.mark.parametrize("method", [*GENERAL, *FIDELITY_ONLY])
 
 
 def methods_for(f):
-    """All methods that take f."""
-    return [*METHODS, "fused"] if isinstance(f, naive.Fidelity | Fidelity) else METHODS
+    """All methods that take f, x0 apart."""
+    if isinstance(f, naive.Fidelity | Fidelity):
+        return [*GENERAL, "fused", "pieces"]
+    return [*GENERAL, "columns"] if isinstance(f, naive.LeastSquares | LeastSquares) else GENERAL
+
+
+def identity(n):
+    return [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+
+
+def suited(problem, method):
+    """A problem as general as the method takes it: another f, or another x0."""
+    if method == "columns" and isinstance(problem.f, naive.Fidelity):
+        return problem.but(f=naive.LeastSquares(identity(len(problem.x0)), problem.f.W))
+    if method in FIDELITY_ONLY and not isinstance(problem.f, naive.Fidelity):
+        problem = problem.but(f=naive.Fidelity(naive.minus(problem.x0, problem.target)))
+    if method == "pieces":
+        kept = problem.f.W[0][0] > 0
+        return problem.but(x0=problem.f.W if kept else times(problem.f.W, 0))
+    return problem
+
+
+def package_evaluates(f, theta, L, layers, x0, target, method):
+    if method == "columns":
+        J, gradient = columns.loss_and_gradient(f, Theta(*theta), L, layers, x0, target)
+    else:
+        J, gradient = loss_and_gradient(f, theta, L, layers, target, x0, method)
+    return J, list(gradient)
 
 
 def evaluate(problem, method, sparse=False):
@@ -28,7 +59,7 @@ def evaluate(problem, method, sparse=False):
     wrap = sp.csr_array if sparse else np.asarray
     f = Fidelity(wrap(floats(problem.f.W))) if sparse else problem.term
     x0, target = wrap(floats(problem.x0)), wrap(floats(problem.target))
-    J, gradient = loss_and_gradient(f, problem.float_theta, float(problem.L), problem.layers, target, x0, method)
+    J, gradient = package_evaluates(f, problem.float_theta, float(problem.L), problem.layers, x0, target, method)
     return Fraction(J), [Fraction(value) for value in gradient]
 
 
@@ -41,6 +72,7 @@ def regions(problem):
 @settings(max_examples=300)
 @given(problem=problems())
 def test_equals_the_rationals(method, problem):  # N1
+    problem = suited(problem, method)
     J, gradient = evaluate(problem, method)
     last = naive.forward(*problem.arguments[:5])[0][-1]
     assert naive.loss(problem.target, last) == J
@@ -55,10 +87,11 @@ def test_three_schedules_are_one_in_rationals(problem):  # N1
     assert naive.reverse_gradient(*problem.arguments) == expected
 
 
-@each_method
+@each_for_fidelity
 @settings(max_examples=200)
 @given(problem=problems(kinds=("fidelity",)))
 def test_sparse_equals_dense(method, problem):  # N9
+    problem = suited(problem, method)
     assert evaluate(problem, method, sparse=True) == evaluate(problem, method)
 
 
@@ -66,6 +99,7 @@ def test_sparse_equals_dense(method, problem):  # N9
 @settings(max_examples=100)
 @given(problem=problems(layers=st.just(0)))
 def test_no_layer_has_no_gradient(method, problem):  # N3
+    problem = suited(problem, method)
     assert evaluate(problem, method)[1] == [0] * 5
 
 
@@ -73,6 +107,7 @@ def test_no_layer_has_no_gradient(method, problem):  # N3
 @settings(max_examples=100)
 @given(problem=problems())
 def test_a_target_that_is_met_has_no_gradient(method, problem):  # N4
+    problem = suited(problem, method)
     met = problem.but(target=naive.forward(*problem.arguments[:5])[0][-1])
     assert evaluate(met, method) == (0, [0] * 5)
 
@@ -81,6 +116,7 @@ def test_a_target_that_is_met_has_no_gradient(method, problem):  # N4
 @settings(max_examples=100)
 @given(problem=problems())
 def test_linear_in_the_residual(method, problem):  # N5
+    problem = suited(problem, method)
     last = naive.forward(*problem.arguments[:5])[0][-1]
     doubled = problem.but(target=naive.minus(problem.target, naive.minus(last, problem.target)))
     J, gradient = evaluate(problem, method)
@@ -95,6 +131,7 @@ def permuted(rows, order):
 @settings(max_examples=100)
 @given(problem=problems(), data=st.data())
 def test_order_of_rows_and_columns_does_not_matter(method, problem, data):  # N6
+    problem = suited(problem, method)
     n, m = len(problem.x0), len(problem.x0[0])
     rows, columns = data.draw(st.permutations(range(n))), data.draw(st.permutations(range(m)))
     move = lambda X: [permuted(line, columns) for line in permuted(X, rows)]  # noqa: E731
@@ -125,6 +162,7 @@ def with_data_times(problem, c, knots):
 @settings(max_examples=100)
 @given(problem=problems())
 def test_negated_data_have_the_same_loss_and_off_ties_the_same_gradient(method, problem):  # N7
+    problem = suited(problem, method)
     J, gradient = evaluate(problem, method)
     negated_J, negated_gradient = evaluate(with_data_times(problem, -1, 1), method)
     assert negated_J == J
@@ -133,7 +171,7 @@ def test_negated_data_have_the_same_loss_and_off_ties_the_same_gradient(method, 
         assert negated_gradient == gradient
 
 
-@each_method
+@each_for_fidelity
 def test_ties_are_not_odd(method):  # N7: -12.5 and -7.5 of the same kind, here the smallest case
     f, theta = naive.Fidelity([[Fraction(1)]]), tuple(map(Fraction, (1, 1, 1, 2)))
     problem = Problem(f, theta, Fraction(1), 1, [[Fraction(1)]], [[Fraction(-1)]])
@@ -145,6 +183,7 @@ def test_ties_are_not_odd(method):  # N7: -12.5 and -7.5 of the same kind, here 
 @settings(max_examples=100)
 @given(problem=problems(), c=st.sampled_from([Fraction(2), Fraction(1, 4)]))
 def test_scales_with_the_data(method, problem, c):  # N8
+    problem = suited(problem, method)
     J, (dw1, dw2, db1, db2, dL) = evaluate(problem, method)
     expected = [c * c * dw1, c * c * dw2, c * db1, c * db2, c * c * dL]
     assert evaluate(with_data_times(problem, c, c), method) == (c * c * J, expected)
@@ -158,14 +197,15 @@ def arrays(f):
 @settings(max_examples=50)
 @given(problem=problems())
 def test_calls_repeat_bit_for_bit_and_leave_the_input_alone(method, problem):  # N13, N14
+    problem = suited(problem, method)
     f, x0, target = problem.term, floats(problem.x0), floats(problem.target)
     kept = [array.tobytes() for array in (x0, target, *arrays(f))]
-    arguments = (f, problem.float_theta, float(problem.L), problem.layers, target, x0, method)
-    assert loss_and_gradient(*arguments) == loss_and_gradient(*arguments)
+    arguments = (f, problem.float_theta, float(problem.L), problem.layers, x0, target, method)
+    assert package_evaluates(*arguments) == package_evaluates(*arguments)
     assert [array.tobytes() for array in (x0, target, *arrays(f))] == kept
 
 
-@each_method
+@each_for_least_squares
 @settings(max_examples=100)
 @given(problem=problems(kinds=("least squares",)))
 def test_columns_add_up(method, problem):  # N15
@@ -186,7 +226,7 @@ def test_columns_add_up(method, problem):  # N15
     assert gradient == [sum(values) for values in zip(*(part[1] for part in parts), strict=True)]
 
 
-@each_method
+@each_for_least_squares
 @settings(max_examples=100)
 @given(problem=problems(kinds=("least squares",)))
 def test_scaling_f_and_L_together_changes_only_dL(method, problem):  # N16: c = 4 through D and Y times 2
@@ -195,7 +235,7 @@ def test_scaling_f_and_L_together_changes_only_dL(method, problem):  # N16: c = 
     assert evaluate(problem.but(f=f, L=4 * problem.L), method) == (J, [*dtheta, dL / 4])
 
 
-@each_method
+@each_for_least_squares
 def test_many_layers_tend_to_the_implicit_gradient(method):  # N12
     rng = np.random.default_rng(3)
     for _ in range(4):
@@ -209,7 +249,7 @@ def test_many_layers_tend_to_the_implicit_gradient(method):  # N12
         own = np.array([naive.partials(z, theta)[:4] for z in Z.ravel().tolist()])
         own = np.column_stack([own, slope * f.gradient(X).ravel() / L**2])
         limit = np.linalg.solve(np.eye(4) - slope[:, None] * (np.eye(4) - D.T @ D / L), own)
-        _, gradient = loss_and_gradient(f, theta, L, 3000, np.zeros((4, 1)), method=method)
+        _, gradient = package_evaluates(f, theta, L, 3000, np.zeros((4, 1)), np.zeros((4, 1)), method)
         assert np.array(gradient) == pytest.approx(limit.T @ X.ravel(), rel=1e-10, abs=1e-10)
 
 
@@ -226,7 +266,8 @@ def random_problem(rng):
         f = naive.Quartic(exact(S + S.T))
     theta = tuple(map(Fraction, (rng.uniform(0.2, 1.4), rng.uniform(0.2, 1), b1, b1 + rng.uniform(0, 0.5))))
     layers = int(rng.integers(1, 3 if kind == 2 else 5))
-    return Problem(f, theta, Fraction(rng.uniform(2, 9)), layers, draw(n, m), draw(n, m))
+    x0 = f.W if kind == 0 else draw(n, m)
+    return Problem(f, theta, Fraction(rng.uniform(2, 9)), layers, x0, draw(n, m))
 
 
 def test_rounding_is_bounded_by_the_scale():
@@ -261,7 +302,8 @@ def float_network(rng):
         FloatQuartic(S + S.T),
     ][rng.integers(3)]
     L = {Fidelity: 1.0, LeastSquares: 20.0, FloatQuartic: 25.0}[type(f)] * rng.uniform(0.7, 2)
-    return f, np.append(theta, L), int(rng.integers(1, 9)), rng.normal(size=(n, m)), rng.normal(size=(n, m))
+    x0 = f.W if isinstance(f, Fidelity) else rng.normal(size=(n, m))
+    return f, np.append(theta, L), int(rng.integers(1, 9)), x0, rng.normal(size=(n, m))
 
 
 def all_regions(f, x, layers, x0):
@@ -292,7 +334,7 @@ def test_agrees_with_central_differences():
             assert redraws <= 0.2 * draws
             continue
         for method in methods_for(f):
-            J, gradient = loss_and_gradient(f, x[:4], x[4], layers, target, x0, method)
+            J, gradient = package_evaluates(f, x[:4], x[4], layers, x0, target, method)
             gaps.append(np.max(np.abs(gradient - expected) / np.maximum(1, np.maximum(abs(J), np.abs(expected)))))
     assert max(gaps) <= 1e-7
     assert np.mean(np.array(gaps) <= 1e-9) >= 0.99

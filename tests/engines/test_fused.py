@@ -108,11 +108,31 @@ def test_is_for_fidelity_alone():
             Objective(f, [[1.0]], layers=1, method="fused")
 
 
-def test_auto_takes_it_for_large_data():
-    entries = 200_000
-    assert Objective(Fidelity(np.ones((1, entries))), layers=1).method == "fused"
-    assert Objective(Fidelity(np.ones((1, entries - 1))), layers=1).method == "adjoint"
-    assert Objective(LeastSquares([[1.0]], np.ones((1, entries))), np.ones((1, entries)), layers=1).method == "adjoint"
+def test_one_evaluation_of_large_data_takes_it(monkeypatch):
+    used = []
+    monkeypatch.setattr(fused, "loss_and_gradient", lambda *_, **__: used.append(True) or (0.0, np.zeros(5)))
+    for W, large in ((np.ones((1, 200_000)), True), (np.ones((1, 199_999)), False), (sp.csr_array(np.eye(999)), False)):
+        used.clear()
+        loss_and_gradient(Fidelity(W), THETA, L, 1)
+        assert bool(used) == large
+
+
+def products(J):
+    _, dx = fused.sensitivities(J.f.W.ravel(), J.x0.ravel(), THETA, L, LAYERS)
+    return dx @ dx.T
+
+
+@pytest.mark.parametrize("size", [1, 255, 513, 5000])
+def test_gauss_newton_is_the_sum_of_outer_products(size):
+    W = data(size)
+    for x0 in (W, 2 * W):
+        J = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="fused", threads=2)
+        loss, gradient, matrix = J.gauss_newton(THETA, L)
+        assert (loss, gradient) == J(THETA, L)
+        assert matrix == pytest.approx(products(J), rel=1e-12)
+        tangent = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="tangent").gauss_newton(THETA, L)[2]
+        assert matrix == pytest.approx(tangent, rel=1e-11)
+        assert np.array_equal(matrix, matrix.T)
 
 
 @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])

@@ -9,6 +9,7 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 CHUNK = 256
+LANES = 8
 SUMS = 6  # loss, then w1, w2, b1, b2, L
 PRODUCTS = 15  # upper triangle of the Gauss-Newton matrix, row by row
 
@@ -62,3 +63,35 @@ def loss_and_gradient(w, x0, target, block, first, last, layers, w1, w2, b1, b2,
                 s5 += r * d5[j]
         sums[row, 0], sums[row, 1], sums[row, 2] = s0, s1, s2
         sums[row, 3], sums[row, 4], sums[row, 5] = s3, s4, s5
+
+
+@compiled
+def sensitivities(w, x0, layers, w1, w2, b1, b2, L, x, dx):
+    """Fill x with X_(t) and the five rows of dx with its derivatives, entry by entry."""
+    x[:] = x0
+    run_layers(w, x, dx[0], dx[1], dx[2], dx[3], dx[4], layers, w1, w2, b1, b2, L)
+
+
+@compiled
+def gauss_newton(w, x0, block, first, last, layers, w1, w2, b1, b2, L, sums):
+    """Fill the rows first..last-1 of `sums` with the upper triangle of Σ (∂x/∂p)(∂x/∂q) over a block of entries."""
+    x, dx = np.empty(CHUNK), np.empty((5, CHUNK))
+    lanes = np.empty((PRODUCTS, LANES))
+    for row in range(first, last):
+        end = min(w.size, (row + 1) * block)
+        lanes[:] = 0.0
+        for start in range(row * block, end, CHUNK):
+            c = min(CHUNK, end - start)
+            dx[:] = 0.0
+            x[:c] = x0[start : start + c]
+            d1, d2, d3, d4, d5 = dx[0, :c], dx[1, :c], dx[2, :c], dx[3, :c], dx[4, :c]
+            run_layers(w[start : start + c], x[:c], d1, d2, d3, d4, d5, layers, w1, w2, b1, b2, L)
+            k = 0
+            for p in range(5):
+                for q in range(p, 5):
+                    for i in range(0, CHUNK, LANES):
+                        for j in range(LANES):
+                            lanes[k, j] += dx[p, i + j] * dx[q, i + j]
+                    k += 1
+        for k in range(PRODUCTS):
+            sums[row, k] = lanes[k].sum()

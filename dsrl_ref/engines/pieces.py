@@ -1,0 +1,177 @@
+"""Fidelity only: the sums over all entries, piece by piece of the scalar map w -> x_t that the network is.
+
+Prepared once: the entries sorted, with running sums in double-double. An evaluation then takes time that does not
+depend on how many entries there are. Entries so near a knot that rounding decides their region go through the
+float recursion themselves, value by value; where those are too many, or the pieces are, `fused` takes the range.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.engines import fused
+from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, pieces_of_map
+from dsrl_ref.smooth import Fidelity
+
+MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `fused`
+BLOCKS_PER_CALL = 1 << 14
+SAFE = 1e-140, 1e140  # of the largest magnitude: squares and their rounding errors are finite and normal
+
+
+Result = TypeVar("Result")
+
+
+class Parts(NamedTuple):
+    """Pieces of the map that hold entries, how many, the sums over them, and the ranges that are none of these."""
+
+    table: Array
+    counts: Array
+    sums: Array
+    ranges: list[tuple[int, int]]
+
+
+def prepare(f: SmoothTerm, x0: Array, target: Array, threads: int = 1) -> "Pieces":
+    """Sort what a dense `Fidelity` holds; zeros are counted, where the target is W."""
+    start = multiple_of_W(f, x0)
+    if start is None:
+        raise ValueError("method 'pieces' needs x0 to be W or zeros, for any other is no function of W; take 'fused'")
+    w = f.start().ravel()
+    if target is not f.start() and not np.array_equal(target.ravel(), w):
+        return Pieces(w, target.ravel(), start, 0, threads)
+    zeros = w.size - np.count_nonzero(w)
+    return Pieces(w[w != 0] if zeros else w.copy(), None, start, zeros, threads)
+
+
+def multiple_of_W(f: SmoothTerm, x0: Array) -> float | None:
+    """Tell the number that x0 is W times, 1 or 0; None for any other x0."""
+    W = f.start()
+    if x0 is W or np.array_equal(x0, W):
+        return 1.0
+    return None if x0.any() else 0.0
+
+
+class Pieces:
+    """Entries of W, sorted, with those of the target in the same order, and running sums.
+
+    Parameters
+    ----------
+    w : ndarray
+        Entries of W; sorted in place where there is no target.
+    target : ndarray or None
+        Of the same size; None where it is W.
+    start : {0.0, 1.0}
+        X_(0) = start·W.
+    zeros : int
+        How many entries that are 0 in W, and in the target, were left out of `w`.
+    """
+
+    def __init__(self, w: Array, target: Array | None, start: float, zeros: int, threads: int) -> None:
+        self.start, self.zeros, self.threads = start, zeros, threads
+        if target is None:
+            interruptible(w.sort)
+            self.w, self.target = w, w[:0]
+        else:
+            order = interruptible(w.argsort)
+            self.w, self.target = w[order], target[order]
+        largest = np.abs(self.w[[0, -1]]).max() if w.size else 0.0
+        self.safe = SAFE[0] < max(largest, np.abs(self.target).max(initial=0.0)) < SAFE[1]
+        self.zero = int(self.w.searchsorted(0.0))
+        self.running = self._running_sums()
+
+    def _running_sums(self) -> Array:
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        blocks = (self.w.size - self.zero % kernels.BLOCK) // kernels.BLOCK
+        running = np.empty((blocks + 1, self._kinds()))
+
+        def work(first: int) -> None:
+            last = min(blocks, first + BLOCKS_PER_CALL)
+            kernels.block_sums(self.w, self.target, self.zero, first, last, running)
+
+        fused.in_threads(work, range(0, blocks, BLOCKS_PER_CALL), self.threads)
+        kernels.accumulate(running, self.zero // kernels.BLOCK)
+        return running
+
+    def _kinds(self) -> int:
+        return 10 if self.target.size else 4
+
+    def loss_and_gradient(self, theta: Theta, L: float, layers: int) -> tuple[float, Array]:
+        """J and its derivatives in w1, w2, b1, b2, L."""
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        parts = self._parts(theta, L, layers)
+        out = np.empty(6)
+        kernels.loss_and_gradient(parts.table, parts.counts, parts.sums, out)
+        results = [out]
+        for f, x0, target in map(self._problem, parts.ranges):
+            loss, gradient = fused.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
+            results.append(np.array([loss, *gradient]))
+        totals = [math.fsum(column) for column in zip(*results, strict=True)]
+        return totals[0], np.array(totals[1:])
+
+    def gauss_newton(self, theta: Theta, L: float, layers: int) -> Array:
+        """Σ (∂x/∂p)(∂x/∂q), 5×5."""
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        parts = self._parts(theta, L, layers)
+        matrix = np.empty((5, 5))
+        kernels.gauss_newton(parts.table, parts.counts, parts.sums, matrix)
+        for f, x0, _ in map(self._problem, parts.ranges):
+            matrix += fused.gauss_newton(f, theta, L, layers, x0, self.threads)
+        _, dx = fused.sensitivities(np.zeros(1), np.zeros(1), theta, L, layers)
+        return matrix + self.zeros * (dx @ dx.T)
+
+    def _problem(self, entries: tuple[int, int]) -> tuple[Fidelity, Array, Array]:
+        """Some entries as a network of their own."""
+        w = self.w[slice(*entries)].reshape(1, -1)
+        target = self.target[slice(*entries)].reshape(1, -1) if self.target.size else w
+        return Fidelity(w), w if self.start else np.zeros(w.shape), target
+
+    def _parts(self, theta: Theta, L: float, layers: int) -> Parts:
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        table = pieces_of_map(self.start, theta, L, layers) if self.safe else None
+        if table is None:
+            everything = [(0, self.w.size)] if self.w.size else []
+            return Parts(empty_table(), np.empty(0), np.empty((0, self._kinds())), everything)
+        begins = self.w.searchsorted(table[:, LOW], side="left")
+        ends = self.w.searchsorted(table[:, HIGH], side="right")
+        runs, ranges = self._in_gaps(begins, ends)
+        if runs:
+            rows = constant_rows(self.w[[begin for begin, _ in runs]], self.start, theta, L, layers)
+            table = np.concatenate([table, rows])
+            begins, ends = (np.append(a, b) for a, b in zip((begins, ends), np.transpose(runs), strict=True))
+        sums = np.empty((len(table), self._kinds()))
+        kernels.range_sums(self.w, self.target, self.zero, self.running, begins, ends, sums)
+        return Parts(table, (ends - begins).astype(np.float64), sums, ranges)
+
+    def _in_gaps(self, begins: np.ndarray, ends: np.ndarray) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Find the runs of one value between the pieces, and the ranges with too many values."""
+        runs, ranges = [], []
+        gaps = np.append(0, ends), np.append(begins, self.w.size)
+        for k in np.flatnonzero(gaps[0] < gaps[1]):
+            begin, end = int(gaps[0][k]), int(gaps[1][k])
+            if end - begin > MOST_VALUES and self.w[begin] != self.w[end - 1]:
+                ranges.append((begin, end))
+                continue
+            while begin < end:
+                after = int(self.w.searchsorted(self.w[begin], side="right"))
+                runs.append((begin, after))
+                begin = after
+        return runs, ranges
+
+
+def interruptible(work: Callable[[], Result]) -> Result:
+    """Do work that lets go of the GIL, a sort, in a thread: Ctrl-C need not wait for its end."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(work).result()
+    finally:
+        pool.shutdown(wait=False)

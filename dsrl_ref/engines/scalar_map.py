@@ -1,0 +1,129 @@
+"""Fidelity only: the network as one piecewise-linear function of a number."""
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array, as_real
+from dsrl_ref.engines import fused
+
+MOST_PIECES = 4096
+LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
+DA, DC, COLUMNS = slice(7, 12), slice(12, 17), 17
+
+
+class ScalarMap:
+    """The map w -> x_t of a `Fidelity` network that starts at W or at zeros, with its derivatives.
+
+    With f = ½‖X - W‖² entries do not interact, and each goes through the same piecewise-linear function. Made by
+    `Objective.scalar_map`.
+
+    Attributes
+    ----------
+    intervals : ndarray (pieces, 2)
+        Where each piece begins and ends, ascending. Between two is a gap in which rounding decides the region of
+        some Z: a few units in the last place wide, unless Z is constant and on a knot, as w1 = 1/(1-L) with
+        b2 = b1/L makes it. But for such gaps the first piece begins at -inf and the last ends at inf.
+    breakpoints : ndarray (pieces - 1,)
+        The middles of the gaps.
+    slopes, intercepts : ndarray (pieces,)
+        x_t = slope·w + intercept.
+    slope_derivatives, intercept_derivatives : ndarray (pieces, 5)
+        Of slope and intercept, in w1, w2, b1, b2, L.
+
+    Notes
+    -----
+    The map is monotone where L ≥ 1. A smaller L overshoots, and may fold it.
+
+    Examples
+    --------
+    >>> from dsrl_ref import Fidelity, Objective
+    >>> soft = Objective(Fidelity([[0.0]]), layers=1).scalar_map((1, 1, 0.5, 0.5), L=1)
+    >>> soft.slopes, soft.intercepts
+    (array([1., 0., 1.]), array([ 0.5,  0. , -0.5]))
+    >>> soft([-2.0, 0.25, 3.0])
+    array([-1.5,  0. ,  2.5])
+    """
+
+    def __init__(self, start: float, theta: Theta, L: float, layers: int) -> None:
+        table = pieces_of_map(start, theta, L, layers)
+        if table is None:
+            raise ValueError(
+                f"the map has more than {MOST_PIECES} pieces: L = {L} overshoots and folds it; take L >= 1"
+            )
+        self._network = start, theta, L, layers
+        if not len(table):  # Z is constant, and on a knot: one gap, but for a point in it
+            table = constant_rows(np.zeros(1), *self._network)
+        first = np.append(True, (table[1:, A:] != table[:-1, A:]).any(axis=1))
+        last = np.append(first[1:], True)
+        self.intervals = np.column_stack([table[first, LOW], table[last, HIGH]])
+        table = table[first]
+        self.breakpoints = (self.intervals[:-1, 1] + self.intervals[1:, 0]) / 2
+        self.slopes, self.intercepts = table[:, A].copy(), table[:, C].copy()
+        self.slope_derivatives, self.intercept_derivatives = table[:, DA].copy(), table[:, DC].copy()
+
+    def __call__(self, w: object) -> Array:
+        """Apply the network to new entries, in a number of steps that grows with the logarithm of the pieces.
+
+        Parameters
+        ----------
+        w : array_like
+            Of any shape.
+
+        Returns
+        -------
+        ndarray
+            x_t, of the shape of `w`; in a gap, the network's own float64 recursion.
+        """
+        return self._evaluate(w)[0]
+
+    def derivatives(self, w: object) -> Array:
+        """Differentiate x_t in w1, w2, b1, b2, L.
+
+        Parameters
+        ----------
+        w : array_like
+            Of any shape.
+
+        Returns
+        -------
+        ndarray (..., 5)
+            One row for each entry of `w`.
+        """
+        return self._evaluate(w)[1]
+
+    def _evaluate(self, w: object) -> tuple[Array, Array]:
+        values = as_real(w, "w")
+        flat = np.ascontiguousarray(values).ravel()
+        piece = self.breakpoints.searchsorted(flat, side="right")
+        x = self.slopes[piece] * flat + self.intercepts[piece]
+        dx = self.slope_derivatives[piece] * flat[:, None] + self.intercept_derivatives[piece]
+        low, high = self.intervals[piece].T
+        between = (flat < low) | (flat > high)
+        if between.any():
+            rows = constant_rows(flat[between], *self._network)
+            x[between], dx[between] = rows[:, C] + flat[between], rows[:, DC]
+        return x.reshape(values.shape), dx.reshape(*values.shape, 5)
+
+
+def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | None:
+    """Build the table of the map's pieces, a row each; None where they are too many."""
+    from dsrl_ref.engines.kernels import scalar_map as kernels
+
+    table, spare = np.empty((2, MOST_PIECES, COLUMNS))
+    count = kernels.scalar_map(table, spare, layers, start, *theta, L)
+    return None if count < 0 else table[:count]
+
+
+def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
+    """One row of a table for each value, as the float recursion has it: x - w and the derivatives are constants."""
+    x, dx = fused.sensitivities(values, start * values, theta, L, layers)
+    rows = np.zeros((values.size, COLUMNS))
+    rows[:, LOW] = rows[:, HIGH] = values
+    rows[:, C] = x - values
+    rows[:, DC] = dx.T
+    return rows
+
+
+def empty_table() -> Array:
+    """Build a table without pieces."""
+    return np.empty((0, COLUMNS))

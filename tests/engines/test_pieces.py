@@ -1,0 +1,288 @@
+"""Sums over the pieces of the scalar map: every entry in its piece, every digit kept."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import exact
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward
+from dsrl_ref.engines import fused, pieces, scalar_map
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+MANY = 20_000 if JIT else 1_500  # many blocks
+THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
+
+
+def objective(W, method="pieces", layers=LAYERS, **options):
+    return Objective(Fidelity(W), layers=layers, method=method, **options)
+
+
+def normal(size, seed=0):
+    return np.random.default_rng(seed).normal(size=(1, size))
+
+
+def scale(W, theta, L, layers, x0=None, target=None):
+    """S, Σ|r||∂x|: what the error of a gradient is measured by."""
+    x, dx = fused.sensitivities(W.ravel(), (W if x0 is None else x0).ravel(), Theta(*theta), L, layers)
+    return np.abs(dx) @ np.abs(x - (W if target is None else target).ravel())
+
+
+def assert_agree(W, theta, L, layers, start=1.0, target=None, tolerance=1e-12):
+    """Pieces against the entries one by one, through another engine."""
+    x0 = W if start else np.zeros(W.shape)
+    ours = objective(W, x0=x0, layers=layers, target=target)
+    theirs = objective(W, "fused", x0=x0, layers=layers, target=target)
+    (J, gradient, matrix), (K, expected, other) = (each.gauss_newton(theta, L) for each in (ours, theirs))
+    assert pytest.approx(K, rel=1e-12, abs=1e-300) == J
+    S = scale(W, theta, L, layers, x0, target)
+    assert np.all(np.abs(np.subtract(gradient, expected)) <= tolerance * S)
+    assert np.abs(matrix - other).max() <= tolerance * np.abs(other).max()
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 513, 1537, MANY])
+@pytest.mark.parametrize("start", [0.0, 1.0])
+@pytest.mark.parametrize("seed", [None, 9])
+def test_every_entry_is_counted_once(size, start, seed):
+    target = None if seed is None else normal(size, seed)
+    for step_constant in (0.8, 1.0, 2.5):
+        assert_agree(normal(size), THETA, step_constant, LAYERS, start, target)
+
+
+def knots(theta, L, layers):
+    """Entries at the breakpoints of the map, of every layer, and their neighbours in float64."""
+    breakpoints = scalar_map.ScalarMap(1.0, Theta(*theta), L, layers).breakpoints
+    near = [breakpoints]
+    for direction in (-np.inf, np.inf):
+        moved = breakpoints
+        for _ in range(4):
+            moved = np.nextafter(moved, direction)
+            near.append(moved)
+    return np.concatenate([*near, [0.0, -0.0, *theta[2:], *(-np.array(theta[2:]))]])
+
+
+slopes, steps = st.floats(0.1, 2.0), st.one_of(st.sampled_from([0.5, 0.75, 1.0, 2.0]), st.floats(0.45, 8))
+rises = st.one_of(st.just(0.0), st.floats(0, 1))
+
+
+@settings(max_examples=400 if JIT else 20)
+@given(slopes, slopes, rises, rises, steps, st.integers(0, 8), st.integers(1, 500))
+def test_entries_on_breakpoints_and_next_to_them_follow_the_float_recursion(w1, w2, b1, rise, L, layers, copies):
+    theta = (w1, w2, b1, b1 + rise)
+    W = np.repeat(knots(theta, L, layers), copies if JIT else 2).reshape(1, -1)
+    assert_agree(W, theta, L, layers)
+
+
+def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry():
+    """W1 = 1/(1-L) makes z constant on a piece, and b2 = b1/L puts it on the knot: rounding decides for each entry."""
+    L = 0.7
+    theta = Theta(1 / (1 - L), 0.5, 0.3, 0.3 / L)
+    W = np.random.default_rng(0).uniform(theta.b1, theta.b2, (1, MANY))
+    x = forward(Fidelity(W), theta, L, 1)[-1]
+    Z = x - (x - W) * (1 / L)
+    assert np.ptp(Z) < 1e-15
+    assert (theta.b2 > Z).any()
+    assert (theta.b2 <= Z).any()
+    for layers in (2, 3, 4):
+        assert_agree(W, theta, L, layers)
+    many = W.size > pieces.MOST_VALUES
+    assert bool(pieces.prepare(Fidelity(W), W, W)._parts(theta, L, 3).ranges) == many
+
+
+@pytest.mark.parametrize("copies", [1, 3000])
+def test_repeated_values_are_one_case(copies):
+    W = np.repeat([0.2, 0.6, -0.2, -0.6, 0.7, 0.0], copies).reshape(1, -1)
+    assert_agree(W, THETA, 1.0, 4)
+
+
+def test_signed_zeros_are_zeros():
+    for zero in (0.0, -0.0):
+        W = np.array([[zero, 1.0, -1.0, zero]])
+        assert_agree(W, (1, 1, 0, 0), 2.0, 3)
+        assert_agree(W, (1, 1, 0, 0), 2.0, 3, target=np.ones((1, 4)))
+
+
+@pytest.mark.parametrize("theta", [(1.1, 0.5, 0.2, 0.6), (1.1, 0.5, 0.0, 0.6), (1.0, 1.0, 0.0, 0.0)])
+@pytest.mark.parametrize("target", [None, "another"])
+def test_structural_zeros_count_as_dense_zeros_do(theta, target):
+    W = normal(600) * (np.random.default_rng(1).random((1, 600)) < 0.3)
+    if target:
+        target = W * np.random.default_rng(2).random(W.shape)
+    wide = lambda X: None if X is None else sp.csr_array(X)  # noqa: E731
+    dense, sparse = objective(W, target=target), objective(sp.csr_array(W), target=wide(target))
+    for method, ours in (("fused", dense), ("tangent", dense), ("pieces", sparse)):
+        other = objective(sp.csr_array(W) if ours is sparse else W, method, target=target)
+        J, gradient, matrix = ours.gauss_newton(theta, L)
+        K, expected, products = other.gauss_newton(theta, L)
+        assert pytest.approx(K, rel=1e-12) == J
+        assert gradient == pytest.approx(expected, rel=1e-11, abs=1e-11)
+        assert matrix == pytest.approx(products, rel=1e-11)
+        assert ours.ties(theta, L) == other.ties(theta, L)
+
+
+@pytest.mark.parametrize("step_constant", [0.3, 0.45, 0.6, 0.9])
+def test_overshooting_folds_the_map_and_is_summed_all_the_same(step_constant):
+    for layers in (1, 2, 5):
+        assert_agree(normal(MANY), (1.3, 0.4, 0.1, 0.5), step_constant, layers)
+    folded = objective(normal(1), layers=3).scalar_map((1.3, 0.4, 0.1, 0.5), step_constant)
+    assert (folded.slopes < 0).any() == (step_constant < 0.5)
+
+
+def test_too_many_pieces_are_left_to_fused(monkeypatch):
+    W = normal(MANY)
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", 8)
+    assert objective(W)(THETA, L) == objective(W, "fused")(THETA, L) or JIT  # the order of a sum differs
+    assert_agree(W, THETA, L, LAYERS)
+    with pytest.raises(ValueError, match=r"more than 8 pieces: L = 0\.8 overshoots"):
+        objective(W).scalar_map(THETA, L)
+
+
+@pytest.mark.parametrize("power", [-200, -145, 145])
+def test_data_whose_squares_leave_float64_are_left_to_fused(power):
+    W = normal(50) * 10.0**power
+    theta = (1.1, 0.5, 0.2 * 10.0**power, 0.6 * 10.0**power)
+    (J, gradient), (K, expected) = objective(W)(theta, L), objective(W, "fused")(theta, L)
+    assert pytest.approx(K, rel=1e-12) == J
+    assert gradient == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def rational(W, theta, L, layers, x0=None, target=None):
+    """Loss and gradient without rounding, where float64 finds the same regions."""
+    arguments = (naive.Fidelity(exact(W)), tuple(map(Fraction, theta)), Fraction(1 / Fraction(1.0 / L)), layers)
+    x0, target = exact(W if x0 is None else x0), exact(W if target is None else target)
+    last = naive.forward(*arguments, x0)[0][-1]
+    return naive.loss(target, last), naive.reverse_gradient(*arguments, x0, target)
+
+
+HARD = {
+    "near the identity": (lambda: normal(700), (1 + 1e-9, 1 - 1e-9, 1e-9, 0.3)),
+    "nearer": (lambda: normal(700), (1.0, 1 - 2.0**-50, 1e-14, 1e-13)),
+    "badly scaled": (lambda: normal(700) * 10.0 ** np.linspace(-9, 9, 700), (1.1, 0.5, 0.2, 0.6)),
+    "few large and negative": (lambda: np.append(normal(700), [[-1e12, -3e12]], axis=1), (1.1, 1.0, 0.2, 0.6)),
+    "a tight cluster": (lambda: 0.7 + 1e-9 * normal(700), (1.1, 0.5, 0.2, 0.6)),
+    "near a fixed point": (lambda: 1.2 + 1e-9 * normal(700), (2.0, 0.5, 0.6, 0.6 + 1e-3)),
+    "a short step": (lambda: normal(700), (1.1, 0.5, 0.2e-7, 0.6e-7)),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_digits_are_kept_against_exact_sums(case, start):
+    (data, theta), layers = HARD[case], 3
+    W, step_constant = data(), 2.0**27 if case == "a short step" else 1.25
+    x0 = W if start else np.zeros(W.shape)
+    J, gradient = objective(W, x0=x0, layers=layers)(theta, step_constant)
+    K, expected = rational(W, theta, step_constant, layers, x0)
+    assert abs(Fraction(J) - K) <= Fraction(1e-13) * K
+    S = scale(W, theta, step_constant, layers, x0)
+    for value, right, bound in zip(gradient, expected, S, strict=True):
+        assert abs(Fraction(value) - right) <= Fraction(1e-12) * Fraction(bound)
+
+
+def test_digits_are_kept_against_another_target():
+    W = normal(700)
+    for distance in (1.0, 1e-6):
+        target = W + distance * normal(700, 5)
+        J, gradient = objective(W, target=target, layers=3)(THETA, 1.25)
+        K, expected = rational(W, THETA, 1.25, 3, target=target)
+        assert abs(Fraction(J) - K) <= Fraction(1e-13) * K
+        S = scale(W, THETA, 1.25, 3, target=target)
+        for value, right, bound in zip(gradient, expected, S, strict=True):
+            assert abs(Fraction(value) - right) <= Fraction(1e-12) * Fraction(bound)
+
+
+def test_the_input_keeps_its_order():
+    W, target = normal(1000), normal(1000, 1)
+    before = W.tobytes(), target.tobytes()
+    objective(W)(THETA, L)
+    objective(W, target=target)(THETA, L)
+    assert (W.tobytes(), target.tobytes()) == before
+
+
+def test_another_start_is_refused():
+    with pytest.raises(ValueError, match="method 'pieces' needs x0 to be W or zeros"):
+        objective(normal(3), x0=np.ones((1, 3)))
+    with pytest.raises(ValueError, match="method 'pieces' is for Fidelity alone, got LeastSquares"):
+        Objective(LeastSquares([[1.0]], [[1.0]]), [[1.0]], layers=1, method="pieces")
+
+
+def test_auto_takes_it_for_many_evaluations_of_large_data(monkeypatch):
+    W = np.ones((1, 200_000))
+    assert objective(W, "auto").method == "pieces"
+    assert objective(W, "auto", x0=np.zeros(W.shape)).method == "pieces"
+    assert objective(W, "auto", x0=2 * W).method == "fused"
+    assert objective(W[:, 1:], "auto").method == "adjoint"
+    assert objective(sp.csr_array(np.eye(500)), "auto").method == "adjoint"
+
+
+def test_overflow_is_an_error_as_elsewhere():
+    with pytest.raises(ValueError, match="not finite in layer"):
+        objective(normal(3), layers=9, x0=np.zeros((1, 3)))((1, 1, 0, 0), 1e-100)
+
+
+def evaluate(threads):
+    return objective(normal(MANY), threads=threads)(THETA, L)
+
+
+def test_same_bits_for_any_number_of_threads_and_callers(monkeypatch):
+    monkeypatch.setattr(pieces, "BLOCKS_PER_CALL", 3)
+    expected = evaluate(1)
+    assert all(evaluate(threads) == expected for threads in (2, 3, 8, None))
+    J = objective(normal(MANY), threads=2)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: J(THETA, L), range(32))) == {expected}
+
+
+def _in_child(queue):
+    queue.put(evaluate(2))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+def test_same_bits_after_a_fork():
+    expected = evaluate(2)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    assert queue.get(timeout=60) == expected
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+SORTING = """
+import numpy as np
+from dsrl_ref import Fidelity, Objective
+W = np.random.default_rng(0).random((1, 30_000_000))
+target = W[:, ::-1].copy()
+Objective(Fidelity(np.ones((1, 1))), layers=1, method="pieces")
+print("ready", flush=True)
+Objective(Fidelity(W), target, layers=1, method="pieces")  # argsort: many seconds
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_interrupt_is_answered_while_sorting():
+    child = subprocess.Popen([sys.executable, "-c", SORTING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(1.5)
+    child.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    for line in child.stderr:
+        if line.startswith("KeyboardInterrupt"):
+            break
+    assert time.monotonic() - sent < 1.0
+    child.kill()
+    child.communicate()

@@ -1,0 +1,105 @@
+"""The network as one function of a number: its pieces, its derivatives, and new data."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, shrink
+from dsrl_ref.engines import fused
+from dsrl_ref.engines.scalar_map import ScalarMap
+
+THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
+
+slopes = st.floats(0.1, 2.0)
+
+
+def test_one_layer_is_the_shrinkage():
+    one = ScalarMap(1.0, Theta(0.9, 0.5, 0.25, 1), 1.0, 1)
+    assert one.breakpoints == pytest.approx([-1, -0.25, 0.25, 1], abs=1e-14)
+    assert one.slopes == pytest.approx([0.5, 0.9, 0, 0.9, 0.5])
+    w = np.linspace(-3, 3, 101)
+    assert one(w) == pytest.approx(shrink(w, (0.9, 0.5, 0.25, 1)), abs=1e-15)
+
+
+@settings(max_examples=300)
+@given(slopes, slopes, st.floats(0, 1), st.floats(0, 1), st.floats(0.45, 8), st.integers(0, 8), st.sampled_from([0, 1]))
+def test_equals_the_network_everywhere(w1, w2, b1, rise, L, layers, start):
+    theta = Theta(w1, w2, b1, b1 + rise)
+    whole = ScalarMap(float(start), theta, L, layers)
+    w = np.concatenate([whole.breakpoints, np.linspace(-4, 4, 41), [-1e9, 1e9, 0.0, -0.0]])
+    x, dx = fused.sensitivities(w, start * w, theta, L, layers)
+    assert np.all(np.abs(whole(w) - x) <= 1e-12 * (1 + np.abs(w)))
+    scale = np.abs(dx).max(axis=0) + np.abs(w) + 1
+    assert np.all(np.abs(whole.derivatives(w) - dx.T) <= 1e-10 * scale[:, None])
+
+
+def test_pieces_join():
+    whole = Objective(Fidelity([[1.0]]), layers=LAYERS).scalar_map(THETA, L)
+    at = whole.breakpoints
+    left, right = (whole.slopes[k] * at + whole.intercepts[k] for k in (slice(None, -1), slice(1, None)))
+    assert left == pytest.approx(right, abs=1e-14)
+    assert np.all(np.diff(whole.intervals.ravel()) > 0)
+    assert np.all(whole.intervals[1:, 0] - whole.intervals[:-1, 1] < 1e-12)
+    assert np.isneginf(whole.intervals[0, 0])
+    assert np.isposinf(whole.intervals[-1, 1])
+
+
+@pytest.mark.parametrize("step_constant", [1.0, 1.5, 4.0])
+def test_no_overshoot_no_fold(step_constant):
+    whole = ScalarMap(1.0, THETA, step_constant, LAYERS)
+    assert np.all(whole.slopes >= 0)
+    assert len(whole.slopes) <= 4 * LAYERS + 1
+
+
+def test_derivatives_are_differences():
+    whole = ScalarMap(1.0, THETA, L, LAYERS)
+    w = np.random.default_rng(0).normal(size=50)
+    w = w[np.abs(w[:, None] - whole.breakpoints).min(axis=1) > 1e-3]
+    at, h = np.array([*THETA, L]), 1e-6
+    for p in range(5):
+        moved = [ScalarMap(1.0, Theta(*x[:4]), x[4], LAYERS)(w) for x in (at + h * np.eye(5)[p], at - h * np.eye(5)[p])]
+        assert whole.derivatives(w)[:, p] == pytest.approx((moved[0] - moved[1]) / (2 * h), abs=1e-8)
+
+
+def test_it_shows_which_entries_survive():
+    W = np.random.default_rng(0).normal(size=(20, 30))
+    J = Objective(Fidelity(W), layers=LAYERS)
+    whole = J.scalar_map(THETA, 1.0)
+    dead = whole.intervals[(whole.slopes == 0) & (whole.intercepts == 0)]
+    assert len(dead) == 1
+    inside = (dead[0, 0] <= W) & (dead[0, 1] >= W)
+    assert np.array_equal(inside, forward(Fidelity(W), THETA, 1.0, LAYERS)[-1] == 0)
+
+
+def test_takes_arrays_of_any_shape():
+    whole = ScalarMap(1.0, THETA, L, LAYERS)
+    assert whole(1.0).shape == ()
+    assert whole([[1.0], [2.0]]).shape == (2, 1)
+    assert whole.derivatives([[1.0], [2.0]]).shape == (2, 1, 5)
+    assert whole(np.empty((0, 2))).shape == (0, 2)
+    w = np.arange(12.0).reshape(3, 4)[:, ::-2]
+    assert np.array_equal(whole(w), whole(w.copy()))
+    with pytest.raises(ValueError, match="w contains NaN"):
+        whole([np.nan])
+
+
+def test_needs_one_map_for_all_entries():
+    for J in (
+        Objective(Fidelity([[1.0]]), layers=1, x0=[[0.5]]),
+        Objective(LeastSquares([[1.0]], [[1.0]]), [[1.0]], layers=1),
+    ):
+        with pytest.raises(ValueError, match="scalar_map needs Fidelity and an x0 that is W or zeros"):
+            J.scalar_map(THETA, L)
+    with pytest.raises(ValueError, match="b2 must be at least b1"):
+        Objective(Fidelity([[1.0]]), layers=1).scalar_map((1, 1, 2, 1), L)
+
+
+def test_a_map_that_is_one_gap_is_the_recursion():
+    """L = 1/2 and w1 = w2 = 2 make Z_(2) zero for every w, and zero is a knot."""
+    theta, w = Theta(2, 2, 0, 0), np.linspace(-1, 1, 9)
+    whole = ScalarMap(1.0, theta, 0.5, 2)
+    x, dx = fused.sensitivities(w, w, theta, 0.5, 2)
+    assert np.array_equal(whole(w), x)
+    assert np.array_equal(whole.derivatives(w), dx.T)
+    assert whole.intervals.tolist() == [[0, 0]]
