@@ -116,12 +116,8 @@ class Objective:
         self.layers = as_count(layers, "layers")
         _require_method(method, f)
         self.threads = _processors() if threads is None else as_count(threads, "threads", least=1)
-        if target is None:
-            if not isinstance(f, Fidelity):
-                raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
-            target = f.W
-        x0 = starting_point(f, x0)
-        target = as_matrix_or_csr(target, "target")
+        x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
+        target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
@@ -239,7 +235,7 @@ class Objective:
         Raises
         ------
         ValueError
-            Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 4,096 pieces.
+            Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces.
         """
         start = pieces.multiple_of_W(self._f, self._x0) if type(self._f) is Fidelity else None
         if start is None:
@@ -281,6 +277,12 @@ def _require_method(method: str, f: SmoothTerm) -> None:
         raise ValueError(f"method must be one of {', '.join(map(repr, known))}, got {method!r}")
     if method in FIDELITY_ONLY and type(f) is not Fidelity:
         raise ValueError(f"method {method!r} is for Fidelity alone, got {type(f).__name__}; take 'auto'")
+
+
+def _default_target(f: SmoothTerm) -> Any:
+    if isinstance(f, Fidelity):
+        return f.W
+    raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
 
 
 def _auto(f: SmoothTerm, x0: Array) -> str:

@@ -22,8 +22,8 @@ def dense_problem(f: SmoothTerm, x0: Any, target: Any) -> tuple[SmoothTerm, Arra
 def _stored_entries(*matrices: Any) -> list[Array]:
     """Each CSR matrix as one row of values over the union of all patterns, of one zero where that is empty."""
     first = matrices[0]
-    if first.nnz and all(other is first for other in matrices):
-        return [first.data.reshape(1, -1)] * len(matrices)
+    if first.nnz and all(_same_pattern(first, other) for other in matrices[1:]):
+        return [matrix.data.reshape(1, -1) for matrix in matrices]
     keys = [_keys(matrix) for matrix in matrices]
     union = np.unique(np.concatenate(keys)) if any(key.size for key in keys) else np.zeros(1, dtype=np.int64)
     rows = []
@@ -32,6 +32,10 @@ def _stored_entries(*matrices: Any) -> list[Array]:
         row[0, np.searchsorted(union, key)] = matrix.data
         rows.append(row)
     return rows
+
+
+def _same_pattern(one: Any, other: Any) -> bool:
+    return np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
 
 
 def _keys(matrix: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 
 BLOCK = 8192  # entries whose sums are formed by themselves
-BLOCKS_PER_CALL = 64  # a kernel call of some milliseconds: Ctrl-C waits for no more than that
+BLOCKS_PER_CALL = 8  # a kernel call of a millisecond or so: Ctrl-C waits for no more than that
 
 
 def loss_and_gradient(

@@ -105,9 +105,9 @@ class Pieces:
         from dsrl_ref.engines.kernels import pieces as kernels
 
         parts = self._parts(theta, L, layers)
-        out = np.empty(6)
+        out = np.empty((6, 2))
         kernels.loss_and_gradient(parts.table, parts.counts, parts.sums, out)
-        results = [out]
+        results = [out[:, 0]]
         for f, x0, target in map(self._problem, parts.ranges):
             loss, gradient = fused.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
             results.append(np.array([loss, *gradient]))

@@ -6,7 +6,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real
 from dsrl_ref.engines import fused
 
-MOST_PIECES = 4096
+MOST_PIECES = 1024
 LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
 DA, DC, COLUMNS = slice(7, 12), slice(12, 17), 17
 

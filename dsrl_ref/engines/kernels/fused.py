@@ -51,7 +51,8 @@ def loss_and_gradient(w, x0, target, block, first, last, layers, w1, w2, b1, b2,
         s0 = s1 = s2 = s3 = s4 = s5 = 0.0
         for start in range(row * block, end, CHUNK):
             c = min(CHUNK, end - start)
-            x[:c] = x0[start : start + c]
+            for j in range(c):
+                x[j] = x0[start + j]
             run_layers(w[start : start + c], x[:c], d1[:c], d2[:c], d3[:c], d4[:c], d5[:c], layers, w1, w2, b1, b2, L)
             for j in range(c):
                 r = x[j] - target[start + j]
@@ -68,7 +69,8 @@ def loss_and_gradient(w, x0, target, block, first, last, layers, w1, w2, b1, b2,
 @compiled
 def sensitivities(w, x0, layers, w1, w2, b1, b2, L, x, dx):
     """Fill x with X_(t) and the five rows of dx with its derivatives, entry by entry."""
-    x[:] = x0
+    for j in range(x.size):
+        x[j] = x0[j]
     run_layers(w, x, dx[0], dx[1], dx[2], dx[3], dx[4], layers, w1, w2, b1, b2, L)
 
 
@@ -79,11 +81,16 @@ def gauss_newton(w, x0, block, first, last, layers, w1, w2, b1, b2, L, sums):
     lanes = np.empty((PRODUCTS, LANES))
     for row in range(first, last):
         end = min(w.size, (row + 1) * block)
-        lanes[:] = 0.0
+        for k in range(PRODUCTS):
+            for j in range(LANES):
+                lanes[k, j] = 0.0
         for start in range(row * block, end, CHUNK):
             c = min(CHUNK, end - start)
-            dx[:] = 0.0
-            x[:c] = x0[start : start + c]
+            for p in range(5):
+                for j in range(CHUNK):
+                    dx[p, j] = 0.0
+            for j in range(c):
+                x[j] = x0[start + j]
             d1, d2, d3, d4, d5 = dx[0, :c], dx[1, :c], dx[2, :c], dx[3, :c], dx[4, :c]
             run_layers(w[start : start + c], x[:c], d1, d2, d3, d4, d5, layers, w1, w2, b1, b2, L)
             k = 0

@@ -69,7 +69,9 @@ def block_sums(v, y, zero, first, last, sums):
     s, t = np.empty((5, LANES)), np.empty((5, LANES))
     kinds = sums.shape[1] // 2
     for row in range(first, last):
-        s[:], t[:] = 0.0, 0.0
+        for kind in range(kinds):
+            for j in range(LANES):
+                s[kind, j] = t[kind, j] = 0.0
         begin = zero % BLOCK + row * BLOCK
         for i in range(begin, begin + BLOCK, LANES):
             for j in range(LANES):
@@ -105,7 +107,6 @@ def block_sums(v, y, zero, first, last, sums):
 @compiled
 def accumulate(sums, anchor):
     """Turn sums of blocks into running sums, from row `anchor` outwards, where the values are smallest."""
-    sums[0] = 0.0
     for kind in range(0, sums.shape[1], 2):
         high, low = 0.0, 0.0
         for row in range(anchor, 0, -1):
@@ -155,7 +156,8 @@ def range_sums(v, y, zero, running, begins, ends, out):
     first = zero % BLOCK
     for k in range(begins.size):
         begin, end = begins[k], ends[k]
-        out[k] = 0.0
+        for c in range(out.shape[1]):
+            out[k, c] = 0.0
         low = max(0, -((first - begin) // BLOCK))
         high = min(len(running) - 1, (end - first) // BLOCK)
         if low >= high:
@@ -170,8 +172,12 @@ def range_sums(v, y, zero, running, begins, ends, out):
 
 @compiled
 def loss_and_gradient(table, counts, sums, out):
-    """Fill `out` with the loss and five derivatives, over all pieces; r = x - target = E*w + C + d, d = w - target."""
-    total = np.zeros((6, 2))
+    """Fill the rows of `out`, two words each, with the loss and five derivatives over all pieces.
+
+    r = x - target = E*w + C + d with d = w - target.
+    """
+    for p in range(6):
+        out[p, 0] = out[p, 1] = 0.0
     own = sums.shape[1] > 4
     for k in range(counts.size):
         e, c, n = table[k, E], table[k, C], counts[k]
@@ -185,11 +191,10 @@ def loss_and_gradient(table, counts, sums, out):
             dh, dl = add(dh, dl, sums[k, 8], sums[k, 9])
         high, low = combine(e, wh, wl, c, rh, rl)
         high, low = add(high, low, dh, dl)
-        total[0, 0], total[0, 1] = add(total[0, 0], total[0, 1], 0.5 * high, 0.5 * low)
+        out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * high, 0.5 * low)
         for p in range(5):
             high, low = combine(table[k, DA + p], wh, wl, table[k, DC + p], rh, rl)
-            total[p + 1, 0], total[p + 1, 1] = add(total[p + 1, 0], total[p + 1, 1], high, low)
-    out[:] = total[:, 0]
+            out[p + 1, 0], out[p + 1, 1] = add(out[p + 1, 0], out[p + 1, 1], high, low)
 
 
 @compiled

@@ -19,6 +19,13 @@ LEAST = 1e-300  # half of the narrowest gap: what sits on a knot is in it
 
 
 @inlined
+def copy_row(row, other):
+    """Copy, entry by entry: array assignment takes seconds to compile."""
+    for p in range(COLUMNS):
+        other[p] = row[p]
+
+
+@inlined
 def certain_within(slope, intercept, alpha, beta, knot):
     """How large |w| may become before slope*w + intercept may reach the knot; `slope` is next to nothing."""
     distance = abs(intercept - knot) - beta
@@ -32,7 +39,7 @@ def certain_within(slope, intercept, alpha, beta, knot):
 def find_gaps(slope, intercept, alpha, beta, b1, b2, low, high):
     """Where slope*w + intercept is within alpha*|w| + beta of a knot: intervals in order of their lower ends."""
     for k in range(KNOTS):
-        knot = (-b2, -b1, b1, b2)[k]
+        knot = (1.0 if k >= 2 else -1.0) * (b1 if k == 1 or k == 2 else b2)
         w = (knot - intercept) / slope
         half = 1.01 * (alpha * abs(w) + beta) / (abs(slope) - alpha) + FEW_UNITS * abs(w) + LEAST
         at = k
@@ -56,7 +63,8 @@ def shrink_piece(row, step, w1, w2, b1, b2):
     slope, intercept = row[A], row[C]
     z = slope * within(row[LOW], row[HIGH]) + intercept
     if abs(z) < b1:
-        row[A:] = 0.0
+        for p in range(A, COLUMNS):
+            row[p] = 0.0
         row[E] = -1.0
         return
     sign = 1.0 if z >= 0.0 else -1.0
@@ -105,15 +113,16 @@ def split(piece, table, count, low, high, step, w1, w2, b1, b2):
         find_gaps(slope, intercept, alpha, beta, b1, b2, low, high)
     else:
         gaps = 0
-        for knot in (-b2, -b1, b1, b2):
-            reach = certain_within(slope, intercept, alpha, beta, knot)
-            cursor, last = max(cursor, -reach), min(last, reach)
+        for knot in (b1, b2):
+            for sign in (-1.0, 1.0):
+                reach = certain_within(slope, intercept, alpha, beta, sign * knot)
+                cursor, last = max(cursor, -reach), min(last, reach)
     for k in range(gaps + 1):
         end = min(low[k], last) if k < gaps else last
         if cursor < end:
             if count == len(table):
                 return -1
-            table[count] = piece
+            copy_row(piece, table[count])
             table[count, LOW], table[count, HIGH] = cursor, end
             shrink_piece(table[count], step, w1, w2, b1, b2)
             count += 1
@@ -126,11 +135,13 @@ def split(piece, table, count, low, high, step, w1, w2, b1, b2):
 def scalar_map(table, spare, layers, start, w1, w2, b1, b2, L):
     """Fill the table with the pieces of w -> x_t, x_0 = start*w; return how many, -1 if they do not fit."""
     low, high = np.empty(KNOTS), np.empty(KNOTS)
-    table[0] = 0.0
+    for p in range(COLUMNS):
+        table[0, p] = 0.0
     table[0, LOW], table[0, HIGH], table[0, A], table[0, E] = -np.inf, np.inf, start, start - 1.0
     count = 1
     for _ in range(layers):
-        spare[:count] = table[:count]
+        for k in range(count):
+            copy_row(table[k], spare[k])
         made = 0
         for k in range(count):
             made = split(spare[k], table, made, low, high, 1.0 / L, w1, w2, b1, b2)

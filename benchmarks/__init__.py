@@ -1,0 +1,4 @@
+"""Benchmarks that check before they time.
+
+``python -m benchmarks`` in a checkout; ``pip install '.[bench]'`` brings the peers.
+"""

@@ -1,0 +1,77 @@
+"""Time contestants in turn, in one run, with the peak of their memory."""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from ctypes import CDLL
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROUNDS = 7
+PATIENCE = 10.0  # seconds: a contestant that has used so much is not asked again
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass
+class Result:
+    """What one contestant took.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Median over the rounds; None where the contestant is not installed.
+    peak : int or None
+        Most bytes held during a call beyond those held before it; None where that cannot be known.
+    error : float or None
+        For rows on accuracy, in place of a time.
+    """
+
+    contestant: str
+    seconds: float | None = None
+    peak: int | None = None
+    error: float | None = None
+
+
+def time_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: int = ROUNDS) -> list[Result]:
+    """Call every contestant once a round; each has been called before, so that nothing is compiled here."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    peaks: dict[str, int | None] = dict.fromkeys(contestants)
+    for _ in range(rounds):
+        for name, call in contestants.items():
+            if call is None or sum(seconds[name]) > PATIENCE:
+                continue
+            gc.collect()
+            before = reset_peak()
+            began = time.perf_counter()
+            answer = call()
+            seconds[name].append(time.perf_counter() - began)
+            peaks[name] = larger(peaks[name], peak_since(before))
+            del answer
+    return [Result(name, median(taken) if taken else None, peaks[name]) for name, taken in seconds.items()]
+
+
+def larger(a: int | None, b: int | None) -> int | None:
+    """Return the larger of two that are known."""
+    return b if a is None else a if b is None else max(a, b)
+
+
+def reset_peak() -> int | None:
+    """Forget the peak of resident memory; return what is resident now, None where the system does not tell."""
+    try:
+        CDLL(None).malloc_trim(0)  # else a call that reuses what an earlier one freed would seem to need nothing
+        CLEAR.write_text("5")
+        return _kibibytes("VmRSS")
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+def peak_since(before: int | None) -> int | None:
+    """Return how far resident memory has risen above `before`, in bytes."""
+    return None if before is None else max(0, _kibibytes("VmHWM") - before) * 1024
+
+
+def _kibibytes(field: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
+    return int(line.split()[1])

@@ -1,0 +1,62 @@
+"""The benchmarks run, agree before they time, and leave out what is not installed."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout: benchmarks/ is not installed")
+
+
+def run(*arguments, code=0):
+    compiling = {**os.environ, "NUMBA_DISABLE_JIT": "0"}  # in plain Python they would take minutes, and mean nothing
+    child = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=compiling, capture_output=True, text=True, check=False
+    )
+    assert child.returncode == code, child.stderr
+    return child.stdout
+
+
+def test_every_row_runs_at_its_smallest_size(tmp_path):
+    run("-m", "benchmarks", "--smallest", "--json", str(tmp_path / "figures.json"))
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    listed = [line.split()[0] for line in run("-m", "benchmarks", "--list").splitlines()]
+    assert [row["name"] for row in figures["rows"]] == listed
+    assert figures["machine"]["cores"] >= 1
+    for row in figures["rows"]:
+        for result in row["results"]:
+            peer = next((name for name in ("jax", "torch") if name in result["contestant"].lower()), None)
+            if peer and not find_spec(peer):
+                assert result["seconds"] is None
+            elif row["name"] == "accuracy":
+                assert 0 <= result["error"] < (1e-6 if "near" in result["contestant"] else 1e-12)
+            elif row["name"] != "least-squares-memory":
+                assert result["seconds"] > 0
+
+
+def test_contestants_that_differ_are_not_timed():
+    code = """
+from benchmarks.rows import Disagreement, require_agreement
+require_agreement({"a": lambda: (1.0, [1, 2]), "b": None, "c": lambda: (1.0, [1, 2])})
+for wrong in ((1.001, [1, 2]), (1.0, [1, 2.001]), (float("nan"), [1, 2])):
+    try:
+        require_agreement({"a": lambda: (1.0, [1, 2]), "b": lambda: wrong})
+    except Disagreement as error:
+        print(error)
+"""
+    assert run("-c", code).count("b and a differ by") == 3
+
+
+def test_wrong_usage_and_files_that_cannot_be_written(tmp_path):
+    run("-m", "benchmarks", "--only", "nothing", code=2)
+    run("-m", "benchmarks", "--smallest", "--only", "accuracy", "--json", str(tmp_path / "no" / "folder"), code=5)
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is installed")
+def test_a_picture_needs_matplotlib(tmp_path):
+    run("-m", "benchmarks", "--smallest", "--only", "fused-dense", "--plot", str(tmp_path / "a.png"), code=2)
