@@ -2,6 +2,7 @@
 
 import gc
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from ctypes import CDLL
 from dataclasses import dataclass
@@ -50,6 +51,17 @@ def time_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: in
             peaks[name] = larger(peaks[name], peak_since(before))
             del answer
     return [Result(name, median(taken) if taken else None, peaks[name]) for name, taken in seconds.items()]
+
+
+def most_allocated(call: Callable[[], Any]) -> int:
+    """Return the most bytes that NumPy and Python hold for a call: no page of another library is among them."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def larger(a: int | None, b: int | None) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks import peers
-from benchmarks.measure import Result, peak_since, reset_peak, time_in_turn
+from benchmarks.measure import Result, most_allocated, peak_since, reset_peak, time_in_turn
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import fused
 from dsrl_ref.verify import exact
@@ -144,10 +144,8 @@ def pieces_prepare(size: str) -> Row:
     contestants = {"dsrl_ref pieces": prepare, "np.sort of the values": lambda: np.sort(W.ravel())}
     kept.clear()
     results = time_in_turn(contestants)
-    peak = results[0].peak
     notes = [f"{(results[0].seconds or 0) / (results[1].seconds or 1):.2f}× np.sort"]
-    if peak is not None:
-        notes.append(f"peak {peak / W.nbytes:.3f} of one copy")
+    notes.append(f"allocates at most {most_allocated(prepare) / W.nbytes:.3f} of one copy")
     return Row("pieces-prepare", f"{entries:,} nonzeros, prepare and evaluate once", results, notes=notes)
 
 
