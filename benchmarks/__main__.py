@@ -40,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.set_defaults(size="full")
-    parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="smaller sizes: under a minute")
+    parser.add_argument(
+        "--quick", dest="size", action="store_const", const="quick", help="smaller sizes: under a minute"
+    )
     parser.add_argument("--smallest", dest="size", action="store_const", const="smallest", help="to see that all runs")
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="NAME", help="this row; may be repeated")
     parser.add_argument("--json", metavar="FILE", help="also write all figures to FILE")
