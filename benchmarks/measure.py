@@ -12,6 +12,7 @@ from typing import Any
 
 ROUNDS = 7
 PATIENCE = 10.0  # seconds: a contestant that has used so much is not asked again
+SETTLE = 0.1  # seconds: worker threads of the contestant before spin for a while after their work
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -45,6 +46,7 @@ def time_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: in
                 continue
             gc.collect()
             before = reset_peak()
+            time.sleep(SETTLE)
             began = time.perf_counter()
             answer = call()
             seconds[name].append(time.perf_counter() - began)

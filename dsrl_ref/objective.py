@@ -13,10 +13,10 @@ from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
-from dsrl_ref.engines import adjoint, columns, fused, pieces, tangent
+from dsrl_ref.engines import adjoint, columns, fused, pieces, recursion, tangent
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING
-from dsrl_ref.engines.scalar_map import ScalarMap
+from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W
 from dsrl_ref.smooth import Fidelity
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
@@ -66,11 +66,12 @@ class Objective:
     method : {"auto", "tensor", "tangent", "adjoint", "fused", "pieces"}
         "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
         forward; "adjoint" goes back over a tape of t n×m matrices (of a large `LeastSquares` in blocks of
-        columns, so that memory does not grow with m); "fused", for `Fidelity`, runs all layers of an
-        entry in one compiled pass; "pieces", for `Fidelity` with x0 = W or zeros, sorts a copy of the entries
-        once (and of the target's, unless that is W), after which an evaluation takes the same fraction of a
-        millisecond whatever their number. "auto" takes, for `Fidelity` with 200,000 entries or more, "pieces"
-        where x0 allows it, else "fused"; "adjoint" for all others.
+        columns, so that memory does not grow with m); "fused", for `Fidelity`, is one compiled pass
+        over the data, in which an entry looks up its piece of the scalar map, or goes through all layers where
+        it is next to a knot or x0 is neither W nor zeros; "pieces", for `Fidelity` with x0 = W or zeros, sorts a
+        copy of the entries once (and of the target's, unless that is W), after which an evaluation takes the
+        same fraction of a millisecond whatever their number. "auto" takes, for `Fidelity` with 200,000 entries
+        or more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others.
     threads : int, optional
         For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
 
@@ -135,7 +136,7 @@ class Objective:
             return partial(prepared.loss_and_gradient, layers=layers), partial(prepared.gauss_newton, layers=layers)
         if self.method == "fused":
             engine: Engine = partial(fused.loss_and_gradient, threads=self.threads)
-            products: Products = partial(fused.gauss_newton, f, layers=layers, x0=x0, threads=self.threads)
+            products: Products = partial(recursion.gauss_newton, f, layers=layers, x0=x0, threads=self.threads)
         else:
             by_columns = self.method == "adjoint" and columns.pay(f, x0)
             engine = columns.loss_and_gradient if by_columns else ENGINES[self.method]
@@ -237,7 +238,7 @@ class Objective:
         ValueError
             Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces.
         """
-        start = pieces.multiple_of_W(self._f, self._x0) if type(self._f) is Fidelity else None
+        start = multiple_of_W(self._f, self._x0) if type(self._f) is Fidelity else None
         if start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
@@ -288,7 +289,7 @@ def _default_target(f: SmoothTerm) -> Any:
 def _auto(f: SmoothTerm, x0: Array) -> str:
     if type(f) is not Fidelity or x0.size < WORTH_COMPILING:
         return "adjoint"
-    return "fused" if pieces.multiple_of_W(f, x0) is None else "pieces"
+    return "fused" if multiple_of_W(f, x0) is None else "pieces"
 
 
 def _entries(W: Any) -> int:

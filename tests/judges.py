@@ -206,6 +206,8 @@ def pieces(package):
     """The scalar map and sums over its pieces: exact on a grid, right on knots, with all digits near the identity."""
     kernels = importlib.import_module(f"{package.__name__}.engines.kernels.pieces")
     kernels.BLOCK = kernels.LANES
+    fused = package.engines.fused
+    fused.BLOCK, fused.BLOCKS_PER_CALL, fused.SAMPLE = 2 * kernels.LANES, 2, 3  # so small a sample misses the ends
     pieces_on_the_grid(package)
     pieces_on_knots(package)
     pieces_near_the_identity(package)
@@ -228,9 +230,12 @@ def pieces_on_the_grid(package):
                 package.Fidelity(floats(W)), floats(target), layers=layers, x0=floats(x0), method="pieces"
             )
             same(J.gauss_newton(numbers, float(L))[2], products)
-            loss, gradient = J(numbers, float(L))
-            assert Fraction(loss) == naive.loss(target, X)
-            same(gradient, naive.reverse_gradient(f, theta, L, layers, x0, target))
+            in_one_pass = package.loss_and_gradient(
+                package.Fidelity(floats(W)), numbers, float(L), layers, floats(target), floats(x0), "fused"
+            )
+            for loss, gradient in (J(numbers, float(L)), in_one_pass):
+                assert Fraction(loss) == naive.loss(target, X)
+                same(gradient, naive.reverse_gradient(f, theta, L, layers, x0, target))
         for start in (x0, other):
             J = package.Objective(package.Fidelity(floats(W)), layers=layers, x0=floats(start), method="fused")
             same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, start))
@@ -257,13 +262,14 @@ def pieces_on_knots(package):
         W = np.concatenate([at, np.nextafter(at, inf), np.nextafter(at, -inf), rng.uniform(0.3, 0.43, 40)])
         problem = package.Fidelity(np.repeat(W, 1 + number).reshape(1, -1))
         package.engines.scalar_map.MOST_PIECES = 4 if number > 3 else 1024  # too few: entry by entry
-        (loss, gradient), (expected, other) = (
+        (expected, other), *ours = (
             package.Objective(problem, layers=4, x0=number % 2 * problem.W, method=method)(theta, L)
-            for method in ("pieces", "adjoint")
+            for method in ("adjoint", "pieces", "fused")
         )
         package.engines.scalar_map.MOST_PIECES = 1024
-        assert abs(loss - expected) <= 1e-13 * expected
-        assert np.all(np.abs(np.subtract(gradient, other)) <= 1e-12 * np.abs(other).max())
+        for loss, gradient in ours:
+            assert abs(loss - expected) <= 1e-13 * expected
+            assert np.all(np.abs(np.subtract(gradient, other)) <= 1e-12 * np.abs(other).max())
         assert np.allclose(whole(W), package.forward(package.Fidelity(W.reshape(1, -1)), theta, L, 4)[-1], atol=1e-14)
 
 

@@ -1,84 +1,85 @@
-"""Fidelity only: all layers of an entry in one pass over the data, nothing of its size allocated.
+"""Fidelity only: one pass over the data, nothing of its size allocated.
 
-With f = ½‖X - W‖² entries do not interact. Blocks of fixed size are summed on their own and their sums added
-exactly, so that the result has the same bits for any number of threads.
+Where x0 is W or zeros, the network is one piecewise-linear function of an entry: a table of equal bins tells in a
+few instructions which piece an entry lies on. Entries so near a knot that rounding decides their region go through
+the layers by `recursion`; so do all, where x0 is another or the pieces are too many.
 """
 
-import math
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines import recursion
+from dsrl_ref.engines.blocks import add_exactly, in_threads
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
-BLOCKS_PER_CALL = 8  # a kernel call of a millisecond or so: Ctrl-C waits for no more than that
+BLOCKS_PER_CALL = 16  # a kernel call of half a millisecond: Ctrl-C waits for no more than that
+BINS = 1024
+SAMPLE = 256  # entries that tell roughly where the data lies
+SLACK = 1e-3  # of a bin: far more than rounding moves its ends
+NARROWEST = 1e-9  # bin, in units of where it lies
+FARTHEST = 1e150  # bin: no difference of two values overflows
+
+
+class Bins(NamedTuple):
+    """The piece that holds all of a bin, counted from 1, or 0; v is in bin (v - origin)·scale, or in an end bin."""
+
+    pieces: np.ndarray
+    origin: float
+    scale: float
 
 
 def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array, threads: int = 1
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L; f is a dense `Fidelity`."""
-    from dsrl_ref.engines.kernels import fused as kernels
-
-    w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
-
-    def work(first: int, last: int, sums: Array) -> None:
-        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
-
-    totals = _sum_over_blocks(work, w.size, kernels.SUMS, threads)
-    return totals[0], np.array(totals[1:])
-
-
-def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, threads: int = 1) -> Array:
-    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
-    from dsrl_ref.engines.kernels import fused as kernels
-
-    w, start = f.start().ravel(), x0.ravel()
-
-    def work(first: int, last: int, sums: Array) -> None:
-        kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
-
-    matrix = np.zeros((5, 5))
-    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, kernels.PRODUCTS, threads)
-    return matrix + np.triu(matrix, 1).T
+    start = multiple_of_W(f, x0)
+    table = None if start is None else pieces_of_map(start, theta, L, layers)
+    if start is not None and table is not None and len(table) and x0.size:
+        w = f.start().ravel()
+        totals = _by_bins(w, target.ravel(), start, table, theta, L, layers, threads)
+        if np.isfinite(totals).all():
+            return totals[0], np.array(totals[1:])
+    return recursion.loss_and_gradient(f, theta, L, layers, x0, target, threads)
 
 
-def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> tuple[Array, Array]:
-    """X_(t) and, a row each, its derivatives in w1, w2, b1, b2, L, entry by entry of w."""
-    from dsrl_ref.engines.kernels import fused as kernels
-
-    x, dx = np.empty(w.size), np.empty((5, w.size))
-    kernels.sensitivities(w, x0, layers, *theta, L, x, dx)
-    return x, dx
-
-
-def _sum_over_blocks(
-    work: Callable[[int, int, Array], None], entries: int, quantities: int, threads: int
+def _by_bins(
+    w: Array, target: Array, start: float, table: Array, theta: Theta, L: float, layers: int, threads: int
 ) -> list[float]:
-    blocks = -(-entries // BLOCK)
-    sums = np.empty((blocks, quantities))
-    in_threads(
-        lambda first: work(first, min(blocks, first + BLOCKS_PER_CALL), sums),
-        range(0, blocks, BLOCKS_PER_CALL),
-        threads,
-    )
-    return [math.fsum(column) for column in sums.T]
+    from dsrl_ref.engines.kernels import fused as kernels
+    from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
+
+    bins, table = make_bins(table, w), np.concatenate([np.zeros((1, COLUMNS)), table])
+    slopes, intercepts, blocks = table[:, E].copy(), table[:, C].copy(), -(-w.size // BLOCK)
+    sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
+
+    def work(first: int) -> None:
+        rows, entries = slice(first, first + BLOCKS_PER_CALL), slice(first * BLOCK, (first + BLOCKS_PER_CALL) * BLOCK)
+        v, goal = w[entries], target[entries]
+        listed = np.empty(v.size + 1, np.int32)
+        left = kernels.loss_and_gradient(v, goal, table, slopes, intercepts, *bins, BLOCK, sums[rows], listed)
+        if left:
+            v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)
+            layer_by_layer(v, start * v, goal, BLOCK, 0, end, layers, *theta, L, left_over[rows])
+
+    in_threads(work, range(0, blocks, BLOCKS_PER_CALL), threads)
+    return add_exactly(np.concatenate([sums, left_over]))
 
 
-def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
-    """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun."""
-    if threads == 1 or len(items) <= 1:
-        for item in items:
-            work(item)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
-
-    pool = ThreadPoolExecutor(min(threads, len(items)))
-    try:
-        for _ in pool.map(work, items):
-            pass
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def make_bins(table: Array, w: Array) -> Bins:
+    """Divide the line, as far as both knots and data reach, into bins."""
+    ends, sample = table[:, [LOW, HIGH]], w[:: max(1, w.size // SAMPLE)]
+    knots = ends[np.isfinite(ends)]
+    reach = knots.min(initial=np.inf), knots.max(initial=-np.inf)
+    low, high = np.clip(np.clip(reach, sample.min(), sample.max()), -FARTHEST, FARTHEST)
+    width = max((high - low) / (BINS - 4), NARROWEST * abs(low), 1e-300)
+    origin = low - 2 * width
+    lower, upper = origin + (np.arange(BINS) - SLACK) * width, origin + (np.arange(1, BINS + 1) + SLACK) * width
+    lower[0], upper[-1] = -np.inf, np.inf
+    piece = table[:, LOW].searchsorted(lower, side="right") - 1
+    whole = (piece >= 0) & (upper <= table[piece, HIGH])
+    return Bins(np.where(whole, piece + 1, 0).astype(np.uint16), origin, 1 / width)

@@ -2,10 +2,9 @@
 
 Prepared once: the entries sorted, with running sums in double-double. An evaluation then takes time that does not
 depend on how many entries there are. Entries so near a knot that rounding decides their region go through the
-float recursion themselves, value by value; where those are too many, or the pieces are, `fused` takes the range.
+float recursion themselves, value by value; where those, or the pieces, are too many, whole ranges do.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -14,11 +13,12 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import fused
-from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, pieces_of_map
+from dsrl_ref.engines import recursion
+from dsrl_ref.engines.blocks import add_exactly, in_threads
+from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, multiple_of_W, pieces_of_map
 from dsrl_ref.smooth import Fidelity
 
-MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `fused`
+MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `recursion`
 BLOCKS_PER_CALL = 1 << 14
 SAFE = 1e-140, 1e140  # of the largest magnitude: squares and their rounding errors are finite and normal
 
@@ -45,14 +45,6 @@ def prepare(f: SmoothTerm, x0: Array, target: Array, threads: int = 1) -> "Piece
         return Pieces(w, target.ravel(), start, 0, threads)
     zeros = w.size - np.count_nonzero(w)
     return Pieces(w[w != 0] if zeros else w.copy(), None, start, zeros, threads)
-
-
-def multiple_of_W(f: SmoothTerm, x0: Array) -> float | None:
-    """Tell the number that x0 is W times, 1 or 0; None for any other x0."""
-    W = f.start()
-    if x0 is W or np.array_equal(x0, W):
-        return 1.0
-    return None if x0.any() else 0.0
 
 
 class Pieces:
@@ -93,7 +85,7 @@ class Pieces:
             last = min(blocks, first + BLOCKS_PER_CALL)
             kernels.block_sums(self.w, self.target, self.zero, first, last, running)
 
-        fused.in_threads(work, range(0, blocks, BLOCKS_PER_CALL), self.threads)
+        in_threads(work, range(0, blocks, BLOCKS_PER_CALL), self.threads)
         kernels.accumulate(running, self.zero // kernels.BLOCK)
         return running
 
@@ -109,9 +101,9 @@ class Pieces:
         kernels.loss_and_gradient(parts.table, parts.counts, parts.sums, out)
         results = [out[:, 0]]
         for f, x0, target in map(self._problem, parts.ranges):
-            loss, gradient = fused.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
+            loss, gradient = recursion.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
             results.append(np.array([loss, *gradient]))
-        totals = [math.fsum(column) for column in zip(*results, strict=True)]
+        totals = add_exactly(np.array(results))
         return totals[0], np.array(totals[1:])
 
     def gauss_newton(self, theta: Theta, L: float, layers: int) -> Array:
@@ -122,8 +114,8 @@ class Pieces:
         matrix = np.empty((5, 5))
         kernels.gauss_newton(parts.table, parts.counts, parts.sums, matrix)
         for f, x0, _ in map(self._problem, parts.ranges):
-            matrix += fused.gauss_newton(f, theta, L, layers, x0, self.threads)
-        _, dx = fused.sensitivities(np.zeros(1), np.zeros(1), theta, L, layers)
+            matrix += recursion.gauss_newton(f, theta, L, layers, x0, self.threads)
+        _, dx = recursion.sensitivities(np.zeros(1), np.zeros(1), theta, L, layers)
         return matrix + self.zeros * (dx @ dx.T)
 
     def _problem(self, entries: tuple[int, int]) -> tuple[Fidelity, Array, Array]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real
-from dsrl_ref.engines import fused
+from dsrl_ref.engines import recursion
 
 MOST_PIECES = 1024
 LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
@@ -116,12 +117,20 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
 
 def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
     """One row of a table for each value, as the float recursion has it: x - w and the derivatives are constants."""
-    x, dx = fused.sensitivities(values, start * values, theta, L, layers)
+    x, dx = recursion.sensitivities(values, start * values, theta, L, layers)
     rows = np.zeros((values.size, COLUMNS))
     rows[:, LOW] = rows[:, HIGH] = values
     rows[:, C] = x - values
     rows[:, DC] = dx.T
     return rows
+
+
+def multiple_of_W(f: SmoothTerm, x0: Array) -> float | None:
+    """Tell the number that x0 is W times, 1 or 0; None for any other x0."""
+    W = f.start()
+    if x0 is W or np.array_equal(x0, W):
+        return 1.0
+    return None if x0.any() else 0.0
 
 
 def empty_table() -> Array:

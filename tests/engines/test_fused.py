@@ -1,4 +1,4 @@
-"""The compiled engine for Fidelity: the same bits for any number of threads, from any place, cache or not."""
+"""The compiled engine for Fidelity: every entry once, the same bits for any threads, from any place, cache or not."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from strategies import floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, loss_and_gradient
-from dsrl_ref.engines import fused, jit
+from dsrl_ref.engines import blocks, fused, jit, recursion, scalar_map
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -24,8 +24,9 @@ SIZE = 40_000 if JIT else 3_000  # several blocks
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(fused, "BLOCK", 512)
-    monkeypatch.setattr(fused, "BLOCKS_PER_CALL", 3)
+    for engine in (fused, recursion):
+        monkeypatch.setattr(engine, "BLOCK", 512)
+        monkeypatch.setattr(engine, "BLOCKS_PER_CALL", 3)
 
 
 def data(size=SIZE, seed=0):
@@ -99,6 +100,75 @@ def test_another_start_and_target_are_streamed_beside_W():
     assert ours[1] == pytest.approx(J[1], rel=1e-11)
 
 
+KNOT_DATA = np.repeat([0.6, 0.2, 0.0, -0.0, -0.2, -0.6, 0.4], 2000).reshape(1, -1)  # b1, b2 and their kind, L = 1
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("own_target", [False, True])
+def test_every_start_and_target_with_all_entries_on_knots(start, own_target):
+    W = KNOT_DATA[:, : KNOT_DATA.size if JIT else 700]
+    target = np.roll(W, 1, axis=1) if own_target else W
+    J = [
+        Objective(Fidelity(W), target, layers=3, x0=start * W, method=method, threads=2)((1.5, 0.5, 0.2, 0.6), 1)
+        for method in ("fused", "adjoint")
+    ]
+    assert J[0][0] == pytest.approx(J[1][0], rel=1e-13)
+    assert J[0][1] == pytest.approx(J[1][1], rel=1e-12)
+
+
+def entries_through_the_layers(monkeypatch, W, theta=THETA):
+    """How many entries `fused` leaves to the recursion."""
+    from dsrl_ref.engines.kernels import recursion as kernels
+
+    counts, kernel = [], kernels.loss_and_gradient
+
+    def counting(w, x0, target, block, first, last, *rest):
+        counts.append(min(w.size, last * block) - first * block)
+        kernel(w, x0, target, block, first, last, *rest)
+
+    monkeypatch.setattr(kernels, "loss_and_gradient", counting)
+    Objective(Fidelity(W), layers=LAYERS, method="fused")(theta, 1.1)
+    return sum(counts)
+
+
+def test_entries_next_to_a_knot_alone_go_through_the_layers(monkeypatch):
+    W = data()
+    at = Objective(Fidelity(W), layers=LAYERS).scalar_map(THETA, 1.1).breakpoints
+    W[0, : 3 * at.size] = np.concatenate([at, np.nextafter(at, np.inf), at + 1e-9])
+    assert 2 * at.size <= entries_through_the_layers(monkeypatch, W) < 3 * at.size
+
+
+def test_too_many_pieces_go_through_the_layers(monkeypatch):
+    expected = evaluate()
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", 4)
+    loss, gradient = evaluate()
+    assert entries_through_the_layers(monkeypatch, data()) == SIZE
+    assert loss == pytest.approx(expected[0], rel=1e-13)
+    assert gradient == pytest.approx(expected[1], rel=1e-11)
+
+
+@pytest.mark.parametrize("power", [-150, 100, 150])
+def test_any_scale_of_data(power):
+    scale = 10.0**power
+    W, theta = scale * data(2000), (1.1, 0.5, 0.2 * scale, 0.6 * scale)
+    (J, gradient), (K, expected) = (
+        Objective(Fidelity(W), layers=LAYERS, method=method)(theta, L) for method in ("fused", "adjoint")
+    )
+    assert pytest.approx(K, rel=1e-13, abs=0) == J
+    assert gradient == pytest.approx(expected, rel=1e-11, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # not compiled, NumPy tells
+def test_a_sum_that_overflows_is_no_number():
+    with pytest.raises(ValueError, match="overflows float64"):
+        evaluate(1e154 * np.ones((1, 2000)), target=-1e154 * np.ones((1, 2000)))
+
+
+def test_no_stored_entry_is_no_loss():
+    loss, gradient = evaluate(sp.csr_array((3, 3)))
+    assert (loss, *gradient) == (0, 0, 0, 0, 0, 0)
+
+
 def test_is_for_fidelity_alone():
     class Other(Fidelity):
         pass
@@ -118,7 +188,7 @@ def test_one_evaluation_of_large_data_takes_it(monkeypatch):
 
 
 def products(J):
-    _, dx = fused.sensitivities(J.f.W.ravel(), J.x0.ravel(), THETA, L, LAYERS)
+    _, dx = recursion.sensitivities(J.f.W.ravel(), J.x0.ravel(), THETA, L, LAYERS)
     return dx @ dx.T
 
 
@@ -151,7 +221,7 @@ def test_an_error_in_a_thread_reaches_the_caller():
         raise RuntimeError("item 3") if item == 3 else None
 
     with pytest.raises(RuntimeError, match="item 3"):
-        fused.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
+        blocks.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
 
 
 SCRIPT = """

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, shrink
-from dsrl_ref.engines import fused
+from dsrl_ref.engines import recursion
 from dsrl_ref.engines.scalar_map import ScalarMap
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
@@ -28,7 +28,7 @@ def test_equals_the_network_everywhere(w1, w2, b1, rise, L, layers, start):
     theta = Theta(w1, w2, b1, b1 + rise)
     whole = ScalarMap(float(start), theta, L, layers)
     w = np.concatenate([whole.breakpoints, np.linspace(-4, 4, 41), [-1e9, 1e9, 0.0, -0.0]])
-    x, dx = fused.sensitivities(w, start * w, theta, L, layers)
+    x, dx = recursion.sensitivities(w, start * w, theta, L, layers)
     assert np.all(np.abs(whole(w) - x) <= 1e-12 * (1 + np.abs(w)))
     scale = np.abs(dx).max(axis=0) + np.abs(w) + 1
     assert np.all(np.abs(whole.derivatives(w) - dx.T) <= 1e-10 * scale[:, None])
@@ -99,7 +99,7 @@ def test_a_map_that_is_one_gap_is_the_recursion():
     """L = 1/2 and w1 = w2 = 2 make Z_(2) zero for every w, and zero is a knot."""
     theta, w = Theta(2, 2, 0, 0), np.linspace(-1, 1, 9)
     whole = ScalarMap(1.0, theta, 0.5, 2)
-    x, dx = fused.sensitivities(w, w, theta, 0.5, 2)
+    x, dx = recursion.sensitivities(w, w, theta, 0.5, 2)
     assert np.array_equal(whole(w), x)
     assert np.array_equal(whole.derivatives(w), dx.T)
     assert whole.intervals.tolist() == [[0, 0]]

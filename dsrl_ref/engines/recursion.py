@@ -1,0 +1,69 @@
+"""Fidelity only: all layers of an entry in one pass over the data, nothing of its size allocated.
+
+With f = ½‖X - W‖² entries do not interact. `fused` and `pieces` leave to this what their pieces do not hold. Blocks
+of fixed size are summed on their own and their sums added exactly, so that the result has the same bits for any
+number of threads.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.engines.blocks import add_exactly, in_threads
+
+BLOCK = 8192  # entries whose sums are formed by themselves
+BLOCKS_PER_CALL = 8  # a kernel call of a millisecond or so: Ctrl-C waits for no more than that
+
+
+def loss_and_gradient(
+    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array, threads: int = 1
+) -> tuple[float, Array]:
+    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `Fidelity`."""
+    from dsrl_ref.engines.kernels import recursion as kernels
+
+    w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
+
+    def work(first: int, last: int, sums: Array) -> None:
+        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
+
+    totals = _sum_over_blocks(work, w.size, kernels.SUMS, threads)
+    return totals[0], np.array(totals[1:])
+
+
+def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, threads: int = 1) -> Array:
+    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
+    from dsrl_ref.engines.kernels import recursion as kernels
+
+    w, start = f.start().ravel(), x0.ravel()
+
+    def work(first: int, last: int, sums: Array) -> None:
+        kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
+
+    matrix = np.zeros((5, 5))
+    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, kernels.PRODUCTS, threads)
+    return matrix + np.triu(matrix, 1).T
+
+
+def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> tuple[Array, Array]:
+    """X_(t) and, a row each, its derivatives in w1, w2, b1, b2, L, entry by entry of w."""
+    from dsrl_ref.engines.kernels import recursion as kernels
+
+    x, dx = np.empty(w.size), np.empty((5, w.size))
+    kernels.sensitivities(w, x0, layers, *theta, L, x, dx)
+    return x, dx
+
+
+def _sum_over_blocks(
+    work: Callable[[int, int, Array], None], entries: int, quantities: int, threads: int
+) -> list[float]:
+    blocks = -(-entries // BLOCK)
+    sums = np.empty((blocks, quantities))
+    in_threads(
+        lambda first: work(first, min(blocks, first + BLOCKS_PER_CALL), sums),
+        range(0, blocks, BLOCKS_PER_CALL),
+        threads,
+    )
+    return add_exactly(sums)
