@@ -17,7 +17,7 @@ from dsrl_ref.engines.blocks import add_exactly, in_threads
 from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
-BLOCKS_PER_CALL = 16  # a kernel call of half a millisecond: Ctrl-C waits for no more than that
+BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
 BINS = 1024
 SAMPLE = 256  # entries that tell roughly where the data lies
 SLACK = 1e-3  # of a bin: far more than rounding moves its ends
