@@ -8,8 +8,10 @@ deep-learning framework, or the authors' program, whose training is a preset her
 
 from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
 from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
+from dsrl_ref.persistence import load, save
+from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity, LeastSquares
-from dsrl_ref.training import FitResult, fit
+from dsrl_ref.training import fit
 
 __version__ = "0.1.0"
 
@@ -23,10 +25,12 @@ __all__ = [
     "__version__",
     "fit",
     "forward",
+    "load",
     "loss_and_gradient",
     "prox",
     "region",
     "regularizer",
     "regularizer_gradient",
+    "save",
     "shrink",
 ]

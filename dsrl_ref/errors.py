@@ -23,3 +23,7 @@ class MissingExtraError(DSRLError, ImportError):
 
 class DivergenceWarning(UserWarning):
     """The step 1/L is too long for f: the iterates may grow from layer to layer."""
+
+
+class StartWarning(UserWarning):
+    """A start of training where the gradient is zero or one-sided; the message says which, and what to do."""

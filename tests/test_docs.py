@@ -13,13 +13,17 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| \((\d+)\) \|(.*)\|$", README, flags=re.MULTILINE)
 
 
-def test_python_snippets_run(capsys):
+@pytest.mark.filterwarnings("ignore:the gradient is zero at the start:dsrl_ref.errors.StartWarning")
+def test_python_snippets_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace = {}
     for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         exec(compile(snippet, "README.md", "exec"), namespace)
     printed = capsys.readouterr().out.splitlines()
     assert printed[1] == "True"
     assert printed[2].startswith("Theta(")
+    assert printed[3] == "True"
+    assert printed[4].startswith("Theta(")
 
 
 def test_shell_snippets_name_commands_that_exist():

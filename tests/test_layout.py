@@ -25,7 +25,10 @@ FLOORS = [
     "smooth",
     "engines",
     "objective",
+    "results",
     "persistence",
+    "training.authors",
+    "training.gauss_newton",
     "training",
     "solver",
     "multiview.graph",
@@ -39,7 +42,7 @@ FLOORS = [
 ]
 NAMES = {
     *("Theta", "shrink", "region", "regularizer", "regularizer_gradient", "prox", "Fidelity", "LeastSquares"),
-    *("forward", "Objective", "loss_and_gradient", "Gradient", "fit", "FitResult", "__version__"),
+    *("forward", "Objective", "loss_and_gradient", "Gradient", "fit", "FitResult", "save", "load", "__version__"),
 }
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"]
 

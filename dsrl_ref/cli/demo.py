@@ -3,6 +3,7 @@
 import argparse
 import math
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,10 +14,13 @@ from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
 from dsrl_ref.objective import Gradient, Objective
+from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
-from dsrl_ref.training import AUTHORS_LAYERS, FitResult, fit
+from dsrl_ref.training import fit
+from dsrl_ref.training.authors import LAYERS
 
 VIEWS = ("pixels", "Fourier magnitudes", "row and column sums", "differences")
 EPOCHS = 40
@@ -34,8 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     views, _ = load_dataset("digits")
     graph = similarity_graph(views)
     built = time.perf_counter()
-    J = Objective(Fidelity(graph), layers=AUTHORS_LAYERS)
-    learned = fit(J, method="authors", epochs=EPOCHS)
+    J = Objective(Fidelity(graph), layers=LAYERS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
+        learned = fit(J, method="authors", epochs=EPOCHS)
     trained = time.perf_counter()
     output = forward(J.f, learned.theta, learned.L, J.layers)[-1]
     checked = check_gradient(graph.data, learned.theta, learned.L, J.layers)

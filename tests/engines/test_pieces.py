@@ -84,8 +84,10 @@ def test_entries_on_breakpoints_and_next_to_them_follow_the_float_recursion(w1, 
     assert_agree(W, theta, L, layers)
 
 
-def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry():
+@pytest.mark.parametrize("most", [MANY // 2, MANY])
+def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry(monkeypatch, most):
     """W1 = 1/(1-L) makes z constant on a piece, and b2 = b1/L puts it on the knot: rounding decides for each entry."""
+    monkeypatch.setattr(pieces, "MOST_VALUES", most)
     L = 0.7
     theta = Theta(1 / (1 - L), 0.5, 0.3, 0.3 / L)
     W = np.random.default_rng(0).uniform(theta.b1, theta.b2, (1, MANY))
@@ -96,8 +98,7 @@ def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry():
     assert (theta.b2 <= Z).any()
     for layers in (2, 3, 4):
         assert_agree(W, theta, L, layers)
-    many = W.size > pieces.MOST_VALUES
-    assert bool(pieces.prepare(Fidelity(W), W, W)._parts(theta, L, 3).ranges) == many
+    assert bool(pieces.prepare(Fidelity(W), W, W)._parts(theta, L, 3).ranges) == (most < MANY)
 
 
 @pytest.mark.parametrize("copies", [1, 3000])

@@ -1,0 +1,207 @@
+"""Results in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
+
+The format, version 1: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
+at the archive's end is the SHA-256 of every byte before it.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.errors import ModelFileError
+from dsrl_ref.results import FitResult
+
+VERSION = 1
+HEADER = "header"
+DIGITS = 64  # of the SHA-256, in hexadecimal
+END_OF_ARCHIVE = 22  # bytes of the zip record that the comment follows; its last two are the comment's length
+
+
+def save(path: str | os.PathLike[str], result: FitResult) -> None:
+    """Write a result to a file; a crash at any moment leaves the old file or the new one, whole.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced if it exists.
+    result : FitResult
+        What `fit` returned.
+
+    Raises
+    ------
+    TypeError
+        For anything else than a result.
+    OSError
+        Where the file cannot be written, or another process is writing it; an old file is intact.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from dsrl_ref import Fidelity, Objective, fit
+    >>> learned = fit(Objective(Fidelity([[1.0, 0.25]]), layers=11), epochs=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.dsrl")
+    ...     save(path, learned)
+    ...     load(path).theta == learned.theta
+    True
+    """
+    if not isinstance(result, FitResult):
+        raise TypeError(f"result must be what fit returned, got {type(result).__name__}")
+    header = {
+        "kind": "FitResult",
+        "theta": list(result.theta),
+        "L": result.L,
+        "loss": result.loss if np.isfinite(result.loss) else None,
+        "converged": result.converged,
+        "message": result.message,
+        "raw_L": result.raw[1],
+    }
+    write(Path(path), header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}})
+
+
+def load(path: str | os.PathLike[str]) -> FitResult:
+    """Read a result that `save` wrote, equal to the last bit.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    FitResult
+        As it was saved.
+
+    Raises
+    ------
+    ModelFileError
+        For a file that is damaged, foreign, or of a newer version.
+    OSError
+        Where it cannot be read.
+    """
+    header, arrays = read(Path(path))
+    try:
+        if header["kind"] != "FitResult":
+            raise ValueError(f"it holds a {header['kind']}")
+        return FitResult(
+            Theta(*header["theta"]),
+            header["L"],
+            np.nan if header["loss"] is None else header["loss"],
+            header["converged"],
+            header["message"],
+            {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L")},
+            (arrays["raw_theta"], header["raw_L"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} holds no result of fit: {error}") from error
+
+
+def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write header and arrays to one file, atomically."""
+    text = json.dumps({"format": "dsrl_ref", "version": VERSION, **header}, allow_nan=False)
+    stream = io.BytesIO()
+    members: dict[str, Any] = {HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
+    np.savez(stream, allow_pickle=False, **members)
+    body = stream.getvalue()[:-2] + DIGITS.to_bytes(2, "little")
+    _replace(path, body + hashlib.sha256(body).hexdigest().encode())
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read what `write` wrote, or raise ModelFileError; the digest is checked before anything is parsed."""
+    content = path.read_bytes()
+    body, digest = content[:-DIGITS], content[-DIGITS:]
+    if len(body) < END_OF_ARCHIVE or not body.startswith(b"PK"):
+        raise ModelFileError(f"{path} is no file that dsrl_ref saved, or only its beginning ({len(content)} bytes)")
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        raise ModelFileError(f"{path} is damaged: its contents do not match their checksum; take a copy of it")
+    try:
+        _require_honest_sizes(content)
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        header = json.loads(arrays.pop(HEADER).tobytes())
+        version = header["version"] if header["format"] == "dsrl_ref" else None
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise ModelFileError(f"{path} is no file that dsrl_ref saved: {error}") from error
+    if not isinstance(version, int) or version < 1:
+        raise ModelFileError(f"{path} is no file that dsrl_ref saved: its version is {version!r}")
+    if version > VERSION:
+        raise ModelFileError(f"{path} has version {version}, this dsrl_ref reads up to {VERSION}: upgrade dsrl_ref")
+    return header, arrays
+
+
+def _require_honest_sizes(content: bytes) -> None:
+    """Compare what each .npy header declares with what there is, before memory of that size is asked for."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename} is compressed")
+            with archive.open(member) as stream:
+                if np.lib.format.read_magic(stream) != (1, 0):
+                    raise ValueError(f"{member.filename} is of another .npy version")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+                if stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize != member.file_size:
+                    raise ValueError(f"{member.filename} declares {shape} entries of {dtype} and has others")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside the file, then rename; after a crash the next writer takes the same temporary file again."""
+    temporary = path.with_name(f".{path.name}.part")
+    with _locked(temporary, path) as stream:
+        try:
+            stream.truncate()
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def _locked(temporary: Path, path: Path) -> Iterator[BinaryIO]:
+    """Open the temporary file, ours alone; again, if its last owner renamed it between opening and locking."""
+    while True:
+        with open(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+            _lock(stream, path)
+            if _is(stream, temporary):
+                yield stream
+                return
+
+
+def _is(stream: BinaryIO, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    return False
+
+
+def _lock(stream: BinaryIO, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system: the last writer wins, whole
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another process is writing this file", str(path)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some systems do not open folders; the rename stands
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

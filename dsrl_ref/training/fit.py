@@ -1,0 +1,226 @@
+"""`fit`: learn Θ and L."""
+
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta, ThetaLike
+from dsrl_ref.arrays import Array, as_count, as_number, as_real
+from dsrl_ref.errors import StartWarning
+from dsrl_ref.objective import Objective
+from dsrl_ref.results import FitResult
+from dsrl_ref.smooth import Fidelity
+from dsrl_ref.training import authors, gauss_newton
+from dsrl_ref.training.checkpoint import Checkpoint, Trail, fingerprint
+from dsrl_ref.training.progress import Progress
+
+METHODS = "gauss-newton", "authors"
+
+Callback = Callable[[int, float, Theta, float], Any]
+
+
+class Descent(Protocol):
+    """What goes down, a step an epoch; `message` says how it ended, and is empty before."""
+
+    state: dict[str, Array]
+
+    @property
+    def values(self) -> Array:
+        """w1, w2, b1, b2, L as stored."""
+
+    @property
+    def message(self) -> str:
+        """How it ended."""
+
+    def evaluate(self) -> float:
+        """J where it is."""
+
+    def step(self) -> None:
+        """Move on."""
+
+
+def fit(
+    J: Objective,
+    *,
+    theta: ThetaLike | None = None,
+    L: float | None = None,
+    method: str = "gauss-newton",
+    epochs: int = 100,
+    learning_rate: float = 0.02,
+    callback: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+) -> FitResult:
+    """Learn Θ and L that make J small.
+
+    Parameters
+    ----------
+    J : Objective
+        Any; for ``method="authors"`` that of a `Fidelity` with x0 = W and 11 layers: their network, ξ(W) and 10
+        blocks.
+    theta : four finite numbers, optional
+        Where to start; projected onto (7), for "authors" in every evaluation. By default Gauss-Newton tries several
+        starts that reach the data, and "authors" takes (1, 1, 1, 2).
+    L : float, optional
+        Where to start; by default ``f.lipschitz()``, for "authors" 1.
+    method : {"gauss-newton", "authors"}
+        "gauss-newton" is Levenberg-Marquardt with the 5×5 matrix of J, under (7) and L > 0. "authors" is the
+        optimiser of the authors' program: the gradient through the projection, Adam with (0.90, 0.92), L2 decay
+        0.15 on all five parameters, learning rate a tenth after 4 epochs without progress.
+    epochs : int
+        Number of steps, for "gauss-newton" at most.
+    learning_rate : float
+        For "authors": of the first step, positive.
+    callback : callable, optional
+        ``callback(epoch, loss, theta, L)`` before each step, theta projected; a true answer stops.
+    checkpoint : path-like, optional
+        A file to write once a second and at the end: what a kill can lose.
+    resume : bool
+        Go on from `checkpoint`, where there is one; the result has the same bits as without interruption.
+
+    Returns
+    -------
+    FitResult
+        Of the last epoch; of the best one after Ctrl-C.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, and with "authors" for an objective that is not the authors' network.
+    ModelFileError
+        Where `checkpoint` is to be resumed, and is damaged or of another run.
+    OSError
+        Where `checkpoint` cannot be written; before any work, if that can be known.
+
+    Warns
+    -----
+    StartWarning
+        Where the gradient is zero at the start, or one-sided.
+
+    Notes
+    -----
+    With target = W the identity has loss 0: Gauss-Newton finds it, and no sparsity. What sparsity the authors'
+    training has comes from its decay and the number of epochs; its start (1, 1, 1, 2) maps every |W| < 1 to 0 with
+    zero gradient, so that there only the decay moves it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dsrl_ref import LeastSquares, Objective
+    >>> rng = np.random.default_rng(0)
+    >>> D, X = rng.normal(size=(10, 20)) / 3, rng.normal(size=(20, 50)) * (rng.random((20, 50)) < 0.1)
+    >>> J = Objective(LeastSquares(D, D @ X), X, layers=8)
+    >>> learned = fit(J)
+    >>> learned.converged, learned.theta.violations()
+    (True, ())
+    >>> bool(learned.loss < J((1, 1, 0.1, 0.1), J.f.lipschitz())[0])
+    True
+    """
+    epochs = as_count(epochs, "epochs", least=1)
+    rate = as_number(learning_rate, "learning_rate")
+    if rate <= 0:
+        raise ValueError(f"learning_rate must be positive, got {rate}")
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs checkpoint, the file to go on from")
+    start = None if theta is None else as_real(list(theta), "theta")
+    if start is not None:
+        Theta.projected(start)  # four finite numbers, or refused here
+    L = None if L is None else as_number(L, "L")
+    descent = _descent(J, method, start, L, rate)
+    run = {"method": method, "start": descent.values.tolist(), "learning_rate": rate}
+    file = Checkpoint(None if checkpoint is None else Path(checkpoint), run | _of_objective(J, checkpoint))
+    trail = file.restore(descent) if resume else Trail([], [])
+    if not trail.losses:
+        _warn_of_start(J, descent)
+        file.save(descent, trail, now=True)
+    return _run(J, descent, trail, epochs, callback, file)
+
+
+def _descent(J: Objective, method: str, theta: Array | None, L: float | None, rate: float) -> Descent:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    if method == "authors":
+        authors.require_network(J)
+        return authors.AuthorsDescent(J, _start(J, authors.START, theta, L), rate)
+    if theta is not None and L is not None:
+        return gauss_newton.GaussNewtonDescent(J, [_start(J, authors.START, theta, L)])
+    return gauss_newton.GaussNewtonDescent(J, [_start(J, start, theta, L) for start in gauss_newton.starts(J)])
+
+
+def _start(J: Objective, default: Array, theta: Array | None, L: float | None) -> Array:
+    values = np.append(default[:4] if theta is None else theta, default[4] if L is None else L)
+    J(Theta.projected(values[:4]), values[4])  # a start that cannot be evaluated is refused here
+    return values
+
+
+def _of_objective(J: Objective, checkpoint: Any) -> dict[str, str]:
+    return {} if checkpoint is None else {"objective": fingerprint(J)}
+
+
+def _run(
+    J: Objective, descent: Descent, trail: Trail, epochs: int, callback: Callback | None, file: Checkpoint
+) -> FitResult:
+    try:
+        with Progress(epochs) as progress:
+            while len(trail) < epochs and not descent.message:
+                loss, at, epoch = descent.evaluate(), descent.values, len(trail)
+                trail.append(loss, at)
+                if callback is not None and callback(epoch, loss, Theta.projected(at[:4]), float(at[4])):
+                    return _result(J, at, trail, False, f"stopped by the callback in epoch {epoch}")
+                descent.step()
+                file.save(descent, trail)
+                progress.tell(epoch, loss)
+        file.save(descent, trail, now=True)
+        return _ended(J, descent, trail, epochs)
+    except KeyboardInterrupt:
+        message = f"interrupted in epoch {len(trail)}; this is the best so far"
+    except ValueError as error:
+        message = f"stopped in epoch {len(trail)}: {error}; this is the best so far"
+    return _result(J, _best(descent, trail), trail, False, message)
+
+
+def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResult:
+    if isinstance(descent, authors.AuthorsDescent):
+        return _result(J, descent.values, trail, True, f"completed {epochs} epochs")
+    message = descent.message or f"not converged after {epochs} epochs: take more, or go on from here with theta and L"
+    if isinstance(J.f, Fidelity) and J.target is J.f.W:
+        message += "; with target = W the optimum is the identity, so expect no sparsity"
+    trail_and_end = Trail([*trail.losses, descent.evaluate()], [*trail.values, descent.values])
+    return _result(J, _best(descent, trail_and_end), trail, bool(descent.message), message)
+
+
+def _best(descent: Descent, trail: Trail) -> Array:
+    return trail.values[int(np.argmin(trail.losses))] if trail.losses else descent.values
+
+
+def _warn_of_start(J: Objective, descent: Descent) -> None:
+    theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
+    if not any(J(theta, L)[1]):
+        warnings.warn(
+            f"the gradient is zero at the start, {theta}, L = {L}: nothing but decay moves it from there; let b1 be "
+            "smaller than most of what the first layer sees",
+            StartWarning,
+            stacklevel=3,
+        )
+    if ties := J.ties(theta, L):
+        warnings.warn(
+            f"{ties} entries of Z sit on a knot at the start, {theta}, L = {L}, where the gradient is one-sided: move "
+            "b1 or b2 a little",
+            StartWarning,
+            stacklevel=3,
+        )
+
+
+def _result(J: Objective, values: Array, trail: Trail, converged: bool, message: str) -> FitResult:
+    theta, L = Theta.projected(values[:4]), float(values[4])
+    loss = np.nan
+    with suppress(ValueError):  # reported in `message`: only a diverged end has no loss
+        loss, _ = J(theta, L)
+    steps = np.array(trail.values).reshape(-1, 5)
+    history = {"loss": np.array(trail.losses), "theta": steps[:, :4], "L": steps[:, 4]}
+    return FitResult(theta, L, float(loss), converged, message, history, (values[:4].copy(), L))
