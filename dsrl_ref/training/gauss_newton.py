@@ -41,9 +41,9 @@ class LevenbergMarquardt:
         move = constrained_minimum(self.matrix + self.damping * np.diag(scale), self.gradient, rows, slack)
         candidate, before = feasible(self.values + move), self.loss
         loss = _loss_or_infinity(self.J, candidate)
-        expected = -(self.gradient @ move + 0.5 * move @ self.matrix @ move)
+        expected = float(-(self.gradient @ move + 0.5 * move @ self.matrix @ move))
         if loss < before:
-            ratio = float((before - loss) / expected)
+            ratio = min(2.0, (before - loss) / expected) if expected > 0 else 2.0
             self.damping = max(LEAST_DAMPING, self.damping * max(1 / 3, 1 - (2 * ratio - 1) ** 3))
             self.growth = 2.0
             self.move_to(candidate)
