@@ -208,10 +208,7 @@ MUTANTS = [
         ("0.5 * RR.sum()", "RR.sum()"),
         ("table[k, DA + p] * rw + table[k, DC + p] * r", "table[k, DA + p] * r + table[k, DC + p] * rw"),
         ("for k in range(1, len(table)):", "for k in range(2, len(table)):"),
-        (
-            "min(max((value - origin) * scale, 0.0), end_of_bins)",
-            "min(max((value - origin) * scale + 1.0, 0.0), end_of_bins)",
-        ),
+        ("at = (value - origin) * scale", "at = (value - origin) * scale + 1.0"),
     ),
     *_of(
         "engines/kernels/recursion.py",

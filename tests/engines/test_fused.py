@@ -164,6 +164,16 @@ def test_a_sum_that_overflows_is_no_number():
         evaluate(1e154 * np.ones((1, 2000)), target=-1e154 * np.ones((1, 2000)))
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # not compiled, NumPy tells
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_W_that_is_spoilt_after_the_check_is_refused_all_the_same(value):
+    W = data()
+    J = Objective(Fidelity(W), layers=LAYERS, method="fused")
+    W[0, 77] = value
+    with pytest.raises(ValueError, match=r"x0 contains (NaN|infinity): x0\[0, 77\]"):
+        J(THETA, L)
+
+
 def test_no_stored_entry_is_no_loss():
     loss, gradient = evaluate(sp.csr_array((3, 3)))
     assert (loss, *gradient) == (0, 0, 0, 0, 0, 0)

@@ -32,7 +32,9 @@ def add_by_bins(begin, count, w, target, slopes, intercepts, bins, origin, scale
     end_of_bins = bins.size - 1.0
     for j in range(count):
         value = w[begin + j]
-        k = bins[np.uint32(min(max((value - origin) * scale, 0.0), end_of_bins))]  # unsigned: no test for k < 0
+        at = (value - origin) * scale
+        at = at if at > 0.0 else 0.0  # also for NaN, should W have changed since it was checked
+        k = bins[np.uint32(at if at < end_of_bins else end_of_bins)]  # unsigned: no test for k < 0
         r = slopes[k] * value + intercepts[k] + (value - target[begin + j])
         r = 0.0 if k == 0 else r
         R[k, j] += r
