@@ -9,8 +9,9 @@ deep-learning framework, or the authors' program, whose training is a preset her
 from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
 from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
 from dsrl_ref.persistence import load, save
-from dsrl_ref.results import FitResult
+from dsrl_ref.results import FitResult, SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.solver import solve, solve_path
 from dsrl_ref.training import fit
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __all__ = [
     "Gradient",
     "LeastSquares",
     "Objective",
+    "SolveResult",
     "Theta",
     "__version__",
     "fit",
@@ -33,4 +35,6 @@ __all__ = [
     "regularizer_gradient",
     "save",
     "shrink",
+    "solve",
+    "solve_path",
 ]

@@ -1,6 +1,7 @@
 """What `fit` and `solve` return."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
@@ -35,3 +36,31 @@ class FitResult:
     message: str
     history: dict[str, Array]
     raw: tuple[Array, float]
+
+
+@dataclass(frozen=True)
+class SolveResult:
+    """What `solve` found.
+
+    Attributes
+    ----------
+    x : ndarray (n, m) or sparse
+        The minimiser; where g is not convex, a stationary point.
+    objective : float
+        f(x) + weight·g(x).
+    residual : float
+        L·‖x - prox(x - ∇f(x)/L)‖_F / max(1, ‖∇f(0)‖_F): 0 exactly at stationary points.
+    iterations : int
+        Most that any column took.
+    converged : bool
+        Whether ``residual <= tol``.
+    message : str
+        How it ended, and what to do about it.
+    """
+
+    x: Any
+    objective: float
+    residual: float
+    iterations: int
+    converged: bool
+    message: str

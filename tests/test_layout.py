@@ -42,7 +42,20 @@ FLOORS = [
 ]
 NAMES = {
     *("Theta", "shrink", "region", "regularizer", "regularizer_gradient", "prox", "Fidelity", "LeastSquares"),
-    *("forward", "Objective", "loss_and_gradient", "Gradient", "fit", "FitResult", "save", "load", "__version__"),
+    *(
+        "forward",
+        "Objective",
+        "loss_and_gradient",
+        "Gradient",
+        "fit",
+        "FitResult",
+        "save",
+        "load",
+        "solve",
+        "solve_path",
+        "SolveResult",
+        "__version__",
+    ),
 }
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"]
 
