@@ -23,3 +23,12 @@ def read_npz(path: Path) -> dict[str, Any]:
                 return dict(archive)
         except (ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
             raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+
+
+def require_writable(path: Path) -> None:
+    """Raise OSError now, not after the work, where a file cannot be written."""
+    existed = path.exists()
+    with path.open("ab"):
+        pass
+    if not existed:
+        path.unlink()

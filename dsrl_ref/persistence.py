@@ -4,11 +4,8 @@ The format, version 1: a zip of .npy arrays, which ``numpy.load`` reads, one of 
 at the archive's end is the SHA-256 of every byte before it.
 """
 
-import hashlib
 import io
-import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -108,21 +105,26 @@ def load(path: str | os.PathLike[str]) -> FitResult:
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write header and arrays to one file, atomically."""
+    import json  # these are slow to import, and seldom needed
+
     text = json.dumps({"format": "dsrl_ref", "version": VERSION, **header}, allow_nan=False)
     stream = io.BytesIO()
     members: dict[str, Any] = {HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
     np.savez(stream, allow_pickle=False, **members)
     body = stream.getvalue()[:-2] + DIGITS.to_bytes(2, "little")
-    _replace(path, body + hashlib.sha256(body).hexdigest().encode())
+    replace_file(path, body + _digest(body))
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read what `write` wrote, or raise ModelFileError; the digest is checked before anything is parsed."""
+    import json
+    import zipfile
+
     content = path.read_bytes()
     body, digest = content[:-DIGITS], content[-DIGITS:]
     if len(body) < END_OF_ARCHIVE or not body.startswith(b"PK"):
         raise ModelFileError(f"{path} is no file that dsrl_ref saved, or only its beginning ({len(content)} bytes)")
-    if hashlib.sha256(body).hexdigest().encode() != digest:
+    if _digest(body) != digest:
         raise ModelFileError(f"{path} is damaged: its contents do not match their checksum; take a copy of it")
     try:
         _require_honest_sizes(content)
@@ -139,8 +141,16 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     return header, arrays
 
 
+def _digest(body: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(body).hexdigest().encode()
+
+
 def _require_honest_sizes(content: bytes) -> None:
     """Compare what each .npy header declares with what there is, before memory of that size is asked for."""
+    import zipfile
+
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
@@ -153,7 +163,7 @@ def _require_honest_sizes(content: bytes) -> None:
                     raise ValueError(f"{member.filename} declares {shape} entries of {dtype} and has others")
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write beside the file, then rename; after a crash the next writer takes the same temporary file again."""
     temporary = path.with_name(f".{path.name}.part")
     with _locked(temporary, path) as stream:

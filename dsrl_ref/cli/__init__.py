@@ -17,6 +17,8 @@ COMMANDS = {
     "demo": "the main job, on real handwritten digits",
     "verify": "check every equation of the appendix",
     "gradient": "loss and gradient of a problem in a file",
+    "fit": "learn Θ and L for a problem in a file",
+    "solve": "minimise f + weight·g for a problem in a file",
     "vectors": "write conformance vectors for other implementations",
     "check": "judge your own implementation by them",
 }

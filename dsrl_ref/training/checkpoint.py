@@ -1,6 +1,5 @@
 """Checkpoints of a run of `fit`: the state of the descent and the history so far."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +76,8 @@ class Checkpoint:
 
 def fingerprint(J: Objective) -> str:
     """A digest of all that J is made of, its engine included."""
+    import hashlib
+
     digest = hashlib.sha256(f"{type(J.f).__name__} {J.shape} {J.layers} {J.method}".encode())
     for matrix in (J.x0, J.target, *vars(J.f).values()):
         for array in (matrix.data, matrix.indices, matrix.indptr) if is_sparse(matrix) else (matrix,):

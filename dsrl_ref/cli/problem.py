@@ -1,0 +1,23 @@
+"""Problems in files: W, or D and Y, and what else a command needs of them."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from dsrl_ref.files import read_npz
+from dsrl_ref.smooth import Fidelity, LeastSquares
+
+
+def read_problem(
+    path: Path, required: Collection[str] = (), optional: Collection[str] = ()
+) -> tuple[Fidelity | LeastSquares, dict[str, Any]]:
+    """Read f and the other arrays; a missing or unknown key is refused by name."""
+    data = read_npz(path)
+    kind = ("W",) if "W" in data else ("D", "Y")
+    needs = ", ".join(["W, or D and Y", *required])
+    if missing := [key for key in (*kind, *required) if key not in data]:
+        raise ValueError(f"{path} has no key {', '.join(missing)}; it needs {needs}")
+    if unknown := sorted(set(data) - {*kind, *required, *optional}):
+        known = ", ".join([needs, *optional])
+        raise ValueError(f"{path} has the unknown key {', '.join(unknown)}; known are {known}")
+    return Fidelity(data["W"]) if "W" in data else LeastSquares(data["D"], data["Y"]), data

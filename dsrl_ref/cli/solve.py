@@ -1,0 +1,58 @@
+"""``dsrl-ref solve PROBLEM.npz``: minimise f + weight·g for a problem in a file.
+
+Keys of the file: W, or D and Y; theta; optional weight, x0.
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+
+from dsrl_ref.arrays import as_number
+from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.cli.problem import read_problem
+from dsrl_ref.files import require_writable
+from dsrl_ref.persistence import replace_file
+from dsrl_ref.solver import solve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``solve``."""
+    parser.add_argument(
+        "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta; optional weight, x0"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="write the solution here, as key x")
+    parser.add_argument("--weight", type=float, help="of g, instead of the file's (1)")
+    parser.add_argument("--tol", type=float, default=1e-8, help="largest residual (1e-8)")
+    parser.add_argument("--max-iter", type=int, default=10_000, help="most iterations (10000)")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Solve, write, and print; 1 if it did not converge."""
+    f, data = read_problem(arguments.problem, ("theta",), ("weight", "x0"))
+    weight = as_number(data.get("weight", 1.0), "weight") if arguments.weight is None else arguments.weight
+    if arguments.output:
+        require_writable(arguments.output)
+    found = solve(f, data["theta"], weight, x0=data.get("x0"), tol=arguments.tol, max_iter=arguments.max_iter)
+    if arguments.output:
+        stream = io.BytesIO()
+        np.savez(stream, x=found.x)
+        replace_file(arguments.output, stream.getvalue())
+    report = {
+        "objective": found.objective,
+        "residual": found.residual,
+        "iterations": found.iterations,
+        "nonzeros": int(np.count_nonzero(found.x)),
+        "entries": int(found.x.size),
+        "converged": found.converged,
+        "message": found.message,
+    }
+    if arguments.json:
+        print_json(report)
+    else:
+        for name in ("objective", "residual", "iterations", "message"):
+            print(f"{name:<11}{report[name]}")
+        print(f"nonzeros   {report['nonzeros']} of {report['entries']}")
+    return 0 if found.converged else 1
