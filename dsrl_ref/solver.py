@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref.appendix.network import SmoothTerm, starting_point
 from dsrl_ref.appendix.regularizer import regularizer
@@ -16,6 +17,8 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 MARGIN = 0.9  # of the range in which the prox has a closed form
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
 CHECKED_EVERY = 5  # iterations: columns that have converged are set aside
+SETTLED_FROM = 25  # iterations: before, too few entries are in their last region
+LARGEST_BATCH = 1 << 23  # entries of the systems that are solved at once
 LARGEST_L = 1e150
 
 
@@ -59,7 +62,8 @@ def solve(
     -----
     FISTA (Beck & Teboulle 2009) with the adaptive restart of O'Donoghue & Candès (2015). The prox of a step 1/L is ξ
     of S(weight/L)Θ, see `Theta.scaled`; L is kept where that exists. The columns of a `LeastSquares` are independent
-    and go in blocks, each set aside when it has converged; for another f, L is doubled where it proves too small.
+    and go in blocks, each set aside when it has converged; where g is convex and the regions of a column's entries no
+    longer change, a linear system tells where it ends. For another f, L is doubled where it proves too small.
 
     Examples
     --------
@@ -144,45 +148,100 @@ def _solve_by_columns(f: LeastSquares, theta: Theta, weight: float, X: Array, to
     prox = Prox(theta, weight, f.lipschitz() or 1.0)
     constant = f.D.T @ f.Y
     enough = tol * max(1.0, float(np.linalg.norm(constant))) / math.sqrt(X.shape[1])
-    product = _gram_product(f.D, X.shape[1])
+    gram = _gram_matrix(f.D)
     X, width, iterations = X.copy(), max(1, ENTRIES // X.shape[0]), 0
     for first in range(0, X.shape[1], width):
         block = slice(first, first + width)
-        X[:, block], taken = _descend_columns(product, constant[:, block], X[:, block], prox, enough, max_iter)
+        columns = Columns(f.D, gram, constant[:, block], prox)
+        X[:, block], taken = _descend_columns(columns, X[:, block], enough, max_iter)
         iterations = max(iterations, taken)
     return _result(f, theta, weight, X, prox, tol, iterations)
 
 
-def _gram_product(D: Any, columns: int) -> Callable[[Array], Array]:
-    """X -> DᵀDX, by whatever takes fewer operations."""
+def _gram_matrix(D: Any) -> Array | None:
+    """DᵀD, where a product with it takes no more operations than two with D."""
     k, n = D.shape
-    if is_sparse(D) or n * (k + columns) > 2 * k * columns:
-        return lambda X: D.T @ (D @ X)
-    gram = D.T @ D
-    return lambda X: gram @ X
+    gram: Array | None = None if is_sparse(D) or n > 2 * k else D.T @ D
+    return gram
 
 
-def _descend_columns(
-    product: Callable[[Array], Array], constant: Array, X: Array, prox: Prox, enough: float, max_iter: int
-) -> tuple[Array, int]:
+class Columns:
+    """Some columns of a `LeastSquares`: ∇f, and the minimum once the region of every entry is known."""
+
+    def __init__(self, D: Any, gram: Array | None, constant: Array, prox: Prox) -> None:
+        self.D, self.gram, self.constant, self.prox = D, gram, constant, prox
+
+    def keep(self, kept: NDArray[np.bool_]) -> "Columns":
+        """These columns alone."""
+        return Columns(self.D, self.gram, self.constant[:, kept], self.prox)
+
+    def step(self, X: Array) -> Array:
+        """X - ∇f(X)/L."""
+        product = self.D.T @ (self.D @ X) if self.gram is None else self.gram @ X
+        product -= self.constant
+        product *= -1 / self.prox.L
+        product += X
+        return product
+
+    def residuals(self, X: Array) -> Array:
+        """L·‖x - prox(x - ∇f(x)/L)‖ of each column."""
+        return self.prox.L * _column_norms(X - self.prox(self.step(X)))
+
+    def settled(self, X: Array) -> Array | None:
+        """X with every entry where it would end if it stayed in its region; None where that is no system to solve.
+
+        There x = s·z + o with z = x - ∇f(x)/L: a linear system in the entries with s > 0, batched over columns.
+        """
+        w1, w2, b1, b2 = self.prox.theta
+        Z = self.step(X)
+        size = np.abs(Z)
+        slope = np.where(size > b2, w2, np.where(size > b1, w1, 0.0))
+        offset = np.sign(Z) * np.where(size > b2, w1 * (b2 - b1) - w2 * b2, -w1 * b1)
+        counts = np.count_nonzero(slope, axis=0)
+        most, columns = int(counts.max()), np.arange(X.shape[1])[:, None]
+        if self.gram is None or most == 0 or most * most * X.shape[1] > LARGEST_BATCH:
+            return None
+        rows = np.argsort(slope == 0, axis=0, kind="stable")[:most].T
+        s, real = slope[rows, columns], np.arange(most) < counts[:, None]
+        matrix = self.gram[rows[:, :, None], rows[:, None, :]] * (s / self.prox.L)[:, :, None] * real[:, None, :]
+        diagonal = np.arange(most)
+        matrix[:, diagonal, diagonal] += 1 - s
+        right = s * self.constant[rows, columns] / self.prox.L + np.where(real, offset[rows, columns], 0.0)
+        try:
+            found = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError:
+            return None
+        settled = np.zeros_like(X)
+        settled[rows, columns] = found
+        return settled
+
+
+def _descend_columns(columns: Columns, X: Array, enough: float, max_iter: int) -> tuple[Array, int]:
     """Minimise column by column; one whose residual is small enough is set aside."""
-    done = X.copy()
-    active = np.arange(X.shape[1])
+    done, active = X.copy(), np.arange(X.shape[1])
     Y, momentum = X, np.ones(X.shape[1])
     for iteration in range(1, max_iter + 1):
-        new = prox(Y - (product(Y) - constant) / prox.L)
+        new = columns.prox(columns.step(Y))
         back, ahead = Y - new, new - X
         if iteration % CHECKED_EVERY == 0 or iteration == max_iter:
-            kept = _column_norms(new - prox(new - (product(new) - constant) / prox.L)) * prox.L > enough
-            if not kept.all():
-                done[:, active[~kept]] = new[:, ~kept]
-                active, constant, momentum = active[kept], constant[:, kept], momentum[kept]
-                new, back, ahead = new[:, kept], back[:, kept], ahead[:, kept]
-            if not active.size:
+            best, kept = _best(columns, new, enough, iteration)
+            done[:, active] = best
+            if not kept.any():
                 return done, iteration
+            active, columns, momentum = active[kept], columns.keep(kept), momentum[kept]
+            new, back, ahead = new[:, kept], back[:, kept], ahead[:, kept]
         X, (Y, momentum) = new, _accelerated(new, back, ahead, momentum)
-    done[:, active] = X
     return done, max_iter
+
+
+def _best(columns: Columns, X: Array, enough: float, iteration: int) -> tuple[Array, NDArray[np.bool_]]:
+    """X, its columns replaced by settled ones where these are minima; and which have not converged."""
+    kept = columns.residuals(X) > enough
+    convex = columns.prox.theta.w1 <= 1  # else what is settled may be a maximum in some direction
+    if convex and iteration >= SETTLED_FROM and (settled := columns.settled(X)) is not None:
+        better = columns.residuals(settled) <= enough
+        X, kept = np.where(better, settled, X), kept & ~better
+    return X, kept
 
 
 def _accelerated(new: Array, back: Array, ahead: Array, momentum: Array) -> tuple[Array, Array]:
