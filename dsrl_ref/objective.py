@@ -1,5 +1,6 @@
 """Objective: prepare once, evaluate the loss J and its five derivatives many times."""
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
-from dsrl_ref.engines import adjoint, columns, fused, pieces, recursion, tangent
+from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W
@@ -59,11 +60,12 @@ class Objective:
         `Fidelity`, `LeastSquares` or your own.
     target : array_like (n, m) or scipy.sparse container, optional
         X̃; defaults to the W of `Fidelity`, required otherwise.
-    layers : int
-        t, the number of applications of ξ.
+    layers : int or math.inf
+        t, the number of applications of ξ; ``math.inf`` for the fixed point that they lead to, and the derivatives
+        of it.
     x0 : array_like (n, m) or scipy.sparse container, optional
         X_(0), a constant; defaults to ``f.start()``.
-    method : {"auto", "tensor", "tangent", "adjoint", "fused", "pieces"}
+    method : {"auto", "tensor", "tangent", "adjoint", "fused", "pieces", "implicit"}
         "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
         forward; "adjoint" goes back over a tape of t n×m matrices (of a large `LeastSquares` in blocks of
         columns, so that memory does not grow with m); "fused", for `Fidelity`, is one compiled pass
@@ -71,7 +73,8 @@ class Objective:
         it is next to a knot or x0 is neither W nor zeros; "pieces", for `Fidelity` with x0 = W or zeros, sorts a
         copy of the entries once (and of the target's, unless that is W), after which an evaluation takes the
         same fraction of a millisecond whatever their number. "auto" takes, for `Fidelity` with 200,000 entries
-        or more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others.
+        or more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others. "implicit", which
+        is for ``layers=math.inf`` alone and is taken for it, solves linear equations with the action of the Hessian.
     threads : int, optional
         For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
 
@@ -109,13 +112,13 @@ class Objective:
         f: SmoothTerm,
         target: Any = None,
         *,
-        layers: int,
+        layers: float,
         x0: Any = None,
         method: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self.layers = as_count(layers, "layers")
-        _require_method(method, f)
+        self.layers = math.inf if layers == math.inf else as_count(layers, "layers")
+        _require_method(method, f, self.layers)
         self.threads = _processors() if threads is None else as_count(threads, "threads", least=1)
         x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
         target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
@@ -125,12 +128,18 @@ class Objective:
         if method == "tensor":
             require_tensor_fits(self.shape)
         self._f, self._x0, self._target = dense_problem(f, x0, target)
-        self.method = _auto(self._f, self._x0) if method == "auto" else method
+        self.method = _auto(self._f, self._x0, self.layers) if method == "auto" else method
         self._evaluate, self._products = self._bind_engine()
 
     def _bind_engine(self) -> tuple[Evaluate, Products]:
         """Choose how (Θ, L) becomes the loss with its gradient, and the Gauss-Newton matrix."""
-        f, x0, layers = self._f, self._x0, self.layers
+        f, x0 = self._f, self._x0
+        if self.method == "implicit":
+            return (
+                partial(implicit.loss_and_gradient, f, x0=x0, target=self._target),
+                partial(implicit.gauss_newton, f, x0=x0),
+            )
+        layers = int(self.layers)
         if self.method == "pieces":
             prepared = pieces.prepare(f, x0, self._target, self.threads)
             return partial(prepared.loss_and_gradient, layers=layers), partial(prepared.gauss_newton, layers=layers)
@@ -163,13 +172,18 @@ class Objective:
         Raises
         ------
         ValueError
-            For an infeasible Θ or L, and where the network diverges: the message names the layer.
+            For an infeasible Θ or L, and where the network diverges: the message names the layer. For
+            ``layers=math.inf`` where no fixed point is reached, where a Z there sits on a knot, or where the spectral
+            radius of D(I - H/L) on the active entries is not below 1 - 1e-6.
         """
         theta, L = as_theta(theta), as_step_constant(L)
+        if self.layers == math.inf and theta.b1 == 0 and self._unstored():
+            raise ValueError("layers = inf: b1 = 0, and a Z that is not stored, 0, sits on it; take a positive b1")
         with np.errstate(over="ignore", invalid="ignore"):
             loss, gradient = self._evaluate(theta, L)
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
-            forward(self._f, theta, L, self.layers, self._x0)  # names the layer, if it is an iterate
+            if self.layers < math.inf:
+                forward(self._f, theta, L, int(self.layers), self._x0)  # names the layer, if it is an iterate
             raise ValueError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
                 f"L = {L}: scale the data down or take a larger L"
@@ -213,9 +227,9 @@ class Objective:
         loss, gradient = self(theta, L)
         theta, L = as_theta(theta), as_step_constant(L)
         matrix = self._products(theta, L)
-        if unstored := self._unstored():
+        if theta.b1 == 0 and (unstored := self._unstored()):
             zero = np.zeros((1, 1))
-            matrix += unstored * tangent.gauss_newton(Fidelity(zero), theta, L, self.layers, zero)  # not 0 if b1 = 0
+            matrix += unstored * tangent.gauss_newton(Fidelity(zero), theta, L, int(self.layers), zero)
         return loss, gradient, matrix
 
     def scalar_map(self, theta: ThetaLike, L: float) -> ScalarMap:
@@ -236,20 +250,29 @@ class Objective:
         Raises
         ------
         ValueError
-            Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces.
+            Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces; for
+            ``layers=math.inf``.
         """
+        if self.layers == math.inf:
+            raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
         start = multiple_of_W(self._f, self._x0) if type(self._f) is Fidelity else None
         if start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
             )
-        return ScalarMap(start, as_theta(theta), as_step_constant(L), self.layers)
+        return ScalarMap(start, as_theta(theta), as_step_constant(L), int(self.layers))
 
     def ties(self, theta: ThetaLike, L: float) -> int:
-        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided."""
+        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.
+
+        0 for ``layers=math.inf``, where a tie is refused.
+        """
         theta, L = as_theta(theta), as_step_constant(L)
-        tied = sum(count_ties(Z, theta) for Z in preactivations(self._f, theta, L, self.layers, self._x0))
-        return tied + (self.layers * self._unstored() if theta.b1 == 0 else 0)
+        if self.layers == math.inf:
+            return 0
+        layers = int(self.layers)
+        tied = sum(count_ties(Z, theta) for Z in preactivations(self._f, theta, L, layers, self._x0))
+        return tied + (layers * self._unstored() if theta.b1 == 0 else 0)
 
     def _unstored(self) -> int:
         """Count the entries that are 0 in W, x0 and target and left out of the work."""
@@ -257,7 +280,7 @@ class Objective:
 
 
 def loss_and_gradient(
-    f: SmoothTerm, theta: ThetaLike, L: float, layers: int, target: Any = None, x0: Any = None, method: str = "auto"
+    f: SmoothTerm, theta: ThetaLike, L: float, layers: float, target: Any = None, x0: Any = None, method: str = "auto"
 ) -> tuple[float, Gradient]:
     """Evaluate J and its gradient once; `Objective` is for many times and documents the parameters.
 
@@ -267,17 +290,19 @@ def loss_and_gradient(
     >>> loss, gradient.b1
     (0.15625, 0.5)
     """
-    if method == "auto" and type(f) is Fidelity and _entries(f.W) >= WORTH_COMPILING:
+    if method == "auto" and layers != math.inf and type(f) is Fidelity and _entries(f.W) >= WORTH_COMPILING:
         method = "fused"  # sorting for one evaluation would not pay
     return Objective(f, target, layers=layers, x0=x0, method=method)(theta, L)
 
 
-def _require_method(method: str, f: SmoothTerm) -> None:
-    known = ["auto", *ENGINES, *FIDELITY_ONLY]
+def _require_method(method: str, f: SmoothTerm, layers: float) -> None:
+    known = ["auto", *ENGINES, *FIDELITY_ONLY, "implicit"]
     if method not in known:
         raise ValueError(f"method must be one of {', '.join(map(repr, known))}, got {method!r}")
     if method in FIDELITY_ONLY and type(f) is not Fidelity:
         raise ValueError(f"method {method!r} is for Fidelity alone, got {type(f).__name__}; take 'auto'")
+    if method != "auto" and (method == "implicit") != (layers == math.inf):
+        raise ValueError(f"method 'implicit' is for layers = inf and no other is, got {method!r} for layers = {layers}")
 
 
 def _default_target(f: SmoothTerm) -> Any:
@@ -286,7 +311,9 @@ def _default_target(f: SmoothTerm) -> Any:
     raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
 
 
-def _auto(f: SmoothTerm, x0: Array) -> str:
+def _auto(f: SmoothTerm, x0: Array, layers: float) -> str:
+    if layers == math.inf:
+        return "implicit"
     if type(f) is not Fidelity or x0.size < WORTH_COMPILING:
         return "adjoint"
     return "fused" if multiple_of_W(f, x0) is None else "pieces"

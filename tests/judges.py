@@ -295,4 +295,50 @@ def pieces_near_the_identity(package):
     assert all(abs(Fraction(a) - b) <= Fraction(1e-20) for a, b in zip(gradient, right, strict=True))
 
 
-LAYERS = {"tables": tables, "networks": networks, "differences": differences, "rules": rules, "pieces": pieces}
+def limits(package):
+    """Infinitely many layers against three hundred in scalars; what has no derivative is refused."""
+    rng = np.random.default_rng(27)
+    package.engines.implicit.FEW = 3
+    for number in range(4):
+        D, Y, target = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), rng.normal(size=(3, 2))
+        if number == 3:
+            f, ours = naive.Fidelity(target.tolist()), package.Fidelity(target)
+            L = 1.5
+        else:
+            f, ours = naive.LeastSquares(D.tolist(), Y.tolist()), package.LeastSquares(D, Y)
+            L = 1.1 * float(np.linalg.norm(D, 2)) ** 2
+        theta, x0 = ((0.9, 0.6, 0.01, 0.05 * number + 0.02) if number % 2 else (1.1, 0.5, 0.01, 0.2)), np.zeros((3, 2))
+        J = package.Objective(ours, target + 1, layers=inf, x0=x0)
+        loss, gradient, matrix = J.gauss_newton(theta, L)
+        X = np.array(naive.forward(f, theta, L, 300, x0.tolist())[0][-1])
+        close = lambda a, b: np.allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())  # noqa: E731
+        assert close(loss, naive.loss((target + 1).tolist(), X.tolist()))
+        assert close(gradient, naive.reverse_gradient(f, theta, L, 300, x0.tolist(), (target + 1).tolist()))
+        units = [X - unit.reshape(3, 2) for unit in np.eye(6)]
+        dX = np.array([naive.reverse_gradient(f, theta, L, 300, x0.tolist(), goal.tolist()) for goal in units])
+        assert close(matrix, dX.T @ dX)
+    alike, apart = package.LeastSquares([[1.0, 1.0]], [[1.0]]), package.Fidelity([[0.5, 1.5]])
+    for f, theta, L in (
+        (alike, (1, 1, 0.1, 0.1), 2.0),
+        (apart, (0.5, 0.25, 0.25, 9), 2.0),
+        (apart, (1, 1, 0, 1.5), 1.0),
+    ):
+        assert refuses(package.Objective(f, np.ones(f.shape), layers=inf), theta, L)
+
+
+def refuses(J, theta, L):
+    try:
+        J(theta, L)
+    except ValueError:
+        return True
+    return False
+
+
+LAYERS = {
+    "tables": tables,
+    "networks": networks,
+    "differences": differences,
+    "rules": rules,
+    "pieces": pieces,
+    "limits": limits,
+}

@@ -24,7 +24,8 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     assert printed[2].startswith("Theta(")
     assert printed[3] == "True"
     assert printed[4].startswith("converged: the minimum")
-    assert printed[5].startswith("Theta(")
+    assert printed[5].endswith("}")
+    assert printed[6].startswith("Theta(")
 
 
 def test_shell_snippets_name_commands_that_exist():

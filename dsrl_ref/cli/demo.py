@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=EPOCHS)
     trained = time.perf_counter()
-    output = forward(J.f, learned.theta, learned.L, J.layers)[-1]
-    checked = check_gradient(graph.data, learned.theta, learned.L, J.layers)
+    output = forward(J.f, learned.theta, learned.L, LAYERS)[-1]
+    checked = check_gradient(graph.data, learned.theta, learned.L, LAYERS)
     passed = checked.gap <= LARGEST_GAP and not learned.theta.violations()
     report = {
         "views": {name: view.shape[1] for name, view in zip(VIEWS, views, strict=True)},

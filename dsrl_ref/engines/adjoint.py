@@ -19,8 +19,8 @@ def loss_and_gradient(
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L."""
     tape = _forward(f, theta, L, layers, x0)
-    residual = (_activate(tape[-1], theta) if tape else x0) - target
-    return 0.5 * float(np.sum(residual * residual)), _backward(f, theta, L, x0, tape, residual)
+    residual = (activate(tape[-1], theta) if tape else x0) - target
+    return 0.5 * float(np.sum(residual * residual)), backward(f, theta, L, x0, tape, residual)
 
 
 def _forward(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Array]:
@@ -28,20 +28,21 @@ def _forward(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> l
     X = x0
     for layer in range(1, layers + 1):
         tape.append(X - (1.0 / L) * gradient(f, X, layer))
-        X = require_finite(_activate(tape[-1], theta), f"X_({layer})", layer, f"L = {L} may be too small")
+        X = require_finite(activate(tape[-1], theta), f"X_({layer})", layer, f"L = {L} may be too small")
     return tape
 
 
-def _backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array], dX: Array) -> Array:
+def backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array], dX: Array) -> Array:
+    """Derivatives of dX·X_(t) in w1, w2, b1, b2, L, dX held."""
     w1, w2, b1, b2 = theta
-    slopes = np.array([w2, w1, 0.0, w1, w2])
+    slopes = slopes_of_pieces(theta)
     knots = np.array([-b2, -b1, 0.0, b1, b2])
     step = 1.0 / L
     dw1 = dw2 = db1 = db2 = dL = 0.0
     for layer in range(len(tape), 0, -1):
         Z = tape[layer - 1]
-        X = _activate(tape[layer - 2], theta) if layer > 1 else x0
-        piece = _piece(Z, theta)
+        X = activate(tape[layer - 2], theta) if layer > 1 else x0
+        piece = piece_of(Z, theta)
         signed = SIGN[piece] * dX
         inside = np.where((piece == 1) | (piece == 3), dX * (Z - knots[piece]), 0.0)
         beyond = (piece == 0) | (piece == 4)
@@ -57,7 +58,8 @@ def _backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array
     return np.array([dw1, dw2, db1, db2, dL])
 
 
-def _piece(Z: Array, theta: Theta) -> np.ndarray:
+def piece_of(Z: Array, theta: Theta) -> np.ndarray:
+    """The number of the piece of ξ on which each entry lies."""
     _, _, b1, b2 = theta
     piece = (-b2 <= Z).astype(np.intp)
     for knot in (-b1, b1, b2):
@@ -65,11 +67,18 @@ def _piece(Z: Array, theta: Theta) -> np.ndarray:
     return piece
 
 
-def _activate(Z: Array, theta: Theta) -> Array:
-    w1, w2, b1, b2 = theta
+def slopes_of_pieces(theta: Theta) -> Array:
+    """By number of the piece."""
+    w1, w2, _, _ = theta
+    return np.array([w2, w1, 0.0, w1, w2])
+
+
+def activate(Z: Array, theta: Theta) -> Array:
+    """ξ, from the piece on which each entry lies."""
+    w1, _, b1, b2 = theta
     rise = w1 * (b2 - b1)
     start = np.array([-b2, -b1, 0.0, b1, b2])
     height = np.array([-rise, 0.0, 0.0, 0.0, rise])
-    slopes = np.array([w2, w1, 0.0, w1, w2])
-    piece = _piece(Z, theta)
+    slopes = slopes_of_pieces(theta)
+    piece = piece_of(Z, theta)
     return slopes[piece] * (Z - start[piece]) + height[piece]
