@@ -1,7 +1,6 @@
 """Objective: prepare once, evaluate the loss J and its five derivatives many times."""
 
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +14,7 @@ from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
+from dsrl_ref.engines.blocks import processors
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W
@@ -119,7 +119,7 @@ class Objective:
     ) -> None:
         self.layers = math.inf if layers == math.inf else as_count(layers, "layers")
         _require_method(method, f, self.layers)
-        self.threads = _processors() if threads is None else as_count(threads, "threads", least=1)
+        self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
         x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
         target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
         require_shape(target, x0.shape, "target", "x0")
@@ -321,7 +321,3 @@ def _auto(f: SmoothTerm, x0: Array, layers: float) -> str:
 
 def _entries(W: Any) -> int:
     return int(W.nnz if is_sparse(W) else W.size)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

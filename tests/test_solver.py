@@ -1,5 +1,7 @@
 """`solve`: where it ends no condition of a minimum is broken, and other people's solvers agree."""
 
+import importlib
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Theta, prox, regularizer, regularizer_gradient, solve, solve_path
-from dsrl_ref.solver import Prox
+from dsrl_ref.solver import coordinates
+from dsrl_ref.solver.prox import Prox
 
 CONVEX, FIRM = Theta(0.8, 0.6, 0.2, 0.7), Theta.firm(0.2, 1.5)
 
@@ -18,6 +21,14 @@ def least_squares(k=20, n=35, m=12, seed=0):
     D = rng.normal(size=(k, n)) / np.sqrt(k)
     X = 2 * rng.normal(size=(n, m)) * (rng.random((n, m)) < 0.15)
     return LeastSquares(D, D @ X + 0.01 * rng.normal(size=(k, m)))
+
+
+@pytest.fixture(params=["columns", "coordinates"])
+def way(request, monkeypatch):
+    """Both ways to a convex minimum, however small the problem."""
+    if request.param == "coordinates":
+        monkeypatch.setattr(importlib.import_module("dsrl_ref.solver.solve"), "WORTH_COMPILING", 0)
+    return request.param
 
 
 def violation(f, theta, weight, x):
@@ -45,7 +56,7 @@ def test_the_prox_in_two_passes_is_that_of_the_appendix(theta, weight, L, values
 
 @pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX, FIRM, Theta(2.5, 1, 0.7, 1.0)])
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 1.5])
-def test_no_condition_of_a_minimum_is_broken(theta, weight):
+def test_no_condition_of_a_minimum_is_broken(way, theta, weight):
     f = least_squares()
     found = solve(f, theta, weight, tol=1e-10)
     assert found.converged
@@ -55,7 +66,7 @@ def test_no_condition_of_a_minimum_is_broken(theta, weight):
 
 
 @pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX])
-def test_nothing_near_or_far_is_lower_where_g_is_convex(theta):
+def test_nothing_near_or_far_is_lower_where_g_is_convex(way, theta):
     f, rng = least_squares(), np.random.default_rng(1)
     found = solve(f, theta, 0.5, tol=1e-10)
     for size in (1e-4, 1e-2, 1):
@@ -94,15 +105,53 @@ def test_sparse_and_dense_are_one():
 
 
 @pytest.mark.parametrize("shape", [{}, {"n": 50}, {"k": 10, "n": 20, "m": 1}])
-def test_columns_are_independent(monkeypatch, shape):
-    from dsrl_ref import solver
+def test_columns_are_independent(way, monkeypatch, shape):
+    from dsrl_ref.solver import columns
 
     f = least_squares(**shape)
     whole = solve(f, CONVEX, tol=1e-11).x
-    monkeypatch.setattr(solver, "ENTRIES", 3 * f.shape[0])
+    monkeypatch.setattr(columns, "ENTRIES", 3 * f.shape[0])
     assert solve(f, CONVEX, tol=1e-11).x == pytest.approx(whole, abs=1e-9)
     alone = solve(LeastSquares(f.D, f.Y[:, :1]), CONVEX, tol=1e-11).x
     assert alone == pytest.approx(whole[:, :1], abs=1e-9)
+
+
+@pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX, Theta(0.5, 1.0, 0.0, 0.4)])
+def test_coordinates_end_where_columns_do(monkeypatch, theta):
+    f = least_squares(m=40)
+    f.D[:, 3] = 0  # an entry that f does not see
+    start = np.random.default_rng(2).normal(size=f.shape)
+    expected = solve(f, theta, 0.4, tol=1e-11).x
+    monkeypatch.setattr(importlib.import_module("dsrl_ref.solver.solve"), "WORTH_COMPILING", 0)
+    for x0 in (None, start, expected):
+        assert solve(f, theta, 0.4, x0=x0, tol=1e-11).x == pytest.approx(expected, abs=1e-8)
+    monkeypatch.setattr(coordinates, "WORK_PER_CALL", 1)  # one sweep a call
+    in_small_calls = solve(f, theta, 0.4, tol=1e-11)
+    assert in_small_calls.x == pytest.approx(expected, abs=1e-8)
+    assert in_small_calls.iterations > 1
+    assert np.array_equal(start, np.random.default_rng(2).normal(size=f.shape))
+
+
+def test_a_singular_system_is_left_to_the_iteration(monkeypatch):
+    def fail(*_):
+        raise np.linalg.LinAlgError
+
+    f = least_squares()
+    expected = solve(f, CONVEX, tol=1e-10)
+    monkeypatch.setattr(np.linalg, "solve", fail)
+    alone = solve(f, CONVEX, tol=1e-10)
+    assert alone.x == pytest.approx(expected.x, abs=1e-8)
+    assert alone.iterations > expected.iterations
+
+
+def test_the_number_of_threads_leaves_no_trace(way, monkeypatch):
+    module, f = importlib.import_module("dsrl_ref.solver.solve"), least_squares(m=100)
+    solutions = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(module, "processors", lambda threads=threads: threads)
+        solutions.append(solve(f, CONVEX).x)
+    assert np.array_equal(solutions[0], solutions[1])
+    assert np.array_equal(solutions[0], solutions[2])
 
 
 def test_any_smooth_term_will_do_though_its_constant_is_unknown():
@@ -136,7 +185,7 @@ def test_a_value_that_is_no_number_ends_the_search_for_a_step():
         solve(Wrong(f.D, f.Y), CONVEX)
 
 
-def test_a_path_is_its_solutions():
+def test_a_path_is_its_solutions(way):
     f, weights = least_squares(), [1.0, 0.5, 0.1]
     for one, weight in zip(solve_path(f, CONVEX, weights, tol=1e-11), weights, strict=True):
         alone = solve(f, CONVEX, weight, tol=1e-11)
@@ -145,7 +194,7 @@ def test_a_path_is_its_solutions():
     assert path[-1].iterations < solve(f, Theta.soft(0.1), 0.8).iterations
 
 
-def test_it_says_how_it_ended():
+def test_it_says_how_it_ended(way):
     f = least_squares()
     assert solve(f, CONVEX).message == "converged: the minimum"
     assert "a stationary point; g is not convex, as w1 > 1" in solve(f, FIRM).message
@@ -176,7 +225,7 @@ def test_bad_arguments_are_refused(theta, options, error, message):
 
 
 @pytest.mark.peer
-def test_agrees_with_the_lasso_of_scikit_learn():
+def test_agrees_with_the_lasso_of_scikit_learn(way):
     linear_model = pytest.importorskip("sklearn.linear_model", reason="the extra dev brings scikit-learn")
     f, weight = least_squares(), 0.1
     ours = solve(f, Theta.soft(1.0), weight, tol=1e-12).x

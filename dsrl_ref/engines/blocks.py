@@ -1,6 +1,7 @@
 """Blocks of entries: worked on in threads, and their sums added so that the number of threads leaves no trace."""
 
 import math
+import os
 from collections.abc import Callable
 
 from dsrl_ref.arrays import Array
@@ -28,3 +29,8 @@ def add_exactly(rows: Array) -> list[float]:
         return [math.fsum(column) for column in rows.T]
     except (OverflowError, ValueError):
         return [math.nan] * rows.shape[1]
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -90,7 +90,7 @@ def test_its_gradient_is_that_of_differences():
         assert gradient[i] == pytest.approx((J.flat(at + step)[0] - J.flat(at - step)[0]) / 2e-5, rel=1e-6, abs=1e-8)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.floats(0.2, 1.5), st.floats(0.2, 1), st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0.6, 4))
 def test_of_fidelity_it_has_a_closed_form(w1, w2, b1, rise, L):
     theta = Theta(w1, w2, b1, b1 + rise)
@@ -177,6 +177,14 @@ def test_layers_that_go_on_for_ever_are_refused(monkeypatch):
     monkeypatch.setattr(implicit, "MOST_LAYERS", 15)
     f, target = least_squares()
     with pytest.raises(ValueError, match="no fixed point was reached in 15 layers"):
+        Objective(f, target, layers=math.inf)(CONVEX, f.lipschitz())
+
+
+def test_newton_steps_that_are_too_few_find_nothing(monkeypatch):
+    monkeypatch.setattr(implicit, "NEWTON_STEPS", 1)
+    monkeypatch.setattr(implicit, "MOST_LAYERS", 50)
+    f, target = least_squares()
+    with pytest.raises(ValueError, match="no fixed point was reached in 50 layers"):
         Objective(f, target, layers=math.inf)(CONVEX, f.lipschitz())
 
 
