@@ -19,6 +19,7 @@ COMMANDS = {
     "gradient": "loss and gradient of a problem in a file",
     "fit": "learn Θ and L for a problem in a file",
     "solve": "minimise f + weight·g for a problem in a file",
+    "plot": "draw what fit learned",
     "vectors": "write conformance vectors for other implementations",
     "check": "judge your own implementation by them",
 }

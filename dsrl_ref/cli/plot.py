@@ -1,0 +1,28 @@
+"""``dsrl-ref plot MODEL``: draw what was learned; needs the extra ``plot``."""
+
+import argparse
+from pathlib import Path
+
+from dsrl_ref.cli.output import non_negative
+from dsrl_ref.files import require_writable
+from dsrl_ref.persistence import load, replace_file
+from dsrl_ref.plotting import as_bytes, draw_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``plot``."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a file that fit saved")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="a picture, .png, .pdf or .svg; MODEL.png by default"
+    )
+    parser.add_argument("--layers", type=non_negative, default=11, help="of the network that is drawn (11)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw ξ, g, the loss and the scalar map to a file, and print its name."""
+    output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
+    figure = draw_model(load(arguments.model), arguments.layers)
+    require_writable(output)
+    replace_file(output, as_bytes(figure, output.suffix.removeprefix(".") or "png"))
+    print(output)
+    return 0

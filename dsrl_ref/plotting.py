@@ -1,0 +1,87 @@
+"""Pictures of what `fit` learned; needs the extra `plot`."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.appendix.regularizer import regularizer
+from dsrl_ref.appendix.shrinkage import shrink
+from dsrl_ref.arrays import as_count
+from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.objective import Objective
+from dsrl_ref.results import FitResult
+from dsrl_ref.smooth import Fidelity
+
+POINTS = 2001
+BEYOND = 2.0  # times the farthest knot: how far the axes reach
+MARKED = 50  # pieces: more would hide the line
+
+
+def draw_model(result: FitResult, layers: int = 11) -> Any:
+    """Draw ξ, g, the history of the loss, and the scalar map of a `Fidelity` network with its pieces.
+
+    Parameters
+    ----------
+    result : FitResult
+        From `fit` or `load`.
+    layers : int
+        Of the scalar map; a result does not know of how many it was learned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Of four panels; ``savefig`` writes it.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    ValueError
+        Where L < 1 folds the map into more pieces than can be followed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("plot needs matplotlib: pip install 'dsrl_ref[plot]'") from error
+    layers = as_count(layers, "layers")
+    network = Objective(Fidelity(np.zeros((1, 1))), layers=layers).scalar_map(result.theta, result.L)
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
+    z = _axis(*result.theta[2:])
+    w = _axis(*result.theta[2:], *network.breakpoints)
+    _curve(top_left, z, shrink(z, result.theta), "shrinkage ξ", "z", "ξ(z)")
+    _curve(top_right, z, regularizer(z, result.theta), "regularizer g", "x", "g(x)")
+    _history(bottom_left, result.history["loss"])
+    _curve(bottom_right, w, network(w), f"network of {layers} layers on an entry of W", "w", "$x_t$")
+    if len(network.breakpoints) <= MARKED:
+        bottom_right.plot(network.breakpoints, network(network.breakpoints), "o", markersize=4)
+    w1, w2, b1, b2 = result.theta
+    figure.suptitle(f"w1 = {w1:.4g}, w2 = {w2:.4g}, b1 = {b1:.4g}, b2 = {b2:.4g}, L = {result.L:.4g}")
+    return figure
+
+
+def as_bytes(figure: Any, kind: str) -> bytes:
+    """The picture as the contents of a file of this kind: "png", "pdf", "svg", ...; ValueError for one unknown."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format=kind)
+    return stream.getvalue()
+
+
+def _axis(*knots: float) -> Any:
+    reach = BEYOND * max(abs(knot) for knot in knots) or 1.0
+    return np.linspace(-reach, reach, POINTS)
+
+
+def _curve(panel: Any, x: Any, y: Any, title: str, across: str, up: str) -> None:
+    panel.axhline(0, color="0.8", linewidth=0.8)
+    panel.axvline(0, color="0.8", linewidth=0.8)
+    panel.plot(x, y)
+    panel.set(title=title, xlabel=across, ylabel=up)
+
+
+def _history(panel: Any, losses: Any) -> None:
+    panel.plot(losses, marker="." if len(losses) <= MARKED else "")
+    panel.set(title="loss J before each step", xlabel="epoch", ylabel="J")
+    if len(losses) and losses.min() > 0:
+        panel.set_yscale("log")
