@@ -4,9 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.rows import ROWS, Disagreement
+from benchmarks import learning, report, rows
+from benchmarks.rows import Disagreement
 from dsrl_ref.errors import MissingExtraError
+
+ROWS = {**rows.ROWS, **learning.ROWS}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,21 +18,21 @@ def main(argv: list[str] | None = None) -> int:
         for name, row in ROWS.items():
             print(f"{name:<22}{(row.__doc__ or '').splitlines()[0]}")
         return 0
-    rows, failed = [], False
+    found, failed = [], False
     print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
     for name in arguments.only or ROWS:
         try:
-            rows.append(ROWS[name](arguments.size))
+            found.append(ROWS[name](arguments.size))
         except Disagreement as error:
             failed = True
             print(f"\n{name}: not timed: {error}")
             continue
-        print("\n" + report.as_text(rows[-1]), flush=True)
+        print("\n" + report.as_text(found[-1]), flush=True)
     try:
         if arguments.json:
-            Path(arguments.json).write_text(report.as_json(rows), encoding="utf-8")
+            Path(arguments.json).write_text(report.as_json(found), encoding="utf-8")
         if arguments.plot:
-            report.plot(rows, arguments.plot)
+            report.plot(found, arguments.plot)
     except (OSError, MissingExtraError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2

@@ -16,7 +16,7 @@ Array = np.ndarray
 
 def torch_authors(W: Array, layers: int, theta: tuple[float, ...], L: float) -> Call | None:
     """Five masks, each times its row: how the authors' program writes ξ."""
-    return _torch(lambda torch: torch.from_numpy(W), _fidelity_step, _rows, W, layers, theta, L)
+    return _torch(lambda torch: torch.from_numpy(W), _fidelity_step, rows, W, layers, theta, L)
 
 
 def torch_best(W: Array, layers: int, theta: tuple[float, ...], L: float) -> Call | None:
@@ -119,7 +119,7 @@ def _rectifiers(xp: Any, z: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> Any:
     return xp.sign(z) * (w1 * xp.maximum(size - b1, 0) + (w2 - w1) * xp.maximum(size - b2, 0))
 
 
-def _rows(torch: Any, z: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> Any:
+def rows(torch: Any, z: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> Any:
     rise = w1 * (b2 - b1)
     rows = (
         (z >= b2, w2 * (z - b2) + rise),

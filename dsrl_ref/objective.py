@@ -149,7 +149,7 @@ class Objective:
         else:
             by_columns = self.method == "adjoint" and columns.pay(f, x0)
             engine = columns.loss_and_gradient if by_columns else ENGINES[self.method]
-            products = partial(tangent.gauss_newton, f, layers=layers, x0=x0)
+            products = partial((columns if by_columns else tangent).gauss_newton, f, layers=layers, x0=x0)
         return partial(engine, f, layers=layers, x0=x0, target=self._target), products
 
     def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:

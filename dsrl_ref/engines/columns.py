@@ -11,10 +11,12 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.engines import tangent
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.smooth import LeastSquares
 
 TAPE_ENTRIES = 2**21  # 16 MiB: the last level of cache, or little more
+TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
 
 
 def pay(f: SmoothTerm, x0: Array) -> bool:
@@ -38,6 +40,17 @@ def loss_and_gradient(
         sums.append(_block(products, tape, *arguments))
     totals = [math.fsum(column) for column in zip(*sums, strict=True)]
     return totals[0], np.array(totals[1:])
+
+
+def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Array:
+    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5: the tangents, some columns at a time."""
+    D, Y = f.D, f.Y  # type: ignore[attr-defined]
+    n, m = x0.shape
+    width, total = max(1, TANGENT_ENTRIES // n), np.zeros((5, 5))
+    for start in range(0, m, width):
+        block = slice(start, start + width)
+        total += tangent.gauss_newton(LeastSquares(D, Y[:, block]), theta, L, layers, x0[:, block])
+    return total
 
 
 class Products:

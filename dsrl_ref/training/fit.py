@@ -11,7 +11,7 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetaLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real
-from dsrl_ref.errors import StartWarning
+from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
@@ -101,6 +101,8 @@ def fit(
     -----
     StartWarning
         Where the gradient is zero at the start, or one-sided.
+    DivergenceWarning
+        Where L is so small at the start, below ``f.lipschitz() / (1 + 1/max(w1, w2))``, that layers may grow.
 
     Notes
     -----
@@ -205,6 +207,14 @@ def _warn_of_start(J: Objective, descent: Descent) -> None:
             f"the gradient is zero at the start, {theta}, L = {L}: nothing but decay moves it from there; let b1 be "
             "smaller than most of what the first layer sees",
             StartWarning,
+            stacklevel=3,
+        )
+    least = J.f.lipschitz() / (1 + 1 / max(theta.w1, theta.w2))
+    if L < least < np.inf:
+        warnings.warn(
+            f"L = {L} is below {least:.6g} at the start: the step 1/L overshoots, and the iterates of many layers may "
+            "grow; take a larger L",
+            DivergenceWarning,
             stacklevel=3,
         )
     if ties := J.ties(theta, L):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from strategies import floats, problems
 
 from dsrl_ref import LeastSquares, Objective, Theta
-from dsrl_ref.engines import adjoint, columns
+from dsrl_ref.engines import adjoint, columns, tangent
 
 THETA, LAYERS = Theta(1.1, 0.6, 0.02, 0.1), 6
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -50,6 +50,15 @@ def test_agrees_with_the_unblocked_pass(monkeypatch, shape, tape):
         theirs = adjoint.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
         assert ours[0] == pytest.approx(theirs[0], rel=1e-13)
         assert ours[1] == pytest.approx(theirs[1], rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("entries", [1, 100, 10**6])
+def test_the_gauss_newton_matrix_is_that_of_the_unblocked_pass(monkeypatch, entries):
+    monkeypatch.setattr(columns, "TANGENT_ENTRIES", entries)
+    f, L, target = problem()
+    J = Objective(f, target, layers=LAYERS, x0=0.5 * target)
+    expected = tangent.gauss_newton(f, THETA, L, LAYERS, 0.5 * target)
+    assert J.gauss_newton(THETA, L)[2] == pytest.approx(expected, rel=1e-12)
 
 
 def test_more_columns_need_no_more_memory(monkeypatch):

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward
-from dsrl_ref.errors import StartWarning
+from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.training import gauss_newton
 
 
@@ -126,6 +126,13 @@ def test_a_start_beyond_the_data_is_warned_of():
 def test_a_start_with_ties_is_warned_of():
     with pytest.warns(StartWarning, match="1 entries of Z sit on a knot at the start"):
         fit(Objective(Fidelity([[1.0, 0.5]]), layers=1), theta=(1, 1, 0.5, 0.75), L=1, epochs=1)
+
+
+def test_a_start_whose_step_overshoots_is_warned_of():
+    J = Objective(Fidelity([[1.0, 0.4]]), [[0.5, 0.1]], layers=3)
+    with pytest.warns(DivergenceWarning, match=r"L = 0.45 is below 0.5 at the start: the step 1/L overshoots"):
+        fit(J, theta=(1, 1, 0.15, 0.75), L=0.45, epochs=1)
+    fit(J, theta=(1, 1, 0.15, 0.75), L=0.51, epochs=1)  # warnings are errors here
 
 
 @settings(max_examples=300)

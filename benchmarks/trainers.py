@@ -1,0 +1,107 @@
+"""Other people's ways to learn and to solve: PyTorch training of two networks, scikit-learn's lasso.
+
+Every function returns a call without arguments, or None where the peer is not installed.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers import rows
+
+Array = np.ndarray
+BLOCKS = 10
+
+
+def torch_authors_training(W: Array, epochs: int, rate: float) -> Callable[[], tuple[Array, Array]] | None:
+    """Transcribe the training of the authors' program: losses, and w1, w2, b1, b2, L as stored at the end."""
+    if find_spec("torch") is None:
+        return None
+    import torch
+
+    def call() -> tuple[Array, Array]:
+        data = torch.from_numpy(W)
+        values = [torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 1.0, 1.0, 2.0, 1.0)]
+        adam = torch.optim.Adam(values, lr=rate, betas=(0.90, 0.92), eps=1e-8, weight_decay=0.15)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, factor=0.1, patience=3, min_lr=1e-6)
+        losses = []
+        for _ in range(epochs):
+            adam.zero_grad()
+            theta = _projected(torch, *values[:4])
+            X = rows(torch, data, *theta)
+            for _ in range(BLOCKS):
+                X = rows(torch, X - (X - data) / values[4], *theta)
+            loss = 0.5 * torch.sum((X - data) ** 2)
+            loss.backward()
+            adam.step()
+            losses.append(float(loss.detach()))
+            plateau.step(losses[-1])
+        return np.array(losses), np.array([float(value.detach()) for value in values])
+
+    return call
+
+
+def _projected(torch: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> tuple[Any, ...]:
+    w1, w2 = torch.clamp(w1, min=1e-4), torch.clamp(w2, 1e-4, 1.0)
+    lowest = torch.clamp((w1 - 1) / w1, min=0.0)
+    if b1 > b2:
+        lowest = torch.ones_like(b1)
+    elif b1 >= lowest * b2:
+        return w1, w2, b1, b2
+    b2 = torch.clamp((lowest * b1 + b2) / (lowest**2 + 1), min=0.0)
+    return w1, w2, lowest * b2, b2
+
+
+def torch_lista(
+    D: Array, Y: Array, X: Array, layers: int, epochs: int, rate: float = 1e-3
+) -> Callable[[Array], list[Array]] | None:
+    """Learn LISTA with tied weights (Gregor & LeCun 2010) from an ISTA start; a tenth of the signals picks the epoch.
+
+    Returns the network: signals to the outputs of all layers; its parameters are n·k + n·n + 1.
+    """
+    if find_spec("torch") is None:
+        return None
+    import torch
+
+    step = 1.0 / float(np.linalg.norm(D, 2)) ** 2
+    starts = (step * D.T, np.eye(D.shape[1]) - step * D.T @ D, np.float64(0.1 * step))
+    weights = [torch.tensor(start, requires_grad=True) for start in starts]
+    kept = max(1, X.shape[1] // 10)
+
+    def outputs(signals: Array, weights: list[Any]) -> list[Any]:
+        encoder, recurrence, threshold = weights
+        fed = encoder @ torch.from_numpy(signals)
+        Z, found = fed, []
+        for _ in range(layers):
+            found.append(torch.sign(Z) * torch.relu(torch.abs(Z) - threshold))
+            Z = fed + recurrence @ found[-1]
+        return found
+
+    def loss(columns: slice) -> Any:
+        return torch.sum((outputs(Y[:, columns], weights)[-1] - torch.from_numpy(X[:, columns])) ** 2)
+
+    adam, best, least = torch.optim.Adam(weights, lr=rate), [w.detach().clone() for w in weights], np.inf
+    for _ in range(epochs):
+        adam.zero_grad()
+        loss(slice(kept, None)).backward()
+        adam.step()
+        with torch.no_grad():
+            held_out = float(loss(slice(kept)))
+        if held_out < least:
+            best, least = [w.detach().clone() for w in weights], held_out
+    return lambda signals: [found.numpy() for found in outputs(signals, best)]
+
+
+def sklearn_lasso(D: Array, Y: Array, weight: float) -> Callable[[], Array] | None:
+    """``sparse_encode`` by coordinate descent on two processes."""
+    if find_spec("sklearn") is None:
+        return None
+    from sklearn.decomposition import sparse_encode
+
+    def call() -> Array:
+        codes: Array = sparse_encode(Y.T, D.T, algorithm="lasso_cd", alpha=weight, max_iter=10_000, n_jobs=2)
+        return codes.T
+
+    return call
