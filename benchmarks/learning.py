@@ -112,14 +112,14 @@ def _recovery(n: int, k: int, signals: int, seed: int = 0) -> list[tuple[LeastSq
 
 def recovery(size: str) -> Row:
     """Sparse recovery: what the learned network, ISTA, FISTA and LISTA make of signals not seen in training."""
-    n, k, signals, epochs = {"full": (500, 250, 1000, 150), "quick": (100, 50, 300, 100), "smallest": (20, 10, 50, 3)}[
+    n, k, signals, epochs = {"full": (500, 250, 1000, 60), "quick": (100, 50, 300, 60), "smallest": (20, 10, 50, 3)}[
         size
     ]
     (f, X), (test, expected) = _recovery(n, k, signals)
     networks: dict[str, tuple[int, Callable[[], Callable[[LeastSquares], list[Array]] | None]]] = {
         "dsrl_ref, learned": (5, partial(_learn, f, X)),
-        "ISTA, best threshold": (1, partial(_best_threshold, _ista, f, X)),
-        "FISTA, best threshold": (1, partial(_best_threshold, _fista, f, X)),
+        "ISTA, best threshold": (1, partial(_with_best_threshold, _ista, f, X)),
+        "FISTA, best threshold": (1, partial(_with_best_threshold, _fista, f, X)),
         "LISTA, tied, PyTorch": (n * k + n * n + 1, partial(_lista, f, X, epochs)),
     }
     results, notes = [], [f"NMSE in dB on {signals} test signals after {', '.join(map(str, SHOWN))} layers"]
@@ -146,12 +146,16 @@ def _learn(f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
     return lambda g: forward(g, learned.theta, learned.L, SHOWN[-1])[1:]
 
 
-def _best_threshold(method: Any, f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
+def _with_best_threshold(method: Any, f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
+    L, b = f.lipschitz(), _best_threshold(method, f, X)
+    return lambda g: method(g, L, b)
+
+
+def _best_threshold(method: Any, f: LeastSquares, X: Array) -> float:
     """The threshold that is best on the training signals after all layers."""
     L = f.lipschitz()
-    thresholds = np.geomspace(1e-3, 1, 31) / L
-    best = min(thresholds, key=lambda b: np.sum((method(f, L, b)[-1] - X) ** 2))
-    return lambda g: method(g, L, best)
+    thresholds: list[float] = (np.geomspace(1e-3, 1, 31) / L).tolist()
+    return min(thresholds, key=lambda b: float(np.sum((method(f, L, b)[-1] - X) ** 2)))
 
 
 def _ista(f: LeastSquares, L: float, b: float) -> list[Array]:
@@ -169,7 +173,7 @@ def _fista(f: LeastSquares, L: float, b: float) -> list[Array]:
 
 
 def _lista(f: LeastSquares, X: Array, epochs: int) -> Callable[[LeastSquares], list[Array]] | None:
-    network = trainers.torch_lista(f.D, f.Y, X, SHOWN[-1], epochs)
+    network = trainers.torch_lista(f.D, f.Y, X, SHOWN[-1], epochs, _best_threshold(_ista, f, X))
     return None if network is None else lambda g: network(g.Y)
 
 

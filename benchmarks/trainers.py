@@ -55,18 +55,19 @@ def _projected(torch: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> tuple[Any, ...
 
 
 def torch_lista(
-    D: Array, Y: Array, X: Array, layers: int, epochs: int, rate: float = 1e-3
+    D: Array, Y: Array, X: Array, layers: int, epochs: int, threshold: float, rate: float = 1e-4
 ) -> Callable[[Array], list[Array]] | None:
-    """Learn LISTA with tied weights (Gregor & LeCun 2010) from an ISTA start; a tenth of the signals picks the epoch.
+    """Learn LISTA with tied weights (Gregor & LeCun 2010), beginning at ISTA with this threshold.
 
-    Returns the network: signals to the outputs of all layers; its parameters are n·k + n·n + 1.
+    A tenth of the signals picks the epoch. Returns the network: signals to the outputs of all layers; it has
+    n·k + n·n + 1 parameters.
     """
     if find_spec("torch") is None:
         return None
     import torch
 
     step = 1.0 / float(np.linalg.norm(D, 2)) ** 2
-    starts = (step * D.T, np.eye(D.shape[1]) - step * D.T @ D, np.float64(0.1 * step))
+    starts = (step * D.T, np.eye(D.shape[1]) - step * D.T @ D, np.float64(threshold))
     weights = [torch.tensor(start, requires_grad=True) for start in starts]
     kept = max(1, X.shape[1] // 10)
 
@@ -82,15 +83,15 @@ def torch_lista(
     def loss(columns: slice) -> Any:
         return torch.sum((outputs(Y[:, columns], weights)[-1] - torch.from_numpy(X[:, columns])) ** 2)
 
-    adam, best, least = torch.optim.Adam(weights, lr=rate), [w.detach().clone() for w in weights], np.inf
+    adam, best, least = torch.optim.Adam(weights, lr=rate), weights, np.inf
     for _ in range(epochs):
-        adam.zero_grad()
-        loss(slice(kept, None)).backward()
-        adam.step()
         with torch.no_grad():
             held_out = float(loss(slice(kept)))
         if held_out < least:
             best, least = [w.detach().clone() for w in weights], held_out
+        adam.zero_grad()
+        loss(slice(kept, None)).backward()
+        adam.step()
     return lambda signals: [found.numpy() for found in outputs(signals, best)]
 
 

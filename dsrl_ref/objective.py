@@ -16,8 +16,8 @@ from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
 from dsrl_ref.engines.blocks import processors
 from dsrl_ref.engines.entries import dense_problem
-from dsrl_ref.engines.jit import WORTH_COMPILING
-from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W
+from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_SORTING
+from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
 from dsrl_ref.smooth import Fidelity
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
@@ -72,8 +72,8 @@ class Objective:
         over the data, in which an entry looks up its piece of the scalar map, or goes through all layers where
         it is next to a knot or x0 is neither W nor zeros; "pieces", for `Fidelity` with x0 = W or zeros, sorts a
         copy of the entries once (and of the target's, unless that is W), after which an evaluation takes the
-        same fraction of a millisecond whatever their number. "auto" takes, for `Fidelity` with 200,000 entries
-        or more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others. "implicit", which
+        same fraction of a millisecond whatever their number. "auto" takes, for `Fidelity`, "pieces" from 20,000
+        entries on where x0 allows it, else "fused" from 200,000 on; "adjoint" for all others. "implicit", which
         is for ``layers=math.inf`` alone and is taken for it, solves linear equations with the action of the Hessian.
     threads : int, optional
         For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
@@ -270,9 +270,17 @@ class Objective:
         theta, L = as_theta(theta), as_step_constant(L)
         if self.layers == math.inf:
             return 0
-        layers = int(self.layers)
-        tied = sum(count_ties(Z, theta) for Z in preactivations(self._f, theta, L, layers, self._x0))
-        return tied + (layers * self._unstored() if theta.b1 == 0 else 0)
+        f, x0, layers, zeros = self._f, self._x0, int(self.layers), self._unstored()
+        if type(f) is Fidelity:
+            live = (f.W != 0) | (x0 != 0)  # the others stay 0
+            zeros += live.size - np.count_nonzero(live)
+            if self.method in FIDELITY_ONLY and (start := multiple_of_W(f, x0)) is not None:
+                live[live] = near_knots(f.W[live], start, theta, L, layers)
+            if not live.any():
+                return layers * zeros if theta.b1 == 0 else 0
+            f, x0 = Fidelity(f.W[live].reshape(1, -1)), x0[live].reshape(1, -1)
+        tied = sum(count_ties(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
+        return tied + (layers * zeros if theta.b1 == 0 else 0)
 
     def _unstored(self) -> int:
         """Count the entries that are 0 in W, x0 and target and left out of the work."""
@@ -314,9 +322,11 @@ def _default_target(f: SmoothTerm) -> Any:
 def _auto(f: SmoothTerm, x0: Array, layers: float) -> str:
     if layers == math.inf:
         return "implicit"
-    if type(f) is not Fidelity or x0.size < WORTH_COMPILING:
+    if type(f) is not Fidelity or x0.size < WORTH_SORTING:
         return "adjoint"
-    return "fused" if multiple_of_W(f, x0) is None else "pieces"
+    if multiple_of_W(f, x0) is not None:
+        return "pieces"
+    return "fused" if x0.size >= WORTH_COMPILING else "adjoint"
 
 
 def _entries(W: Any) -> int:

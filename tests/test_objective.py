@@ -8,6 +8,7 @@ from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.appendix import totals
+from dsrl_ref.appendix.network import preactivations
 from dsrl_ref.errors import SizeError
 
 THETA = (1, 0.5, 0.25, 0.75)
@@ -100,6 +101,31 @@ def test_sparse_work_and_memory_follow_the_stored_entries():
     loss, gradient = Objective(Fidelity(diagonal), layers=3)(THETA, 2)
     dense = Objective(Fidelity(diagonal.data.reshape(1, -1)), layers=3)(THETA, 2)
     assert (loss, gradient) == dense
+
+
+@pytest.mark.parametrize("L", [0.5, 0.75, 1, 2, 4])
+@pytest.mark.parametrize("method", ["adjoint", "pieces", "fused"])
+def test_ties_are_counted_alike_by_every_method(method, L):
+    rng = np.random.default_rng(0)
+    counted = 0
+    for theta in ((1, 1, 0.5, 0.5), (0.5, 2, 0.25, 1.25), (1, 0.5, 0, 0.75), (2, 0.25, 0.5, 1), (1, 0.5, 0.25, 1)):
+        W = rng.integers(-12, 13, (4, 9)) / 8
+        for x0 in (W, 0 * W, W[::-1]):
+            Z = preactivations(Fidelity(W), Theta(*theta), float(L), 4, x0)
+            expected = sum(np.isin(np.abs(z), theta[2:]).sum() for z in Z)
+            counted += expected
+            chosen = "fused" if method == "pieces" and x0 is not W and x0.any() else method
+            assert Objective(Fidelity(W), layers=4, x0=x0, method=chosen).ties(theta, L) == expected
+    assert counted > 50
+
+
+@pytest.mark.parametrize("theta", [THETA, (1, 1, 0, 9)])
+def test_ties_of_entries_that_stay_0_are_counted_without_them(theta):
+    thin, x0 = np.array([[0, 0.5, 0, -0.25], [0, 0, 1, 0]]), np.array([[0, 0, 0.5, 0], [0, 0, 0.25, 1]])
+    for W, start in ((thin, thin), (thin, x0), (0 * thin, 0 * thin), (0 * thin, x0)):
+        Z = preactivations(Fidelity(W), Theta(*theta), 2.0, 3, start)
+        expected = sum(np.isin(np.abs(z), theta[2:]).sum() for z in Z)
+        assert Objective(Fidelity(W), layers=3, x0=start).ties(theta, 2) == expected
 
 
 def test_ties_are_counted_over_all_layers():

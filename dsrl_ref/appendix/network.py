@@ -167,4 +167,8 @@ def read_only(X: Any) -> Any:
 
 def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Any]:
     """Z_(1), ..., Z_(t) of the recursion, from which every X and every region follows."""
-    return [preactivation(f, X, L, i) for i, X in enumerate(forward(f, theta, L, layers, x0)[:-1], start=1)]
+    found: list[Any] = []
+    for i in range(1, layers + 1):
+        X = shrink(found[-1], theta) if found else x0
+        found.append(preactivation(f, X, L, i))
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 WORTH_COMPILING = 200_000  # entries from which a compiled kernel makes up for loading numba in a few evaluations
+WORTH_SORTING = 20_000  # entries from which it does so in the some fifty evaluations of a training
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """Fidelity only: the network as one piecewise-linear function of a number."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
@@ -113,6 +114,16 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
     table, spare = np.empty((2, MOST_PIECES, COLUMNS))
     count = kernels.scalar_map(table, spare, layers, start, *theta, L)
     return None if count < 0 else table[:count]
+
+
+def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> NDArray[np.bool_]:
+    """Tell of which entries rounding may put some Z on a knot: those in a gap, all where the pieces are too many."""
+    table = pieces_of_map(start, theta, L, layers)
+    if table is None or not len(table):
+        return np.ones(w.shape, np.bool_)
+    piece = table[:, LOW].searchsorted(w, side="right") - 1
+    near: NDArray[np.bool_] = (piece < 0) | (w > table[piece, HIGH])
+    return near
 
 
 def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
