@@ -37,9 +37,13 @@ def as_real(value: Any, name: str) -> Array:
     if isinstance(value, np.matrix):
         raise TypeError(f"{name} is a np.matrix, whose products differ from an array's; pass np.asarray({name})")
     if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries; fill or drop them first")
+        index = _first(np.ma.getmaskarray(value))
+        raise ValueError(f"{name} has masked entries, the first at {_place(name, index)}; fill or drop them first")
     if isinstance(value, str | bytes):
         raise TypeError(f"{name} must be numeric, got {value!r}")
+    dtypes = [str(dtype) for dtype in np.ravel(getattr(value, "dtypes", []))]
+    if "category" in dtypes:
+        raise TypeError(f"{name} must be numeric, but column {dtypes.index('category')} holds categories")
     array = _as_float64(_as_array(value, name), name)
     _require_finite(array, name)
     return np.ascontiguousarray(array) if array.ndim else array
@@ -139,11 +143,11 @@ def _as_array(value: Any, name: str) -> NDArray[Any]:
 def _as_float64(array: NDArray[Any], name: str) -> Array:
     kind = array.dtype.kind
     if kind == "c":
-        raise ValueError(f"{name}: Complex data not supported; the gradients are those of real data")
+        _raise_complex(_sample(array, name), name)
     if kind == "O":
         return _from_objects(array, name)
     if kind not in "fiub":
-        raise TypeError(f"{name} must be numeric, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be numeric, got dtype {array.dtype}: {_sample(array, name)}")
     if kind in "iu" and array.dtype.itemsize == 8:
         _require_exact_integers(array, name)
     with np.errstate(over="ignore"):
@@ -159,7 +163,7 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
         if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
             _raise_not_finite(math.nan, name, index)
         if isinstance(entry, complex | np.complexfloating):
-            raise ValueError(f"{name}: Complex data not supported, at {_place(name, index)} = {entry!r}")
+            _raise_complex(f"{_place(name, index)} = {entry!r}", name)
         try:
             if isinstance(entry, str | bytes):
                 raise TypeError
@@ -181,7 +185,7 @@ def _require_exact_integers(array: NDArray[Any], name: str) -> None:
     if array.dtype.kind == "i":
         beyond = beyond | (array < -LARGEST_EXACT_INTEGER)
     if beyond.any():
-        index = tuple(int(i) for i in np.argwhere(beyond)[0])
+        index = _first(beyond)
         _raise_inexact(name, index, array[index])
 
 
@@ -194,13 +198,27 @@ def _raise_inexact(name: str, index: tuple[int, ...], entry: Any) -> None:
 def _require_finite(array: Array, name: str) -> None:
     finite = np.isfinite(array)
     if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        index = _first(~finite)
         _raise_not_finite(array[index], name, index)
+
+
+def _raise_complex(sample: str, name: str) -> None:
+    raise ValueError(f"{name}: Complex data not supported, {sample}; the gradients are those of real data")
 
 
 def _raise_not_finite(value: float, name: str, index: tuple[int, ...]) -> None:
     what = "NaN" if math.isnan(value) else "infinity"
     raise ValueError(f"{name} contains {what}: {_place(name, index)} = {value}; every entry must be finite")
+
+
+def _first(marked: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Index of the first entry that is marked."""
+    return tuple(int(i) for i in np.argwhere(marked)[0])
+
+
+def _sample(array: NDArray[Any], name: str) -> str:
+    """The first entry and its place, for a message about all of them."""
+    return f"{_place(name, (0,) * array.ndim)} = {array.flat[0].item()!r}" if array.size else f"shape {array.shape}"
 
 
 def _place(name: str, index: tuple[int, ...]) -> str:

@@ -29,7 +29,8 @@ PLAIN = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
         (np.array([[2**63 + 1]], dtype=np.uint64), ValueError, "integers beyond"),
         ([[2**70 + 1, 1]], ValueError, r"W\[0, 0\] = 1180591620717411303425: integers beyond"),
         ([[10**400]], ValueError, "integers beyond"),
-        ([[1j]], ValueError, "W: Complex data not supported"),
+        ([[1j]], ValueError, r"W: Complex data not supported, W\[0, 0\] = 1j; the gradients are those of real data"),
+        (np.zeros((0, 1), complex), ValueError, r"W: Complex data not supported, shape \(0, 1\)"),
         (np.array([[1j, 2]], dtype=object), ValueError, r"W: Complex data not supported.*W\[0, 0\] = 1j"),
         (
             np.array([[{}]], dtype=object),
@@ -37,13 +38,17 @@ PLAIN = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
             r"W\[0, 0\] = \{\} \(dict\): argument must be a string or a number",
         ),
         (np.array([["1.0"]], dtype=object), TypeError, r"W\[0, 0\] = '1.0' \(str\)"),
-        ([["1.0"]], TypeError, "W must be numeric, got dtype <U3"),
+        ([["1.0"]], TypeError, r"W must be numeric, got dtype <U3: W\[0, 0\] = '1.0'"),
         ("abc", TypeError, "W must be numeric, got 'abc'"),
         (b"abc", TypeError, "W must be numeric, got b'abc'"),
-        ([[np.datetime64("2026-01-01")]], TypeError, "W must be numeric, got dtype datetime64"),
+        ([[np.datetime64("2026-01-01")]], TypeError, "W must be numeric, got dtype datetime64.*2026"),
         ([[datetime.timedelta(1)]], TypeError, r"W\[0, 0\] = datetime.timedelta"),
         (np.zeros((1, 1), dtype=[("a", float)]), TypeError, "W must be numeric, got dtype .*'a'"),
-        (np.ma.masked_array([[1.0, 2.0]], mask=[[False, True]]), ValueError, "W has masked entries; fill or drop"),
+        (
+            np.ma.masked_array([[1.0, 2.0]], mask=[[False, True]]),
+            ValueError,
+            r"W has masked entries, the first at W\[0, 1\]",
+        ),
         (np.array([[None]]), ValueError, r"W contains NaN: W\[0, 0\] = nan"),
         (None, ValueError, "W contains NaN"),
     ],
@@ -77,6 +82,13 @@ class NAType:
 def test_a_missing_value_is_nan():
     with pytest.raises(ValueError, match=r"W contains NaN: W\[0, 1\]"):
         Fidelity(Frame([[1.0, NAType()]]))
+
+
+def test_categories_are_not_numbers():
+    frame = Frame([[1.0, 2.0]])
+    frame.dtypes = np.array(["float64", "category"], dtype=object)
+    with pytest.raises(TypeError, match="W must be numeric, but column 1 holds categories"):
+        Fidelity(frame)
 
 
 def test_an_error_of_the_array_itself_comes_through():

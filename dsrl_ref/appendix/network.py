@@ -112,6 +112,10 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
 
 def starting_point(f: SmoothTerm, x0: Any) -> Any:
     """X_(0), by default ``f.start()``; where f tells its shape, one that does not fit is refused by name."""
+    needed = ("gradient",) if x0 is not None else ("gradient", "start")
+    if isinstance(f, type) or not all(callable(getattr(f, method, None)) for method in needed):
+        got = f"the class {f.__name__}" if isinstance(f, type) else type(f).__name__
+        raise TypeError(f"f must be an object with {' and '.join(needed)}, such as Fidelity(W); got {got}")
     X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
     shape = getattr(f, "shape", X.shape)
     require_shape(X, shape, "x0", "f")
@@ -145,7 +149,21 @@ def evaluated(f: SmoothTerm, method: str, layer: int, *arguments: Any) -> Any:
         raise DSRLError(f"f.{method} failed in layer {layer}: {type(error).__name__}: {error}") from error
     if np.shape(answer) != X.shape:
         raise ValueError(f"f.{method} in layer {layer} returned shape {np.shape(answer)}; X has shape {X.shape}")
+    answer = _as_plain(answer, is_sparse(X), f"f.{method} in layer {layer}")
     return require_finite(answer, f"f.{method}", layer, "check f, or take a larger L")
+
+
+def _as_plain(answer: Any, may_be_sparse: bool, what: str) -> Any:
+    """Take an answer of f as float64: dense, except where X is sparse."""
+    if np.ma.is_masked(answer):
+        raise ValueError(f"{what} returned masked entries; every entry must be finite")
+    if not is_sparse(answer):
+        answer = np.asarray(answer)
+    elif not may_be_sparse:
+        answer = answer.toarray()
+    if answer.dtype.kind not in "fiub":
+        raise TypeError(f"{what} returned {answer.dtype} entries; they must be real numbers")
+    return answer.astype(np.float64, copy=False)
 
 
 def require_finite(value: Any, what: str, layer: int, advice: str) -> Any:

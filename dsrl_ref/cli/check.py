@@ -42,7 +42,7 @@ def _load(name: str) -> Any:
     sys.path.insert(0, "")
     try:
         loaded = getattr(importlib.import_module(module), function)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that exits must not decide our exit code
         raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")

@@ -62,7 +62,7 @@ def _judge(function: Implementation, problem: Problem) -> tuple[str, int]:
     try:
         loss, gradient = function(float_term(problem), theta, float(problem.L), problem.layers, x0, target)
         got = [float(loss), *map(float, np.asarray(gradient, dtype=np.float64).reshape(5))]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"raised {type(error).__name__}: {error}", _suspect("loss", problem)
     for quantity, value, (expected, scale) in zip(QUANTITIES, got, _answers(problem), strict=True):
         if not math.isfinite(value) or abs(Fraction(value) - expected) > Fraction(TOLERANCE) * scale:

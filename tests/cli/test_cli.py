@@ -31,6 +31,8 @@ def module(tmp_path, monkeypatch):
         "    loss, gradient = right(*arguments)\n"
         "    return loss, gradient._replace(b2=-gradient.b2)\n"
         "number = 3\n"
+        "def leaves(*arguments):\n"
+        "    raise SystemExit(0)\n"
     )
     yield "other_implementation"
     sys.modules.pop("other_implementation", None)
@@ -159,6 +161,18 @@ def test_check_passes_a_right_implementation(module, capsys):
 def test_check_exits_1_and_names_the_equation(module, capsys):
     assert cli.main(["check", f"{module}:wrong"]) == 1
     assert "first disagreement: equation (13)" in capsys.readouterr().out
+
+
+def test_an_implementation_that_exits_does_not_pass(module, capsys):
+    assert cli.main(["check", f"{module}:leaves"]) == 1
+    assert "raised SystemExit: 0" in capsys.readouterr().out
+
+
+def test_a_module_that_exits_is_not_imported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaves_at_once.py").write_text("raise SystemExit(0)\n")
+    assert cli.main(["check", "leaves_at_once:f"]) == 3
+    assert "cannot import leaves_at_once:f: SystemExit: 0" in capsys.readouterr().err
 
 
 def test_check_json(module, capsys):
