@@ -140,11 +140,10 @@ class Conditions:
 
     def equation_7(self) -> list[Check]:
         """Judge the conditions for g >= 0."""
-        grid = [abs(x) for x in self.points]
-        pairs = list(zip(sorted(grid), sorted(grid)[1:], strict=False))
         inside = [t for t in self.thetas if exact.nondecreasing(t)]
-        negative = sum(any(exact.regularizer(x, t) < 0 for x in grid) for t in inside)
-        falling = sum(any(exact.regularizer(b, t) < exact.regularizer(a, t) for a, b in pairs) for t in inside)
+        values = [[exact.regularizer(x, t) for x in self.points if x >= 0] for t in inside]
+        negative = sum(min(g) < 0 for g in values)
+        falling = sum(g != sorted(g) for g in values)
         expands = sum(exact.nondecreasing(t) != _never_expands(t) for t in self.thetas)
         unlike = sum(exact.nondecreasing(t) == bool(Theta(*map(float, t)).violations()) for t in self.exact_floats)
         return [
@@ -153,6 +152,8 @@ class Conditions:
             none_differ("it is exactly |ξ(z)| <= |z|", expands, len(self.thetas), "Θ"),
             none_differ("violations() decides like the rationals", unlike, len(self.exact_floats), "Θ"),
             self._not_necessary(),
+            self._not_needed_for_the_prox(),
+            self._needs_positive_knot(),
             self._not_convex(),
             self._not_closed(),
         ]
@@ -185,13 +186,35 @@ class Conditions:
         worse, tried = 0, 0
         for theta in draws:
             z = self.rng.choice([*self.points, theta[2], -theta[2], theta[3], -theta[3]])
-            best = exact.xi(z, theta)
-            least = exact.regularizer(best, theta) + (best - z) ** 2 / 2
-            for v in self.points:
-                growth = (v - best) ** 2 / (2 * max(theta[0], theta[1]))
-                worse += exact.regularizer(v, theta) + (v - z) ** 2 / 2 < least + growth
-                tried += 1
+            worse += self._better_points(z, theta)
+            tried += len(self.points)
         return none_differ("ξ minimises ½(x-z)² + g(x), over a grid of all x", worse, tried, "points, (7) not assumed")
+
+    def _better_points(self, z: Fraction, theta: ThetaQ) -> int:
+        """Count the grid points at which ½(x-z)² + g(x) is too low for ξ(z) to be its one minimiser."""
+        best = exact.xi(z, theta)
+        least = exact.regularizer(best, theta) + (best - z) ** 2 / 2
+        return sum(
+            exact.regularizer(v, theta) + (v - z) ** 2 / 2 < least + (v - best) ** 2 / (2 * max(theta[:2]))
+            for v in self.points
+        )
+
+    def _not_needed_for_the_prox(self) -> Check:
+        theta = (Fraction(3), Fraction(2), Fraction(1, 4), Fraction(1))
+        z = [*self.points[::8], *theta[2:]]
+        return demonstrated(
+            "ξ is the prox of g without it: w1, w2 > 0 and b2 >= b1 >= 0 will do",
+            not exact.nondecreasing(theta) and not any(self._better_points(x, theta) for x in z),
+            f"Θ = (3, 2, 1/4, 1) breaks it; no better point than ξ(z) on a grid, at {len(z)} z",
+        )
+
+    def _needs_positive_knot(self) -> Check:
+        lowest = inner_piece(half, (half, Fraction(1), Fraction(-1), Fraction(1)))
+        return demonstrated(
+            "Case 1 needs b1 >= 0, which is stated only later (as b1 > 0)",
+            lowest < 0,
+            f"w1 = 1/2, b1 = -1: g(1/2) = {lowest}",
+        )
 
     def _needs_ordered_knots(self) -> Check:
         theta = (Fraction(2), Fraction(1), Fraction(1), half)

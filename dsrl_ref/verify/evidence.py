@@ -28,7 +28,6 @@ class GridEvidence:
     """Float64 against the rationals on data where every float operation is exact."""
 
     cases: int = 0
-    entries: int = 0
     ties: int = 0
     differing: Counter[str] = field(default_factory=Counter)
 
@@ -124,7 +123,6 @@ def _compare_on_grid(problem: Problem, found: GridEvidence) -> None:
     _compare_tables(problem, Z, X, differing)
     found.cases += 1
     for Z_i in path.preactivations:
-        found.entries += len(Z_i)
         found.ties += count_ties(problem.matrix(Z_i), theta)
 
 
@@ -178,12 +176,12 @@ def _compare_differences(problem: Problem, found: RationalEvidence) -> None:
     if not 0 < b1 < b2:
         return  # on the boundary of the feasible Θ there are only one-sided differences
     gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, problem.run(), problem.target)
-    gap = max(abs(a - b) for a, b in zip(gradient, _exact_differences(problem), strict=True))
+    gap = max(abs(a - b) for a, b in zip(gradient, exact_differences(problem), strict=True))
     found.difference_gap = max(found.difference_gap, gap)
     found.difference_cases += 1
 
 
-def _exact_differences(problem: Problem) -> Flat:
+def exact_differences(problem: Problem) -> Flat:
     """Central differences of the exact loss with the step 2^-200."""
     at = [*problem.theta, problem.L]
 

@@ -110,12 +110,17 @@ class LeastSquares:
 
     def _applied(self, X: Flat) -> Flat:
         m = len(self.Y) // len(self.D)
-        return [sum((d * X[i * m + q] for i, d in enumerate(line)), ZERO) for line in self.D for q in range(m)]
+        columns = [X[q::m] for q in range(m)]
+        return [
+            sum((d * x for d, x in zip(line, column, strict=True) if x), ZERO) for line in self.D for column in columns
+        ]
 
     def _transposed(self, R: Flat) -> Flat:
-        m, n = len(self.Y) // len(self.D), len(self.D[0])
+        m = len(self.Y) // len(self.D)
+        columns = [R[q::m] for q in range(m)]
+        atoms = zip(*self.D, strict=True)
         return [
-            sum((line[i] * R[k * m + q] for k, line in enumerate(self.D)), ZERO) for i in range(n) for q in range(m)
+            sum((d * r for d, r in zip(atom, column, strict=True) if r), ZERO) for atom in atoms for column in columns
         ]
 
 
@@ -182,7 +187,8 @@ def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target:
     for X, Z in zip(path.iterates, path.preactivations, strict=False):
         T, own = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z)
         total = [
-            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size)), ZERO) for c in range(5)] for i in range(size)
+            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
+            for i in range(size)
         ]
     residual = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
     return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
@@ -195,7 +201,8 @@ def rounding_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: 
     for X, Z in zip(path.iterates, path.preactivations, strict=False):
         T, own = _tensor_scale(f, theta, L, X, Z), _own_scale(f, theta, L, X, Z)
         total = [
-            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size)), ZERO) for c in range(5)] for i in range(size)
+            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
+            for i in range(size)
         ]
     residual = [abs(x) + abs(y) for x, y in zip(path.iterates[-1], target, strict=True)]
     return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]

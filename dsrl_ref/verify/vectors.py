@@ -1,7 +1,7 @@
 """Conformance vectors: small problems with exact answers, for people who implement the appendix elsewhere.
 
-The document is ``{"format": "dsrl-vectors", "version": 1, "problems": [...]}``. Numbers are strings "p/q",
-matrices nested lists by rows. A problem has
+The document is ``{"format": "dsrl-vectors", "version": 1, "problems": [...]}``. Numbers are strings "p/q"
+(layers and regions are plain integers), matrices nested lists by rows. A problem has
 
 =================  ==========================================================================================
 key                value
@@ -22,7 +22,7 @@ knots, in several pieces, then more layers, then f that couples entries, so that
 equation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -91,14 +91,14 @@ def _solved(vector: Vector) -> dict[str, Any]:
         "equations": vector.equations,
         "f": _term(problem),
         "theta": _strings(problem.theta),
-        "L": str(problem.L),
+        "L": _string(problem.L),
         "layers": problem.layers,
         "x0": _rows(problem, problem.x0),
         "target": _rows(problem, problem.target),
         "iterates": [_rows(problem, X) for X in path.iterates],
         "preactivations": [_rows(problem, Z) for Z in path.preactivations],
         "regions": [_nested([exact.row(z, problem.theta) for z in Z], problem.shape[1]) for Z in path.preactivations],
-        "loss": str(exact.loss(path.iterates[-1], problem.target)),
+        "loss": _string(exact.loss(path.iterates[-1], problem.target)),
         "gradient": dict(zip(("w1", "w2", "b1", "b2", "L"), _strings(gradient), strict=True)),
     }
 
@@ -149,8 +149,12 @@ def _rows(problem: Problem, flat: Flat) -> list[list[str]]:
     return _nested(_strings(flat), problem.shape[1])
 
 
-def _strings(numbers: Any) -> list[str]:
-    return [str(number) for number in numbers]
+def _strings(numbers: Iterable[Fraction]) -> list[str]:
+    return [_string(number) for number in numbers]
+
+
+def _string(number: Fraction) -> str:
+    return f"{number.numerator}/{number.denominator}"
 
 
 def _nested(flat: list[Any], width: int) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import naive
 import numpy as np
 import pytest
 
@@ -89,6 +90,28 @@ def test_the_ladder_reaches_every_row_and_every_knot():
         if problem["layers"] == 1 and len(problem["target"]) == 1:
             (row,), (z,) = problem["regions"][0][0], problem["preactivations"][0][0]
             rows.add(row)
-            knots |= {z} & {problem["theta"][2], problem["theta"][3], "-1/4", "-1"}
+            knots |= {z} & {problem["theta"][2], problem["theta"][3], "-1/4", "-1/1"}
     assert rows == {-2, -1, 0, 1, 2}
-    assert {"1/4", "1", "-1/4", "-1"} <= knots
+    assert {"1/4", "1/1", "-1/4", "-1/1"} <= knots
+
+
+def test_the_answers_are_those_of_another_oracle_and_every_number_has_a_denominator():
+    for problem in document()["problems"]:
+        f = {key: read(value) for key, value in problem["f"].items() if key != "kind"}
+        term = naive.Fidelity(f["W"]) if problem["f"]["kind"] == "fidelity" else naive.LeastSquares(f["D"], f["Y"])
+        theta, L, x0, target = (read(problem[key]) for key in ("theta", "L", "x0", "target"))
+        iterates, preactivations = naive.forward(term, theta, L, problem["layers"], x0)
+        assert read(problem["iterates"]) == iterates
+        assert read(problem["preactivations"]) == preactivations
+        assert problem["regions"] == [[[naive.region(z, theta) for z in line] for line in Z] for Z in preactivations]
+        assert read(problem["loss"]) == naive.loss(target, iterates[-1])
+        gradient = [read(problem["gradient"][name]) for name in ("w1", "w2", "b1", "b2", "L")]
+        assert gradient == naive.tensor_gradient(term, theta, L, problem["layers"], x0, target)
+
+
+def read(value):
+    """Nested lists of "p/q" as rationals, as another language would read them."""
+    if isinstance(value, list):
+        return [read(part) for part in value]
+    numerator, denominator = value.split("/")
+    return Fraction(int(numerator), int(denominator))

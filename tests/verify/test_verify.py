@@ -93,6 +93,30 @@ def test_a_prox_that_is_not_the_minimiser_is_caught(monkeypatch):
     assert not conditions.Conditions(0, 30)._shrinkage_is_prox().passed
 
 
+@pytest.mark.parametrize(
+    ("equation", "module", "name", "other"),
+    [
+        (1, conditions, "joint", lambda theta: Fraction(1)),
+        (6, conditions, "claimed_chain", lambda theta: (1.0, 0.0)),
+        (7, conditions, "inner_piece", lambda x, theta: Fraction(0)),
+        (7, exact, "nonnegative", exact.nondecreasing),
+        (7, exact, "nondecreasing", lambda theta: True),
+        (11, exact, "misread_gradient", exact.tensor_gradient),
+        (11, exact, "tensor_gradient", exact.misread_gradient),
+        (12, exact, "xi", lambda z, theta: z),
+        (13, exact, "partials", lambda z, theta: (Fraction(0),) * 5),
+        (14, exact, "row", lambda z, theta: 1),
+        (16, exact, "misread_gradient", exact.tensor_gradient),
+        (17, exact, "own_terms", lambda f, theta, L, X, Z: [(Fraction(0),) * 5] * len(X)),
+    ],
+)
+def test_what_cannot_be_demonstrated_fails_its_equation(monkeypatch, equation, module, name, other):
+    monkeypatch.setattr(module, name, other)
+    (finding,) = verify([equation], quick=True)
+    assert not finding.passed
+    assert any(not check.passed and check.kind != "claim" for check in finding.checks)
+
+
 def test_too_many_redraws_fail():
     found = evidence.DifferenceEvidence(draws=7, redraws=3)
     assert found.redrawn > recursion.MOST_REDRAWN
