@@ -61,6 +61,14 @@ def exact(array):
     return [[Fraction(x) for x in row] for row in np.asarray(array).tolist()]
 
 
+def identity(n):
+    return [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+
+
+def times(X, c):
+    return [[c * x for x in line] for line in X]
+
+
 @dataclass(frozen=True)
 class Problem:
     """One network in rationals, for naive.py and, with the same values in float64, for the package."""

@@ -35,6 +35,12 @@ def test_shell_snippets_name_commands_that_exist():
     assert set(re.findall(r"dsrl-ref ([a-z]+)", README)) <= set(COMMANDS)
 
 
+def test_ci_runs_the_two_commands_of_the_readme():
+    first, second = re.findall(r"^```sh\n(pip install .*)\n```$", README, flags=re.MULTILINE)[:2]
+    script = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert script.index(first) < script.index(second)
+
+
 def test_the_table_has_every_equation_and_its_verdict():
     assert [int(number) for number, _ in ROWS] == list(range(1, 18))
     for finding, (_, row) in zip(dsrl_ref.verify.verify(quick=True), ROWS, strict=True):

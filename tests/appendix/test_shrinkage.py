@@ -1,7 +1,7 @@
 """ξ and its regions. On the dyadic grid float64 is exact, so that every property is asserted with ==."""
 
 from fractions import Fraction
-from math import inf, nan, nextafter
+from math import inf, nan, nextafter, ulp
 
 import naive
 import numpy as np
@@ -55,6 +55,13 @@ def test_never_expands_under_7(drawn):  # P4
     theta, z = drawn
     assert not Theta(*map(float, theta)).violations()
     assert abs(xi(z, theta)) <= abs(z)
+
+
+@given(st.tuples(*[st.floats(-2, 4)] * 4), reals)
+def test_never_expands_beyond_rounding_on_the_edge_of_7(numbers, z):  # P4: 4 units in the last place in floats
+    theta = Theta.projected(numbers)
+    for at in (z, z / 1e6, theta.b1, theta.b2, -theta.b2):
+        assert abs(shrink(at, theta)) <= abs(at) + 4 * ulp(at)
 
 
 @given(theta_and_value(), POWERS)

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import FloatQuartic, Problem, dyadic, exact, floats, problems
+from strategies import FloatQuartic, Problem, dyadic, exact, floats, identity, matrices, problems, times
 
 from dsrl_ref import Fidelity, LeastSquares, Theta, forward, loss_and_gradient, region
 from dsrl_ref.appendix.network import preactivations
@@ -28,10 +28,6 @@ def methods_for(f):
     if isinstance(f, naive.Fidelity | Fidelity):
         return [*GENERAL, "fused", "pieces"]
     return [*GENERAL, "columns"] if isinstance(f, naive.LeastSquares | LeastSquares) else GENERAL
-
-
-def identity(n):
-    return [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
 
 
 def suited(problem, method):
@@ -114,12 +110,15 @@ def test_a_target_that_is_met_has_no_gradient(method, problem):  # N4
 
 @each_method
 @settings(max_examples=100)
-@given(problem=problems())
-def test_linear_in_the_residual(method, problem):  # N5
+@given(problem=problems(), data=st.data())
+def test_linear_in_the_residual(method, problem, data):  # N5
     problem = suited(problem, method)
     last = naive.forward(*problem.arguments[:5])[0][-1]
+    other = problem.but(target=data.draw(matrices(len(last), len(last[0]))))
+    both = problem.but(target=naive.minus(naive.minus(problem.target, last), other.target, -1))
+    (J, gradient), (_, more) = evaluate(problem, method), evaluate(other, method)
+    assert evaluate(both, method)[1] == [a + b for a, b in zip(gradient, more, strict=True)]
     doubled = problem.but(target=naive.minus(problem.target, naive.minus(last, problem.target)))
-    J, gradient = evaluate(problem, method)
     assert evaluate(doubled, method) == (4 * J, [2 * value for value in gradient])
 
 
@@ -144,10 +143,6 @@ def test_order_of_rows_and_columns_does_not_matter(method, problem, data):  # N6
     assert evaluate(problem.but(f=f, x0=move(problem.x0), target=move(problem.target)), method) == evaluate(
         problem, method
     )
-
-
-def times(X, c):
-    return [[c * x for x in line] for line in X]
 
 
 def with_data_times(problem, c, knots):
