@@ -81,10 +81,11 @@ def term(package, f):
 
 
 def networks(package):
-    """Iterates, loss and gradient of every method, exactly."""
+    """Iterates, loss, gradient and ties of every method, exactly."""
     for number, (f, theta, L, layers, x0, target) in enumerate(grid_problems()):
         numbers, start, goal = [float(value) for value in theta], floats(x0), floats(target)
-        expected, _ = naive.forward(f, theta, L, layers, x0)
+        expected, preactivations = naive.forward(f, theta, L, layers, x0)
+        ties = sum(abs(z) in theta[2:] for Z in preactivations for line in Z for z in line)
         iterates = package.forward(term(package, f), numbers, float(L), layers, start)
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
@@ -93,14 +94,16 @@ def networks(package):
             J = package.Objective(term(package, f), goal, layers=layers, x0=start, method=method)
             loss, got = J(numbers, float(L))
             assert Fraction(loss) == naive.loss(target, expected[-1])
+            assert J.ties(numbers, float(L)) == ties
             same(got, gradient)
         if isinstance(f, naive.LeastSquares):
             columns = package.engines.columns
-            columns.TAPE_ENTRIES = 4 * max(1, layers) * len(x0)  # two columns to a block
-            theta, D = package.Theta(*numbers), term(package, f)
-            loss, got = columns.loss_and_gradient(D, theta, float(L), layers, start, goal)
+            columns.TAPE_ENTRIES, columns.TANGENT_ENTRIES = 4 * max(1, layers) * len(x0), len(x0)  # two columns; one
+            arguments = (term(package, f), package.Theta(*numbers), float(L), layers, start)
+            loss, got = columns.loss_and_gradient(*arguments, goal)
             assert Fraction(loss) == naive.loss(target, expected[-1])
             same(got, gradient)
+            same(columns.gauss_newton(*arguments), outer_products(f, theta, L, layers, x0))
 
 
 class Quartic:
@@ -242,13 +245,16 @@ def pieces_on_the_grid(package):
 
 
 def outer_products(f, theta, L, layers, x0):
-    """The Gauss-Newton matrix by rows; with X_(t) - 1 as the target, an entry's gradient is its sensitivity."""
-    last = naive.forward(f, theta, L, layers, x0)[0][-1]
-    dX = [
-        naive.reverse_gradient(naive.Fidelity([[w]]), theta, L, layers, [[start]], [[x - 1]])
-        for w, start, x in zip(f.W[0], x0[0], last[0], strict=True)
-    ]
-    return [sum(dx[p] * dx[q] for dx in dX) for p in range(5) for q in range(5)]
+    """The Gauss-Newton matrix by rows; with X_(t) less a unit as the target, the gradient is an entry's sensitivity."""
+    column, dX = (lambda X, q: [[line[q]] for line in X]), []
+    for q in range(len(x0[0])):
+        fidelity = isinstance(f, naive.Fidelity)
+        own = naive.Fidelity(column(f.W, q)) if fidelity else naive.LeastSquares(f.D, column(f.Y, q))
+        last = naive.forward(own, theta, L, layers, column(x0, q))[0][-1]
+        for p in range(len(x0)):
+            goal = [[x - (i == p)] for i, (x,) in enumerate(last)]
+            dX.append(naive.reverse_gradient(own, theta, L, layers, column(x0, q), goal))
+    return [sum(dx[a] * dx[b] for dx in dX) for a in range(5) for b in range(5)]
 
 
 def pieces_on_knots(package):

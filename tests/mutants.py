@@ -100,7 +100,8 @@ MUTANTS = [
         ("0.5 * np.sum((target - X) ** 2)", "np.sum((target - X) ** 2)"),
         ("Z = X - step * gradient", "Z = X + step * gradient"),
         ("    step = 1.0 / L", "    step = 1.001 / L"),
-        ("range(1, layers + 1)", "range(1, layers)"),
+        ("range(1, layers + 1)", "range(1, layers)", 1, 2),
+        ("range(1, layers + 1)", "range(1, layers)", 2, 2),
     ),
     *_of(
         "appendix/partials.py",
@@ -310,7 +311,8 @@ MUTANTS = [
         ("range(len(Z) - 1, -1, -1)", "range(len(Z) - 1, 0, -1)"),
         ("loss, in_w1, in_w2, -w1 * past_b1", "loss, in_w1, in_w2, w1 * past_b1"),
         ("step * step * in_step", "step * in_step"),
-        ("range(0, m, width)", "range(0, m, width + 1)"),
+        ("range(0, m, width)", "range(0, m, width + 1)", 1, 2),
+        ("range(0, m, width)", "range(0, m, width + 1)", 2, 2),
     ),
     *_of(
         "engines/kernels/columns.py",
