@@ -74,7 +74,7 @@ MUTANTS = [
         ("inner = (1 / w1 - 1) * np.abs(x) + b1", "inner = (1 / w1 - 1) * np.abs(x)"),
         ("outer = (1 / w2 - 1) * np.abs(x)", "outer = (1 / w2 + 1) * np.abs(x)"),
         ("np.sign(x) * np.where", "np.where"),
-        ("as_theta(theta).scaled(step)", "as_theta(theta)"),
+        ("theta.scaled(step)", "theta"),
     ),
     *_of(
         "appendix/theta.py",

@@ -62,6 +62,16 @@ def test_returns_a_float_and_a_named_gradient():
     assert loss_and_gradient(Fidelity(W), THETA, 2, 2) == (loss, gradient)
 
 
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint"])
+@pytest.mark.parametrize("theta", [THETA, (1, 0.5, 0, 0.75)])
+def test_one_array_may_be_all_arguments_and_zeros_have_no_sign(method, theta):
+    shared, mirrored = W.copy(), np.where(W == 0, -0.0, W)
+    aliased = Objective(Fidelity(shared), shared, x0=shared, layers=3, method=method)(theta, 2)
+    assert aliased == Objective(Fidelity(W), W.copy(), x0=W.copy(), layers=3, method=method)(theta, 2)
+    assert aliased == Objective(Fidelity(mirrored), layers=3, method=method)(theta, 2)
+    assert np.array_equal(shared, W)
+
+
 def test_flat_is_for_scipy():
     rng = np.random.default_rng(0)
     f = LeastSquares(rng.normal(size=(8, 12)) / 3, rng.normal(size=(8, 30)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_real
+from dsrl_ref.arrays import Array, as_number, as_real
 
 
 def regularizer(x: Any, theta: ThetaLike) -> Array:
@@ -103,4 +103,9 @@ def prox(z: Any, theta: ThetaLike, step: float) -> Array:
     >>> prox([-3.0, 1.0], (1, 1, 0.5, 0.5), step=2)
     array([-2.,  0.])
     """
-    return shrink(z, as_theta(theta).scaled(step))
+    theta, step = as_theta(theta), as_number(step, "step")
+    try:
+        scaled = theta.scaled(step)  # t*g is the g of S(t)Θ, and ξ is the prox of g
+    except ValueError as error:
+        raise ValueError(f"step is the t of t*g: {error}") from error
+    return shrink(z, scaled)

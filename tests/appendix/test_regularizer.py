@@ -158,6 +158,21 @@ def test_the_step_beyond_which_the_prox_jumps_is_refused():
         prox(1.0, (1, 2, 0.5, 1), 2)
 
 
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (-1, ValueError, r"step is the t of t\*g: t must not be negative, got -1"),
+        (3, ValueError, r"step is the t of t\*g: t = 3\.0 is too large for w1 = 1\.5"),
+        (np.nan, ValueError, "step contains NaN"),
+        ("1", TypeError, "step must be numeric, got '1'"),
+        ([1, 2], TypeError, r"step must be one number, got an array of shape \(2,\)"),
+    ],
+)
+def test_a_bad_step_is_named(step, error, message):
+    with pytest.raises(error, match=message):
+        prox(1.0, (1.5, 1, 0.5, 1), step)
+
+
 @pytest.mark.parametrize("function", [regularizer, regularizer_gradient])
 def test_bad_values_are_named(function):
     with pytest.raises(ValueError, match=r"x contains NaN: x\[0, 1\] = nan"):

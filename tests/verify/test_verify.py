@@ -48,6 +48,12 @@ def test_a_number_that_is_no_equation_is_refused(number):
         verify([number])
 
 
+@pytest.mark.parametrize(("seed", "error"), [(1.0, TypeError), ("1", TypeError), (True, TypeError), (-1, ValueError)])
+def test_a_seed_is_an_integer_that_is_not_negative(seed, error):
+    with pytest.raises(error, match=r"seed must be (an integer|at least 0), got"):
+        verify([6], quick=True, seed=seed)
+
+
 def broken(function, change):
     return lambda *arguments, **options: change(function(*arguments, **options))
 
