@@ -14,7 +14,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
 from dsrl_ref.engines.blocks import add_exactly, in_threads
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, A, C, E, multiple_of_W, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
@@ -53,21 +53,29 @@ def _by_bins(
     from dsrl_ref.engines.kernels import fused as kernels
     from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
 
-    bins, table = make_bins(table, w), np.concatenate([np.zeros((1, COLUMNS)), table])
-    slopes, intercepts, blocks = table[:, E].copy(), table[:, C].copy(), -(-w.size // BLOCK)
+    bins, table, blocks = make_bins(table, w), np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
+    own = target.ctypes.data != w.ctypes.data
+    lines = make_lines(table, own)
     sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
 
     def work(first: int) -> None:
         rows, entries = slice(first, first + BLOCKS_PER_CALL), slice(first * BLOCK, (first + BLOCKS_PER_CALL) * BLOCK)
         v, goal = w[entries], target[entries]
+        other = goal if own else goal[:0]
         listed = np.empty(v.size + 1, np.int32)
-        left = kernels.loss_and_gradient(v, goal, table, slopes, intercepts, *bins, BLOCK, sums[rows], listed)
+        left = kernels.loss_and_gradient(v, other, table, lines, *bins, BLOCK, sums[rows], listed)
         if left:
             v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)
             layer_by_layer(v, start * v, goal, BLOCK, 0, end, layers, *theta, L, left_over[rows])
 
     in_threads(work, range(0, blocks, BLOCKS_PER_CALL), threads)
     return add_exactly(np.concatenate([sums, left_over]))
+
+
+def make_lines(table: Array, own: bool) -> Array:
+    """The rows that turn an entry into r: x - w keeps its digits near the identity, x itself where it is small."""
+    kept = (not own) | (np.abs(table[:, A]) > 0.5)
+    return np.array([np.where(kept, table[:, E], table[:, A]), table[:, C], kept])
 
 
 def make_bins(table: Array, w: Array) -> Bins:

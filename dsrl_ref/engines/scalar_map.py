@@ -102,8 +102,9 @@ class ScalarMap:
         low, high = self.intervals[piece].T
         between = (flat < low) | (flat > high)
         if between.any():
-            rows = constant_rows(flat[between], *self._network)
-            x[between], dx[between] = rows[:, C] + flat[between], rows[:, DC]
+            start, theta, L, layers = self._network
+            x[between], by_rows = recursion.sensitivities(flat[between], start * flat[between], theta, L, layers)
+            dx[between] = by_rows.T
         return x.reshape(values.shape), dx.reshape(*values.shape, 5)
 
 
@@ -127,11 +128,13 @@ def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> N
 
 
 def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
-    """One row of a table for each value, as the float recursion has it: x - w and the derivatives are constants."""
+    """One row of a table for each value, as the float recursion has it: x or x - w and the derivatives are constants."""
     x, dx = recursion.sensitivities(values, start * values, theta, L, layers)
     rows = np.zeros((values.size, COLUMNS))
     rows[:, LOW] = rows[:, HIGH] = values
-    rows[:, C] = x - values
+    rows[:, A] = np.abs(x) > np.abs(values) / 2
+    rows[:, E] = rows[:, A] - 1
+    rows[:, C] = x - rows[:, A] * values
     rows[:, DC] = dx.T
     return rows
 

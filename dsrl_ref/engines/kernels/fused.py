@@ -1,7 +1,8 @@
 """One pass over the entries of W: each finds its piece of the scalar map in a table of bins, and adds to its sums.
 
-r = x - target = E*w + C + (w - target), and of a piece J and its gradient need no more than Σr, Σrw and Σr². An
-entry whose bin is no one piece's is found by halving; one so near a knot that it is on no piece is only listed.
+r = x - target is SLOPE*w + INTERCEPT on a row of `lines`, and with a target of its own that + (KEPT*w - target); of a
+piece J and its gradient need no more than Σr, Σrw and Σr². An entry whose bin is no one piece's is found by halving;
+one so near a knot that it is on no piece is only listed.
 """
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 LOW, HIGH, DA, DC = 0, 1, 7, 12  # columns of a table of pieces, as kernels/scalar_map.py fills it
+SLOPE, INTERCEPT, KEPT = 0, 1, 2  # rows of `lines`
 LANES = 8
+CHUNK = 256  # entries whose bins are found before any is added: that much the compiler vectorises
 SUMS = 6  # loss, then w1, w2, b1, b2, L
 
 
@@ -27,26 +30,49 @@ def find(value, table):
 
 
 @inlined
-def add_by_bins(begin, count, w, target, slopes, intercepts, bins, origin, scale, R, RW, RR, listed, left):
-    """Add `count` entries, each in a lane of its own, to the sums of their pieces; list those in bin 0."""
-    end_of_bins = bins.size - 1.0
-    for j in range(count):
-        value = w[begin + j]
-        at = (value - origin) * scale
-        at = at if at > 0.0 else 0.0  # also for NaN, should W have changed since it was checked
-        k = bins[np.uint32(at if at < end_of_bins else end_of_bins)]  # unsigned: no test for k < 0
-        r = slopes[k] * value + intercepts[k] + (value - target[begin + j])
-        r = 0.0 if k == 0 else r
+def find_bins(values, origin, scale, last, at):
+    """Put into `at` the number of each value's bin, 0..last."""
+    for j in range(values.size):
+        position = (values[j] - origin) * scale
+        position = position if position > 0.0 else 0.0  # also for NaN, should W have changed since it was checked
+        at[j] = np.int32(position if position < last else last)
+
+
+@inlined
+def add_by_bins(values, start, slopes, intercepts, bins, at, R, RW, RR, listed, left):
+    """Add entries, in lanes in turn, to the sums of their pieces; list those in bin 0."""
+    for i in range(values.size):
+        j = i % LANES
+        value = values[i]
+        k = bins[np.uint32(at[i])]  # unsigned: no test for k < 0
+        r = slopes[k] * value + intercepts[k]
         R[k, j] += r
         RW[k, j] += r * value
         RR[j] += r * r
-        listed[left] = begin + j
+        listed[left] = start + i
         left += k == 0
     return left
 
 
 @inlined
-def add_by_halving(w, target, table, slopes, intercepts, R, RW, RR, listed, begin, end):
+def add_with_target(values, target, start, slopes, intercepts, kept, bins, at, R, RW, RR, listed, left):
+    """The same beside a target that is not W."""
+    for i in range(values.size):
+        j = i % LANES
+        value = values[i]
+        k = bins[np.uint32(at[i])]
+        r = slopes[k] * value + intercepts[k] + (kept[k] * value - target[i])
+        r = 0.0 if k == 0 else r
+        R[k, j] += r
+        RW[k, j] += r * value
+        RR[j] += r * r
+        listed[left] = start + i
+        left += k == 0
+    return left
+
+
+@inlined
+def add_by_halving(w, target, table, lines, R, RW, RR, listed, begin, end):
     """Add the entries listed[begin:end]; keep those near a knot in the list, and return where it ends now."""
     left = begin
     for i in range(begin, end):
@@ -56,7 +82,9 @@ def add_by_halving(w, target, table, slopes, intercepts, R, RW, RR, listed, begi
             listed[left] = listed[i]
             left += 1
         else:
-            r = slopes[k] * value + intercepts[k] + (value - target[listed[i]])
+            r = lines[SLOPE, k] * value + lines[INTERCEPT, k]
+            if target.size:
+                r += lines[KEPT, k] * value - target[listed[i]]
             R[k, 0] += r
             RW[k, 0] += r * value
             RR[0] += r * r
@@ -64,25 +92,30 @@ def add_by_halving(w, target, table, slopes, intercepts, R, RW, RR, listed, begi
 
 
 @compiled
-def loss_and_gradient(w, target, table, slopes, intercepts, bins, origin, scale, block, sums, listed):
+def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, sums, listed):
     """Fill the rows of `sums`, one for each block of `block` entries; list the entries left over; return how many.
 
-    Piece k > 0 is row k of the table, and x - w = slopes[k]*w + intercepts[k] there; row 0 is zeros.
+    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W.
     """
     R, RW, RR = np.empty((len(table), LANES)), np.empty((len(table), LANES)), np.empty(LANES)
-    left = 0
+    at, left = np.empty(CHUNK, np.int32), 0
+    slopes, intercepts, kept = lines[SLOPE], lines[INTERCEPT], lines[KEPT]
     for row in range(len(sums)):
         for j in range(LANES):
             RR[j] = 0.0
             for k in range(len(table)):
                 R[k, j] = RW[k, j] = 0.0
         before, end = left, min(w.size, (row + 1) * block)
-        whole = end - (end - row * block) % LANES
-        for i in range(row * block, whole, LANES):
-            left = add_by_bins(i, LANES, w, target, slopes, intercepts, bins, origin, scale, R, RW, RR, listed, left)
-        rest = end - whole
-        left = add_by_bins(whole, rest, w, target, slopes, intercepts, bins, origin, scale, R, RW, RR, listed, left)
-        left = add_by_halving(w, target, table, slopes, intercepts, R, RW, RR, listed, before, left)
+        for start in range(row * block, end, CHUNK):
+            stop = min(end, start + CHUNK)
+            v = w[start:stop]
+            find_bins(v, origin, scale, bins.size - 1.0, at)
+            if target.size:
+                y = target[start:stop]
+                left = add_with_target(v, y, start, slopes, intercepts, kept, bins, at, R, RW, RR, listed, left)
+            else:
+                left = add_by_bins(v, start, slopes, intercepts, bins, at, R, RW, RR, listed, left)
+        left = add_by_halving(w, target, table, lines, R, RW, RR, listed, before, left)
         sums[row, 0] = 0.5 * RR.sum()
         for p in range(5):
             sums[row, 1 + p] = 0.0

@@ -1,13 +1,13 @@
 """Sums over sorted data in double-double, and over the pieces of the scalar map.
 
-Tables of pieces are those of the kernels in scalar_map.py: E, C, DA and DC are the columns where its rows keep them.
+Tables of pieces are those of the kernels in scalar_map.py: A, E, C, DA and DC are the columns where its rows keep them.
 """
 
 import numpy as np
 
 from dsrl_ref.engines.jit import compiled, inlined
 
-E, C, DA, DC = 3, 4, 7, 12
+A, E, C, DA, DC = 2, 3, 4, 7, 12
 LANES = 8
 SUMS = 10  # Σw, Σw², Σd, Σdw, Σd², each in two words; the first two without a target of its own
 BLOCK = 256  # entries between two rows of running sums
@@ -63,6 +63,13 @@ def combine(p, ah, al, q, bh, bl):
     return add(ph, pl, qh, ql)
 
 
+@inlined
+def expand(e, f, ah, al, c, bh, bl):
+    """(e + f)*a + c*b with a and b of two words, f a rounding error of e."""
+    high, low = combine(e, ah, al, c, bh, bl)
+    return add(high, low, f * ah, 0.0)
+
+
 @compiled
 def block_sums(v, y, zero, first, last, sums):
     """Fill sums[k+1], for k in first..last-1, with the sums over the k-th whole block, counted from `zero % BLOCK`."""
@@ -85,18 +92,18 @@ def block_sums(v, y, zero, first, last, sums):
                 t[1, j] += e + r
             if kinds > 2:
                 for j in range(LANES):
-                    d = v[i + j] - y[i + j]
+                    d, c = two_sum(v[i + j], -y[i + j])
                     s2, e = two_sum(s[2, j], d)
                     s[2, j] = s2
-                    t[2, j] += e
+                    t[2, j] += e + c
                     p, r = two_product(d, v[i + j])
                     s3, e = two_sum(s[3, j], p)
                     s[3, j] = s3
-                    t[3, j] += e + r
+                    t[3, j] += e + (r + c * v[i + j])
                     p, r = two_product(d, d)
                     s4, e = two_sum(s[4, j], p)
                     s[4, j] = s4
-                    t[4, j] += e + r
+                    t[4, j] += e + (r + 2.0 * d * c)
         for kind in range(kinds):
             high, low = 0.0, 0.0
             for j in range(LANES):
@@ -136,15 +143,15 @@ def add_entries(v, y, begin, end, out):
         return
     s0 = s1 = s2 = t0 = t1 = t2 = 0.0
     for i in range(begin, end):
-        d = v[i] - y[i]
+        d, c = two_sum(v[i], -y[i])
         s0, e = two_sum(s0, d)
-        t0 += e
+        t0 += e + c
         p, r = two_product(d, v[i])
         s1, e = two_sum(s1, p)
-        t1 += e + r
+        t1 += e + (r + c * v[i])
         p, r = two_product(d, d)
         s2, e = two_sum(s2, p)
-        t2 += e + r
+        t2 += e + (r + 2.0 * d * c)
     out[4], out[5] = add(out[4], out[5], s0, t0)
     out[6], out[7] = add(out[6], out[7], s1, t1)
     out[8], out[9] = add(out[8], out[9], s2, t2)
@@ -174,22 +181,25 @@ def range_sums(v, y, zero, running, begins, ends, out):
 def loss_and_gradient(table, counts, sums, out):
     """Fill the rows of `out`, two words each, with the loss and five derivatives over all pieces.
 
-    r = x - target = E*w + C + d with d = w - target.
+    r = x - target = E*w + C + d with d = w - target. E takes two words where x is much smaller than w.
     """
     for p in range(6):
         out[p, 0] = out[p, 1] = 0.0
     own = sums.shape[1] > 4
     for k in range(counts.size):
         e, c, n = table[k, E], table[k, C], counts[k]
-        rh, rl = combine(e, sums[k, 0], sums[k, 1], c, n, 0.0)  # Σr
-        wh, wl = combine(e, sums[k, 2], sums[k, 3], c, sums[k, 0], sums[k, 1])  # Σrw
+        f = 0.0
+        if e < -0.5:
+            e, f = two_sum(table[k, A], -1.0)
+        rh, rl = expand(e, f, sums[k, 0], sums[k, 1], c, n, 0.0)  # Σr
+        wh, wl = expand(e, f, sums[k, 2], sums[k, 3], c, sums[k, 0], sums[k, 1])  # Σrw
         dh, dl = 0.0, 0.0  # Σrd
         if own:
             rh, rl = add(rh, rl, sums[k, 4], sums[k, 5])
             wh, wl = add(wh, wl, sums[k, 6], sums[k, 7])
-            dh, dl = combine(e, sums[k, 6], sums[k, 7], c, sums[k, 4], sums[k, 5])
+            dh, dl = expand(e, f, sums[k, 6], sums[k, 7], c, sums[k, 4], sums[k, 5])
             dh, dl = add(dh, dl, sums[k, 8], sums[k, 9])
-        high, low = combine(e, wh, wl, c, rh, rl)
+        high, low = expand(e, f, wh, wl, c, rh, rl)
         high, low = add(high, low, dh, dl)
         out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * high, 0.5 * low)
         for p in range(5):
