@@ -6,6 +6,8 @@ float recursion themselves, value by value; where those, or the pieces, are too 
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -43,8 +45,8 @@ def prepare(f: SmoothTerm, x0: Array, target: Array, threads: int = 1) -> "Piece
     w = f.start().ravel()
     if target is not f.start() and not np.array_equal(target.ravel(), w):
         return Pieces(w, target.ravel(), start, 0, threads)
-    zeros = w.size - np.count_nonzero(w)
-    return Pieces(w[w != 0] if zeros else w.copy(), None, start, zeros, threads)
+    zeros = w.size - interruptible(lambda: np.count_nonzero(w))
+    return Pieces(interruptible(lambda: w[w != 0] if zeros else w.copy()), None, start, zeros, threads)
 
 
 class Pieces:
@@ -69,9 +71,9 @@ class Pieces:
             self.w, self.target = w, w[:0]
         else:
             order = interruptible(w.argsort)
-            self.w, self.target = w[order], target[order]
-        largest = np.abs(self.w[[0, -1]]).max() if w.size else 0.0
-        self.safe = SAFE[0] < max(largest, np.abs(self.target).max(initial=0.0)) < SAFE[1]
+            self.w, self.target = interruptible(lambda: w[order]), interruptible(lambda: target[order])
+        ends = [*self.w[[0, -1]], self.target.min(initial=0.0), self.target.max(initial=0.0)] if w.size else [0.0]
+        self.safe = SAFE[0] < np.abs(ends).max() < SAFE[1]
         self.zero = int(self.w.searchsorted(0.0))
         self.running = self._running_sums()
 
@@ -159,11 +161,14 @@ class Pieces:
 
 
 def interruptible(work: Callable[[], Result]) -> Result:
-    """Do work that lets go of the GIL, a sort, in a thread: Ctrl-C need not wait for its end."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Do work that lets go of the GIL, a sort or a copy, in a thread: neither Ctrl-C nor the exit waits for its end."""
+    done: Future[Result] = Future()
 
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(work).result()
-    finally:
-        pool.shutdown(wait=False)
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return done.result()

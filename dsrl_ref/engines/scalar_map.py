@@ -128,7 +128,7 @@ def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> N
 
 
 def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
-    """One row of a table for each value, as the float recursion has it: x or x - w and the derivatives are constants."""
+    """Build one row of a table for each value, with x or x - w and the derivatives as constants of the recursion."""
     x, dx = recursion.sensitivities(values, start * values, theta, L, layers)
     rows = np.zeros((values.size, COLUMNS))
     rows[:, LOW] = rows[:, HIGH] = values

@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from threading import current_thread
 
 import naive
 import numpy as np
@@ -311,5 +312,24 @@ def test_interrupt_is_answered_while_sorting():
         if line.startswith("KeyboardInterrupt"):
             break
     assert time.monotonic() - sent < 1.0
-    child.kill()
-    child.communicate()
+    child.communicate(timeout=60)
+    assert time.monotonic() - sent < 4.0  # numba takes half a second to end, the sort eight
+
+
+def test_copies_and_sorts_are_made_beside_the_main_thread(monkeypatch):
+    inside, interruptible = [], pieces.interruptible
+    monkeypatch.setattr(pieces, "interruptible", lambda work: inside.append(work) or interruptible(work))
+    for target, works in ((None, 3), (normal(9, 1), 3)):
+        inside.clear()
+        objective(normal(9), target=target)
+        assert len(inside) == works
+    assert pieces.interruptible(current_thread) is not current_thread()
+
+
+def test_an_error_in_that_thread_reaches_the_caller():
+    with pytest.raises(MemoryError, match="no room"):
+        pieces.interruptible(_without_room)
+
+
+def _without_room():
+    raise MemoryError("no room")
