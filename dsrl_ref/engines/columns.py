@@ -15,7 +15,7 @@ from dsrl_ref.engines import tangent
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.smooth import LeastSquares
 
-TAPE_ENTRIES = 2**21  # 16 MiB: the last level of cache, or little more
+TAPE_ENTRIES = 2**22  # 32 MiB: the last level of cache, or little more; narrower products take longer
 TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
 
 
@@ -61,13 +61,20 @@ class Products:
         self.D = D
         self.gram = D.T @ D if n <= 2 * k else None
 
-    def gradient(self, X: Array, Y: Array, DtY: Array, G: Array) -> None:
-        """G = Dᵀ(DX - Y)."""
+    def offset(self, Y: Array) -> Array:
+        """What `less_offset` leaves to be subtracted, flat: DᵀY, or nothing without DᵀD."""
+        n = self.D.shape[1]
+        return np.zeros(n * Y.shape[1]) if self.gram is None else (self.D.T @ Y).reshape(-1)
+
+    def less_offset(self, X: Array, Y: Array, G: Array) -> None:
+        """G, once the offset is subtracted, is ∇f = Dᵀ(DX - Y)."""
+        moved = X.any()
         if self.gram is None:
-            np.matmul(self.D.T, self.D @ X - Y, out=G)
-        else:
+            np.matmul(self.D.T, self.D @ X - Y if moved else -Y, out=G)
+        elif moved:
             np.matmul(self.gram, X, out=G)
-            G -= DtY
+        else:
+            G[:] = 0.0
 
     def hessian(self, V: Array, P: Array) -> None:
         """P = DᵀDV."""
@@ -86,13 +93,10 @@ def _block(
     step, (w1, w2, _, _) = 1.0 / L, theta
     Z, G = tape[:, :, : X.size]
     flat = X.reshape(-1)
-    DtY = products.D.T @ Y
+    offset = products.offset(Y)
     for i in range(len(Z)):
-        if i == 0 and not X.any():
-            np.negative(DtY.reshape(-1), out=G[0])
-        else:
-            products.gradient(X, Y, DtY, G[i].reshape(X.shape))
-        kernels.forward_layer(flat, G[i], Z[i], step, *theta)
+        products.less_offset(X, Y, G[i].reshape(X.shape))
+        kernels.forward_layer(flat, G[i], offset, Z[i], step, *theta)
     X -= target
     loss = 0.5 * float(np.sum(X * X))
     P, lanes = np.zeros(X.shape), np.zeros((5, kernels.LANES))

@@ -9,11 +9,13 @@ LANES = 256
 
 
 @compiled
-def forward_layer(X, G, Z, step, w1, w2, b1, b2):
-    """Z = X - step*G, then X = ξ(Z)."""
+def forward_layer(X, G, Y, Z, step, w1, w2, b1, b2):
+    """G = G - Y and Z = X - step*G, then X = ξ(Z)."""
     rise = b2 - b1
     for j in range(X.size):
-        z = X[j] - step * G[j]
+        g = G[j] - Y[j]
+        G[j] = g
+        z = X[j] - step * g
         Z[j] = z
         size = abs(z)
         right = z >= 0.0
