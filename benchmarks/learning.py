@@ -19,7 +19,7 @@ from dsrl_ref.training import gauss_newton as starts_of
 from dsrl_ref.training.authors import Adam
 
 Array = np.ndarray
-SHOWN = 1, 2, 4, 8, 16  # layers
+DEPTH = 16  # layers
 ADAM_RATES = 0.03, 0.01, 0.003
 
 
@@ -81,6 +81,28 @@ def lasso(size: str) -> Row:
     return Row("lasso", f"D {k}×{n}, {signals} signals, weight {weight}", time_in_turn(contestants))
 
 
+def mcp(size: str) -> Row:
+    """MCP of some signals, beside skglm: both must be stationary; how low each ended is noted."""
+    k, n, signals = {"full": (256, 512, 64), "quick": (128, 256, 32), "smallest": (16, 32, 4)}[size]
+    rng, alpha, gamma = np.random.default_rng(0), 0.05, 3.0
+    D = rng.normal(size=(k, n))
+    D *= math.sqrt(k) / np.linalg.norm(D, axis=0)
+    X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.05)
+    f, theta = LeastSquares(D, D @ X + 0.1 * rng.normal(size=(k, signals))), Theta.firm(alpha, gamma * alpha)
+    contestants: dict[str, Call | None] = {
+        "dsrl_ref solve, tol=1e-6": lambda: solve(f, theta, k, tol=1e-6).x,
+        "skglm MCPRegression": trainers.skglm_mcp(D, f.Y, alpha, gamma),
+    }
+    notes = []
+    for name, call in contestants.items():
+        if call is not None:
+            at = solve(f, theta, k, x0=call(), tol=1e-5, max_iter=1)
+            if not at.converged:
+                raise Disagreement(f"what {name} ends at is not stationary: the residual is {at.residual:.2g}")
+            notes.append(f"{name}: objective {at.objective:.8g}, {np.count_nonzero(at.x)} nonzeros")
+    return Row("mcp", f"D {k}×{n}, {signals} signals", time_in_turn(contestants), notes=notes)
+
+
 def implicit(size: str) -> Row:
     """The implicit gradient beside that of 10,000 layers, relative to the largest derivative."""
     seeds = {"full": 10, "quick": 4, "smallest": 1}[size]
@@ -122,15 +144,14 @@ def recovery(size: str) -> Row:
         "FISTA, best threshold": (1, partial(_with_best_threshold, _fista, f, X)),
         "LISTA, tied, PyTorch": (n * k + n * n + 1, partial(_lista, f, X, epochs)),
     }
-    results, notes = [], [f"NMSE in dB on {signals} test signals after {', '.join(map(str, SHOWN))} layers"]
+    results, notes = [], [f"NMSE in dB on {signals} test signals after 1, 2, ..., {DEPTH} layers"]
     for name, (parameters, learn) in networks.items():
         began = time.perf_counter()
         network = learn()
         taken = time.perf_counter() - began
         results.append(Result(f"{name}, {parameters:,} parameters", taken if network else None))
         if network:
-            found = network(test)
-            figures = ", ".join(f"{_decibels(found[t - 1], expected):.1f}" for t in SHOWN)
+            figures = " ".join(f"{_decibels(X, expected):.1f}" for X in network(test))
             notes.append(f"{name:<24} {figures}")
     return Row(
         "recovery", f"n = {n}, m = {k}, {signals} training signals; the time is that to learn", results, notes=notes
@@ -142,8 +163,8 @@ def _decibels(X: Array, expected: Array) -> float:
 
 
 def _learn(f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
-    learned = fit(Objective(f, X, layers=SHOWN[-1]))
-    return lambda g: forward(g, learned.theta, learned.L, SHOWN[-1])[1:]
+    learned = fit(Objective(f, X, layers=DEPTH))
+    return lambda g: forward(g, learned.theta, learned.L, DEPTH)[1:]
 
 
 def _with_best_threshold(method: Any, f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
@@ -159,12 +180,12 @@ def _best_threshold(method: Any, f: LeastSquares, X: Array) -> float:
 
 
 def _ista(f: LeastSquares, L: float, b: float) -> list[Array]:
-    return forward(f, Theta.soft(b), L, SHOWN[-1])[1:]
+    return forward(f, Theta.soft(b), L, DEPTH)[1:]
 
 
 def _fista(f: LeastSquares, L: float, b: float) -> list[Array]:
     X, ahead, momentum, found = f.start(), f.start(), 1.0, []
-    for _ in range(SHOWN[-1]):
+    for _ in range(DEPTH):
         Z = ahead - f.gradient(ahead) / L
         new, larger = np.sign(Z) * np.maximum(np.abs(Z) - b, 0), (1 + math.sqrt(1 + 4 * momentum**2)) / 2
         ahead, X, momentum = new + (momentum - 1) / larger * (new - X), new, larger
@@ -173,7 +194,7 @@ def _fista(f: LeastSquares, L: float, b: float) -> list[Array]:
 
 
 def _lista(f: LeastSquares, X: Array, epochs: int) -> Callable[[LeastSquares], list[Array]] | None:
-    network = trainers.torch_lista(f.D, f.Y, X, SHOWN[-1], epochs, _best_threshold(_ista, f, X))
+    network = trainers.torch_lista(f.D, f.Y, X, DEPTH, epochs, _best_threshold(_ista, f, X))
     return None if network is None else lambda g: network(g.Y)
 
 
@@ -222,5 +243,6 @@ ROWS: dict[str, Callable[[str], Row]] = {
     "gauss-newton": gauss_newton,
     "recovery": recovery,
     "lasso": lasso,
+    "mcp": mcp,
     "implicit": implicit,
 }

@@ -1,4 +1,4 @@
-"""Other people's ways to learn and to solve: PyTorch training of two networks, scikit-learn's lasso.
+"""Other people's ways to learn and to solve: PyTorch training of two networks, scikit-learn's lasso, skglm's MCP.
 
 Every function returns a call without arguments, or None where the peer is not installed.
 """
@@ -106,3 +106,13 @@ def sklearn_lasso(D: Array, Y: Array, weight: float) -> Callable[[], Array] | No
         return codes.T
 
     return call
+
+
+def skglm_mcp(D: Array, Y: Array, alpha: float, gamma: float) -> Callable[[], Array] | None:
+    """Minimise ‖y - Dx‖²/2k + MCP(x) for every column y of k entries, one after the other."""
+    if find_spec("skglm") is None:
+        return None
+    from skglm.estimators import MCPRegression
+
+    peer = MCPRegression(alpha=alpha, gamma=gamma, fit_intercept=False, tol=1e-8, max_iter=1000)
+    return lambda: np.column_stack([peer.fit(D, y).coef_ for y in Y.T])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PEERS = {"JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn"}
+PEERS = {"JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn", "skglm": "skglm"}
 pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout: benchmarks/ is not installed")
 
 
