@@ -108,15 +108,16 @@ class LeastSquares:
         return self.D.T @ (self.D @ V)
 
     def lipschitz(self) -> float:
-        """The largest eigenvalue of DᵀD, by the smaller of the two Gram matrices."""
+        """The largest eigenvalue of DᵀD, by the smaller of the two Gram matrices; inf where that overflows."""
         k, n = self.D.shape
-        if not is_sparse(self.D):
-            return float(np.linalg.norm(self.D, 2)) ** 2
+        with np.errstate(over="ignore"):
+            gram = self.D @ self.D.T if k < n else self.D.T @ self.D
+        if not np.isfinite(gram.data if is_sparse(gram) else gram).all():
+            return np.inf
+        if not is_sparse(gram) or min(k, n) < 16:  # too small for Lanczos vectors
+            return max(0.0, float(np.linalg.eigvalsh(gram.toarray() if is_sparse(gram) else gram)[-1]))
         from scipy.sparse.linalg import eigsh
 
-        gram = self.D @ self.D.T if k < n else self.D.T @ self.D
-        if min(k, n) < 16:  # too small for Lanczos vectors
-            return float(np.linalg.eigvalsh(gram.toarray())[-1])
         return float(eigsh(gram, k=1, v0=np.ones(min(k, n)), return_eigenvectors=False)[0])
 
     def start(self) -> Array:

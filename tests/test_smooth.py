@@ -49,6 +49,12 @@ def test_lipschitz_of_a_large_sparse_dictionary(shape):
     assert LeastSquares(dictionary, np.ones((shape[0], 1))).lipschitz() == pytest.approx(dense.lipschitz(), rel=1e-10)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_a_curvature_that_overflows_is_infinite_and_none_is_0(kind):
+    assert LeastSquares(kind([[1e200, -1e200], [1e200, 1.0]]), np.ones((2, 1))).lipschitz() == np.inf
+    assert LeastSquares(kind(np.zeros((2, 3))), np.ones((2, 1))).lipschitz() == 0
+
+
 def test_starts():
     assert Fidelity(W).start() is W
     assert not LeastSquares(D, Y).start().any()

@@ -206,6 +206,37 @@ def test_it_says_how_it_ended(way):
     assert not solve(FloatQuartic(np.eye(2)), CONVEX, x0=np.ones((2, 2)), max_iter=1).converged
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_what_f_does_not_see_is_0_at_once_however_small_the_weight(way, kind):
+    f = LeastSquares(kind([[1e3, 0.0], [0.0, 0.0]]), [[1.0], [1.0]])
+    found = solve(f, CONVEX, 1e-9, x0=[[0.0], [5.0]], max_iter=50)
+    assert found.converged
+    assert found.x[1] == 0
+
+
+def test_where_nothing_is_least_it_says_why():
+    """f does not see the second entry, and g falls for ever: w2 = 1 with b1 below (7)."""
+    found = solve(LeastSquares([[1.0, 0.0]], [[1.0]]), (1.5, 1, 0, 1), x0=[[1.0], [1.0]], max_iter=100)
+    assert not found.converged
+    assert "lower w2: as (7) is broken and w2 = 1, g is unbounded below" in found.message
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (LeastSquares([[1e200, 1.0]], [[0.0]]), "the curvature of f overflows float64: scale the data down"),
+        (LeastSquares(sp.csr_array([[1e200, 1.0]]), [[0.0]]), "the curvature of f overflows float64"),
+        (LeastSquares([[1e100]], [[1e250]]), r"the square of ∇f\(0\) overflows float64: scale the data down"),
+        (Fidelity([[1e200]]), r"the square of ∇f\(0\) overflows float64"),
+        (Fidelity(sp.csr_array([[1e200]])), r"the square of ∇f\(0\) overflows float64"),
+    ],
+)
+@pytest.mark.parametrize("theta", [CONVEX, (1.5, 0.5, 0.5, 1)])
+def test_what_overflows_is_refused(f, theta, message):
+    with pytest.raises(ValueError, match=message):
+        solve(f, theta, 5.0)
+
+
 @pytest.mark.parametrize(
     ("theta", "options", "error", "message"),
     [

@@ -22,16 +22,13 @@ def descend(
     max_iter: int,
     threads: int,
 ) -> tuple[Array, int]:
-    """Minimise every column, and count the sweeps of the one that took most.
-
-    An entry of zero curvature is where g alone has its minimum, at 0.
-    """
+    """Minimise every column, and count the sweeps of the one that took most; entries of zero curvature are 0."""
     from dsrl_ref.solver.kernels import coordinates as kernels
 
     n, columns = X.shape
     curvature = np.diag(gram)
     own = np.array([theta.scaled(weight / g) if g > 0 else prox.theta for g in curvature])
-    rows, constants = np.where(curvature[:, None] > 0, X, 0.0).T.copy(), constant.T.copy()
+    rows, constants = X.T.copy(), constant.T.copy()
     sweeps, done = np.zeros(columns, np.int64), np.zeros(columns, np.bool_)
     budget = max(1, WORK_PER_CALL // n**2 // COLUMNS_PER_CALL)
     for begun in range(0, max_iter, budget):

@@ -82,11 +82,12 @@ def solve(
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
     X = starting_point(f, x0)
-    if type(f) is LeastSquares:
-        return _solve_least_squares(f, theta, weight, _dense(X), tol, max_iter)
-    if type(f) is Fidelity:
-        return _solve_fidelity(f, theta, weight, X, tol, max_iter)
-    return _solve_whole(f, theta, weight, _dense(X), tol, max_iter)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        if type(f) is LeastSquares:
+            return _solve_least_squares(f, theta, weight, _dense(X), tol, max_iter)
+        if type(f) is Fidelity:
+            return _solve_fidelity(f, theta, weight, X, tol, max_iter)
+        return _solve_whole(f, theta, weight, _dense(X), tol, max_iter)
 
 
 def solve_path(
@@ -129,14 +130,21 @@ def _solve_least_squares(
     f: LeastSquares, theta: Theta, weight: float, X: Array, tol: float, max_iter: int
 ) -> SolveResult:
     """By coordinates where that is worth compiling and g is convex: else they may end where columns do not."""
-    prox, constant, gram = Prox(theta, weight, f.lipschitz() or 1.0), f.D.T @ f.Y, _gram_matrix(f.D)
-    scale = max(1.0, norm(constant))
+    constant, L = f.D.T @ f.Y, _finite(f.lipschitz(), "the curvature of f")
+    scale, gram, prox = _scale(constant), _gram_matrix(f.D), Prox(theta, weight, L or 1.0)
+    if theta.w1 <= 1:
+        X = np.where(_seen(f.D), X, 0.0)
     enough = tol * scale / math.sqrt(X.shape[1])
     if gram is not None and theta.w1 <= 1 and X.size >= WORTH_COMPILING:
         X, taken = coordinates.descend(gram, constant, X, theta, weight, prox, enough, max_iter, processors())
     else:
         X, taken = columns.descend(f.D, gram, constant, X, prox, enough, max_iter)
     return _result(f, theta, weight, X, prox, scale, tol, taken)
+
+
+def _seen(D: Any) -> Array:
+    """Which entries of a column f sees; the others are where g alone has its minimum, if it is convex: at 0."""
+    return np.asarray(abs(D).sum(axis=0) > 0).reshape(-1, 1)
 
 
 def _gram_matrix(D: Any) -> Array | None:
@@ -150,14 +158,14 @@ def _solve_fidelity(f: Fidelity, theta: Theta, weight: float, X: Any, tol: float
     """In closed form where there is one: the prox of weight·g at W."""
     if weight * (theta.w1 - 1) <= MARGIN * theta.w1:
         prox = Prox(theta, weight, 1.0)
-        return _result(f, theta, weight, entrywise(prox, f.W), prox, max(1.0, norm(f.W)), tol, 0)
+        return _result(f, theta, weight, entrywise(prox, f.W), prox, _scale(f.W), tol, 0)
     if is_sparse(f.W):
         f = Fidelity(f.W.toarray())
     return _solve_whole(f, theta, weight, _dense(X), tol, max_iter)
 
 
 def _solve_whole(f: SmoothTerm, theta: Theta, weight: float, X: Array, tol: float, max_iter: int) -> SolveResult:
-    scale = max(1.0, norm(f.gradient(np.zeros(X.shape))))
+    scale = _scale(f.gradient(np.zeros(X.shape)))
     X, prox, iterations = whole.descend(f, theta, weight, X, tol * scale, max_iter)
     return _result(f, theta, weight, X, prox, scale, tol, iterations)
 
@@ -175,7 +183,20 @@ def _result(
         else f"the residual is {left:.2g} after {iterations} iterations, tol is {tol:g}: raise max_iter or tol, or "
         "start from this x"
     )
+    if left > tol and theta.w2 == 1 and theta.violations():
+        message += "; or lower w2: as (7) is broken and w2 = 1, g is unbounded below, and the objective may be too"
     return SolveResult(X, objective, left, iterations, left <= tol, message)
+
+
+def _scale(gradient: Any) -> float:
+    """max(1, ‖∇f(0)‖_F), of which residuals are a part."""
+    return max(1.0, _finite(norm(gradient), "the square of ∇f(0)"))
+
+
+def _finite(value: float, name: str) -> float:
+    if not np.isfinite(value):
+        raise ValueError(f"{name} overflows float64: scale the data down")
+    return value
 
 
 def _dense(X: Any) -> Array:
