@@ -112,13 +112,15 @@ class LeastSquares:
         k, n = self.D.shape
         with np.errstate(over="ignore"):
             gram = self.D @ self.D.T if k < n else self.D.T @ self.D
-        if not np.isfinite(gram.data if is_sparse(gram) else gram).all():
-            return np.inf
+        largest = float(abs(gram).max())
+        if not 0 < largest < np.inf:
+            return largest if largest == 0 else np.inf  # NaN is inf - inf
         if not is_sparse(gram) or min(k, n) < 16:  # too small for Lanczos vectors
-            return max(0.0, float(np.linalg.eigvalsh(gram.toarray() if is_sparse(gram) else gram)[-1]))
+            return float(np.linalg.eigvalsh(gram.toarray() if is_sparse(gram) else gram)[-1])
         from scipy.sparse.linalg import eigsh
 
-        return float(eigsh(gram, k=1, v0=np.ones(min(k, n)), return_eigenvectors=False)[0])
+        start = np.cos(np.arange(min(k, n)))  # of no symmetry, which D may have
+        return float(eigsh(gram, k=1, v0=start, return_eigenvectors=False)[0])
 
     def start(self) -> Array:
         """Zeros, n×m."""

@@ -52,7 +52,13 @@ def test_lipschitz_of_a_large_sparse_dictionary(shape):
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 def test_a_curvature_that_overflows_is_infinite_and_none_is_0(kind):
     assert LeastSquares(kind([[1e200, -1e200], [1e200, 1.0]]), np.ones((2, 1))).lipschitz() == np.inf
-    assert LeastSquares(kind(np.zeros((2, 3))), np.ones((2, 1))).lipschitz() == 0
+    for shape in ((2, 3), (30, 40)):
+        assert LeastSquares(kind(np.zeros(shape)), np.ones((shape[0], 1))).lipschitz() == 0
+
+
+def test_lipschitz_of_a_dictionary_whose_rows_sum_to_0():
+    differences = sp.csr_array(np.eye(64) - np.roll(np.eye(64), 1, axis=1))
+    assert LeastSquares(differences, np.ones((64, 1))).lipschitz() == pytest.approx(4, rel=1e-12)
 
 
 def test_starts():

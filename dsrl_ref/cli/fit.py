@@ -7,7 +7,7 @@ import argparse
 import math
 from pathlib import Path
 
-from dsrl_ref.arrays import as_count, as_number
+from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.cli.problem import read_problem
 from dsrl_ref.files import require_writable
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
     f, data = read_problem(arguments.problem, ("layers",), ("target", "x0", "theta", "L"))
-    J = Objective(f, data.get("target"), layers=as_count(data["layers"], "layers"), x0=data.get("x0"))
+    J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"))
     if arguments.output:
         require_writable(arguments.output)
     learned = fit(

@@ -6,7 +6,7 @@ Keys of the file: W, or D and Y; theta (4,), L, layers; optional x0, target.
 import argparse
 from pathlib import Path
 
-from dsrl_ref.arrays import as_count, as_number
+from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.cli.problem import read_problem
 from dsrl_ref.objective import ENGINES, FIDELITY_ONLY, Objective
@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print loss, gradient and ties."""
     f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
-    layers = as_count(data["layers"], "layers")
-    J = Objective(f, data.get("target"), layers=layers, x0=data.get("x0"), method=arguments.method)
+    J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"), method=arguments.method)
     theta, L = data["theta"], as_number(data["L"], "L")
     loss, gradient = J(theta, L)
     ties = J.ties(theta, L)

@@ -32,6 +32,16 @@ def test_fit_is_fit(file, tmp_path, capsys):
     assert load(tmp_path / "model").theta == expected.theta
 
 
+def test_layers_may_be_infinitely_many(file, capsys):
+    problem = file(**{**PROBLEM, "layers": np.inf})
+    assert main(["fit", problem, "--json"]) in (0, 1)
+    printed, J = json.loads(capsys.readouterr().out), Objective(LeastSquares(D, D @ X), X, layers=np.inf)
+    assert printed["loss"] == J(list(printed["theta"].values()), printed["L"])[0]
+    arrays = {**PROBLEM, "layers": np.inf, "theta": [*printed["theta"].values()], "L": printed["L"]}
+    assert main(["gradient", file(**arrays), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["loss"] == printed["loss"]
+
+
 def test_fit_as_a_table_and_not_converged(file, capsys):
     assert main(["fit", file(**PROBLEM), "--epochs", "3"]) == 1
     assert "message  not converged after 3 epochs" in capsys.readouterr().out
