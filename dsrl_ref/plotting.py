@@ -1,4 +1,4 @@
-"""Pictures of what `fit` learned; needs the extra `plot`."""
+"""Pictures of what was learned; needs the extra `plot`."""
 
 import io
 from typing import Any
@@ -7,14 +7,17 @@ import numpy as np
 
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.shrinkage import shrink
+from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_count
 from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 
 POINTS = 2001
 BEYOND = 2.0  # times the farthest knot: how far the axes reach
+RASTER = 300  # cells across the picture of a graph
 MARKED = 50  # pieces: more would hide the line
 
 
@@ -40,13 +43,9 @@ def draw_model(result: FitResult, layers: int = 11) -> Any:
     ValueError
         Where L < 1 folds the map into more pieces than can be followed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("plot needs matplotlib: pip install 'dsrl_ref[plot]'") from error
+    figure = _figure((10, 7))
     layers = as_count(layers, "layers")
     network = Objective(Fidelity(np.zeros((1, 1))), layers=layers).scalar_map(result.theta, result.L)
-    figure = Figure(figsize=(10, 7), layout="constrained")
     (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
     z = _axis(*result.theta[2:])
     w = _axis(*result.theta[2:], *network.breakpoints)
@@ -59,6 +58,66 @@ def draw_model(result: FitResult, layers: int = 11) -> Any:
     w1, w2, b1, b2 = result.theta
     figure.suptitle(f"w1 = {w1:.4g}, w2 = {w2:.4g}, b1 = {b1:.4g}, b2 = {b2:.4g}, L = {result.L:.4g}")
     return figure
+
+
+def draw_learned_graph(before: Any, after: Any, theta: Theta, order: Any) -> Any:
+    """Draw a graph before and after the network, the embedding of what is left, and the learned ξ and g.
+
+    Parameters
+    ----------
+    before, after : csr_array (n, n)
+        What the network was trained on, and what it made of it.
+    theta : Theta
+        What the network learned.
+    order : ndarray (n,)
+        Samples in the order in which to show them: by class, or by cluster.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not shown yet.
+
+    Raises
+    ------
+    MissingExtraError
+        Where matplotlib is not installed.
+    """
+    figure = _figure((13, 8))
+    panels = figure.subplots(2, 3)
+    for panel, graph, title in zip(panels[0], (before, after), ("graph before", "graph after"), strict=False):
+        panel.imshow(_density(graph, order), cmap="Greys", interpolation="nearest")
+        panel.set(title=f"{title}: {graph.nnz} nonzeros", xticks=[], yticks=[])
+    points = embed(after, 3)
+    panels[0, 2].scatter(points[order, 1], points[order, 2], c=np.arange(len(order)), s=4, cmap="turbo")
+    panels[0, 2].set(title="embedding, in the order of the graph", xticks=[], yticks=[])
+    z = _axis(*theta[2:])
+    _curve(panels[1, 0], z, shrink(z, theta), "learned shrinkage ξ", "z", "ξ(z)")
+    _curve(panels[1, 1], z, regularizer(z, theta), "learned regularizer g", "x", "g(x)")
+    panels[1, 2].hist(
+        [before.data / before.data.max(), after.data / after.data.max()], bins=40, label=["before", "after"]
+    )
+    panels[1, 2].set(title="weights, of the largest", xlabel="weight", ylabel="edges")
+    panels[1, 2].legend()
+    return figure
+
+
+def _figure(size: tuple[float, float]) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("plot needs matplotlib: pip install 'dsrl_ref[plot]'") from error
+    return Figure(figsize=size, layout="constrained")
+
+
+def _density(graph: Any, order: Any) -> Any:
+    """Share of nonzeros in each cell of a raster over the reordered graph, darker where there are more."""
+    n = len(order)
+    place = np.empty(n, dtype=np.intp)
+    place[order] = np.arange(n)
+    row, column = graph.nonzero()
+    cells = min(n, RASTER)
+    counts, *_ = np.histogram2d(place[row], place[column], bins=cells, range=[[0, n], [0, n]])
+    return np.log1p(counts)
 
 
 def as_bytes(figure: Any, kind: str) -> bytes:

@@ -20,6 +20,8 @@ COMMANDS = {
     "fit": "learn Θ and L for a problem in a file",
     "solve": "minimise f + weight·g for a problem in a file",
     "plot": "draw what fit learned",
+    "cluster": "cluster samples that are seen in several views",
+    "classify": "classify samples of which some are labelled",
     "vectors": "write conformance vectors for other implementations",
     "check": "judge your own implementation by them",
 }

@@ -76,7 +76,11 @@ class ScalarMap:
         ndarray
             x_t, of the shape of `w`; in a gap, the network's own float64 recursion.
         """
-        return self._evaluate(w)[0]
+        values, flat, piece, between = self._located(w)
+        x = self.slopes[piece] * flat + self.intercepts[piece]
+        if between.any():
+            x[between] = self._recursion(flat[between])[0]
+        return x.reshape(values.shape)
 
     def derivatives(self, w: object) -> Array:
         """Differentiate x_t in w1, w2, b1, b2, L.
@@ -91,21 +95,23 @@ class ScalarMap:
         ndarray (..., 5)
             One row for each entry of `w`.
         """
-        return self._evaluate(w)[1]
+        values, flat, piece, between = self._located(w)
+        dx = self.slope_derivatives[piece] * flat[:, None] + self.intercept_derivatives[piece]
+        if between.any():
+            dx[between] = self._recursion(flat[between])[1].T
+        return dx.reshape(*values.shape, 5)
 
-    def _evaluate(self, w: object) -> tuple[Array, Array]:
+    def _located(self, w: object) -> tuple[Array, Array, NDArray[np.intp], NDArray[np.bool_]]:
+        """The entries, as given and flat, the piece that each is on, and whether it is in a gap beside it."""
         values = as_real(w, "w")
         flat = np.ascontiguousarray(values).ravel()
         piece = self.breakpoints.searchsorted(flat, side="right")
-        x = self.slopes[piece] * flat + self.intercepts[piece]
-        dx = self.slope_derivatives[piece] * flat[:, None] + self.intercept_derivatives[piece]
-        low, high = self.intervals[piece].T
-        between = (flat < low) | (flat > high)
-        if between.any():
-            start, theta, L, layers = self._network
-            x[between], by_rows = recursion.sensitivities(flat[between], start * flat[between], theta, L, layers)
-            dx[between] = by_rows.T
-        return x.reshape(values.shape), dx.reshape(*values.shape, 5)
+        low, high = self.intervals.T
+        return values, flat, piece, (flat < low[piece]) | (flat > high[piece])
+
+    def _recursion(self, flat: Array) -> tuple[Array, Array]:
+        start, theta, L, layers = self._network
+        return recursion.sensitivities(flat, start * flat, theta, L, layers)
 
 
 def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | None:

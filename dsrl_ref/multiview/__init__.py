@@ -1,6 +1,16 @@
-"""Several views of the same samples: data sets and the fused similarity graph."""
+"""Several views of the same samples: graphs, clustering, semi-supervised classification, data sets, scores."""
 
-from dsrl_ref.multiview.datasets import load_dataset
+from dsrl_ref.multiview.classification import DSRLClassifier
+from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.datasets import complementary_views, load_dataset
 from dsrl_ref.multiview.graph import similarity_graph
+from dsrl_ref.multiview.scores import clustering_scores
 
-__all__ = ["load_dataset", "similarity_graph"]
+__all__ = [
+    "DSRLClassifier",
+    "DSRLClustering",
+    "clustering_scores",
+    "complementary_views",
+    "load_dataset",
+    "similarity_graph",
+]

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array, as_matrix
+from dsrl_ref.arrays import Array, as_count, as_matrix
 from dsrl_ref.files import read_npz
+
+LABELS = "Y.csv"
+FEATURES, SPREAD = 10, 1.5  # of each generated view
 
 
 def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | None]:
@@ -22,8 +25,9 @@ def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | 
     Parameters
     ----------
     path_or_name : str or Path
-        ``"digits"``, or a file: ``.mat`` with a cell array X of views (samples by features) and labels Y, or
-        ``.npz`` with one view X or several X0, X1, ... and labels Y.
+        ``"digits"``; a file: ``.mat`` with a cell array X of views (samples by features) and labels Y, or ``.npz``
+        with one view X or several X0, X1, ... and labels Y; or a folder of ``.csv`` files, a view each, in the order
+        of their names, one line a sample, and the labels in ``Y.csv``. A file of nothing but labels Y has no views.
 
     Returns
     -------
@@ -49,19 +53,81 @@ def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | 
     if path_or_name == "digits":
         return _digits()
     path = Path(path_or_name)
-    readers = {".mat": _read_mat, ".npz": _read_npz}
-    if path.suffix not in readers:
-        raise ValueError(f"{path_or_name} is neither 'digits' nor a file ending in {' or '.join(readers)}")
-    raw_views, raw_labels = readers[path.suffix](path)
-    if not raw_views:
+    raw_views, raw_labels = (_read_folder if path.is_dir() else _reader(path, READERS))(path)
+    if not raw_views and raw_labels is None:
         raise ValueError(f"{path} has no views: key X is missing")
     views = [as_matrix(view, f"X[{v}]") for v, view in enumerate(raw_views)]
     labels = None if raw_labels is None else np.ravel(raw_labels)
     for v, view in enumerate(views):
         if len(view) != len(views[0]):
             raise ValueError(f"{path}: X[{v}] has {len(view)} samples, X[0] has {len(views[0])}; they must agree")
-    if labels is not None and len(labels) != len(views[0]):
+    if views and labels is not None and len(labels) != len(views[0]):
         raise ValueError(f"{path}: Y has {len(labels)} labels for {len(views[0])} samples")
+    return views, labels
+
+
+def load_graph(path: str | Path, key: str = "W") -> Any:
+    """Load a precomputed graph.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.mat`` or ``.npz`` with the matrix as `key` (or an ``.npz`` that ``scipy.sparse.save_npz`` wrote), ``.npy``,
+        or ``.mtx``.
+    key : str
+        Its name in the file.
+
+    Returns
+    -------
+    ndarray or sparse container (n, n)
+        As it was in the file.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be read.
+    ValueError
+        Where it is none, or has no such key.
+    """
+    path = Path(path)
+    return _reader(path, GRAPH_READERS)(path, key)
+
+
+def complementary_views(
+    n_samples: int = 300, n_classes: int = 4, n_views: int = 3, *, random_state: Any = None
+) -> tuple[list[Array], NDArray[Any]]:
+    """Generate views none of which separates the classes, though all together do.
+
+    Parameters
+    ----------
+    n_samples, n_classes, n_views : int
+        At least one sample a class, three classes and two views.
+    random_state : None, int, SeedSequence or Generator
+        Decides every draw.
+
+    Returns
+    -------
+    views : list of ndarray (n_samples, 10)
+        Gaussian classes of deviation 1 around means of deviation 1.5; in view v, classes v and v + 1 (counted round)
+        have the same mean.
+    labels : ndarray (n_samples,)
+        Classes of equal size but for one, in random order.
+
+    Examples
+    --------
+    >>> views, labels = complementary_views(random_state=0)
+    >>> [view.shape for view in views], labels.shape
+    ([(300, 10), (300, 10), (300, 10)], (300,))
+    """
+    classes, count = as_count(n_classes, "n_classes", least=3), as_count(n_views, "n_views", least=2)
+    n = as_count(n_samples, "n_samples", least=classes)
+    rng = np.random.default_rng(random_state)
+    labels = rng.permutation(np.arange(n) % classes)
+    views = []
+    for v in range(count):
+        means = SPREAD * rng.normal(size=(classes, FEATURES))
+        means[(v + 1) % classes] = means[v % classes]
+        views.append(means[labels] + rng.normal(size=(n, FEATURES)))
     return views, labels
 
 
@@ -79,16 +145,27 @@ def _digits() -> tuple[list[Array], NDArray[Any]]:
     return [np.ascontiguousarray(view.reshape(n, -1)) for view in derived], labels
 
 
-def _read_mat(path: Path) -> tuple[list[Any], Any]:
+def _reader(path: Path, readers: dict[str, Any]) -> Any:
+    if path.suffix not in readers:
+        raise ValueError(f"{path} is neither 'digits' nor a file ending in {' or '.join(readers)}")
+    return readers[path.suffix]
+
+
+def _mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
-        content = loadmat(str(path), appendmat=False)
+        content: dict[str, Any] = loadmat(str(path), appendmat=False)
     except (ValueError, NotImplementedError, TypeError, EOFError, KeyError) as error:
         raise ValueError(f"{path} is not a readable .mat file: {error}") from error
+    return content
+
+
+def _read_mat(path: Path) -> tuple[list[Any], Any]:
+    content = _mat(path)
     views = content.get("X")
     if views is None:
-        return [], None
+        return [], content.get("Y")
     views = list(views.ravel()) if views.dtype == object else [views]
     return [view.toarray() if hasattr(view, "toarray") else view for view in views], content.get("Y")
 
@@ -101,3 +178,83 @@ def _read_npz(path: Path) -> tuple[list[Any], Any]:
 
 def _number(key: str) -> int:
     return int(key[1:])
+
+
+def _read_folder(path: Path) -> tuple[list[Any], Any]:
+    tables = sorted(table for table in path.glob("*.csv") if table.name != LABELS)
+    labels = path / LABELS
+    return [_read_csv(table) for table in tables], _read_labels(labels) if labels.exists() else None
+
+
+def _read_csv(path: Path) -> Array:
+    """Numbers between commas; a first line of names is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, 1):
+        cells = line.split(",")
+        if number == 1 and not any(_is_number(cell) for cell in cells):
+            continue
+        for column, cell in enumerate(cells, 1):
+            if not _is_number(cell):
+                raise ValueError(f"{path}: line {number}, column {column}: {cell!r} is no number")
+        if rows and len(cells) != len(rows[0]):
+            raise ValueError(f"{path}: line {number} has {len(cells)} cells, the first has {len(rows[0])}")
+        rows.append([float(cell) for cell in cells])
+    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_labels(path: Path) -> NDArray[Any]:
+    cells = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if cells and not _is_number(cells[0]) and all(_is_number(cell) for cell in cells[1:]):
+        cells = cells[1:]  # a name
+    return np.array([int(float(cell)) for cell in cells] if all(map(_is_number, cells)) else cells)
+
+
+def _mat_graph(path: Path, key: str) -> Any:
+    return _of(path, _mat(path), key)
+
+
+def _npz_graph(path: Path, key: str) -> Any:
+    content = read_npz(path)
+    if "indptr" in content and "format" in content:
+        from scipy.sparse import load_npz
+
+        return load_npz(path)
+    return _of(path, content, key)
+
+
+def _npy_graph(path: Path, key: str) -> Any:
+    with path.open("rb") as stream:
+        try:
+            return np.load(stream, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{path} is not a readable .npy file: {error}") from error
+
+
+def _mtx_graph(path: Path, key: str) -> Any:
+    from scipy.io import mmread
+
+    with path.open("rb") as stream:
+        try:
+            return mmread(stream)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{path} is not a readable .mtx file: {error}") from error
+
+
+def _of(path: Path, content: dict[str, Any], key: str) -> Any:
+    if key not in content:
+        names = ", ".join(name for name in content if not name.startswith("__"))
+        raise ValueError(f"{path} has no key {key}; it has {names}")
+    return content[key]
+
+
+READERS = {".mat": _read_mat, ".npz": _read_npz}
+GRAPH_READERS = {".mat": _mat_graph, ".npz": _npz_graph, ".npy": _npy_graph, ".mtx": _mtx_graph}

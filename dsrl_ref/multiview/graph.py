@@ -1,30 +1,64 @@
 """The fused similarity graph of several views of the same samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix
+from dsrl_ref.arrays import Array, as_count, as_matrix, as_real
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, sampled, standardised
 
-BLOCK_ENTRIES = 2**22  # distances held at a time: 32 MiB
+WEIGHTS = "heat", "self-tuning", "adaptive"
+STANDARDIZE = "samples", "features", "auto"
+FEW = 16  # features: a single view with fewer is standardised along them by "auto"
 
 
-def similarity_graph(views: Sequence[Any], n_neighbors: int = 10) -> csr_array:
-    """Build the mean over views of their k-nearest-neighbour graphs with heat-kernel weights.
+@dataclass(frozen=True)
+class Fusion:
+    """The fused graph, and for each view what was standardised and its weight in the mean."""
+
+    graph: csr_array
+    along: list[str]
+    view_weights: Array
+
+
+def similarity_graph(
+    views: Sequence[Any],
+    n_neighbors: int = 10,
+    *,
+    weights: str = "heat",
+    view_weights: Any = None,
+    standardize: str = "samples",
+) -> csr_array:
+    """Build the mean over views of their k-nearest-neighbour graphs.
 
     Parameters
     ----------
     views : sequence of array_like (n, d_v)
         The same n samples in the same order, seen in different features.
     n_neighbors : int
-        k, not counting the sample itself; from 1 to n - 1.
+        k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
+    weights : {"heat", "self-tuning", "adaptive"}
+        Of a neighbour at distance d: "heat", exp(-d²/(2 t²)), with t the mean of all n² distances of the view, the
+        zero diagonal included (above 3,000 samples: of the distances among 3,000 of them). "self-tuning",
+        exp(-d²/(s s')), s and s' being the distances of the two samples from their k-th neighbours. "adaptive",
+        linear in d²: 0 at the distance of neighbour k + 1, and of sum 1 over the k neighbours.
+    view_weights : sequence of float, optional
+        Of the mean over views; nonnegative, their sum is made 1. Equal by default.
+    standardize : {"samples", "features", "auto"}
+        What is brought to mean 0 and deviation 1: each sample over its features, as the authors do, or each feature
+        over the samples, which suits few features, and those of different units. "auto" takes for each view what
+        agrees more with the other views: the share of its edges that they have too (both ways, and among at most
+        3,000 samples). Where there is no other view, it takes features where there are fewer than 16 of them.
 
     Returns
     -------
     csr_array (n, n)
-        Symmetric, float64, weights in [0, 1], zero diagonal.
+        Symmetric, float64, weights in [0, 1], zero diagonal; two samples are joined if either is a neighbour of the
+        other, by the larger of the two weights.
 
     Raises
     ------
@@ -33,11 +67,11 @@ def similarity_graph(views: Sequence[Any], n_neighbors: int = 10) -> csr_array:
 
     Notes
     -----
-    Each sample is standardised over its own features (divisor d - 1, 1e-8 added to the deviation; one that is
-    constant becomes 0). Neighbours get the weight exp(-d²/(2 t²)), t being the mean of all n² distances of the
-    view, the zero diagonal included; i and j are joined if either is a neighbour of the other. Of equal
-    distances the first in order counts, the sample itself among them. Distances come from a matrix product, so
-    that those below 1e-8 of a sample's norm are rounding. No n×n array is held.
+    Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
+    counts, the sample itself among them. Distances come from a matrix product, so that those below 1e-8 of a sample's
+    norm are rounding; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
+    takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
+    "adaptive" of Nie, Wang and Huang (2014).
 
     Examples
     --------
@@ -45,20 +79,44 @@ def similarity_graph(views: Sequence[Any], n_neighbors: int = 10) -> csr_array:
     >>> graph.nnz, graph.toarray()[0].round(3)
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
-    checked = _as_views(views)
-    n = checked[0].shape[0]
-    k = as_count(n_neighbors, "n_neighbors", least=1)
-    if k >= n:
-        raise ValueError(f"n_neighbors = {k} is too large: {n} samples have at most {n - 1} neighbours each")
-    fused = csr_array((n, n))
-    for view in checked:
-        fused = fused + _neighbour_graph(_standardised(view), k)
-    fused = csr_array(fused / len(checked))
-    fused.sort_indices()
-    return fused
+    return fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph
 
 
-def _as_views(views: Sequence[Any]) -> list[Array]:
+def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: Any, standardize: str) -> Fusion:
+    """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s."""
+    require_known(weights, WEIGHTS, "weights")
+    require_known(standardize, STANDARDIZE, "standardize")
+    k = require_neighbours(n_neighbors, views[0].shape[0], weights)
+    axes = _chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
+    graphs = [view_graph(standardised(view, axis), k, weights) for view, axis in zip(views, axes, strict=True)]
+    shares = _shares(view_weights, len(graphs))
+    return Fusion(mean_graph(graphs, shares), axes, shares)
+
+
+def _chosen(views: Sequence[Array], k: int, weights: str) -> list[str]:
+    """What to standardise in each view; every view is tried both ways."""
+    if len(views) == 1:
+        return ["features" if views[0].shape[1] < FEW else "samples"]
+    rows = sampled(len(views[0]))
+    tried = {
+        axis: [view_graph(standardised(view[rows], axis), k, weights) for view in views]
+        for axis in ("samples", "features")
+    }
+    chosen = []
+    for v in range(len(views)):
+        others = [other for graphs in tried.values() for u, other in enumerate(graphs) if u != v]
+        chosen.append(max(tried, key=lambda axis: mean_overlap(tried[axis][v], others)))
+    return chosen
+
+
+def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
+    """Share of the graph's edges that another has too, averaged over the others."""
+    shared = [graph.multiply(other != 0).nnz for other in others]
+    return float(np.mean(shared)) / max(1, graph.nnz)
+
+
+def as_views(views: Sequence[Any]) -> list[Array]:
+    """Convert every view to a matrix; all must have as many samples as the first."""
     if views is None or len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
     checked = [as_matrix(view, f"views[{v}]") for v, view in enumerate(views)]
@@ -68,48 +126,77 @@ def _as_views(views: Sequence[Any]) -> list[Array]:
     return checked
 
 
-def _standardised(view: Array) -> Array:
-    """Samples as columns, so that sums over features run in their order, whatever the memory layout."""
-    features = np.ascontiguousarray(view.T)
-    deviation = features.std(axis=0, ddof=min(1, len(features) - 1))
-    return (features - features.mean(axis=0)) / (deviation + 1e-8)
+def require_known(value: Any, known: Sequence[str], name: str) -> None:
+    """Require one of the words that an argument knows."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
 
 
-def _neighbour_graph(features: Array, k: int) -> csr_array:
-    """The heat-kernel graph of one view, features by samples."""
+def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
+    """Convert k; it must leave room among n samples."""
+    k = as_count(n_neighbors, "n_neighbors", least=1)
+    if k >= n:
+        raise ValueError(f"n_neighbors = {k} is too large: {n} samples have at most {n - 1} neighbours each")
+    if weights == "adaptive" and k == n - 1:
+        raise ValueError(f"n_neighbors = {k} is too large for weights='adaptive': {n} samples leave no neighbour k + 1")
+    return k
+
+
+def view_graph(features: Array, k: int, weights: str) -> csr_array:
+    """The graph of one view, features by samples."""
     n = features.shape[1]
-    rows, columns, lengths = [], [], []
-    total = 0.0
-    for start, distances in _distance_blocks(features):
-        total += float(distances.sum())
-        row, column = np.nonzero(_nearest(distances, k + 1))  # the sample itself is one of them
-        lengths.append(distances[row, column])
-        rows.append(row + start)
-        columns.append(column)
-    row, column, length = np.concatenate(rows), np.concatenate(columns), np.concatenate(lengths)
-    scale = total / n**2
-    weights = np.exp(-(length**2) / (2 * scale**2)) if scale > 0 else np.ones(length.size)
-    others = row != column
-    directed = coo_array((weights[others], (row[others], column[others])), shape=(n, n)).tocsr()
-    return csr_array(directed.maximum(directed.T))
+    adaptive = weights == "adaptive"
+    lengths, columns = nearest(features, features, k + 1 + adaptive)  # the sample itself is one of them
+    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
+    others = columns != np.arange(n)[:, np.newaxis]
+    if adaptive:
+        weight = linear_weights(lengths, bound, others)
+    elif weights == "heat":
+        weight = heat_weights(lengths, mean_distance(features))
+    else:
+        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
+    rows = np.repeat(np.arange(n), others.sum(axis=1))
+    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
+    undirected = csr_array(directed.maximum(directed.T))
+    undirected.eliminate_zeros()
+    return undirected
 
 
-def _distance_blocks(features: Array) -> Iterator[tuple[int, Array]]:
-    """Euclidean distances from some samples to all, block by block."""
-    n = features.shape[1]
-    squares = (features**2).sum(axis=0)
-    height = max(1, BLOCK_ENTRIES // n)
-    for start in range(0, n, height):
-        stop = min(n, start + height)
-        squared = squares[start:stop, np.newaxis] + squares - 2 * (features[:, start:stop].T @ features)
-        squared[np.arange(stop - start), np.arange(start, stop)] = 0.0
-        yield start, np.sqrt(np.maximum(squared, 0.0))
+def heat_weights(lengths: Array, scale: float) -> Array:
+    """exp(-d²/(2 t²)); 1 where all distances are 0."""
+    return np.exp(-(lengths**2) / (2 * scale**2)) if scale > 0 else np.ones(lengths.shape)
 
 
-def _nearest(distances: Array, count: int) -> np.ndarray:
-    """Mark the `count` smallest of each row; of equal ones the first."""
-    last = np.partition(distances, count - 1, axis=1)[:, count - 1 : count]
-    closer = distances < last
-    tied = distances == last
-    room = count - closer.sum(axis=1, keepdims=True)
-    return closer | (tied & (np.cumsum(tied, axis=1) <= room))
+def self_tuning_weights(lengths: Array, scales: Array) -> Array:
+    """exp(-d²/(s s')); where a scale is 0, 1 for equal samples and 0 for others."""
+    safe = np.where(scales > 0, scales, 1.0)
+    return np.where(scales > 0, np.exp(-(lengths**2) / safe), (lengths == 0).astype(np.float64))
+
+
+def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> Array:
+    """Linear in d² down to 0 at `bound`, with sum 1 over the `others`; equal where all of them are at `bound`."""
+    slack = np.where(others, np.maximum(bound[:, np.newaxis] ** 2 - lengths**2, 0.0), 0.0)
+    total = slack.sum(axis=1, keepdims=True)
+    even = others / others.sum(axis=1, keepdims=True)
+    return np.where(total > 0, slack / np.where(total > 0, total, 1.0), even)
+
+
+def _shares(view_weights: Any, count: int) -> Array:
+    if view_weights is None:
+        return np.full(count, 1 / count)
+    weights = as_real(view_weights, "view_weights")
+    if weights.shape != (count,):
+        raise ValueError(f"view_weights has shape {weights.shape}; one number for each of {count} views is needed")
+    if (weights < 0).any() or not weights.any():
+        raise ValueError(f"view_weights must be nonnegative and not all 0, got {weights.tolist()}")
+    return weights / weights.sum()
+
+
+def mean_graph(graphs: Sequence[csr_array], weights: Array) -> csr_array:
+    """Weighted mean of the graphs, in canonical form."""
+    fused = csr_array(graphs[0].shape)
+    for graph, weight in zip(graphs, weights, strict=True):
+        fused = fused + weight * graph
+    fused = csr_array(fused)
+    fused.sort_indices()
+    return fused

@@ -6,7 +6,7 @@ import authors_data
 import numpy as np
 import pytest
 
-from dsrl_ref.multiview import graph, load_dataset, similarity_graph
+from dsrl_ref.multiview import complementary_views, graph, load_dataset, neighbors, similarity_graph
 
 
 def naive_graph(views, k):
@@ -32,6 +32,25 @@ def naive_graph(views, k):
     return np.array(fused)
 
 
+def naive_weights(view, k, kind):
+    """Weight of each neighbour, sample by sample, symmetrised by max."""
+    n = len(view)
+    mean = view.mean(axis=1, keepdims=True)
+    samples = (view - mean) / (view.std(axis=1, ddof=1, keepdims=True) + 1e-8)
+    d = [[math.dist(a, b) for b in samples] for a in samples]
+    near = [sorted((j for j in range(n) if j != i), key=lambda j, i=i: d[i][j]) for i in range(n)]
+    directed = np.zeros((n, n))
+    for i in range(n):
+        bound = d[i][near[i][k]] ** 2
+        total = sum(bound - d[i][j] ** 2 for j in near[i][:k])
+        for j in near[i][:k]:
+            if kind == "adaptive":
+                directed[i, j] = (bound - d[i][j] ** 2) / total
+            else:
+                directed[i, j] = math.exp(-(d[i][j] ** 2) / (d[i][near[i][k - 1]] * d[j][near[j][k - 1]]))
+    return np.maximum(directed, directed.T)
+
+
 def random_views(n=25, sizes=(4, 7, 3), seed=0):
     rng = np.random.default_rng(seed)
     return [rng.normal(size=(n, size)) for size in sizes]
@@ -41,6 +60,46 @@ def random_views(n=25, sizes=(4, 7, 3), seed=0):
 def test_equals_the_recipe_in_scalar_loops(k):
     views = random_views()
     assert similarity_graph(views, k).toarray() == pytest.approx(naive_graph(views, k), rel=1e-10, abs=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "self-tuning"])
+@pytest.mark.parametrize("k", [1, 4, 20])
+def test_other_weights_equal_their_formula(kind, k):
+    (view,) = random_views(sizes=(6,))
+    found = similarity_graph([view], k, weights=kind).toarray()
+    assert found == pytest.approx(naive_weights(view, k, kind), rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.parametrize("kind", graph.WEIGHTS)
+def test_equal_samples_give_finite_weights(kind):
+    view = np.repeat(random_views(4)[0], 5, axis=0)
+    W = similarity_graph([view, np.zeros((20, 3))], 3, weights=kind)
+    assert np.isfinite(W.data).all()
+    assert 0 < W.data.min() <= W.data.max() <= 1
+
+
+def test_views_are_weighted():
+    views = random_views()
+    singles = [similarity_graph([view], 4).toarray() for view in views]
+    found = similarity_graph(views, 4, view_weights=[3, 0, 1]).toarray()
+    assert found == pytest.approx(0.75 * singles[0] + 0.25 * singles[2], rel=1e-12)
+
+
+def test_features_are_standardised_over_the_samples():
+    (view,) = random_views(sizes=(5,))
+    units = view * [1.0, 1e3, 1e-3, 5.0, 1.0] + [0.0, 7.0, 0.0, -3.0, 1.0]
+    expected = similarity_graph([view], 4, standardize="features").toarray()
+    assert similarity_graph([units], 4, standardize="features").toarray() == pytest.approx(expected, rel=1e-4)
+
+
+def test_auto_takes_what_the_other_views_agree_with():
+    views, _ = complementary_views(200, random_state=0)
+    twins = [views[0], views[0] + 0.1 * views[1]]
+    offset = [view + 1e3 * np.arange(10) for view in twins]  # over features, all samples are alike
+    fusion = graph.fuse(offset, 10, "adaptive", None, "auto")
+    assert fusion.along == ["features", "features"]
+    assert graph.fuse([views[0]], 10, "adaptive", None, "auto").along == ["features"]
+    assert graph.fuse([np.tile(views[0], 2)], 10, "adaptive", None, "auto").along == ["samples"]
 
 
 def test_symmetric_without_loops_and_weights_up_to_one():
@@ -56,7 +115,7 @@ def test_symmetric_without_loops_and_weights_up_to_one():
 @pytest.mark.parametrize("entries", [1, 60, 10**6])
 def test_block_size_does_not_matter(monkeypatch, entries):
     expected = similarity_graph(random_views(), 5).toarray()
-    monkeypatch.setattr(graph, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", entries)
     assert similarity_graph(random_views(), 5).toarray() == pytest.approx(expected, rel=1e-12)
 
 
@@ -129,3 +188,19 @@ def test_neighbours_are_scikit_learns():
     standard = (sample - sample.mean(axis=1, keepdims=True)) / (sample.std(axis=1, ddof=1, keepdims=True) + 1e-8)
     theirs = neighbors.kneighbors_graph(standard, 7).toarray()
     assert np.array_equal(similarity_graph([sample], 7).toarray() != 0, (theirs + theirs.T) != 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weights": "cosine"}, "weights must be one of 'heat', 'self-tuning', 'adaptive', got 'cosine'"),
+        ({"standardize": 3}, "standardize must be one of 'samples', 'features', 'auto', got 3"),
+        ({"n_neighbors": 24, "weights": "adaptive"}, "too large for weights='adaptive': 25 samples leave no"),
+        ({"view_weights": [1, 2]}, r"view_weights has shape \(2,\); one number for each of 3 views"),
+        ({"view_weights": [1, -1, 1]}, r"nonnegative and not all 0, got \[1.0, -1.0, 1.0\]"),
+        ({"view_weights": [0, 0, 0]}, "nonnegative and not all 0"),
+    ],
+)
+def test_bad_options_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        similarity_graph(random_views(), **{"n_neighbors": 4, **arguments})

@@ -1,0 +1,57 @@
+"""``dsrl-ref classify DATA``: semi-supervised classification by the authors' protocol.
+
+In each repeat the first floor(0.1·N) samples of a permutation are labelled; the others are to be classified.
+"""
+
+import argparse
+
+import numpy as np
+
+from dsrl_ref.cli import experiment
+from dsrl_ref.cli.output import print_json
+from dsrl_ref.files import require_writable
+from dsrl_ref.multiview.experiments import classification_controls, classify, single_views, splits
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``classify``."""
+    experiment.add_arguments(parser)
+    parser.add_argument("--labelled", type=share, default=0.1, metavar="SHARE", help="of the samples (0.1)")
+
+
+def share(text: str) -> float:
+    """Parse a number between 0 and 1, for argparse."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1: {text}")
+    return number
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify, and print accuracies."""
+    for path in filter(None, (arguments.output, arguments.plot)):
+        require_writable(path)
+    data, names = experiment.read(arguments)
+    if names is None:
+        raise ValueError(f"{arguments.data} has no labels: key Y is missing")
+    n = len(data.codes)
+    if int(arguments.labelled * n) < 1:
+        raise ValueError(f"--labelled {arguments.labelled} of {n} samples is none")
+    labelled = list(splits(n, arguments.labelled, arguments.repeats, arguments.seed))
+    first = classify(data, labelled, experiment.training(arguments))
+    outcomes = [first]
+    if arguments.compare:
+        outcomes += classification_controls(data, labelled, first)
+        outcomes += single_views(data, lambda alone: classify(alone, labelled, {}))
+    model = first.found
+    if arguments.output:
+        experiment.write(arguments.output, model, labels=names[model.transduction_], labelled=labelled[0])
+    if arguments.plot:
+        experiment.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
+    if arguments.json:
+        print_json({"results": [experiment.record(outcome) for outcome in outcomes]})
+        return 0
+    print(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+    experiment.print_table(outcomes)
+    print(experiment.describe(model))
+    return 0

@@ -1,0 +1,49 @@
+"""``dsrl-ref cluster DATA``: multi-view clustering, scored where the data has labels."""
+
+import argparse
+
+import numpy as np
+
+from dsrl_ref.cli import experiment
+from dsrl_ref.cli.output import print_json
+from dsrl_ref.files import require_writable
+from dsrl_ref.multiview.experiments import cluster, clustering_controls, single_views
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``cluster``."""
+    experiment.add_arguments(parser)
+    parser.add_argument("--clusters", type=experiment.positive, metavar="N", help="as many as classes, if Y is there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Cluster, and print scores, or sizes where there are no labels."""
+    for path in filter(None, (arguments.output, arguments.plot)):
+        require_writable(path)
+    data, names = experiment.read(arguments)
+    if names is None and arguments.clusters is None:
+        raise ValueError(f"{arguments.data} has no labels: give --clusters")
+    if names is None and arguments.compare:
+        raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
+    clusters = arguments.clusters or len(names if names is not None else ())
+    seeds = range(arguments.seed, arguments.seed + arguments.repeats)
+    first = cluster(data, clusters, seeds, experiment.training(arguments))
+    outcomes = [first]
+    if arguments.compare:
+        outcomes += clustering_controls(data, clusters, seeds)
+        outcomes += single_views(data, lambda alone: cluster(alone, clusters, seeds, {}))
+    model = first.found
+    if arguments.output:
+        experiment.write(arguments.output, model, labels=model.labels_)
+    if arguments.plot:
+        experiment.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
+    sizes = np.bincount(model.labels_, minlength=clusters).tolist()
+    if arguments.json:
+        scored = [] if names is None else [experiment.record(outcome) for outcome in outcomes]
+        print_json({"results": scored, "sizes": sizes})
+        return 0
+    print(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
+    if names is not None:
+        experiment.print_table(outcomes)
+    print(experiment.describe(model))
+    return 0

@@ -1,0 +1,114 @@
+"""What ``cluster`` and ``classify`` share: their data, their tables, their files."""
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.cli.output import add_json, non_negative
+from dsrl_ref.multiview.datasets import load_dataset, load_graph
+from dsrl_ref.multiview.estimator import as_affinity
+from dsrl_ref.multiview.experiments import Data, Outcome
+from dsrl_ref.persistence import replace_file
+from dsrl_ref.plotting import as_bytes, draw_learned_graph
+
+
+def positive(text: str) -> int:
+    """Parse an integer from 1 on, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1: {text}")
+    return number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that both commands take."""
+    parser.add_argument(
+        "data", metavar="DATA", help="'digits'; .mat or .npz with views X and labels Y; a folder of .csv, labels Y.csv"
+    )
+    parser.add_argument("--graph", type=Path, metavar="FILE", help="a precomputed graph instead of the views")
+    parser.add_argument("--key", default="W", metavar="NAME", help="of the graph in its file (W)")
+    parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
+    parser.add_argument("--repeats", type=positive, default=10, help="(10)")
+    parser.add_argument("--seed", type=non_negative, default=2021, help="decides every draw (2021)")
+    parser.add_argument("--preset", choices=["authors"], help="as the authors' program does it")
+    parser.add_argument("--epochs", type=positive, help="of training, at most; with the preset exactly")
+    parser.add_argument("--learning-rate", type=float, help="of training")
+    parser.add_argument("--compare", action="store_true", help="show the controls beside it")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="write what was found here")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    add_json(parser)
+
+
+def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
+    """Read the data; the class names that its codes mean are None where there are no labels."""
+    views, labels = load_dataset(arguments.data)
+    graph = None if arguments.graph is None else as_affinity(load_graph(arguments.graph, arguments.key))
+    if graph is None and not views:
+        raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
+    n = len(views[0]) if graph is None else graph.shape[0]
+    if labels is not None and len(labels) != n:
+        raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
+    names, codes = (None, np.full(n, -1)) if labels is None else np.unique(labels, return_inverse=True)
+    codes = codes.astype(np.intp)
+    if graph is None:
+        return Data.of_views(views, codes, arguments.neighbors), names
+    return Data([], graph, codes, graph, arguments.neighbors), names
+
+
+def training(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of the estimator that the command line gave."""
+    return {"preset": arguments.preset, "epochs": arguments.epochs, "learning_rate": arguments.learning_rate}
+
+
+def record(outcome: Outcome) -> dict[str, Any]:
+    """One method, for JSON."""
+    scores = {
+        name: {"mean": float(np.mean(values)), "std": float(np.std(values)), "values": values}
+        for name, values in outcome.scores.items()
+    }
+    propagation = {} if outcome.propagation is None else {"propagation": outcome.propagation}
+    return {"method": outcome.method, **propagation, **scores}
+
+
+def print_table(outcomes: Sequence[Outcome]) -> None:
+    """Means and standard deviations, a line a method."""
+    names = list(outcomes[0].scores)
+    propagated = any(outcome.propagation for outcome in outcomes)
+    form = f"{'propagation':<13}" if propagated else ""
+    print(f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in names))
+    for outcome in outcomes:
+        cells = "".join(f"{np.mean(outcome.scores[name]):>9.4f} ±{np.std(outcome.scores[name]):.4f}" for name in names)
+        form = f"{outcome.propagation or '':<13}" if propagated else ""
+        print(f"{outcome.method:<24}{form}{cells}")
+
+
+def describe(model: Any) -> str:
+    """What the network learned, in a line."""
+    theta = ", ".join(f"{name} = {value:.4f}" for name, value in model.theta_._asdict().items())
+    return f"learned {theta}, L = {model.L_:.4f} in {model.n_iter_} epochs; {model.graph_.nnz} nonzeros left"
+
+
+def draw(path: Path, model: Any, order: np.ndarray) -> None:
+    """Draw the graph before and after, the embedding, and what was learned."""
+    figure = draw_learned_graph(model.affinity_matrix_, model.graph_, model.theta_, order)
+    replace_file(path, as_bytes(figure, path.suffix.removeprefix(".") or "png"))
+
+
+def write(path: Path, model: Any, **found: Any) -> None:
+    """Write labels, the learned graph (CSR), Θ and L as an .npz."""
+    graph = model.graph_
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        theta=np.array(model.theta_),
+        L=model.L_,
+        graph_data=graph.data,
+        graph_indices=graph.indices,
+        graph_indptr=graph.indptr,
+        **found,
+    )
+    replace_file(path, stream.getvalue())

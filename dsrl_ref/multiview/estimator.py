@@ -1,0 +1,222 @@
+"""What both estimators share: scikit-learn's conventions, kept without scikit-learn."""
+
+import inspect
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse
+from dsrl_ref.multiview.graph import as_views, fuse, require_known
+from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
+from dsrl_ref.multiview.unseen import Joiner
+
+AFFINITIES = "views", "precomputed"
+CANDIDATES = 3  # times n_neighbors: what the network chooses from
+KEEP = 0.25  # of the candidate edges: where training stops by default
+
+
+class Estimator:
+    """Parameters, input and the learned graph; the subclass says what to do with it."""
+
+    _kind: str  # "clusterer" or "classifier"
+    _authors_training: tuple[int, float]  # epochs and learning rate of their program
+
+    affinity: str
+    n_neighbors: int
+    weights: str
+    view_weights: Any
+    standardize: str
+    keep: float | None
+    layers: int
+    epochs: int | None
+    learning_rate: float | None
+    preset: str | None
+    view_sizes: Sequence[int] | None
+    _joiner: Joiner | None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the constructor, by name; `deep` changes nothing, as none is an estimator."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters of the constructor; ValueError for one that it has not."""
+        known = self._parameter_names()
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: {', '.join(known)}."
+                )
+            setattr(self, name, value)
+        return self
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if not (value is defaults[name].default or repr(value) == repr(defaults[name].default))
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def __sklearn_tags__(self) -> Any:
+        """Say to scikit-learn, which alone asks, what this estimator takes."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        precomputed = self.affinity == "precomputed"
+        classifier = self._kind == "classifier"
+        return Tags(
+            estimator_type=self._kind,
+            target_tags=TargetTags(required=classifier),
+            classifier_tags=ClassifierTags() if classifier else None,
+            input_tags=InputTags(pairwise=precomputed, sparse=precomputed),
+        )
+
+    def _read(self, X: Any) -> csr_array:
+        """Check parameters and data, and build the graph that the network is to learn on."""
+        require_known(self.affinity, AFFINITIES, "affinity")
+        if self.preset is not None:
+            require_known(self.preset, ("authors",), "preset")
+        self._remember_features(X)
+        if self.affinity == "precomputed":
+            self._joiner = None
+            return as_affinity(X)
+        views = split_views(X, self.view_sizes)
+        n = len(views[0])
+        if n < 3:
+            raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
+        k = as_count(self.n_neighbors, "n_neighbors", least=1)
+        weights = "heat" if self.preset == "authors" else self.weights
+        if self.preset == "authors":
+            fusion = fuse(views, k, weights, None, "samples")
+        else:
+            k = min(CANDIDATES * k, n - 2)
+            fusion = fuse(views, k, weights, self.view_weights, self.standardize)
+        self._joiner = Joiner(views, fusion, k, weights)
+        return fusion.graph
+
+    def _read_new(self, X: Any) -> csr_array:
+        """Weights (n_new, n) of new samples to those that `fit` saw."""
+        if self._joiner is None:
+            given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
+            self._require_features(given.shape[1])
+            positive = csr_array(given.maximum(csr_array(given.shape)))
+            positive.eliminate_zeros()
+            return positive
+        views = split_views(X, self.view_sizes)
+        self._require_features(sum(view.shape[1] for view in views))
+        if [view.shape[1] for view in views] != [view.shape[1] for view in self._joiner.views]:
+            sizes = [view.shape[1] for view in self._joiner.views]
+            raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
+        return self._joiner(views)
+
+    def _require_features(self, count: int) -> None:
+        if count != self.n_features_in_:
+            name, expected = type(self).__name__, self.n_features_in_
+            raise ValueError(f"X has {count} features, but {name} is expecting {expected} features as input")
+
+    def _train(self, W: csr_array) -> LearnedGraph:
+        """Let the network learn; its output and parameters become attributes."""
+        epochs, rate = self._training()
+        layers = as_count(self.layers, "layers", least=1)
+        if self.preset == "authors":
+            learned = learn_as_authors(W, layers=layers, epochs=epochs, learning_rate=rate)
+        else:
+            keep = self._default_keep() if self.keep is None else as_number(self.keep, "keep")
+            if not 0 < keep <= 1:
+                raise ValueError(f"keep must be a share of the edges, in (0, 1], got {keep}")
+            learned = learn_graph(W, keep=keep, layers=layers, epochs=epochs, learning_rate=rate)
+        self.affinity_matrix_, self.graph_ = W, learned.graph
+        self.theta_, self.L_ = learned.theta, learned.L
+        self.n_iter_ = len(learned.losses)
+        return learned
+
+    def _default_keep(self) -> float:
+        return KEEP
+
+    def _training(self) -> tuple[int, float]:
+        epochs, rate = self._authors_training if self.preset == "authors" else (200, 0.02)
+        if self.epochs is not None:
+            epochs = as_count(self.epochs, "epochs", least=1)
+        if self.learning_rate is not None:
+            rate = as_number(self.learning_rate, "learning_rate")
+        if rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {rate}")
+        return epochs, rate
+
+    def _remember_features(self, X: Any) -> None:
+        names = getattr(X, "columns", None)
+        if names is not None and all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        items = X if is_views(X) else [X]
+        shapes = [item.shape if is_sparse(item) else np.asarray(item).shape for item in items]
+        if all(len(shape) == 2 for shape in shapes):
+            self.n_features_in_ = sum(shape[1] for shape in shapes)
+
+
+def is_views(X: Any) -> bool:
+    """Whether `X` is a list of views: a list or tuple whose every item is a 2-D array or a sparse container."""
+    return isinstance(X, list | tuple) and len(X) > 0 and all(getattr(view, "ndim", 0) == 2 for view in X)
+
+
+def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
+    """A list of views as it is; one array as one view, or cut by columns into views of the given sizes."""
+    if is_views(X):
+        if view_sizes is not None:
+            raise ValueError("view_sizes is for one array; X is a list of views already")
+        return as_views(X)
+    whole = as_matrix(X, "X")
+    if view_sizes is None:
+        return [whole]
+    sizes = [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
+    if sum(sizes) != whole.shape[1]:
+        raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
+    return np.split(whole, np.cumsum(sizes)[:-1], axis=1)
+
+
+def as_affinity(X: Any) -> csr_array:
+    """A square matrix of similarities as a graph: symmetrised by max, zero diagonal, positive weights only."""
+    given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
+    if given.shape[0] != given.shape[1]:
+        raise ValueError(f"X must be a square matrix for affinity='precomputed', got shape {given.shape}")
+    row, column = given.nonzero()
+    values = given.data[given.data != 0]
+    kept = (row != column) & (values > 0)
+    graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
+    graph = csr_array(graph.maximum(graph.T))
+    graph.sort_indices()
+    return graph
+
+
+def not_fitted(estimator: Any) -> Exception:
+    """The error that says `fit` comes first: scikit-learn's, where that is at work."""
+    message = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' first."
+    exceptions = sys.modules.get("sklearn.exceptions")
+    return exceptions.NotFittedError(message) if exceptions else NotFittedError(message)
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Asked for a prediction before `fit`."""
+
+
+def warn_of_column(name: str) -> None:
+    """Warn that a column was given where a sequence is meant."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    kind = exceptions.DataConversionWarning if exceptions else UserWarning
+    warnings.warn(f"A column-vector {name} was passed when a 1d array was expected; it is read as one.", kind, 4)
+
+
+def as_generator(random_state: Any) -> np.random.Generator:
+    """A generator from None, an integer, a SeedSequence, a Generator or a RandomState."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = int(random_state.randint(2**31))
+    if isinstance(random_state, bool | float):
+        raise TypeError(f"random_state must be None, an integer or a generator, got {random_state!r}")
+    return np.random.default_rng(random_state)

@@ -1,0 +1,104 @@
+"""The learned graph: what the network makes of a similarity graph, entry by entry."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.errors import StartWarning
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity
+from dsrl_ref.training import fit
+from dsrl_ref.training.authors import START, AuthorsDescent
+
+
+@dataclass(frozen=True)
+class LearnedGraph:
+    """What `learn_graph` found.
+
+    Attributes
+    ----------
+    graph : csr_array (n, n)
+        Output of the network; no explicit zeros.
+    theta, L : Theta and float
+        What it learned, for a graph divided by `scale`.
+    scale : float
+        Largest weight of the graph that went in, 1 where it was not scaled.
+    losses : ndarray (epochs,)
+        J before each step, and where it stopped.
+    layers : int
+        Of the network.
+    """
+
+    graph: csr_array
+    theta: Theta
+    L: float
+    scale: float
+    losses: Array
+    layers: int
+
+    def apply(self, weights: Array) -> Array:
+        """Apply the learned network to new weights: it is one function of a number."""
+        network = Objective(Fidelity(np.zeros((1, 1))), layers=self.layers).scalar_map(self.theta, self.L)
+        return self.scale * np.maximum(network(weights / self.scale), 0.0)
+
+
+def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+    """Train on a graph until the network keeps a share of its edges.
+
+    The target is the graph itself, of which the network at the authors' start keeps nothing (its knot is the
+    largest weight, 1 after scaling) and in the end all: the share decides where to stop, and no label is asked. A
+    sample that would lose all its edges keeps its strongest, with the smallest weight that is left.
+
+    Parameters
+    ----------
+    W : csr_array (n, n)
+        Symmetric, nonnegative.
+    keep : float
+        Share of the edges, in (0, 1].
+    layers, epochs, learning_rate
+        Of the network and its training; `epochs` at most.
+    """
+    scale = float(W.data.max()) if W.nnz else 1.0
+    scaled = csr_array((W.data / scale, W.indices, W.indptr), shape=W.shape)
+    J = Objective(Fidelity(scaled), layers=layers)
+    descent = AuthorsDescent(J, START.copy(), learning_rate)
+    losses = []
+    while True:
+        losses.append(descent.evaluate())
+        theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
+        found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
+        kept = found.apply(W.data)
+        if np.count_nonzero(kept) >= keep * W.nnz or len(losses) == epochs:
+            break
+        descent.step()
+    graph = csr_array((kept, W.indices.copy(), W.indptr.copy()), shape=W.shape)
+    graph.eliminate_zeros()
+    return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)
+
+
+def learn_as_authors(W: Any, *, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+    """Train as the authors' program does, for a number of epochs, on the graph as it is."""
+    J = Objective(Fidelity(W), layers=layers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
+        learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate)
+    network = J.scalar_map(learned.theta, learned.L)
+    graph = csr_array(W, copy=True) if is_sparse(W) else csr_array(W)
+    graph.data = network(graph.data)
+    graph.eliminate_zeros()
+    return LearnedGraph(graph, learned.theta, learned.L, 1.0, learned.history["loss"], layers)
+
+
+def _with_everyone(graph: csr_array, W: csr_array) -> csr_array:
+    alone = np.flatnonzero((np.diff(graph.indptr) == 0) & (np.diff(W.indptr) > 0))
+    if not alone.size:
+        return graph
+    strongest = [W.indptr[i] + int(np.argmax(W.data[W.indptr[i] : W.indptr[i + 1]])) for i in alone]
+    least = graph.data.min() if graph.nnz else 1.0
+    links = csr_array((np.full(alone.size, least), (alone, W.indices[strongest])), shape=W.shape)
+    return csr_array(graph.maximum(links.maximum(links.T)))

@@ -1,0 +1,86 @@
+"""Labels that spread over a graph from the labelled samples to all others."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array, eye_array
+
+from dsrl_ref.arrays import Array
+
+PROPAGATION = "balanced", "one-hot", "normalized"
+ALPHA = 10.0
+DENSE = 2_500  # samples up to which a dense factorisation is faster
+TOLERANCE = 1e-12  # relative residual of the linear equations above that
+
+
+def propagate(
+    W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int, form: str, alpha: float | None
+) -> list[Array]:
+    """Spread several labellings of the same samples over one graph.
+
+    Parameters
+    ----------
+    W : csr_array (n, n)
+        Symmetric, nonnegative.
+    labellings : sequence of ndarray (n,)
+        Codes of classes; negative is unlabelled.
+    classes : int
+        c.
+    form : {"balanced", "one-hot", "normalized"}
+        As for `DSRLClassifier`.
+    alpha : float or None
+        How far labels spread, in units of the mean degree; None for the authors' 1, which has no units.
+
+    Returns
+    -------
+    list of ndarray (n, c)
+        F of (I + αL) F = sources for each; rows of 0 where no source reaches.
+    """
+    columns = np.hstack([_sources(codes, classes, form == "balanced") for codes in labellings])
+    degrees = W.sum(axis=1)
+    laplacian: Any = diags_array(degrees) - W
+    reach = 1.0 if alpha is None else alpha
+    if form == "normalized":
+        roots = diags_array(np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0))
+        laplacian = roots @ laplacian @ roots
+    elif alpha is not None:
+        reach /= float(degrees.mean()) or 1.0
+    solve = _solver(csr_array(eye_array(len(degrees)) + reach * laplacian))
+    return np.split(solve(columns), len(labellings), axis=1)
+
+
+def distributions(F: Array) -> Array:
+    """Rows that sum to 1; uniform where no source reaches."""
+    positive = np.maximum(F, 0.0)
+    total = positive.sum(axis=1, keepdims=True)
+    return np.where(total > 0, positive / np.where(total > 0, total, 1.0), 1 / F.shape[1])
+
+
+def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
+    """One column a class: 1 at its labelled samples, or one part in their number."""
+    labelled = np.flatnonzero(codes >= 0)
+    columns = np.zeros((len(codes), classes))
+    columns[labelled, codes[labelled]] = 1.0
+    return columns / np.maximum(columns.sum(axis=0), 1.0) if balanced else columns
+
+
+def _solver(matrix: csr_array) -> Callable[[Array], Array]:
+    """Solve with a symmetric positive definite matrix, for any number of right-hand sides."""
+    if matrix.shape[0] <= DENSE:
+        from scipy.linalg import cho_factor, cho_solve
+
+        factor = cho_factor(matrix.toarray(), lower=True, overwrite_a=True)
+        return lambda columns: cho_solve(factor, columns)
+    return lambda columns: np.column_stack([_conjugate_gradients(matrix, column) for column in columns.T])
+
+
+def _conjugate_gradients(matrix: csr_array, column: Array) -> Array:
+    from scipy.sparse.linalg import cg
+
+    inverse_diagonal = diags_array(1 / matrix.diagonal())
+    solution, failed = cg(matrix, column, rtol=TOLERANCE, atol=0.0, maxiter=20 * len(column), M=inverse_diagonal)
+    if failed:
+        raise ValueError("the propagation did not converge: alpha is too large for float64; take a smaller one")
+    return solution

@@ -1,0 +1,66 @@
+"""Samples that `fit` did not see: how they are joined to those it did."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.graph import (
+    Fusion,
+    heat_weights,
+    linear_weights,
+    mean_graph,
+    self_tuning_weights,
+)
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, standardised
+
+
+class Joiner:
+    """Joins new samples to the graph of those that were seen, as these are joined to one another.
+
+    Parameters
+    ----------
+    views : sequence of ndarray (n, d_v)
+        What was seen.
+    fusion : Fusion
+        How its graph was made.
+    k : int
+        Neighbours in each view.
+    weights : str
+        As for `similarity_graph`.
+    """
+
+    def __init__(self, views: Sequence[Array], fusion: Fusion, k: int, weights: str) -> None:
+        self.views, self.fusion, self.k, self.weights = views, fusion, k, weights
+
+    def __call__(self, new_views: Sequence[Array]) -> csr_array:
+        """Weights (n_new, n) of new samples to the seen ones."""
+        joined = [
+            self._joined(view, new, along)
+            for view, new, along in zip(self.views, new_views, self.fusion.along, strict=True)
+        ]
+        return mean_graph(joined, self.fusion.view_weights)
+
+    def _joined(self, view: Array, new: Array, along: str) -> csr_array:
+        seen, features = standardised(view, along), _like(view, new, along)
+        n, k = seen.shape[1], self.k
+        lengths, columns = nearest(features, seen, k + (self.weights == "adaptive"))
+        bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
+        if self.weights == "adaptive":
+            weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
+        elif self.weights == "heat":
+            weight = heat_weights(lengths, mean_distance(seen))
+        else:
+            scales = nearest(seen, seen, k + 1)[0][:, -1]
+            weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
+        starts = np.arange(0, columns.size + 1, k)
+        return csr_array((weight.ravel(), columns.ravel(), starts), shape=(len(new), n))
+
+
+def _like(view: Array, new: Array, along: str) -> Array:
+    """Standardise new samples as the seen ones were."""
+    if along == "samples":
+        return standardised(new, along)
+    deviation = view.std(axis=0, ddof=min(1, len(view) - 1))
+    return np.ascontiguousarray(((new - view.mean(axis=0)) / (deviation + 1e-8)).T)

@@ -1,0 +1,323 @@
+"""Both estimators: what they learn, scikit-learn's conventions, bad input."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from dsrl_ref.multiview import (
+    DSRLClassifier,
+    DSRLClustering,
+    clustering_scores,
+    complementary_views,
+    load_dataset,
+    similarity_graph,
+)
+from dsrl_ref.multiview.classification import join_labelled_pairs
+from dsrl_ref.multiview.estimator import NotFittedError
+from dsrl_ref.multiview.learning import learn_graph
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity
+
+VIEWS, LABELS = complementary_views(120, random_state=0)
+KNOWN = np.where(np.arange(120) < 24, LABELS, -1)
+GRAPH = similarity_graph(VIEWS, 8)
+ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
+
+
+def test_clusters_what_no_view_separates():
+    together = DSRLClustering(4, random_state=0).fit_predict(VIEWS)
+    alone = [DSRLClustering(4, random_state=0).fit_predict(view) for view in VIEWS]
+    assert clustering_scores(LABELS, together)["accuracy"] > 0.9
+    assert max(clustering_scores(LABELS, found)["accuracy"] for found in alone) < 0.9
+
+
+def test_classifies_what_no_view_separates():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    assert (model.transduction_ == LABELS)[24:].mean() > 0.9
+    assert (model.transduction_ == LABELS)[:24].all()
+    assert model.label_distributions_.sum(axis=1) == pytest.approx(1)
+    assert model.n_features_in_ == 30
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 1.0])
+def test_learning_stops_where_the_share_of_edges_is_kept(keep):
+    learned = learn_graph(GRAPH, keep=keep, layers=11, epochs=500, learning_rate=0.02)
+    assert keep <= learned.graph.nnz / GRAPH.nnz <= keep + 0.2
+    earlier = learn_graph(GRAPH, keep=1.0, layers=11, epochs=len(learned.losses) - 1, learning_rate=0.02)
+    assert np.count_nonzero(earlier.apply(GRAPH.data)) < keep * GRAPH.nnz
+
+
+def test_the_learned_graph_is_the_networks_output():
+    learned = learn_graph(GRAPH, keep=0.5, layers=5, epochs=500, learning_rate=0.02)
+    scaled = GRAPH / GRAPH.data.max()
+    from dsrl_ref import forward
+
+    output = forward(Fidelity(scaled), learned.theta, learned.L, 5)[-1]
+    kept = learned.graph.toarray() != 0
+    assert learned.graph.toarray()[kept] == pytest.approx(
+        GRAPH.data.max() * output.toarray()[kept], rel=1e-12, abs=1e-15
+    )
+    assert learned.losses[-1] == pytest.approx(Objective(Fidelity(scaled), layers=5)(learned.theta, learned.L)[0])
+
+
+def test_no_sample_loses_its_last_edge():
+    dense = np.zeros((6, 6))
+    dense[:4, :4] = 1 - np.eye(4)
+    dense[4, 5] = dense[5, 4] = 0.01
+    learned = learn_graph(csr_array(dense), keep=0.5, layers=11, epochs=200, learning_rate=0.02)
+    assert np.diff(learned.graph.indptr).min() == 1
+    assert (learned.graph != learned.graph.T).nnz == 0
+    assert learned.graph[[4], [5]] == learned.graph.data.min()
+
+
+def test_precomputed_is_the_same_graph():
+    candidates = DSRLClassifier().fit(VIEWS, KNOWN).affinity_matrix_
+    expected = DSRLClassifier().fit(VIEWS, KNOWN).label_distributions_
+    for graph in (candidates, candidates.toarray(), candidates.tocoo()):
+        found = DSRLClassifier(affinity="precomputed").fit(graph, KNOWN)
+        assert found.label_distributions_ == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_precomputed_graph_is_symmetrised_and_cleaned():
+    dense = GRAPH.toarray()
+    spoiled = np.where(dense > 0, dense, -0.1) + 5 * np.eye(120)
+    spoiled = np.where(np.tri(120, dtype=bool, k=-1) & (dense > 0), 0.5 * dense, spoiled)
+    found = DSRLClustering(4, affinity="precomputed").fit(spoiled).affinity_matrix_
+    assert np.array_equal(found.toarray(), dense)
+
+
+def test_one_array_is_cut_into_views():
+    stacked = np.hstack(VIEWS)
+    cut = DSRLClustering(4, view_sizes=[10, 10, 10], random_state=0).fit(stacked)
+    assert np.array_equal(cut.labels_, DSRLClustering(4, random_state=0).fit_predict(VIEWS))
+    assert cut.n_features_in_ == 30
+
+
+@pytest.mark.parametrize("weights", ["heat", "self-tuning", "adaptive"])
+@pytest.mark.parametrize("standardize", ["samples", "features", "auto"])
+def test_new_samples_are_classified_like_those_that_were_seen(weights, standardize):
+    seen, new = [view[:90] for view in VIEWS], [view[90:] for view in VIEWS]
+    model = DSRLClassifier(weights=weights, standardize=standardize).fit(seen, LABELS[:90])
+    assert (model.predict(new) == LABELS[90:]).mean() > 0.8
+    assert model.predict_proba(new).sum(axis=1) == pytest.approx(1)
+    assert model.score(new, LABELS[90:]) == (model.predict(new) == LABELS[90:]).mean()
+
+
+def test_new_samples_by_their_similarities():
+    model = DSRLClassifier(affinity="precomputed").fit(GRAPH, KNOWN)
+    rows = np.vstack([GRAPH.toarray()[40:50], np.zeros((1, 120))])
+    proba = model.predict_proba(rows)
+    assert (model.predict(rows)[:10] == model.transduction_[40:50]).mean() >= 0.9
+    assert proba[10].tolist() == [0.25] * 4
+    assert np.array_equal(model.predict_proba(csr_array(rows)), proba)
+
+
+def test_isolated_samples_get_a_uniform_row():
+    graph = GRAPH.toarray()
+    graph[50], graph[:, 50] = 0, 0
+    model = DSRLClassifier(affinity="precomputed").fit(graph, KNOWN)
+    assert model.label_distributions_[50].tolist() == [0.25] * 4
+
+
+@pytest.mark.parametrize("propagation", ["balanced", "one-hot", "normalized"])
+def test_every_propagation_classifies(propagation):
+    model = DSRLClassifier(propagation=propagation).fit(VIEWS, KNOWN)
+    assert (model.transduction_ == LABELS)[24:].mean() > 0.8
+
+
+@pytest.mark.parametrize("names", [np.array(["a", "b", "c", "d"], dtype=object), np.array([7, -3, 100, 5])])
+def test_classes_may_have_any_names(names):
+    unlabelled = None if names.dtype == object else -1
+    y = np.array([names[label] if label >= 0 else unlabelled for label in KNOWN])
+    model = DSRLClassifier().fit(VIEWS, y)
+    expected = DSRLClassifier().fit(VIEWS, KNOWN).transduction_
+    assert model.classes_.tolist() == sorted(names.tolist())
+    assert np.array_equal(model.transduction_, names[expected])
+
+
+def test_one_class_is_everywhere():
+    model = DSRLClassifier().fit(VIEWS, np.where(KNOWN == 2, 2, -1))
+    assert set(model.transduction_) == {2}
+
+
+def test_the_result_does_not_depend_on_the_run():
+    first, second = (DSRLClustering(4, random_state=3).fit(VIEWS) for _ in range(2))
+    assert np.array_equal(first.labels_, second.labels_)
+    assert np.array_equal(first.embedding_, second.embedding_)
+
+
+@pytest.mark.parametrize(
+    "random_state", [np.random.default_rng(0), np.random.SeedSequence(0), np.random.RandomState(0)]
+)
+def test_random_states_of_every_kind(random_state):
+    assert len(DSRLClustering(4, random_state=random_state).fit_predict(VIEWS)) == 120
+
+
+def test_inputs_are_left_as_they_are():
+    copies = [view.copy() for view in VIEWS]
+    graph = GRAPH.copy()
+    DSRLClustering(4, random_state=0).fit(VIEWS)
+    DSRLClassifier(affinity="precomputed", preset="authors").fit(graph, KNOWN)
+    assert all(np.array_equal(a, b) for a, b in zip(copies, VIEWS, strict=True))
+    assert (graph != GRAPH).nnz == 0
+
+
+def test_labelled_pairs_are_joined_with_weight_1():
+    codes = np.array([0, 1, 0, -1, 1])
+    joined = join_labelled_pairs(csr_array(np.full((5, 5), 0.5) - 0.5 * np.eye(5)), codes).toarray()
+    for i in range(5):
+        for j in range(5):
+            same = codes[i] == codes[j] >= 0
+            assert joined[i, j] == (1 if same else 0 if i == j else 0.5)
+
+
+def test_the_preset_needs_no_other_parameter():
+    model = DSRLClassifier(preset="authors").fit(VIEWS, KNOWN)
+    assert model.n_iter_ == 10
+    assert (model.transduction_ == LABELS)[24:].mean() > 0.5
+    assert DSRLClustering(4, preset="authors", epochs=30, random_state=0).fit(VIEWS).n_iter_ == 30
+    rows = DSRLClustering(4, embedding="rows", random_state=0).fit(VIEWS)
+    assert rows.embedding_.shape == (120, 4)
+
+
+def test_parameters_are_read_and_set():
+    model = DSRLClustering(3, weights="heat")
+    assert model.get_params()["weights"] == "heat"
+    assert model.set_params(n_clusters=5) is model
+    assert repr(model) == "DSRLClustering(n_clusters=5, weights='heat')"
+    with pytest.raises(ValueError, match="Invalid parameter 'cluster' for estimator"):
+        model.set_params(cluster=3)
+
+
+def test_prediction_before_fit_is_refused():
+    with pytest.raises((NotFittedError, ValueError), match="DSRLClassifier instance is not fitted yet"):
+        DSRLClassifier().predict(VIEWS)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
+        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
+        ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"n_neighbors": 0}, "n_neighbors must be at least 1, got 0"),
+        ({"view_sizes": [3]}, "view_sizes is for one array"),
+        ({"preset": "authors", "layers": 3}, "has 11 layers"),
+    ],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+def test_bad_parameters_are_refused(estimator, parameters, message):
+    model = type(estimator)(**{**estimator.get_params(), **parameters})
+    with pytest.raises(ValueError, match=message):
+        model.fit(VIEWS, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([VIEWS[0], VIEWS[1][:5]], r"views\[1\] has 5 samples, but views\[0\] has 120"),
+        ([VIEWS[0], np.full((120, 2), np.nan)], r"views\[1\] contains NaN"),
+        (np.ones((2, 3)), "minimum of 3 is required"),
+        (np.ones(4), "Expected 2D array"),
+    ],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+def test_bad_views_are_refused(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, np.zeros(len(X)))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "requires y to be passed"),
+        (np.full(120, -1), "all samples are unlabelled"),
+        (np.full(120, None), "all samples are unlabelled"),
+        (np.zeros(3), "inconsistent numbers of samples: X has 120, y has 3"),
+        (np.full(120, 0.5), r"Unknown label type: continuous. y\[0\] = 0.5"),
+        (np.append(np.nan, np.zeros(119)), r"Input y contains NaN: y\[0\]"),
+        (np.append(np.inf, np.zeros(119)), r"Input y contains infinity: y\[0\]"),
+        (np.array([np.nan] + ["a"] * 119, dtype=object), r"Input y contains NaN: y\[0\]"),
+        (np.zeros((120, 2)), "should be a 1d array"),
+        (np.zeros(120, dtype=complex), "Unknown label type: y has dtype complex128"),
+    ],
+)
+def test_bad_labels_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        DSRLClassifier().fit(VIEWS, y)
+
+
+def test_other_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="n_clusters = 200 is more than the 120 samples"):
+        DSRLClustering(200).fit(VIEWS)
+    with pytest.raises(ValueError, match="embedding must be one of 'graph', 'rows'"):
+        DSRLClustering(3, embedding="umap").fit(VIEWS)
+    with pytest.raises(TypeError, match=r"random_state must be None, an integer or a generator, got 0\.5"):
+        DSRLClustering(3, random_state=0.5).fit(VIEWS)
+    with pytest.raises(ValueError, match="alpha must not be negative"):
+        DSRLClassifier(alpha=-1).fit(VIEWS, KNOWN)
+    with pytest.raises(ValueError, match=r"propagation must be one of .balanced., .one-hot., .normalized."):
+        DSRLClassifier(propagation="none").fit(VIEWS, KNOWN)
+    with pytest.raises(ValueError, match=r"view_sizes = .* has sum 20, but X has 30 features"):
+        DSRLClassifier(view_sizes=[10, 10]).fit(np.hstack(VIEWS), KNOWN)
+    with pytest.raises(ValueError, match="must be a square matrix"):
+        DSRLClustering(3, affinity="precomputed").fit(VIEWS[0])
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    with pytest.raises(ValueError, match="X has 10 features, but DSRLClassifier is expecting 30 features"):
+        model.predict(VIEWS[0])
+    with pytest.raises(ValueError, match=r"X has views of \[30\] features, but fit saw \[10, 10, 10\]"):
+        model.predict(np.hstack(VIEWS))
+
+
+def test_a_column_of_labels_is_read_with_a_warning():
+    with pytest.warns(UserWarning, match="A column-vector y was passed"):
+        found = DSRLClassifier().fit(VIEWS, KNOWN[:, np.newaxis])
+    assert np.array_equal(found.transduction_, DSRLClassifier().fit(VIEWS, KNOWN).transduction_)
+
+
+def test_k_clusters_of_k_samples_and_one_of_all():
+    few = [view[:6] for view in VIEWS]
+    assert len(set(DSRLClustering(6, random_state=0).fit_predict(few))) >= 5
+    assert set(DSRLClustering(1).fit_predict(few)) == {0}
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("affinity", ["views", "precomputed"])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.filterwarnings("ignore:Estimator .* does not inherit:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learns_checks_pass(estimator, affinity):
+    checks = pytest.importorskip(
+        "sklearn.utils.estimator_checks", reason="scikit-learn is missing: pip install '.[dev]'"
+    )
+    expected = {"check_classifiers_classes": "label -1 means unlabelled here"}
+    model = type(estimator)(affinity=affinity)
+    done = checks.check_estimator(model, on_fail=None, expected_failed_checks=expected)
+    failed = [(check["check_name"], check["exception"]) for check in done if check["status"] == "failed"]
+    assert failed == []
+    assert sum(check["status"] == "passed" for check in done) >= 40
+
+
+@pytest.mark.peer
+def test_works_in_pipelines_and_searches():
+    selection = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is missing: pip install '.[dev]'")
+    from sklearn.base import clone
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    stacked = np.hstack(VIEWS)
+    model = make_pipeline(StandardScaler(), DSRLClassifier(view_sizes=[10, 10, 10]))
+    search = selection.GridSearchCV(model, {"dsrlclassifier__alpha": [1.0, 10.0]}, cv=3).fit(stacked, LABELS)
+    assert search.best_score_ > 0.8
+    assert clone(DSRLClustering(5)).n_clusters == 5
+
+
+def test_the_digits_are_clustered_and_classified():
+    views, labels = load_dataset("digits")
+    found = DSRLClustering(10, random_state=0).fit(views)
+    assert clustering_scores(labels, found.labels_)["accuracy"] > 0.85
+    known = np.where(np.random.default_rng(0).random(len(labels)) < 0.1, labels, -1)
+    model = DSRLClassifier().fit(views, known)
+    assert (model.transduction_ == labels)[known < 0].mean() > 0.97

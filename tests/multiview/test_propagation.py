@@ -1,0 +1,77 @@
+"""Labels that spread, against dense solves and by hand."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from dsrl_ref.multiview import propagation
+from dsrl_ref.multiview.propagation import distributions, propagate
+
+RNG = np.random.default_rng(0)
+DENSE = np.triu(RNG.random((30, 30)) * (RNG.random((30, 30)) < 0.2), 1)
+W = csr_array(DENSE + DENSE.T)
+CODES = np.where(RNG.random(30) < 0.4, RNG.integers(0, 3, 30), -1)
+
+
+def expected(form, alpha):
+    """(I + αL) F = sources, all dense."""
+    A = W.toarray()
+    d = A.sum(axis=1)
+    Y = np.array([[float(code == c) for c in range(3)] for code in CODES])
+    if form == "balanced":
+        Y = Y / Y.sum(axis=0)
+    laplacian = np.diag(d) - A
+    if form == "normalized":
+        laplacian = np.diag(d**-0.5) @ laplacian @ np.diag(d**-0.5)
+    elif alpha is not None:
+        laplacian = laplacian / d.mean()
+    return np.linalg.solve(np.eye(30) + (1.0 if alpha is None else alpha) * laplacian, Y)
+
+
+@pytest.mark.parametrize("samples", [0, 10**6])
+@pytest.mark.parametrize(("form", "alpha"), [("balanced", 10), ("one-hot", None), ("one-hot", 3), ("normalized", 5)])
+def test_equals_the_dense_solution(monkeypatch, samples, form, alpha):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    (F,) = propagate(W, [CODES], 3, form, alpha)
+    assert pytest.approx(expected(form, alpha), rel=1e-9, abs=1e-13) == F
+
+
+@pytest.mark.parametrize("samples", [0, 10**6])
+def test_several_labellings_at_once_are_each_alone(monkeypatch, samples):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    other = np.roll(CODES, 7)
+    together = propagate(W, [CODES, other], 3, "balanced", 10)
+    for F, codes in zip(together, (CODES, other), strict=True):
+        assert pytest.approx(propagate(W, [codes], 3, "balanced", 10)[0], rel=1e-10, abs=1e-14) == F
+
+
+@pytest.mark.parametrize("samples", [0, 10**6])
+def test_a_component_without_labels_is_exactly_0_and_uniform(monkeypatch, samples):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    pairs = csr_array(np.kron(np.eye(3), [[0, 1], [1, 0]]))
+    (F,) = propagate(pairs, [np.array([0, -1, 1, -1, -1, -1])], 2, "balanced", 10)
+    assert not F[4:].any()
+    assert distributions(F)[4:].tolist() == [[0.5, 0.5]] * 2
+    assert distributions(F).argmax(axis=1)[:4].tolist() == [0, 0, 1, 1]
+
+
+def test_balanced_sources_keep_a_frequent_class_from_flooding():
+    n = 41  # a path with five labelled samples of class 0 at one end, one of class 1 at the other
+    path = csr_array(np.diag(np.ones(n - 1), 1) + np.diag(np.ones(n - 1), -1))
+    codes = np.full(n, -1)
+    codes[:5], codes[-1] = 0, 1
+    shares = {
+        form: np.mean(propagate(path, [codes], 2, form, 1e4)[0].argmax(axis=1)) for form in ("balanced", "one-hot")
+    }
+    assert shares["one-hot"] < 0.05 < 0.3 < shares["balanced"]
+
+
+def test_a_graph_without_edges():
+    (F,) = propagate(csr_array((3, 3)), [np.array([0, 1, -1])], 2, "balanced", 10)
+    assert F.tolist() == [[1, 0], [0, 1], [0, 0]]
+
+
+def test_an_alpha_beyond_float64_is_refused(monkeypatch):
+    monkeypatch.setattr(propagation, "DENSE", 0)
+    with pytest.raises(ValueError, match="alpha is too large for float64"):
+        propagate(W, [CODES], 3, "balanced", 1e300)

@@ -1,0 +1,81 @@
+"""Embedding and k-means, against dense eigenvectors and brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from dsrl_ref.errors import SizeError
+from dsrl_ref.multiview import spectral
+from dsrl_ref.multiview.spectral import embed, k_means, row_affinity
+
+RNG = np.random.default_rng(0)
+
+
+def random_graph(n, density=0.3):
+    dense = np.triu(RNG.random((n, n)) * (RNG.random((n, n)) < density), 1)
+    return csr_array(dense + dense.T)
+
+
+def test_lanczos_spans_what_the_dense_solver_does(monkeypatch):
+    W = random_graph(60)
+    dense = embed(W, 3)
+    monkeypatch.setattr(spectral, "DENSE", 0)
+    iterated = embed(W, 3)
+    assert np.abs(dense) == pytest.approx(np.abs(iterated), abs=1e-9)
+    assert np.array_equal(iterated, embed(W, 3))
+
+
+def test_components_are_points():
+    W = csr_array(np.kron(np.eye(3), np.ones((5, 5)) - np.eye(5)))
+    points = embed(W, 3)
+    gram = points @ points.T
+    assert gram == pytest.approx(np.kron(np.eye(3), np.ones((5, 5))), abs=1e-9)
+
+
+def test_isolated_samples_sit_at_0():
+    dense = np.zeros((6, 6))
+    dense[:5, :5] = 1 - np.eye(5)
+    points = embed(csr_array(dense), 2)
+    assert not points[5].any()
+    assert np.isfinite(points).all()
+
+
+def test_row_affinity_is_the_formula():
+    X = random_graph(8)
+    rows = X.toarray()
+    expected = [[np.exp(-((a - b) ** 2).sum() / 8) for b in rows] for a in rows] - np.eye(8)
+    assert row_affinity(X).toarray() == pytest.approx(expected, abs=1e-12)
+
+
+def test_row_affinity_too_large_is_refused_before_it_is_allocated():
+    with pytest.raises(SizeError, match=r"dense 200000×200000 array, 298.0 GiB"):
+        row_affinity(csr_array((200_000, 200_000)))
+
+
+def test_k_means_finds_the_least_inertia():
+    points = RNG.normal(size=(8, 2))
+
+    def inertia(labels):
+        return sum(((points[labels == c] - points[labels == c].mean(axis=0)) ** 2).sum() for c in set(labels.tolist()))
+
+    best = min(inertia(np.array(labels)) for labels in itertools.product(range(3), repeat=8))
+    assert inertia(k_means(points, 3, 50, np.random.default_rng(0))) == pytest.approx(best)
+
+
+def test_every_cluster_is_used_where_points_differ():
+    points = np.repeat(np.arange(6.0), 30)[:, np.newaxis]
+    for seed in range(20):
+        assert len(set(k_means(points, 6, 1, np.random.default_rng(seed)))) >= 5
+    assert len(set(k_means(points, 6, 20, np.random.default_rng(0)))) == 6
+
+
+def test_equal_points_are_one_cluster():
+    assert set(k_means(np.zeros((5, 2)), 3, 2, np.random.default_rng(0))) == {0}
+
+
+def test_an_empty_cluster_begins_anew(monkeypatch):
+    points = np.array([[0.0], [0.1], [5.0], [5.1]])
+    monkeypatch.setattr(spectral, "_seeds", lambda points, clusters, rng: np.array([[0.0], [90.0]]))
+    assert k_means(points, 2, 1, np.random.default_rng(0)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
