@@ -67,6 +67,7 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     scaled = csr_array((W.data / scale, W.indices, W.indptr), shape=W.shape)
     J = Objective(Fidelity(scaled), layers=layers)
     descent = AuthorsDescent(J, START.copy(), learning_rate)
+    descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
     losses = []
     while True:
         losses.append(descent.evaluate())

@@ -47,6 +47,14 @@ def test_learning_stops_where_the_share_of_edges_is_kept(keep):
     assert np.count_nonzero(earlier.apply(GRAPH.data)) < keep * GRAPH.nnz
 
 
+def test_one_outstanding_weight_does_not_stop_the_training():
+    dense = 0.03 * GRAPH.toarray()
+    dense[0, 1] = dense[1, 0] = 1.0
+    learned = learn_graph(csr_array(dense), keep=0.25, layers=11, epochs=200, learning_rate=0.02)
+    assert learned.graph.nnz >= 0.25 * GRAPH.nnz
+    assert len(learned.losses) < 100
+
+
 def test_the_learned_graph_is_the_networks_output():
     learned = learn_graph(GRAPH, keep=0.5, layers=5, epochs=500, learning_rate=0.02)
     scaled = GRAPH / GRAPH.data.max()
