@@ -64,6 +64,9 @@ def grid_problems():
         if number % 2:
             k = rng.randint(1, 2)
             f = naive.LeastSquares(draw(k, n, -1, 1, 1), draw(k, m))
+        if number % 8 == 7:  # from zeros, and with D so flat that DᵀD is not formed
+            n, m = 3, 2
+            f, x0 = naive.LeastSquares(draw(1, n, -1, 1, 1), draw(1, m)), [[Fraction(0)] * m for _ in range(n)]
         if number % 4 < 2:
             knots = [*theta[2:], *(-knot for knot in theta[2:])]
             on_knots = [[rng.choice(knots) for _ in range(m)] for _ in range(n)]
