@@ -24,7 +24,6 @@ from dsrl_ref.multiview.experiments import (
     classify_on,
     cluster,
     clustering_controls,
-    single_views,
     splits,
 )
 from dsrl_ref.objective import Gradient, Objective
@@ -100,9 +99,8 @@ def apply_both(data: Data) -> dict[str, list[Outcome]]:
     labelled = list(splits(len(data.codes), 0.1, REPEATS, SEED))
     clustered = cluster(data, classes, seeds, {})
     classified = classify_on(clustered.found, data, labelled)
-    alone = single_views(data, lambda view: cluster(view, classes, seeds, {}))
     return {
-        "clustering": [clustered, *clustering_controls(data, classes, seeds, hindsight=()), *alone],
+        "clustering": [clustered, *clustering_controls(data, classes, seeds, hindsight=())],
         "classification": [classified, *classification_controls(data, labelled, classified, hindsight=())],
     }
 

@@ -27,7 +27,8 @@ def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | 
     path_or_name : str or Path
         ``"digits"``; a file: ``.mat`` with a cell array X of views (samples by features) and labels Y, or ``.npz``
         with one view X or several X0, X1, ... and labels Y; or a folder of ``.csv`` files, a view each, in the order
-        of their names, one line a sample, and the labels in ``Y.csv``. A file of nothing but labels Y has no views.
+        of their names, one line a sample, and the labels in ``Y.csv``, a line each; a first line of names is left out
+        (among labels, where these are numbers). A file of nothing but labels Y has no views.
 
     Returns
     -------

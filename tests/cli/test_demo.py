@@ -25,6 +25,8 @@ def test_prints_what_was_learned(printed):
         assert f"\n{label}" in printed
     assert "1797×1797" in printed
     assert "agrees" in printed
+    assert "\nclustering into 10, 3 seeds\n" in printed
+    assert "\nclassification, 10 % labelled, 3 splits\n" in printed
 
 
 def test_json_has_the_figures(capsys):
@@ -37,7 +39,11 @@ def test_json_has_the_figures(capsys):
     assert report["loss"]["last"] < report["loss"]["first"] / 5
     assert report["nonzeros"]["output"] < report["nonzeros"]["graph"]
     assert report["gradient_check"]["gap"] <= 1e-7
-    assert report["seconds"]["all"] < 10
+    for task in ("clustering", "classification"):
+        first, *controls = report[task]
+        assert first["method"] == "dsrl"
+        assert {"raw graph", "soft threshold", "authors' preset"} <= {control["method"] for control in controls}
+        assert all(first["accuracy"]["mean"] > control["accuracy"]["mean"] for control in controls)
 
 
 def test_a_wrong_gradient_exits_1(monkeypatch, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from dsrl_ref.multiview import load_dataset
+from dsrl_ref.multiview import complementary_views, load_dataset
 
 X0, X1, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 4)), np.array([1, 2, 1])
 
@@ -96,3 +96,45 @@ def test_damaged_files_are_bad_data_and_missing_ones_an_os_error(tmp_path, endin
 def test_an_unknown_kind_of_file_says_what_is_known():
     with pytest.raises(ValueError, match=r"views.txt is neither 'digits' nor a file ending in .mat or .npz"):
         load_dataset("views.txt")
+
+
+def test_csv_files_are_views_in_the_order_of_their_names(tmp_path):
+    (tmp_path / "b.csv").write_text("1,2\n3,4\n5,6\n")
+    (tmp_path / "a.csv").write_text("height,width,depth\n0,0,1\n0,1,0\n1,0,0\n")
+    (tmp_path / "Y.csv").write_text("class\n3\n1\n3\n")
+    views, labels = load_dataset(tmp_path)
+    assert [view.tolist() for view in views] == [[[0, 0, 1], [0, 1, 0], [1, 0, 0]], [[1, 2], [3, 4], [5, 6]]]
+    assert labels.tolist() == [3, 1, 3]
+    (tmp_path / "Y.csv").unlink()
+    assert load_dataset(tmp_path)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2\n3,x\n", r"a.csv: line 2, column 2: 'x' is no number"),
+        ("1,2\n3\n", r"a.csv: line 2 has 1 cells, the first has 2"),
+        ("1,2\n3,nan\n", r"X\[0\] contains NaN: X\[0\]\[1, 1\]"),
+    ],
+)
+def test_bad_csv_is_named_by_line_and_column(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(tmp_path)
+
+
+def test_an_empty_folder_has_no_views(tmp_path):
+    with pytest.raises(ValueError, match="has no views"):
+        load_dataset(tmp_path)
+
+
+def test_complementary_views_coincide_in_two_classes_each():
+    views, labels = complementary_views(4000, 4, 3, random_state=0)
+    for v, view in enumerate(views):
+        means = np.array([view[labels == c].mean(axis=0) for c in range(4)])
+        gaps = {(a, b): np.linalg.norm(means[a] - means[b]) for a in range(4) for b in range(a)}
+        assert min(gaps, key=gaps.get) == (max(v, (v + 1) % 4), min(v, (v + 1) % 4))
+        assert sorted(gaps.values())[0] < 0.3 < 2 < sorted(gaps.values())[1]
+    assert np.bincount(labels).tolist() == [1000] * 4
+    again, _ = complementary_views(4000, 4, 3, random_state=0)
+    assert np.array_equal(again[2], views[2])
