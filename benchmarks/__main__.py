@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import learning, report, rows
+from benchmarks import applications, learning, report, rows
 from benchmarks.rows import Disagreement
 from dsrl_ref.errors import MissingExtraError
 
-ROWS = {**rows.ROWS, **learning.ROWS}
+ROWS = {**rows.ROWS, **learning.ROWS, **applications.ROWS}
 
 
 def main(argv: list[str] | None = None) -> int:

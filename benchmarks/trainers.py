@@ -22,25 +22,44 @@ def torch_authors_training(W: Array, epochs: int, rate: float) -> Callable[[], t
     import torch
 
     def call() -> tuple[Array, Array]:
-        data = torch.from_numpy(W)
-        values = [torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 1.0, 1.0, 2.0, 1.0)]
-        adam = torch.optim.Adam(values, lr=rate, betas=(0.90, 0.92), eps=1e-8, weight_decay=0.15)
-        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, factor=0.1, patience=3, min_lr=1e-6)
-        losses = []
-        for _ in range(epochs):
-            adam.zero_grad()
-            theta = _projected(torch, *values[:4])
-            X = rows(torch, data, *theta)
-            for _ in range(BLOCKS):
-                X = rows(torch, X - (X - data) / values[4], *theta)
-            loss = 0.5 * torch.sum((X - data) ** 2)
-            loss.backward()
-            adam.step()
-            losses.append(float(loss.detach()))
-            plateau.step(losses[-1])
-        return np.array(losses), np.array([float(value.detach()) for value in values])
+        losses, values = _authors_descent(torch, torch.from_numpy(W), epochs, rate)
+        return losses, np.array([float(value.detach()) for value in values])
 
     return call
+
+
+def torch_authors_output(W: Array, epochs: int, rate: float) -> Array:
+    """Output of the authors' network after training."""
+    import torch
+
+    data = torch.from_numpy(W)
+    _, values = _authors_descent(torch, data, epochs, rate)
+    with torch.no_grad():
+        return np.asarray(_authors_network(torch, data, values).numpy())
+
+
+def _authors_descent(torch: Any, data: Any, epochs: int, rate: float) -> tuple[Array, list[Any]]:
+    values = [torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in (1.0, 1.0, 1.0, 2.0, 1.0)]
+    adam = torch.optim.Adam(values, lr=rate, betas=(0.90, 0.92), eps=1e-8, weight_decay=0.15)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, factor=0.1, patience=3, min_lr=1e-6)
+    losses = []
+    for _ in range(epochs):
+        adam.zero_grad()
+        X = _authors_network(torch, data, values)
+        loss = 0.5 * torch.sum((X - data) ** 2)
+        loss.backward()
+        adam.step()
+        losses.append(float(loss.detach()))
+        plateau.step(losses[-1])
+    return np.array(losses), values
+
+
+def _authors_network(torch: Any, data: Any, values: list[Any]) -> Any:
+    theta = _projected(torch, *values[:4])
+    X = rows(torch, data, *theta)
+    for _ in range(BLOCKS):
+        X = rows(torch, X - (X - data) / values[4], *theta)
+    return X
 
 
 def _projected(torch: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> tuple[Any, ...]:
