@@ -31,6 +31,7 @@ FLOORS = [
     "training.gauss_newton",
     "training",
     "solver",
+    "multiview.neighbors",
     "multiview.graph",
     "multiview.datasets",
     "multiview",
