@@ -9,5 +9,5 @@ from hypothesis import settings
 
 settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=5000, deadline=None, print_blob=True)
-settings.register_profile("interpreted", max_examples=50, derandomize=True, deadline=None, database=None)
+settings.register_profile("interpreted", max_examples=20, derandomize=True, deadline=None, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -6,9 +6,15 @@ from typing import Any
 
 import naive
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from dsrl_ref import Fidelity, LeastSquares
+
+
+def examples(count):
+    """So many for a test that takes its time, and no more than the profile has."""
+    return settings(max_examples=min(count, settings.default.max_examples))
 
 
 def dyadic(low, high, bits=3):

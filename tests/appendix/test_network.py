@@ -6,8 +6,8 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from strategies import exact, floats, problems
+from hypothesis import given
+from strategies import exact, examples, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Theta, forward, loss_and_gradient, regularizer
 from dsrl_ref.appendix.network import loss
@@ -16,7 +16,7 @@ from dsrl_ref.errors import DSRLError
 SOFT = (1, 1, 0.5, 0.5)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(problems())
 def test_iterates_and_loss_equal_the_rationals(problem):
     f, theta, L, layers, x0, target = problem.arguments
@@ -26,7 +26,7 @@ def test_iterates_and_loss_equal_the_rationals(problem):
     assert loss(floats(target), iterates[-1]) == naive.loss(target, expected[-1])
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(problems(kinds=("fidelity",)))
 def test_sparse_equals_dense(problem):  # N9
     W, x0 = floats(problem.f.W), floats(problem.x0)
@@ -38,7 +38,7 @@ def test_sparse_equals_dense(problem):  # N9
         assert np.array_equal(S.toarray(), X)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(problems())
 def test_layers_compose(problem):  # N17
     f, theta, L = problem.term, problem.float_theta, float(problem.L)

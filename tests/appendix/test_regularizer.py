@@ -5,9 +5,9 @@ from fractions import Fraction
 import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import POWERS, dyadic, theta_and_value, thetas
+from strategies import POWERS, dyadic, examples, theta_and_value, thetas
 
 from dsrl_ref import Theta, prox, regularizer, regularizer_gradient, shrink, verify
 
@@ -135,7 +135,7 @@ def test_7_is_exactly_that_shrinkage_never_expands(theta):  # P33
     assert naive.holds_7(theta) == (not Theta(*map(float, theta)).violations())
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(thetas())
 def test_where_g_is_nonnegative(theta):  # P34
     w1, w2, b1, b2 = theta

@@ -7,8 +7,8 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from strategies import floats, problems
+from hypothesis import given
+from strategies import examples, floats, problems
 
 from dsrl_ref import LeastSquares, Objective, Theta
 from dsrl_ref.engines import adjoint, columns, tangent
@@ -29,7 +29,7 @@ def problem(k=8, n=12, m=30, seed=0):
 
 
 @pytest.mark.parametrize("width", [1, 2, 10**6])
-@settings(max_examples=150 if JIT else 20)
+@examples(150 if JIT else 20)
 @given(drawn=problems(kinds=("least squares",)))
 def test_equals_the_rationals_at_any_width(width, drawn):
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)

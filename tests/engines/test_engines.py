@@ -6,9 +6,9 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import FloatQuartic, Problem, dyadic, exact, floats, identity, matrices, problems, times
+from strategies import FloatQuartic, Problem, dyadic, exact, examples, floats, identity, matrices, problems, times
 
 from dsrl_ref import Fidelity, LeastSquares, Theta, forward, loss_and_gradient, region
 from dsrl_ref.appendix.network import preactivations
@@ -65,7 +65,7 @@ def regions(problem):
 
 
 @each_method
-@settings(max_examples=300)
+@examples(300)
 @given(problem=problems())
 def test_equals_the_rationals(method, problem):  # N1
     problem = suited(problem, method)
@@ -75,7 +75,7 @@ def test_equals_the_rationals(method, problem):  # N1
     assert gradient == naive.tensor_gradient(*problem.arguments)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(problems(layers=st.integers(1, 3)))
 def test_three_schedules_are_one_in_rationals(problem):  # N1
     expected = naive.tensor_gradient(*problem.arguments)
@@ -84,7 +84,7 @@ def test_three_schedules_are_one_in_rationals(problem):  # N1
 
 
 @each_for_fidelity
-@settings(max_examples=200)
+@examples(200)
 @given(problem=problems(kinds=("fidelity",)))
 def test_sparse_equals_dense(method, problem):  # N9
     problem = suited(problem, method)
@@ -92,7 +92,7 @@ def test_sparse_equals_dense(method, problem):  # N9
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(layers=st.just(0)))
 def test_no_layer_has_no_gradient(method, problem):  # N3
     problem = suited(problem, method)
@@ -100,7 +100,7 @@ def test_no_layer_has_no_gradient(method, problem):  # N3
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems())
 def test_a_target_that_is_met_has_no_gradient(method, problem):  # N4
     problem = suited(problem, method)
@@ -109,7 +109,7 @@ def test_a_target_that_is_met_has_no_gradient(method, problem):  # N4
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(), data=st.data())
 def test_linear_in_the_residual(method, problem, data):  # N5
     problem = suited(problem, method)
@@ -127,7 +127,7 @@ def permuted(rows, order):
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(), data=st.data())
 def test_order_of_rows_and_columns_does_not_matter(method, problem, data):  # N6
     problem = suited(problem, method)
@@ -154,7 +154,7 @@ def with_data_times(problem, c, knots):
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems())
 def test_negated_data_have_the_same_loss_and_off_ties_the_same_gradient(method, problem):  # N7
     problem = suited(problem, method)
@@ -175,7 +175,7 @@ def test_ties_are_not_odd(method):  # N7: -12.5 and -7.5 of the same kind, here 
 
 
 @each_method
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(), c=st.sampled_from([Fraction(2), Fraction(1, 4)]))
 def test_scales_with_the_data(method, problem, c):  # N8
     problem = suited(problem, method)
@@ -189,7 +189,7 @@ def arrays(f):
 
 
 @each_method
-@settings(max_examples=50)
+@examples(50)
 @given(problem=problems())
 def test_calls_repeat_bit_for_bit_and_leave_the_input_alone(method, problem):  # N13, N14
     problem = suited(problem, method)
@@ -201,7 +201,7 @@ def test_calls_repeat_bit_for_bit_and_leave_the_input_alone(method, problem):  #
 
 
 @each_for_least_squares
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(kinds=("least squares",)))
 def test_columns_add_up(method, problem):  # N15
     column = lambda X, q: [[line[q]] for line in X]  # noqa: E731
@@ -222,7 +222,7 @@ def test_columns_add_up(method, problem):  # N15
 
 
 @each_for_least_squares
-@settings(max_examples=100)
+@examples(100)
 @given(problem=problems(kinds=("least squares",)))
 def test_scaling_f_and_L_together_changes_only_dL(method, problem):  # N16: c = 4 through D and Y times 2
     J, (*dtheta, dL) = evaluate(problem, method)
@@ -335,7 +335,7 @@ def test_agrees_with_central_differences():
     assert np.mean(np.array(gaps) <= 1e-9) >= 0.99
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(dyadic(0, 1).filter(bool), dyadic(-2, 2))
 def test_zero_knot_follows_the_printed_row(w1, residual):
     """b1 = 0 and z = 0: the row b1 <= z < b2 gives ∂b1 = -w1, one-sided though it is."""

@@ -11,8 +11,8 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from strategies import floats, problems
+from hypothesis import given
+from strategies import examples, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, loss_and_gradient
 from dsrl_ref.engines import blocks, fused, jit, recursion, scalar_map
@@ -38,7 +38,7 @@ def evaluate(W=None, threads=None, **options):
     return Objective(Fidelity(W), layers=LAYERS, method="fused", threads=threads, **options)(THETA, L)
 
 
-@settings(max_examples=300 if JIT else 30)
+@examples(300 if JIT else 30)
 @given(problems(kinds=("fidelity",)))
 def test_equals_the_rationals(problem):
     x0, target = floats(problem.x0), floats(problem.target)

@@ -6,9 +6,9 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import FloatQuartic
+from strategies import FloatQuartic, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, loss_and_gradient
 from dsrl_ref.engines import implicit
@@ -90,7 +90,7 @@ def test_its_gradient_is_that_of_differences():
         assert gradient[i] == pytest.approx((J.flat(at + step)[0] - J.flat(at - step)[0]) / 2e-5, rel=1e-6, abs=1e-8)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.floats(0.2, 1.5), st.floats(0.2, 1), st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0.6, 4))
 def test_of_fidelity_it_has_a_closed_form(w1, w2, b1, rise, L):
     theta = Theta(w1, w2, b1, b1 + rise)

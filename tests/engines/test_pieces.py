@@ -14,9 +14,9 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from strategies import exact
+from strategies import exact, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward
 from dsrl_ref.engines import pieces, recursion, scalar_map
@@ -77,7 +77,7 @@ slopes, steps = st.floats(0.1, 2.0), st.one_of(st.sampled_from([0.5, 0.75, 1.0, 
 rises = st.one_of(st.just(0.0), st.floats(0, 1))
 
 
-@settings(max_examples=400 if JIT else 20)
+@examples(400 if JIT else 20)
 @given(slopes, slopes, rises, rises, steps, st.integers(0, 8), st.integers(1, 500))
 def test_entries_on_breakpoints_and_next_to_them_follow_the_float_recursion(w1, w2, b1, rise, L, layers, copies):
     theta = (w1, w2, b1, b1 + rise)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, shrink
 from dsrl_ref.engines import recursion
@@ -22,7 +23,7 @@ def test_one_layer_is_the_shrinkage():
     assert one(w) == pytest.approx(shrink(w, (0.9, 0.5, 0.25, 1)), abs=1e-15)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(slopes, slopes, st.floats(0, 1), st.floats(0, 1), st.floats(0.45, 8), st.integers(0, 8), st.sampled_from([0, 1]))
 def test_equals_the_network_everywhere(w1, w2, b1, rise, L, layers, start):
     theta = Theta(w1, w2, b1, b1 + rise)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from strategies import FloatQuartic
+from strategies import FloatQuartic, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward
 from dsrl_ref.errors import DivergenceWarning, StartWarning
@@ -135,7 +135,7 @@ def test_a_start_whose_step_overshoots_is_warned_of():
     fit(J, theta=(1, 1, 0.15, 0.75), L=0.51, epochs=1)  # warnings are errors here
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.integers(0, 2**32 - 1))
 def test_the_constrained_minimum_is_one(seed):
     rng = np.random.default_rng(seed)
