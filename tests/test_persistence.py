@@ -151,13 +151,13 @@ def test_other_files_are_refused_and_missing_ones_are_missing(tmp_path):
             load(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load(tmp_path / "nowhere")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError, match="directory"):
         load(tmp_path)
 
 
 def test_an_unwritable_place_leaves_nothing(tmp_path, learned):
     (tmp_path / "file").write_text("old")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(NotADirectoryError, match="directory"):
         save(tmp_path / "file" / "model", learned)
     assert [*tmp_path.iterdir()] == [tmp_path / "file"]
 

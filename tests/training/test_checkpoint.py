@@ -53,9 +53,9 @@ class Killed(BaseException):
 def test_resumes_to_the_same_bits(run, epoch, tmp_path):
     def kill(at, *_):
         if at == epoch:
-            raise Killed
+            raise Killed("here")
 
-    with pytest.raises(Killed):
+    with pytest.raises(Killed, match="here"):
         run(checkpoint=tmp_path / "run", callback=kill)
     assert bits(run(checkpoint=tmp_path / "run", resume=True)) == bits(run())
 
