@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, shrink
-from dsrl_ref.engines import recursion
+from dsrl_ref.engines import recursion, scalar_map
 from dsrl_ref.engines.scalar_map import ScalarMap
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
@@ -104,3 +104,10 @@ def test_a_map_that_is_one_gap_is_the_recursion():
     assert np.array_equal(whole(w), x)
     assert np.array_equal(whole.derivatives(w), dx.T)
     assert whole.intervals.tolist() == [[0, 0]]
+
+
+def test_all_entries_may_be_near_knots_where_the_pieces_are_too_many(monkeypatch):
+    w = np.array([0.1, 0.25, 0.7])
+    assert not scalar_map.near_knots(w, 1.0, Theta(1, 0.5, 0.3, 0.6), 1.0, 2).any()
+    monkeypatch.setattr(scalar_map, "pieces_of_map", lambda *arguments: None)
+    assert scalar_map.near_knots(w, 1.0, Theta(1, 0.5, 0.3, 0.6), 1.0, 2).all()
