@@ -93,7 +93,7 @@ def authors_clustering(
         squared = (X**2).sum(1)
         affinity = np.exp(-np.maximum(squared[:, None] + squared - 2 * X @ X.T, 0) / len(X))
         np.fill_diagonal(affinity, 0)
-        roots = affinity.sum(1) ** -0.5
+        roots = affinity.sum(1) ** 0.5  # their program divides by D^(-½)
         values, vectors = np.linalg.eig(roots[:, None] * affinity * roots)
         top = np.real(vectors[:, np.argsort(-np.real(values))[:clusters]])
         top /= np.linalg.norm(top, axis=1, keepdims=True)

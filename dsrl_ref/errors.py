@@ -25,5 +25,9 @@ class DivergenceWarning(UserWarning):
     """The step 1/L is too long for f: the iterates may grow from layer to layer."""
 
 
+class GraphWarning(UserWarning):
+    """A similarity graph that is less than was asked for; the message says where, and what to do."""
+
+
 class StartWarning(UserWarning):
     """A start of training where the gradient is zero or one-sided; the message says which, and what to do."""

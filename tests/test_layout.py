@@ -36,7 +36,6 @@ FLOORS = [
     "multiview.datasets",
     "multiview",
     "verify",
-    "distributed",
     "plotting",
     "cli",
     "__main__",

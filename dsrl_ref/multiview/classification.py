@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_number
-from dsrl_ref.multiview.estimator import Estimator, not_fitted
+from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
@@ -45,7 +45,8 @@ class DSRLClassifier(Estimator):
         0.02, with the preset 0.05.
     preset : {None, "authors"}
         "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, in which labelled pairs of a
-        class are joined by weight 1 before a fixed number of epochs; one-hot sources, their α = 1.
+        class are joined by weight 1 before a fixed number of epochs; one-hot sources, their α = 1. `propagation`,
+        `alpha`, `weights`, `view_weights`, `standardize` and `keep` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
 
@@ -57,7 +58,7 @@ class DSRLClassifier(Estimator):
         A class for every sample that `fit` saw; the labelled ones keep theirs.
     label_distributions_ : ndarray (n, c)
         Rows of sum 1; uniform where no labelled sample reaches.
-    affinity_matrix_, graph_, theta_, L_, n_iter_, n_features_in_
+    affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
     Examples
@@ -120,17 +121,15 @@ class DSRLClassifier(Estimator):
         ValueError, TypeError
             For bad data or parameters, and where no sample is labelled.
         """
-        require_known(self.propagation, PROPAGATION, "propagation")
-        alpha = as_number(self.alpha, "alpha")
-        if alpha < 0:
-            raise ValueError(f"alpha must not be negative, got {alpha}")
+        self._check_parameters()
         if y is None:
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
-        W = self._read(X)
-        labels = as_labels(y, W.shape[0])
+        data = self._read(X)
+        labels = as_labels(y, count_samples(data))
+        W = self._candidates(data)
         learned = self._train(join_labelled_pairs(W, labels.codes) if self.preset == "authors" else W)
         self.classes_ = labels.classes
-        F = self._propagated(learned.graph, labels, alpha)
+        F = self._propagated(learned.graph, labels)
         self.label_distributions_ = distributions(F)
         if self.preset != "authors":
             known = labels.codes >= 0
@@ -139,11 +138,17 @@ class DSRLClassifier(Estimator):
         self._learned = learned
         return self
 
-    def _propagated(self, graph: csr_array, labels: Labels, alpha: float) -> Array:
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        require_known(self.propagation, PROPAGATION, "propagation")
+        if as_number(self.alpha, "alpha") < 0:
+            raise ValueError(f"alpha must not be negative, got {self.alpha}")
+
+    def _propagated(self, graph: csr_array, labels: Labels) -> Array:
         classes = len(labels.classes)
         if self.preset == "authors":
             return propagate(graph, [labels.codes], classes, "one-hot", None)[0]
-        return propagate(graph, [labels.codes], classes, self.propagation, alpha)[0]
+        return propagate(graph, [labels.codes], classes, self.propagation, float(self.alpha))[0]
 
     def predict_proba(self, X: Any) -> Array:
         """Class distributions of new samples: the mean of their neighbours', weighted by what the network keeps.

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import as_count
-from dsrl_ref.multiview.estimator import KEEP, Estimator, as_generator
+from dsrl_ref.multiview.estimator import KEEP, Estimator, as_generator, count_samples
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.spectral import embed, k_means, row_affinity
 
 EMBEDDINGS = "graph", "rows"
+AUTHORS_POWER = 0.5  # of the degrees that scale the affinity: their program divides by D^(-½)
 KEEP_OF_GRAPH = 0.5  # of a precomputed graph, which is no list of candidates
 
 
@@ -45,8 +46,9 @@ class DSRLClustering(Estimator):
     learning_rate : float, optional
         0.02.
     preset : {None, "authors"}
-        "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, a fixed number of epochs, rows,
-        and one run of k-means.
+        "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, a fixed number of epochs, rows
+        (scaled by D^(+½), not D^(-½)), and one run of k-means; `embedding`, `weights`, `view_weights`, `standardize`,
+        `keep` and `n_init` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
     n_init : int
@@ -65,7 +67,9 @@ class DSRLClustering(Estimator):
     embedding_ : ndarray (n, 2 n_clusters), or (n, n_clusters) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
-        What the network learned (for a graph whose largest weight is 1).
+        What the network learned, for a graph divided by `scale_`.
+    scale_ : float
+        Largest weight of `affinity_matrix_`; 1 with the preset.
     n_iter_ : int
         Epochs of training.
     n_features_in_ : int
@@ -135,19 +139,27 @@ class DSRLClustering(Estimator):
         SizeError
             Where ``embedding="rows"`` would not fit.
         """
-        clusters = as_count(self.n_clusters, "n_clusters", least=1)
-        require_known(self.embedding, EMBEDDINGS, "embedding")
-        restarts = as_count(self.n_init, "n_init", least=1)
-        rng = as_generator(self.random_state)
-        W = self._read(X)
-        if clusters > W.shape[0]:
-            raise ValueError(f"n_clusters = {clusters} is more than the {W.shape[0]} samples (n_samples)")
+        self._check_parameters()
+        clusters, rng = self.n_clusters, as_generator(self.random_state)
+        data = self._read(X)
+        if clusters > count_samples(data):
+            raise ValueError(f"n_clusters = {clusters} is more than the {count_samples(data)} samples (n_samples)")
+        W = self._candidates(data)
         learned = self._train(W)
-        by_rows = self.embedding == "rows" or self.preset == "authors"
-        embedded = [row_affinity(learned.graph)] if by_rows else [W, learned.graph]
-        self.embedding_ = np.hstack([embed(graph, clusters) for graph in embedded])
-        self.labels_ = k_means(self.embedding_, clusters, 1 if self.preset == "authors" else restarts, rng)
+        if self.preset == "authors":
+            self.embedding_ = embed(row_affinity(learned.graph), clusters, power=AUTHORS_POWER)
+        elif self.embedding == "rows":
+            self.embedding_ = embed(row_affinity(learned.graph), clusters)
+        else:
+            self.embedding_ = np.hstack([embed(graph, clusters) for graph in (W, learned.graph)])
+        self.labels_ = k_means(self.embedding_, clusters, 1 if self.preset == "authors" else self.n_init, rng)
         return self
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        as_count(self.n_clusters, "n_clusters", least=1)
+        require_known(self.embedding, EMBEDDINGS, "embedding")
+        as_count(self.n_init, "n_init", least=1)
 
     def _default_keep(self) -> float:
         return KEEP if self.affinity == "views" else KEEP_OF_GRAPH

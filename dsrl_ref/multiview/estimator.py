@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse
-from dsrl_ref.multiview.graph import as_views, fuse, require_known
+from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse, require_known
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
 CANDIDATES = 3  # times n_neighbors: what the network chooses from
@@ -36,6 +39,7 @@ class Estimator:
     learning_rate: float | None
     preset: str | None
     view_sizes: Sequence[int] | None
+    n_features_in_: int
     _joiner: Joiner | None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -79,31 +83,60 @@ class Estimator:
             input_tags=InputTags(pairwise=precomputed, sparse=precomputed),
         )
 
-    def _read(self, X: Any) -> csr_array:
-        """Check parameters and data, and build the graph that the network is to learn on."""
+    def _check_parameters(self) -> None:
+        """Refuse bad ones before any work, those that a preset does not look at included."""
         require_known(self.affinity, AFFINITIES, "affinity")
         if self.preset is not None:
             require_known(self.preset, ("authors",), "preset")
-        self._remember_features(X)
-        if self.affinity == "precomputed":
-            self._joiner = None
-            return as_affinity(X)
-        views = split_views(X, self.view_sizes)
-        n = len(views[0])
-        if n < 3:
+        require_known(self.weights, WEIGHTS, "weights")
+        require_known(self.standardize, STANDARDIZE, "standardize")
+        as_count(self.n_neighbors, "n_neighbors", least=1)
+        keep = 1.0 if self.keep is None else as_number(self.keep, "keep")
+        if not 0 < keep <= 1:
+            raise ValueError(f"keep must be a share of the edges, in (0, 1], got {keep}")
+        layers = as_count(self.layers, "layers", least=1)
+        if self.preset == "authors" and layers != LAYERS:
+            raise ValueError(f"the authors' network has {LAYERS} layers, got layers = {layers}")
+        self._training()
+        if self.view_sizes is not None:
+            as_sizes(self.view_sizes)
+            if self.affinity == "precomputed":
+                raise ValueError("view_sizes cuts views; affinity='precomputed' takes a graph")
+
+    def _read(self, X: Any) -> list[Array] | csr_array:
+        """Check the data: views, or a graph."""
+        if X is None or (isinstance(X, list | tuple) and not X):
+            raise ValueError(f"X is {X}: at least one view of the samples is needed")
+        data = as_affinity(X) if self.affinity == "precomputed" else split_views(X, self.view_sizes)
+        n = count_samples(data)
+        if n < 3 and isinstance(data, list):
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
-        k = as_count(self.n_neighbors, "n_neighbors", least=1)
+        self.n_features_in_ = sum(view.shape[1] for view in data) if isinstance(data, list) else n
+        self._remember_names(X)
+        return data
+
+    def _candidates(self, data: list[Array] | csr_array) -> csr_array:
+        """Build the graph that the network is to learn on."""
+        if not isinstance(data, list):
+            self._joiner = None
+            return data
+        n, k = len(data[0]), self.n_neighbors
+        if k >= n:
+            message = f"n_neighbors = {k}, but each of {n} samples has only {n - 1} neighbours; fewer are taken"
+            warnings.warn(message, GraphWarning, stacklevel=4)
         weights = "heat" if self.preset == "authors" else self.weights
         if self.preset == "authors":
-            fusion = fuse(views, k, weights, None, "samples")
+            k = min(k, n - 1)
+            fusion = fuse(data, k, weights, None, "samples")
         else:
             k = min(CANDIDATES * k, n - 2)
-            fusion = fuse(views, k, weights, self.view_weights, self.standardize)
-        self._joiner = Joiner(views, fusion, k, weights)
+            fusion = fuse(data, k, weights, self.view_weights, self.standardize)
+        self._joiner = Joiner(data, fusion, k, weights)
         return fusion.graph
 
     def _read_new(self, X: Any) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
+        self._require_names(X)
         if self._joiner is None:
             given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
             self._require_features(given.shape[1])
@@ -117,6 +150,14 @@ class Estimator:
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return self._joiner(views)
 
+    def _require_names(self, X: Any) -> None:
+        names, seen = feature_names(X), getattr(self, "feature_names_in_", None)
+        if names is not None and seen is not None and not np.array_equal(names, seen):
+            raise ValueError(
+                "The feature names should match those that were passed during fit, in the same order: "
+                f"X has {names.tolist()}, fit saw {seen.tolist()}"
+            )
+
     def _require_features(self, count: int) -> None:
         if count != self.n_features_in_:
             name, expected = type(self).__name__, self.n_features_in_
@@ -125,16 +166,13 @@ class Estimator:
     def _train(self, W: csr_array) -> LearnedGraph:
         """Let the network learn; its output and parameters become attributes."""
         epochs, rate = self._training()
-        layers = as_count(self.layers, "layers", least=1)
         if self.preset == "authors":
-            learned = learn_as_authors(W, layers=layers, epochs=epochs, learning_rate=rate)
+            learned = learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
         else:
-            keep = self._default_keep() if self.keep is None else as_number(self.keep, "keep")
-            if not 0 < keep <= 1:
-                raise ValueError(f"keep must be a share of the edges, in (0, 1], got {keep}")
-            learned = learn_graph(W, keep=keep, layers=layers, epochs=epochs, learning_rate=rate)
+            keep = self._default_keep() if self.keep is None else float(self.keep)
+            learned = learn_graph(W, keep=keep, layers=self.layers, epochs=epochs, learning_rate=rate)
         self.affinity_matrix_, self.graph_ = W, learned.graph
-        self.theta_, self.L_ = learned.theta, learned.L
+        self.theta_, self.L_, self.scale_ = learned.theta, learned.L, learned.scale
         self.n_iter_ = len(learned.losses)
         return learned
 
@@ -151,19 +189,37 @@ class Estimator:
             raise ValueError(f"learning_rate must be positive, got {rate}")
         return epochs, rate
 
-    def _remember_features(self, X: Any) -> None:
-        names = getattr(X, "columns", None)
-        if names is not None and all(isinstance(name, str) for name in names):
-            self.feature_names_in_ = np.asarray(names, dtype=object)
-        items = X if is_views(X) else [X]
-        shapes = [item.shape if is_sparse(item) else np.asarray(item).shape for item in items]
-        if all(len(shape) == 2 for shape in shapes):
-            self.n_features_in_ = sum(shape[1] for shape in shapes)
+    def _remember_names(self, X: Any) -> None:
+        names = feature_names(X)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+
+def count_samples(data: list[Array] | csr_array) -> int:
+    """How many samples checked views, or a graph, are about."""
+    return len(data[0]) if isinstance(data, list) else int(data.shape[0])
 
 
 def is_views(X: Any) -> bool:
-    """Whether `X` is a list of views: a list or tuple whose every item is a 2-D array or a sparse container."""
-    return isinstance(X, list | tuple) and len(X) > 0 and all(getattr(view, "ndim", 0) == 2 for view in X)
+    """Whether `X` is a list of views: a list or tuple with a 2-D array or a sparse container in it."""
+    return isinstance(X, list | tuple) and any(getattr(view, "ndim", 0) == 2 for view in X)
+
+
+def feature_names(X: Any) -> NDArray[Any] | None:
+    """Names of the columns, where all are strings."""
+    names = getattr(X, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return None
+    return np.asarray(names, dtype=object)
+
+
+def as_sizes(view_sizes: Any) -> list[int]:
+    """Convert the numbers of features of views."""
+    if not isinstance(view_sizes, Sequence | np.ndarray) or isinstance(view_sizes, str):
+        raise TypeError(f"view_sizes must be a list of one integer a view, got {view_sizes!r}")
+    return [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
 
 
 def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
@@ -175,7 +231,7 @@ def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
     whole = as_matrix(X, "X")
     if view_sizes is None:
         return [whole]
-    sizes = [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
+    sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
     return np.split(whole, np.cumsum(sizes)[:-1], axis=1)

@@ -1,5 +1,6 @@
 """The fused similarity graph of several views of the same samples."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_matrix, as_real
-from dsrl_ref.multiview.neighbors import mean_distance, nearest, sampled, standardised
+from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 STANDARDIZE = "samples", "features", "auto"
@@ -65,6 +67,11 @@ def similarity_graph(
     ValueError
         For views of different length (the message names the view), no view, or k out of range.
 
+    Warns
+    -----
+    GraphWarning
+        For a view in which all samples are equal, once standardised: it has no edges.
+
     Notes
     -----
     Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
@@ -87,9 +94,14 @@ def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: A
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
+    shares = _shares(view_weights, len(views))
     axes = _chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
-    graphs = [view_graph(standardised(view, axis), k, weights) for view, axis in zip(views, axes, strict=True)]
-    shares = _shares(view_weights, len(graphs))
+    features = [standardised(view, axis) for view, axis in zip(views, axes, strict=True)]
+    for v, axis in enumerate(axes):
+        if is_constant(features[v]):
+            message = f"views[{v}] is constant: standardised along {axis}, all its samples are equal; leave it out"
+            warnings.warn(message, GraphWarning, stacklevel=3)
+    graphs = [view_graph(view, k, weights) for view in features]
     return Fusion(mean_graph(graphs, shares), axes, shares)
 
 
@@ -98,6 +110,7 @@ def _chosen(views: Sequence[Array], k: int, weights: str) -> list[str]:
     if len(views) == 1:
         return ["features" if views[0].shape[1] < FEW else "samples"]
     rows = sampled(len(views[0]))
+    k = min(k, max(1, len(rows) - 2))
     tried = {
         axis: [view_graph(standardised(view[rows], axis), k, weights) for view in views]
         for axis in ("samples", "features")
@@ -145,6 +158,8 @@ def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
 def view_graph(features: Array, k: int, weights: str) -> csr_array:
     """The graph of one view, features by samples."""
     n = features.shape[1]
+    if is_constant(features):
+        return csr_array((n, n))
     adaptive = weights == "adaptive"
     lengths, columns = nearest(features, features, k + 1 + adaptive)  # the sample itself is one of them
     bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]

@@ -1,12 +1,15 @@
 """Labels that may be missing: -1, or None among strings."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.multiview.estimator import warn_of_column
+
+UNLABELLED = "-1 (None among strings) is for unlabelled samples"
 
 
 @dataclass(frozen=True)
@@ -24,43 +27,61 @@ def as_labels(y: Any, n: int) -> Labels:
     ------
     ValueError
         For another number of labels, NaN, labels that are no classes, and where none is given.
+    TypeError
+        For numbers and strings in one.
     """
-    y = np.asarray(y)
+    y = _as_vector(y)
+    if len(y) != n:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: X has {n}, y has {len(y)}")
+    values, known = _of_objects(y) if y.dtype.kind == "O" else (y, np.ones(n, dtype=bool))
+    known = known & _known(values)
+    if not known.any():
+        raise ValueError("y: all samples are unlabelled; at least one needs a class")
+    classes, found = np.unique(values[known], return_inverse=True)
+    codes = np.full(n, -1, dtype=np.intp)
+    codes[known] = found
+    return Labels(classes, codes)
+
+
+def _as_vector(y: Any) -> NDArray[Any]:
+    """An array of one dimension; a list is not let become one of strings by a single string among numbers."""
+    y = np.asarray(y) if hasattr(y, "dtype") else np.array(y, dtype=object)
     if y.ndim == 2 and y.shape[1] == 1:
         warn_of_column("y")
         y = y.ravel()
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
-    if len(y) != n:
-        raise ValueError(f"Found input variables with inconsistent numbers of samples: X has {n}, y has {len(y)}")
-    known = _known(y)
-    if not known.any():
-        raise ValueError("y: all samples are unlabelled; at least one needs a class")
-    given = y[known]
-    if given.dtype.kind == "O" and all(isinstance(label, str) for label in given):
-        given = given.astype(str)
-    classes, found = np.unique(given, return_inverse=True)
-    codes = np.full(n, -1, dtype=np.intp)
-    codes[known] = found
-    return Labels(classes.astype(y.dtype) if y.dtype.kind == "O" else classes, codes)
+    return y
+
+
+def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """All strings or all numbers, and which of them are labels."""
+    for place, label in enumerate(y):
+        if isinstance(label, Real) and label != label:
+            raise ValueError(f"Input y contains NaN: y[{place}]; {UNLABELLED}")
+        if not (label is None or isinstance(label, str | Real | np.bool_)):
+            raise ValueError(f"Unknown label type: y[{place}] = {label!r} is neither a number nor a string")
+    known = np.array([label is not None and not (isinstance(label, Real) and label == -1) for label in y], dtype=bool)
+    strings = np.array([isinstance(label, str) for label in y], dtype=bool)
+    if strings.any() and not strings[known].all():
+        text, number = int(np.argmax(strings)), int(np.argmax(known & ~strings))
+        raise TypeError(f"y mixes strings and numbers: y[{text}] = {y[text]!r}, y[{number}] = {y[number]!r}")
+    values = np.where(known, y, "" if strings.any() else -1)
+    return (values if strings.any() else np.array(values.tolist())), known
 
 
 def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
     kind = y.dtype.kind
-    if kind == "f":
-        if not np.isfinite(y).all():
-            place = int(np.argmin(np.isfinite(y)))
-            what = "NaN" if np.isnan(y[place]) else "infinity"
-            raise ValueError(f"Input y contains {what}: y[{place}]; -1 is for unlabelled samples")
-        if (y != np.round(y)).any():
-            place = int(np.argmax(y != np.round(y)))
-            raise ValueError(f"Unknown label type: continuous. y[{place}] = {y[place]} is no class")
-        return y != -1
-    if kind == "O":
-        for place, label in enumerate(y):
-            if isinstance(label, float) and not np.isfinite(label):
-                raise ValueError(f"Input y contains NaN: y[{place}]; None or -1 is for unlabelled samples")
-        return np.array([label is not None and not (isinstance(label, int) and label == -1) for label in y], bool)
-    if kind not in "iubUS":
+    if kind not in "fiubUSO":
         raise ValueError(f"Unknown label type: y has dtype {y.dtype}; integers or strings are needed")
-    return y != -1 if kind == "i" else np.ones(len(y), dtype=bool)
+    if kind == "f" and not np.isfinite(y).all():
+        place = int(np.argmin(np.isfinite(y)))
+        what = "NaN" if np.isnan(y[place]) else "infinity"
+        raise ValueError(f"Input y contains {what}: y[{place}]; {UNLABELLED}")
+    if kind == "f" and (y != np.round(y)).any():
+        place = int(np.argmax(y != np.round(y)))
+        raise ValueError(f"Unknown label type: continuous. y[{place}] = {y[place]} is no class")
+    if kind in "US" and (y == y.dtype.type("-1")).any():
+        place = int(np.argmax(y == y.dtype.type("-1")))
+        raise ValueError(f"y[{place}] = '-1' is a string: np.array made it of a number; {UNLABELLED}, in a list")
+    return y != -1 if kind in "fi" else np.ones(len(y), dtype=bool)

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.errors import StartWarning
+from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.training import fit
@@ -62,6 +62,11 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
         Share of the edges, in (0, 1].
     layers, epochs, learning_rate
         Of the network and its training; `epochs` at most.
+
+    Warns
+    -----
+    GraphWarning
+        Where the epochs end before that.
     """
     scale = float(W.data.max()) if W.nnz else 1.0
     scaled = csr_array((W.data / scale, W.indices, W.indptr), shape=W.shape)
@@ -77,6 +82,10 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
         if np.count_nonzero(kept) >= keep * W.nnz or len(losses) == epochs:
             break
         descent.step()
+    share = np.count_nonzero(kept) / max(1, W.nnz)
+    if share < min(keep, W.nnz):
+        message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
+        warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
     graph = csr_array((kept, W.indices.copy(), W.indptr.copy()), shape=W.shape)
     graph.eliminate_zeros()
     return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)

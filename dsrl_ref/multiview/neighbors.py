@@ -21,7 +21,13 @@ def standardised(view: Array, along: str) -> Array:
     features = np.ascontiguousarray(view.T)
     axis = 0 if along == "samples" else 1
     deviation = features.std(axis=axis, ddof=min(1, features.shape[axis] - 1), keepdims=True)
-    return (features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
+    constant = (features == features.take([0], axis=axis)).all(axis=axis, keepdims=True)  # a mean of equals may round
+    return np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
+
+
+def is_constant(features: Array) -> bool:
+    """Whether all samples are equal: such a view tells none from another."""
+    return bool((features == features[:, :1]).all())
 
 
 def distances(some: Array, others: Array) -> Array:

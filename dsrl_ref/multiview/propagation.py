@@ -13,6 +13,7 @@ PROPAGATION = "balanced", "one-hot", "normalized"
 ALPHA = 10.0
 DENSE = 2_500  # samples up to which a dense factorisation is faster
 TOLERANCE = 1e-12  # relative residual of the linear equations above that
+SHELL = 1e-6  # of the largest entry: what is below it is solved again
 
 
 def propagate(
@@ -73,14 +74,35 @@ def _solver(matrix: csr_array) -> Callable[[Array], Array]:
 
         factor = cho_factor(matrix.toarray(), lower=True, overwrite_a=True)
         return lambda columns: cho_solve(factor, columns)
-    return lambda columns: np.column_stack([_conjugate_gradients(matrix, column) for column in columns.T])
+    return lambda columns: _in_shells(matrix, columns)
+
+
+def _in_shells(matrix: csr_array, columns: Array) -> Array:
+    """Solve by conjugate gradients, which are exact to a share of the largest entry only.
+
+    What is far from all sources is smaller than that error: it is solved again by itself, from what is around it.
+    """
+    found, rest = np.zeros_like(columns), np.arange(len(columns))
+    while True:
+        solution = np.column_stack([_conjugate_gradients(matrix, column) for column in columns.T])
+        found[rest] = solution
+        largest = np.abs(solution).max(axis=1)
+        far = largest < SHELL * largest.max()
+        if not far.any():
+            return found
+        columns = columns[far] - matrix[far][:, ~far] @ solution[~far]
+        matrix, rest = csr_array(matrix[far][:, far]), rest[far]
 
 
 def _conjugate_gradients(matrix: csr_array, column: Array) -> Array:
     from scipy.sparse.linalg import cg
 
+    size = np.abs(column).max()
+    if size == 0:
+        return column
+    scaled = column / size  # squares of what is left of far sources would vanish
     inverse_diagonal = diags_array(1 / matrix.diagonal())
-    solution, failed = cg(matrix, column, rtol=TOLERANCE, atol=0.0, maxiter=20 * len(column), M=inverse_diagonal)
+    solution, failed = cg(matrix, scaled, rtol=TOLERANCE, atol=0.0, maxiter=20 * len(column), M=inverse_diagonal)
     if failed:
         raise ValueError("the propagation did not converge: alpha is too large for float64; take a smaller one")
-    return solution
+    return size * solution

@@ -11,14 +11,14 @@ DENSE = 200  # samples up to which all eigenvectors are computed
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
 
-def embed(W: csr_array, dimensions: int) -> Array:
-    """Top eigenvectors of D^(-½) W D^(-½), the row of each sample scaled to length 1 (Ng, Jordan and Weiss 2002).
+def embed(W: csr_array, dimensions: int, power: float = -0.5) -> Array:
+    """Top eigenvectors of D^p W D^p, the row of each sample scaled to length 1 (p = -½: Ng, Jordan and Weiss 2002).
 
     Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
     """
     degrees = W.sum(axis=1)
-    roots = diags_array(np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0))
-    vectors = _top_eigenvectors(csr_array(roots @ W @ roots), dimensions)
+    powers = diags_array(np.where(degrees > 0, np.where(degrees > 0, degrees, 1.0) ** power, 0.0))
+    vectors = _top_eigenvectors(csr_array(powers @ W @ powers), dimensions)
     vectors[degrees == 0] = 0.0
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(lengths > 1e-12, vectors / np.where(lengths > 1e-12, lengths, 1.0), 0.0)

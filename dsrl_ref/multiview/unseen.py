@@ -13,7 +13,7 @@ from dsrl_ref.multiview.graph import (
     mean_graph,
     self_tuning_weights,
 )
-from dsrl_ref.multiview.neighbors import mean_distance, nearest, standardised
+from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, standardised
 
 
 class Joiner:
@@ -45,6 +45,8 @@ class Joiner:
     def _joined(self, view: Array, new: Array, along: str) -> csr_array:
         seen, features = standardised(view, along), _like(view, new, along)
         n, k = seen.shape[1], self.k
+        if is_constant(seen):
+            return csr_array((len(new), n))
         lengths, columns = nearest(features, seen, k + (self.weights == "adaptive"))
         bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
         if self.weights == "adaptive":

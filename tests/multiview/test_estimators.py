@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import (
     DSRLClassifier,
     DSRLClustering,
     clustering_scores,
     complementary_views,
     load_dataset,
+    neighbors,
     similarity_graph,
 )
 from dsrl_ref.multiview.classification import join_labelled_pairs
@@ -45,7 +47,8 @@ def test_classifies_what_no_view_separates():
 def test_learning_stops_where_the_share_of_edges_is_kept(keep):
     learned = learn_graph(GRAPH, keep=keep, layers=11, epochs=500, learning_rate=0.02)
     assert keep <= learned.graph.nnz / GRAPH.nnz <= keep + 0.2
-    earlier = learn_graph(GRAPH, keep=1.0, layers=11, epochs=len(learned.losses) - 1, learning_rate=0.02)
+    with pytest.warns(GraphWarning, match=r"only .*% of the edges are kept, not 100.0%; raise epochs"):
+        earlier = learn_graph(GRAPH, keep=1.0, layers=11, epochs=len(learned.losses) - 1, learning_rate=0.02)
     assert np.count_nonzero(earlier.apply(GRAPH.data)) < keep * GRAPH.nnz
 
 
@@ -145,6 +148,24 @@ def test_classes_may_have_any_names(names):
     assert np.array_equal(model.transduction_, names[expected])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        [str(label) if label >= 0 else -1 for label in KNOWN],
+        [str(label) if label >= 0 else None for label in KNOWN],
+        np.array([label if label >= 0 else np.int64(-1) for label in KNOWN], dtype=object),
+        np.array([float(label) for label in KNOWN], dtype=object),
+        [None if label < 0 else int(label) for label in KNOWN],
+        KNOWN.tolist(),
+    ],
+    ids=["strings and -1", "strings and None", "NumPy's -1", "-1.0", "numbers and None", "list"],
+)
+def test_the_unlabelled_are_never_a_class(given):
+    model = DSRLClassifier().fit(VIEWS, given)
+    assert [int(label) for label in model.classes_] == [0, 1, 2, 3]
+    assert np.array_equal(model.transduction_.astype(int), DSRLClassifier().fit(VIEWS, KNOWN).transduction_)
+
+
 def test_one_class_is_everywhere():
     model = DSRLClassifier().fit(VIEWS, np.where(KNOWN == 2, 2, -1))
     assert set(model.transduction_) == {2}
@@ -215,6 +236,10 @@ def test_prediction_before_fit_is_refused():
         ({"n_neighbors": 0}, "n_neighbors must be at least 1, got 0"),
         ({"view_sizes": [3]}, "view_sizes is for one array"),
         ({"preset": "authors", "layers": 3}, "has 11 layers"),
+        ({"preset": "authors", "keep": 2}, r"keep must be a share of the edges, in \(0, 1\], got 2.0"),
+        ({"preset": "authors", "weights": "cosine"}, "weights must be one of"),
+        ({"standardize": "rows"}, "standardize must be one of"),
+        ({"affinity": "precomputed", "view_sizes": [10, 10]}, "view_sizes cuts views"),
     ],
 )
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -231,6 +256,8 @@ def test_bad_parameters_are_refused(estimator, parameters, message):
         ([VIEWS[0], np.full((120, 2), np.nan)], r"views\[1\] contains NaN"),
         (np.ones((2, 3)), "minimum of 3 is required"),
         (np.ones(4), "Expected 2D array"),
+        ([VIEWS[0], VIEWS[1][:, 0]], r"views\[1\]: Expected 2D array, got 1D array"),
+        ([], r"X is \[\]: at least one view"),
     ],
 )
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -251,6 +278,8 @@ def test_bad_views_are_refused(estimator, X, message):
         (np.append(np.inf, np.zeros(119)), r"Input y contains infinity: y\[0\]"),
         (np.array([np.nan] + ["a"] * 119, dtype=object), r"Input y contains NaN: y\[0\]"),
         (np.zeros((120, 2)), "should be a 1d array"),
+        (np.array(["a"] * 119 + ["-1"]), r"y\[119\] = '-1' is a string"),
+        ([{"a"}] * 120, r"Unknown label type: y\[0\] = \{'a'\} is neither a number nor a string"),
         (np.zeros(120, dtype=complex), "Unknown label type: y has dtype complex128"),
     ],
 )
@@ -274,6 +303,12 @@ def test_other_bad_arguments_are_refused():
         DSRLClassifier(view_sizes=[10, 10]).fit(np.hstack(VIEWS), KNOWN)
     with pytest.raises(ValueError, match="must be a square matrix"):
         DSRLClustering(3, affinity="precomputed").fit(VIEWS[0])
+    with pytest.raises(TypeError, match="view_sizes must be a list of one integer a view, got 5"):
+        DSRLClassifier(view_sizes=5).fit(np.hstack(VIEWS), KNOWN)
+    with pytest.raises(TypeError, match=r"y mixes strings and numbers: y\[0\] = 'a', y\[1\] = 0"):
+        DSRLClassifier().fit(VIEWS, ["a"] + [0] * 119)
+    with pytest.raises(ValueError, match="X is None: at least one view"):
+        DSRLClassifier().fit(None, KNOWN)
     model = DSRLClassifier().fit(VIEWS, KNOWN)
     with pytest.raises(ValueError, match="X has 10 features, but DSRLClassifier is expecting 30 features"):
         model.predict(VIEWS[0])
@@ -289,8 +324,57 @@ def test_a_column_of_labels_is_read_with_a_warning():
 
 def test_k_clusters_of_k_samples_and_one_of_all():
     few = [view[:6] for view in VIEWS]
-    assert len(set(DSRLClustering(6, random_state=0).fit_predict(few))) >= 5
-    assert set(DSRLClustering(1).fit_predict(few)) == {0}
+    assert len(set(DSRLClustering(6, n_neighbors=4, random_state=0).fit_predict(few))) >= 5
+    assert set(DSRLClustering(1, n_neighbors=4).fit_predict(few)) == {0}
+
+
+@pytest.mark.parametrize("preset", [None, "authors"])
+def test_more_neighbours_than_samples_are_as_many_as_there_are(preset):
+    few = [view[:6] for view in VIEWS]
+    with pytest.warns(GraphWarning, match="n_neighbors = 6, but each of 6 samples has only 5 neighbours"):
+        found = DSRLClustering(2, n_neighbors=6, preset=preset, random_state=0).fit(few)
+    assert np.array_equal(
+        found.labels_, DSRLClustering(2, n_neighbors=5, preset=preset, random_state=0).fit(few).labels_
+    )
+
+
+def test_many_neighbours_of_more_samples_than_are_looked_at(monkeypatch):
+    monkeypatch.setattr(neighbors, "SAMPLED", 30)
+    assert len(set(DSRLClustering(4, n_neighbors=20, random_state=0).fit_predict(VIEWS))) == 4
+
+
+def test_few_epochs_are_told():
+    with pytest.warns(GraphWarning, match="after 2 epochs only .*% of the edges are kept, not 25.0%"):
+        DSRLClustering(4, epochs=2).fit(VIEWS)
+
+
+def test_a_constant_view_changes_nothing_but_is_named():
+    constant = np.full((120, 3), 7.0)
+    with pytest.warns(GraphWarning, match=r"views\[3\] is constant"):
+        model = DSRLClassifier(standardize="features").fit([*VIEWS, constant], KNOWN)
+    expected = DSRLClassifier(standardize="features").fit(VIEWS, KNOWN)
+    assert np.array_equal(model.transduction_, expected.transduction_)
+    new = [view[:5] for view in [*VIEWS, constant]]
+    assert np.array_equal(model.predict(new), expected.predict(new[:3]))
+
+
+class Table(np.ndarray):
+    """An array with names of columns, as a data frame has."""
+
+    def __new__(cls, values, columns):
+        table = np.asarray(values).view(cls)
+        table.columns = columns
+        return table
+
+
+def test_names_of_features_are_remembered_compared_and_forgotten():
+    names = [f"f{j}" for j in range(10)]
+    model = DSRLClassifier().fit(Table(VIEWS[0], names), KNOWN)
+    assert model.feature_names_in_.tolist() == names
+    assert len(model.predict(Table(VIEWS[0], names))) == 120
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        model.predict(Table(VIEWS[0], names[::-1]))
+    assert not hasattr(model.fit(VIEWS[0], KNOWN), "feature_names_in_")
 
 
 @pytest.mark.peer
@@ -305,6 +389,7 @@ def test_scikit_learns_checks_pass(estimator, affinity):
     model = type(estimator)(affinity=affinity)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", checks.SkipTestWarning)  # not a mark: pytest would import the class for it
+        warnings.filterwarnings("ignore", "n_neighbors = 10, but", GraphWarning)  # some check with 10 samples
         done = checks.check_estimator(model, on_fail=None, expected_failed_checks=expected)
     failed = [(check["check_name"], check["exception"]) for check in done if check["status"] == "failed"]
     assert failed == []

@@ -6,6 +6,7 @@ import authors_data
 import numpy as np
 import pytest
 
+from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import complementary_views, graph, load_dataset, neighbors, similarity_graph
 
 
@@ -73,7 +74,7 @@ def test_other_weights_equal_their_formula(kind, k):
 @pytest.mark.parametrize("kind", graph.WEIGHTS)
 def test_equal_samples_give_finite_weights(kind):
     view = np.repeat(random_views(4)[0], 5, axis=0)
-    W = similarity_graph([view, np.zeros((20, 3))], 3, weights=kind)
+    W = similarity_graph([view], 3, weights=kind)
     assert np.isfinite(W.data).all()
     assert 0 < W.data.min() <= W.data.max() <= 1
 
@@ -138,9 +139,22 @@ def test_equal_samples_have_weight_one_and_ties_go_to_the_first():
     assert (W[3] == [1, 1, 1, 0, 0]).all()  # its three nearest are 0, 1, 2, before itself
 
 
-def test_constant_samples_and_views_are_finite():
-    W = similarity_graph([np.zeros((6, 3)), np.ones((6, 1)), random_views(6)[0]], 2)
-    assert np.isfinite(W.data).all()
+@pytest.mark.parametrize("kind", graph.WEIGHTS)
+@pytest.mark.parametrize(
+    ("constant", "along"),
+    [
+        (np.zeros((9, 3)), "samples"),
+        (np.arange(9.0).reshape(9, 1), "samples"),
+        (np.repeat(np.arange(9.0).reshape(9, 1) / 7, 3, axis=1), "samples"),
+        (np.tile([0.1, 5.0, 1e9], (9, 1)), "features"),
+    ],
+)
+def test_a_view_without_differences_is_named_and_has_no_edges(kind, constant, along):
+    (view,) = random_views(9, sizes=(5,))
+    with pytest.warns(GraphWarning, match=rf"views\[1\] is constant: standardised along {along}"):
+        found = similarity_graph([view, constant], 3, weights=kind, standardize=along)
+    alone = similarity_graph([view], 3, weights=kind, standardize=along)
+    assert np.array_equal(found.toarray(), 0.5 * alone.toarray())
 
 
 @pytest.mark.parametrize(("name", "k"), [("MSRC-v1", 10)])

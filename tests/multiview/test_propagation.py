@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.multiview import propagation
 from dsrl_ref.multiview.propagation import distributions, propagate
@@ -53,6 +53,19 @@ def test_a_component_without_labels_is_exactly_0_and_uniform(monkeypatch, sample
     assert not F[4:].any()
     assert distributions(F)[4:].tolist() == [[0.5, 0.5]] * 2
     assert distributions(F).argmax(axis=1)[:4].tolist() == [0, 0, 1, 1]
+
+
+def test_labels_reach_the_far_end_of_a_chain(monkeypatch):
+    n = 600  # at each end a label; in the middle F is 1e-58, far below what a residual sees
+    ones = np.ones(n - 1)
+    chain = csr_array(diags_array([ones, ones], offsets=[1, -1]))
+    codes = np.full(n, -1)
+    codes[0], codes[-1] = 0, 1
+    (exact,) = propagate(chain, [codes], 2, "balanced", 10)
+    monkeypatch.setattr(propagation, "DENSE", 0)
+    (F,) = propagate(chain, [codes], 2, "balanced", 10)
+    assert F.argmax(axis=1).tolist() == [0] * 300 + [1] * 300
+    assert (np.abs(F - exact).max(axis=1) / exact.max(axis=1)).max() < 1e-6
 
 
 def test_balanced_sources_keep_a_frequent_class_from_flooding():
