@@ -10,7 +10,6 @@ from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_count
 from dsrl_ref.errors import MissingExtraError
-from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
@@ -60,13 +59,15 @@ def draw_model(result: FitResult, layers: int = 11) -> Any:
     return figure
 
 
-def draw_learned_graph(before: Any, after: Any, theta: Theta, order: Any) -> Any:
-    """Draw a graph before and after the network, the embedding of what is left, and the learned ξ and g.
+def draw_learned_graph(before: Any, after: Any, points: Any, theta: Theta, order: Any) -> Any:
+    """Draw a graph before and after the network, an embedding, and the learned ξ and g.
 
     Parameters
     ----------
     before, after : csr_array (n, n)
         What the network was trained on, and what it made of it.
+    points : ndarray (n, d)
+        Embedding of the samples; drawn along its two principal axes.
     theta : Theta
         What the network learned.
     order : ndarray (n,)
@@ -87,15 +88,14 @@ def draw_learned_graph(before: Any, after: Any, theta: Theta, order: Any) -> Any
     for panel, graph, title in zip(panels[0], (before, after), ("graph before", "graph after"), strict=False):
         panel.imshow(_density(graph, order), cmap="Greys", interpolation="nearest")
         panel.set(title=f"{title}: {graph.nnz} nonzeros", xticks=[], yticks=[])
-    points = embed(after, 3)
-    panels[0, 2].scatter(points[order, 1], points[order, 2], c=np.arange(len(order)), s=4, cmap="turbo")
+    across, up = _principal(points)[:, order]
+    panels[0, 2].scatter(across, up, c=np.arange(len(order)), s=4, cmap="turbo")
     panels[0, 2].set(title="embedding, in the order of the graph", xticks=[], yticks=[])
     z = _axis(*theta[2:])
     _curve(panels[1, 0], z, shrink(z, theta), "learned shrinkage ξ", "z", "ξ(z)")
     _curve(panels[1, 1], z, regularizer(z, theta), "learned regularizer g", "x", "g(x)")
-    panels[1, 2].hist(
-        [before.data / before.data.max(), after.data / after.data.max()], bins=40, label=["before", "after"]
-    )
+    weights = [graph.data / graph.data.max(initial=1e-300) for graph in (before, after)]
+    panels[1, 2].hist(weights, bins=40, range=(0, 1), label=["before", "after"])
     panels[1, 2].set(title="weights, of the largest", xlabel="weight", ylabel="edges")
     panels[1, 2].legend()
     return figure
@@ -107,6 +107,12 @@ def _figure(size: tuple[float, float]) -> Any:
     except ImportError as error:
         raise MissingExtraError("plot needs matplotlib: pip install 'dsrl_ref[plot]'") from error
     return Figure(figsize=size, layout="constrained")
+
+
+def _principal(points: Any) -> Any:
+    """Coordinates along the two axes of most variance, (2, n)."""
+    centred = np.pad(points - points.mean(axis=0), ((0, 0), (0, 1)))  # one axis is none to draw on
+    return np.linalg.svd(centred, full_matrices=False)[2][:2] @ centred.T
 
 
 def _density(graph: Any, order: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from dsrl_ref.cli import experiment
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.files import require_writable
-from dsrl_ref.multiview.experiments import classification_controls, classify, single_views, splits
+from dsrl_ref.multiview.experiments import classification_controls, classify, classify_single_views, splits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     if int(arguments.labelled * n) < 1:
         raise ValueError(f"--labelled {arguments.labelled} of {n} samples is none")
     labelled = list(splits(n, arguments.labelled, arguments.repeats, arguments.seed))
-    first = classify(data, labelled, experiment.training(arguments))
+    training = experiment.training(arguments)
+    first = classify(data, labelled, training)
     outcomes = [first]
     if arguments.compare:
-        outcomes += classification_controls(data, labelled, first)
-        outcomes += single_views(data, lambda alone: classify(alone, labelled, {}))
+        outcomes += classification_controls(data, labelled, first, training)
+        outcomes += classify_single_views(data, labelled, training)
     model = first.found
     if arguments.output:
         experiment.write(arguments.output, model, labels=names[model.transduction_], labelled=labelled[0])

@@ -7,7 +7,7 @@ import numpy as np
 from dsrl_ref.cli import experiment
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.files import require_writable
-from dsrl_ref.multiview.experiments import cluster, clustering_controls, single_views
+from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
     clusters = arguments.clusters or len(names if names is not None else ())
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
-    first = cluster(data, clusters, seeds, experiment.training(arguments))
+    training = experiment.training(arguments)
+    first = cluster(data, clusters, seeds, training)
     outcomes = [first]
     if arguments.compare:
-        outcomes += clustering_controls(data, clusters, seeds)
-        outcomes += single_views(data, lambda alone: cluster(alone, clusters, seeds, {}))
+        outcomes += clustering_controls(data, clusters, seeds, first, training)
+        outcomes += cluster_single_views(data, clusters, seeds, training)
     model = first.found
     if arguments.output:
         experiment.write(arguments.output, model, labels=model.labels_)

@@ -100,8 +100,8 @@ def apply_both(data: Data) -> dict[str, list[Outcome]]:
     clustered = cluster(data, classes, seeds, {})
     classified = classify_on(clustered.found, data, labelled)
     return {
-        "clustering": [clustered, *clustering_controls(data, classes, seeds, hindsight=())],
-        "classification": [classified, *classification_controls(data, labelled, classified, hindsight=())],
+        "clustering": [clustered, *clustering_controls(data, classes, seeds, clustered, {}, hindsight=())],
+        "classification": [classified, *classification_controls(data, labelled, classified, {}, hindsight=())],
     }
 
 

@@ -12,6 +12,8 @@ from dsrl_ref.cli.output import add_json, non_negative
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
+from dsrl_ref.multiview.labels import as_labels
+from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.plotting import as_bytes, draw_learned_graph
 
@@ -52,11 +54,22 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     n = len(views[0]) if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    names, codes = (None, np.full(n, -1)) if labels is None else np.unique(labels, return_inverse=True)
-    codes = codes.astype(np.intp)
+    names, codes = (None, np.full(n, -1, dtype=np.intp)) if labels is None else classes_of(labels, arguments.data)
     if graph is None:
         return Data.of_views(views, codes, arguments.neighbors), names
     return Data([], graph, codes, graph, arguments.neighbors), names
+
+
+def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and codes of labels none of which may be missing: what is hidden and scored here is all of them."""
+    read = as_labels(labels, len(labels))
+    if (read.codes < 0).any():
+        place = int(np.argmin(read.codes))
+        raise ValueError(
+            f"{source}: Y[{place}] = {labels[place]} is unlabelled; scores need every label. "
+            "Leave Y out to cluster, or fit DSRLClassifier in Python to label the rest"
+        )
+    return read.classes, read.codes
 
 
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -94,21 +107,26 @@ def describe(model: Any) -> str:
 
 def draw(path: Path, model: Any, order: np.ndarray) -> None:
     """Draw the graph before and after, the embedding, and what was learned."""
-    figure = draw_learned_graph(model.affinity_matrix_, model.graph_, model.theta_, order)
+    embedding = getattr(model, "embedding_", None)
+    points = embed(model.graph_, 3)[:, 1:] if embedding is None else embedding
+    figure = draw_learned_graph(model.affinity_matrix_, model.graph_, points, model.theta_, order)
     replace_file(path, as_bytes(figure, path.suffix.removeprefix(".") or "png"))
 
 
 def write(path: Path, model: Any, **found: Any) -> None:
-    """Write labels, the learned graph (CSR), Θ and L as an .npz."""
+    """Write labels, the learned graph (CSR), and Θ, L and scale, which make it of the candidates, as an .npz."""
     graph = model.graph_
+    plain = {name: array.astype(str) if array.dtype == object else array for name, array in found.items()}
     stream = io.BytesIO()
     np.savez(
         stream,
         theta=np.array(model.theta_),
         L=model.L_,
+        scale=model.scale_,
+        graph_shape=graph.shape,
         graph_data=graph.data,
         graph_indices=graph.indices,
         graph_indptr=graph.indptr,
-        **found,
+        **plain,
     )
     replace_file(path, stream.getvalue())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import as_count
-from dsrl_ref.multiview.estimator import KEEP, Estimator, as_generator, count_samples
+from dsrl_ref.multiview.estimator import Estimator, as_generator, count_samples
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.spectral import embed, k_means, row_affinity
 
@@ -161,8 +161,10 @@ class DSRLClustering(Estimator):
         require_known(self.embedding, EMBEDDINGS, "embedding")
         as_count(self.n_init, "n_init", least=1)
 
-    def _default_keep(self) -> float:
-        return KEEP if self.affinity == "views" else KEEP_OF_GRAPH
+    @property
+    def share(self) -> float:
+        """Share of the edges at which training stops: `keep`, or its default."""
+        return KEEP_OF_GRAPH if self.keep is None and self.affinity == "precomputed" else super().share
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.intp]:
         """Fit, and return the clusters."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array, as_count, as_matrix
+from dsrl_ref.arrays import Array, as_count, as_matrix, is_sparse
 from dsrl_ref.files import read_npz
 
 LABELS = "Y.csv"
@@ -155,10 +155,11 @@ def _reader(path: Path, readers: dict[str, Any]) -> Any:
 def _mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
-    try:
-        content: dict[str, Any] = loadmat(str(path), appendmat=False)
-    except (ValueError, NotImplementedError, TypeError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} is not a readable .mat file: {error}") from error
+    with path.open("rb") as stream:
+        try:
+            content: dict[str, Any] = loadmat(stream)
+        except Exception as error:  # a damaged file breaks scipy's reader in as many ways as it has branches
+            raise ValueError(f"{path} is not a readable .mat file: {error}") from error
     return content
 
 
@@ -167,8 +168,17 @@ def _read_mat(path: Path) -> tuple[list[Any], Any]:
     views = content.get("X")
     if views is None:
         return [], content.get("Y")
+    if views.dtype.names:
+        raise ValueError(f"{path}: X is a struct with fields {', '.join(views.dtype.names)}; a cell array is needed")
     views = list(views.ravel()) if views.dtype == object else [views]
-    return [view.toarray() if hasattr(view, "toarray") else view for view in views], content.get("Y")
+    return [view.toarray() if is_sparse(view) else view for view in views], _mat_labels(content.get("Y"))
+
+
+def _mat_labels(labels: Any) -> Any:
+    """Labels as they are, those of a cell array of strings taken out of their cells."""
+    if labels is None or labels.dtype != object:
+        return labels
+    return np.array([cell.item() if getattr(cell, "size", 0) == 1 else str(cell) for cell in labels.ravel()])
 
 
 def _read_npz(path: Path) -> tuple[list[Any], Any]:
@@ -213,10 +223,16 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_labels(path: Path) -> NDArray[Any]:
-    cells = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if cells and not _is_number(cells[0]) and all(_is_number(cell) for cell in cells[1:]):
+    lines = enumerate((line.strip() for line in path.read_text(encoding="utf-8").splitlines()), 1)
+    cells = [(number, cell) for number, cell in lines if cell]
+    if len(cells) > 1 and not _is_number(cells[0][1]) and all(_is_number(cell) for _, cell in cells[1:]):
         cells = cells[1:]  # a name
-    return np.array([int(float(cell)) for cell in cells] if all(map(_is_number, cells)) else cells)
+    if not all(_is_number(cell) for _, cell in cells):
+        return np.array([cell for _, cell in cells])
+    for number, cell in cells:
+        if not float(cell).is_integer():
+            raise ValueError(f"{path}: line {number}: {cell!r} is no class; whole numbers or names are")
+    return np.array([int(float(cell)) for _, cell in cells])
 
 
 def _mat_graph(path: Path, key: str) -> Any:
@@ -228,15 +244,18 @@ def _npz_graph(path: Path, key: str) -> Any:
     if "indptr" in content and "format" in content:
         from scipy.sparse import load_npz
 
-        return load_npz(path)
+        try:
+            return load_npz(path)
+        except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
+            raise ValueError(f"{path} is not a readable sparse .npz file: {error}") from error
     return _of(path, content, key)
 
 
 def _npy_graph(path: Path, key: str) -> Any:
     with path.open("rb") as stream:
         try:
-            return np.load(stream, allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+        except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
             raise ValueError(f"{path} is not a readable .npy file: {error}") from error
 
 

@@ -169,15 +169,16 @@ class Estimator:
         if self.preset == "authors":
             learned = learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
         else:
-            keep = self._default_keep() if self.keep is None else float(self.keep)
-            learned = learn_graph(W, keep=keep, layers=self.layers, epochs=epochs, learning_rate=rate)
+            learned = learn_graph(W, keep=self.share, layers=self.layers, epochs=epochs, learning_rate=rate)
         self.affinity_matrix_, self.graph_ = W, learned.graph
         self.theta_, self.L_, self.scale_ = learned.theta, learned.L, learned.scale
         self.n_iter_ = len(learned.losses)
         return learned
 
-    def _default_keep(self) -> float:
-        return KEEP
+    @property
+    def share(self) -> float:
+        """Share of the edges at which training stops: `keep`, or its default."""
+        return KEEP if self.keep is None else float(self.keep)
 
     def _training(self) -> tuple[int, float]:
         epochs, rate = self._authors_training if self.preset == "authors" else (200, 0.02)

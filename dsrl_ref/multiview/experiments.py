@@ -2,24 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.multiview.classification import DSRLClassifier, join_labelled_pairs
+from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
-from dsrl_ref.multiview.estimator import KEEP
 from dsrl_ref.multiview.graph import similarity_graph
-from dsrl_ref.multiview.learning import learn_as_authors
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
 from dsrl_ref.multiview.spectral import embed, k_means
 
-GONE = 1 - KEEP  # of the edges, where the threshold is chosen as DSRL's is
+RAW = "raw graph", "soft threshold", "soft threshold, oracle"
+CANDIDATES = "candidates", "candidates, threshold", "candidates, oracle"
+FORMS = {"one-hot": None, "balanced": ALPHA}  # the authors' propagation, and the default, with their alphas
 DECILES = tuple(round(0.1 * tenth, 1) for tenth in range(10))  # of the weights: the thresholds tried in hindsight
+
+Scores: TypeAlias = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,18 @@ class Data:
         """What an estimator is given."""
         return self.views if self.graph is None else self.graph
 
+    def single_views(self) -> Iterator[tuple[str, Self]]:
+        """Each view alone, and what it is called; none where the graph was given."""
+        for v, view in enumerate(self.views if self.graph is None else []):
+            yield f"dsrl, view {v} alone", type(self).of_views([view], self.codes, self.n_neighbors)
+
 
 @dataclass
 class Outcome:
     """Scores of one method over all repeats; `found` is what it said first, where that is worth keeping."""
 
     method: str
-    scores: dict[str, list[float]] = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict)
     propagation: str | None = None
     found: Any = None
 
@@ -75,10 +83,6 @@ class Outcome:
         """Add those of one repeat."""
         for name, value in scores.items():
             self.scores.setdefault(name, []).append(float(value))
-
-    def mean(self, name: str) -> float:
-        """Over the repeats."""
-        return float(np.mean(self.scores[name]))
 
 
 def splits(n: int, labelled: float, repeats: int, seed: int) -> Iterator[NDArray[np.intp]]:
@@ -103,77 +107,116 @@ def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[st
 
 def classify_on(model: Any, data: Data, labelled: Sequence[NDArray[np.intp]]) -> Outcome:
     """Spread the labels of every split over the graph that an estimator has learned."""
-    accuracies = _accuracies(model.graph_, data.codes, labelled, "balanced", ALPHA)
-    return Outcome("dsrl", {"accuracy": accuracies}, "balanced", model)
+    return Outcome("dsrl", _scores(model.graph_, data, labelled, "balanced"), "balanced", model)
 
 
 def classification_controls(
-    data: Data, labelled: Sequence[NDArray[np.intp]], dsrl: Outcome, hindsight: Sequence[float] = DECILES
+    data: Data,
+    labelled: Sequence[NDArray[np.intp]],
+    dsrl: Outcome,
+    training: dict[str, Any],
+    hindsight: Sequence[float] = DECILES,
 ) -> list[Outcome]:
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
     The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty.
     """
-    heat, dsrl_graph = data.heat, dsrl.found.graph_
+    model = dsrl.found
+    starts = {RAW: data.heat}
+    if data.graph is None and model.preset is None:
+        starts[CANDIDATES] = model.affinity_matrix_
     outcomes = []
-    forms = {"one-hot": None, "balanced": ALPHA}
-    for form, alpha in forms.items():
-        graphs = {"raw graph": heat, "soft threshold": thresholded(heat, GONE)}
-        if dsrl.propagation != form and dsrl.propagation == "balanced":
-            graphs = {"dsrl": dsrl_graph, **graphs}
-        for name, graph in graphs.items():
-            outcomes.append(_outcome(name, form, _accuracies(graph, data.codes, labelled, form, alpha)))
-        tried = [_accuracies(thresholded(heat, share), data.codes, labelled, form, alpha) for share in hindsight]
-        if tried:
-            outcomes.append(_outcome("soft threshold, oracle", form, max(tried, key=np.mean)))
-    return outcomes + _authors(data, labelled, heat, forms)
+    for form in FORMS:
+        if form != dsrl.propagation and model.preset is None:
+            outcomes.append(Outcome("dsrl", _scores(model.graph_, data, labelled, form), form))
+        score = partial(_scores, data=data, labelled=labelled, form=form)
+        for names, W in starts.items():
+            tried = _with_thresholds(names, W, model.share, hindsight, score)
+            outcomes += [replace(outcome, propagation=form) for outcome in tried]
+    return outcomes + _authors(data, labelled, training if model.preset else {})
 
 
-def single_views(data: Data, run: Callable[[Data], Outcome]) -> list[Outcome]:
-    """The same with each view alone; none where the graph was given."""
+def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
+    """The same with each view alone, under both propagations; none where the graph was given."""
     outcomes = []
-    for v, view in enumerate(data.views if data.graph is None else []):
-        alone = run(replace(data, views=[view]))
-        outcomes.append(Outcome(f"dsrl, view {v} alone", alone.scores, alone.propagation))
+    for name, alone in data.single_views():
+        if training.get("preset"):
+            found = _authors(alone, labelled, training)
+        else:
+            first = classify(alone, labelled, training)
+            found = [first, Outcome("", _scores(first.found.graph_, alone, labelled, "one-hot"), "one-hot")]
+        outcomes += [Outcome(name, outcome.scores, outcome.propagation) for outcome in found]
     return outcomes
 
 
-def _authors(data: Data, labelled: Sequence[Any], heat: csr_array, forms: dict[str, float | None]) -> list[Outcome]:
-    outcomes = {form: Outcome("authors' preset", propagation=form) for form in forms}
+def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> list[Outcome]:
+    """Their graphs, one a split as labelled pairs are joined in it, under both propagations."""
+    outcomes = {form: Outcome("authors' preset", propagation=form) for form in FORMS}
+    model = DSRLClassifier(**{**training, "affinity": "precomputed", "preset": "authors"})
     for known in labelled:
-        joined = join_labelled_pairs(heat, _hidden(data.codes, known))
-        graph = learn_as_authors(joined, layers=11, epochs=10, learning_rate=0.05).graph
-        for form, alpha in forms.items():
-            outcomes[form].add(accuracy=_accuracies(graph, data.codes, [known], form, alpha)[0])
+        graph = model.fit(data.heat, _hidden(data.codes, known)).graph_
+        for form, outcome in outcomes.items():
+            outcome.add(accuracy=_scores(graph, data, [known], form)["accuracy"][0])
     return list(outcomes.values())
 
 
 def cluster(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> Outcome:
     """Scores of `DSRLClustering` for every seed of k-means; none where the classes are not known."""
     model = DSRLClustering(clusters, **data.source, **training, random_state=seeds[0]).fit(data.given)
-    outcome = Outcome("dsrl", found=model)
     restarts = 1 if training.get("preset") else model.n_init
-    if (data.codes >= 0).all():
-        _add_scores(outcome, data.codes, model.embedding_, clusters, restarts, seeds)
-    return outcome
+    known = bool((data.codes >= 0).all())
+    scores = _cluster_scores(model.embedding_, data, clusters, restarts, seeds) if known else {}
+    return Outcome("dsrl", scores, found=model)
 
 
 def clustering_controls(
-    data: Data, clusters: int, seeds: Sequence[int], hindsight: Sequence[float] = DECILES
+    data: Data,
+    clusters: int,
+    seeds: Sequence[int],
+    dsrl: Outcome,
+    training: dict[str, Any],
+    hindsight: Sequence[float] = DECILES,
 ) -> list[Outcome]:
-    """The same seeds without DSRL, or with less of it; `hindsight` as for `classification_controls`."""
-    heat = data.heat
-    restarts = DSRLClustering().n_init
-    graphs = {"raw graph": heat, "soft threshold": thresholded(heat, GONE)}
-    outcomes = [_clustered(name, graph, data.codes, clusters, restarts, seeds) for name, graph in graphs.items()]
-    tried = [
-        _clustered("soft threshold, oracle", thresholded(heat, share), data.codes, clusters, restarts, seeds)
-        for share in hindsight
-    ]
+    """The same seeds without DSRL, or with less of it; `hindsight` as for `classification_controls`.
+
+    The candidates' rows have two embeddings side by side, as `DSRLClustering` has, the others one.
+    """
+    model, restarts = dsrl.found, DSRLClustering().n_init
+
+    def raw(graph: csr_array) -> Scores:
+        return _cluster_scores(embed(graph, clusters), data, clusters, restarts, seeds)
+
+    outcomes = _with_thresholds(RAW, data.heat, model.share, hindsight, raw)
+    if model.preset is None:
+        before = embed(model.affinity_matrix_, clusters)
+
+        def candidates(graph: csr_array) -> Scores:
+            return _cluster_scores(np.hstack([before, embed(graph, clusters)]), data, clusters, restarts, seeds)
+
+        outcomes += _with_thresholds(CANDIDATES, model.affinity_matrix_, model.share, hindsight, candidates)
+    preset = {**(training if model.preset else {}), "preset": "authors"}
+    theirs = cluster(replace(data, graph=data.heat), clusters, seeds, preset)
+    return [*outcomes, Outcome("authors' preset", theirs.scores)]
+
+
+def cluster_single_views(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> list[Outcome]:
+    """The same with each view alone; none where the graph was given."""
+    return [Outcome(name, cluster(alone, clusters, seeds, training).scores) for name, alone in data.single_views()]
+
+
+def _with_thresholds(
+    names: Sequence[str],
+    W: csr_array,
+    keep: float,
+    hindsight: Sequence[float],
+    score: Callable[[csr_array], Scores],
+) -> list[Outcome]:
+    """Score a graph as it is, with a threshold that keeps what DSRL does, and with the best in hindsight."""
+    outcomes = [Outcome(names[0], score(W)), Outcome(names[1], score(thresholded(W, 1 - keep)))]
+    tried = [score(thresholded(W, share)) for share in hindsight]
     if tried:
-        outcomes.append(max(tried, key=lambda outcome: outcome.mean("accuracy")))
-    preset = cluster(replace(data, graph=heat), clusters, seeds, {"preset": "authors"})
-    return [*outcomes, Outcome("authors' preset", preset.scores)]
+        outcomes.append(Outcome(names[2], max(tried, key=lambda scores: float(np.mean(scores["accuracy"])))))
+    return outcomes
 
 
 def thresholded(W: csr_array, share: float) -> csr_array:
@@ -198,25 +241,16 @@ def _accuracy(predicted: NDArray[Any], codes: NDArray[np.intp], known: NDArray[n
     return float(np.mean(predicted[unknown] == codes[unknown]))
 
 
-def _accuracies(graph: csr_array, codes: Any, labelled: Sequence[Any], form: str, alpha: float | None) -> list[float]:
-    found = propagate(graph, [_hidden(codes, known) for known in labelled], int(codes.max()) + 1, form, alpha)
-    return [_accuracy(F.argmax(axis=1), codes, known) for F, known in zip(found, labelled, strict=True)]
+def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str) -> Scores:
+    codes, classes = data.codes, int(data.codes.max()) + 1
+    found = propagate(graph, [_hidden(codes, known) for known in labelled], classes, form, FORMS[form])
+    pairs = zip(found, labelled, strict=True)
+    return {"accuracy": [_accuracy(F.argmax(axis=1), codes, known) for F, known in pairs]}
 
 
-def _outcome(method: str, propagation: str, accuracies: Sequence[float]) -> Outcome:
-    return Outcome(method, {"accuracy": list(accuracies)}, propagation)
-
-
-def _clustered(name: str, graph: csr_array, codes: Any, clusters: int, restarts: int, seeds: Sequence[int]) -> Outcome:
-    outcome = Outcome(name)
-    _add_scores(outcome, codes, embed(graph, clusters), clusters, restarts, seeds)
-    return outcome
-
-
-def _add_scores(
-    outcome: Outcome, codes: Any, embedding: Array, clusters: int, restarts: int, seeds: Sequence[int]
-) -> None:
+def _cluster_scores(embedding: Array, data: Data, clusters: int, restarts: int, seeds: Sequence[int]) -> Scores:
+    scored = []
     for seed in seeds:
         labels = k_means(embedding, clusters, restarts, np.random.default_rng(seed))
-        scores = clustering_scores(codes, labels)
-        outcome.add(**{name: scores[name] for name in SCORES})
+        scored.append(clustering_scores(data.codes, labels))
+    return {name: [float(scores[name]) for scores in scored] for name in SCORES}

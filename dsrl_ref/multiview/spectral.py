@@ -16,6 +16,8 @@ def embed(W: csr_array, dimensions: int, power: float = -0.5) -> Array:
 
     Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
     """
+    if not W.nnz:
+        return np.zeros((W.shape[0], dimensions))
     degrees = W.sum(axis=1)
     powers = diags_array(np.where(degrees > 0, np.where(degrees > 0, degrees, 1.0) ** power, 0.0))
     vectors = _top_eigenvectors(csr_array(powers @ W @ powers), dimensions)

@@ -5,6 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from dsrl_ref.multiview import complementary_views, load_dataset
+from dsrl_ref.multiview.datasets import load_graph
 
 X0, X1, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 4)), np.array([1, 2, 1])
 
@@ -91,6 +92,63 @@ def test_damaged_files_are_bad_data_and_missing_ones_an_os_error(tmp_path, endin
         load_dataset(tmp_path / f"d.{ending}")
     with pytest.raises(OSError, match="No such file"):
         load_dataset(tmp_path / f"missing.{ending}")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_cut_mat_file_is_bad_data(tmp_path, share):
+    savemat(tmp_path / "whole.mat", {"X": cell(X0, X1), "Y": Y}, do_compression=True)
+    whole = (tmp_path / "whole.mat").read_bytes()
+    (tmp_path / "cut.mat").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"is not a readable \.mat file"):
+        load_dataset(tmp_path / "cut.mat")
+
+
+def test_a_damaged_compressed_mat_file_is_bad_data(tmp_path):
+    savemat(tmp_path / "d.mat", {"X": cell(X0, X1), "Y": Y}, do_compression=True)
+    content = bytearray((tmp_path / "d.mat").read_bytes())
+    content[-20:] = bytes(20)
+    (tmp_path / "d.mat").write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"is not a readable \.mat file"):
+        load_dataset(tmp_path / "d.mat")
+
+
+def test_a_struct_is_no_list_of_views(tmp_path):
+    savemat(tmp_path / "d.mat", {"X": {"first": X0, "second": X1}})
+    with pytest.raises(ValueError, match="X is a struct with fields first, second; a cell array is needed"):
+        load_dataset(tmp_path / "d.mat")
+
+
+def test_names_of_classes_in_a_cell_array(tmp_path):
+    names = np.array([["cat"], ["dog"], ["cat"]], dtype=object)
+    savemat(tmp_path / "d.mat", {"X": X0, "Y": names})
+    assert load_dataset(tmp_path / "d.mat")[1].tolist() == ["cat", "dog", "cat"]
+
+
+def test_an_npz_called_npy_is_bad_data(tmp_path):
+    np.savez(tmp_path / "d.npz", W=X0)
+    (tmp_path / "d.npz").rename(tmp_path / "d.npy")
+    with pytest.raises(ValueError, match=r"is not a readable \.npy file"):
+        load_graph(tmp_path / "d.npy")
+
+
+def test_a_damaged_sparse_npz_is_bad_data(tmp_path):
+    np.savez(tmp_path / "d.npz", indptr=[0, 1], format="csr")
+    with pytest.raises(ValueError, match=r"is not a readable sparse \.npz file"):
+        load_graph(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize("label", ["0.5", "inf", "nan"])
+def test_labels_that_are_no_classes_are_named_by_line(tmp_path, label):
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "Y.csv").write_text(f"1\n\n{label}\n")
+    with pytest.raises(ValueError, match=rf"Y\.csv: line 3: '{label}' is no class"):
+        load_dataset(tmp_path)
+
+
+def test_one_name_is_a_label_not_a_heading(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2\n")
+    (tmp_path / "Y.csv").write_text("cat\n")
+    assert load_dataset(tmp_path)[1].tolist() == ["cat"]
 
 
 def test_an_unknown_kind_of_file_says_what_is_known():

@@ -79,3 +79,20 @@ def test_an_empty_cluster_begins_anew(monkeypatch):
     points = np.array([[0.0], [0.1], [5.0], [5.1]])
     monkeypatch.setattr(spectral, "_seeds", lambda points, clusters, rng: np.array([[0.0], [90.0]]))
     assert k_means(points, 2, 1, np.random.default_rng(0)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("power", [-0.5, 0.5])
+def test_degrees_scale_by_the_power(power):
+    rng = np.random.default_rng(3)
+    A = np.triu(rng.random((12, 12)), 1)
+    A = A + A.T
+    D = np.diag(A.sum(axis=1) ** power)
+    vectors = np.linalg.eigh(D @ A @ D)[1][:, ::-1][:, :3]
+    expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = embed(csr_array(A), 3, power)
+    assert found @ found.T == pytest.approx(expected @ expected.T, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 300])
+def test_a_graph_without_edges_is_one_point(n):
+    assert not embed(csr_array((n, n)), 3).any()
