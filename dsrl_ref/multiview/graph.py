@@ -15,7 +15,7 @@ from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sa
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 STANDARDIZE = "samples", "features", "auto"
-FEW = 16  # features: a single view with fewer is standardised along them by "auto"
+FEW = 16  # features: a view with fewer is standardised along them by "auto"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ def similarity_graph(
         Of the mean over views; nonnegative, their sum is made 1. Equal by default.
     standardize : {"samples", "features", "auto"}
         What is brought to mean 0 and deviation 1: each sample over its features, as the authors do, or each feature
-        over the samples, which suits few features, and those of different units. "auto" takes for each view what
-        agrees more with the other views: the share of its edges that they have too (both ways, and among at most
-        3,000 samples). Where there is no other view, it takes features where there are fewer than 16 of them.
+        over the samples, which suits few features, and those of different units. "auto" takes features where there
+        are fewer than 16 of them, as along samples two degrees of freedom go; else what makes the view agree more
+        with the others: the share of its edges that they have too (both ways, and among at most 3,000 samples). A
+        single view of 16 features or more is standardised along samples.
 
     Returns
     -------
@@ -106,20 +107,25 @@ def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: A
 
 
 def _chosen(views: Sequence[Array], k: int, weights: str) -> list[str]:
-    """What to standardise in each view; every view is tried both ways."""
-    if len(views) == 1:
-        return ["features" if views[0].shape[1] < FEW else "samples"]
+    """What to standardise in each view; every view with more than a few features is tried both ways."""
+    axes = [_axes_of(view) for view in views]
+    if len(views) == 1 or max(map(len, axes)) == 1:
+        return [own[0] for own in axes]
     rows = sampled(len(views[0]))
     k = min(k, max(1, len(rows) - 2))
-    tried = {
-        axis: [view_graph(standardised(view[rows], axis), k, weights) for view in views]
-        for axis in ("samples", "features")
-    }
+    tried = [
+        {axis: view_graph(standardised(view[rows], axis), k, weights) for axis in own}
+        for view, own in zip(views, axes, strict=True)
+    ]
     chosen = []
-    for v in range(len(views)):
-        others = [other for graphs in tried.values() for u, other in enumerate(graphs) if u != v]
-        chosen.append(max(tried, key=lambda axis: mean_overlap(tried[axis][v], others)))
+    for v, own in enumerate(tried):
+        others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
+        chosen.append(max(own, key=lambda axis: mean_overlap(own[axis], others)))
     return chosen
+
+
+def _axes_of(view: Array) -> list[str]:
+    return ["features"] if view.shape[1] < FEW else ["samples", "features"]
 
 
 def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:

@@ -93,14 +93,25 @@ def test_features_are_standardised_over_the_samples():
     assert similarity_graph([units], 4, standardize="features").toarray() == pytest.approx(expected, rel=1e-4)
 
 
+def test_auto_does_not_take_few_features_along_samples():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 30)
+    views = [3 * rng.normal(size=(3, 2))[labels] + rng.normal(size=(90, 2)) for _ in range(2)]
+    # along samples, two features are one of two points: such views agree in nothing but the order of the samples
+    assert graph.fuse(views, 10, "adaptive", None, "auto").along == ["features", "features"]
+    wide = np.hstack([rng.normal(size=(90, 20)), 10 * np.eye(3)[labels]])
+    assert graph.fuse([*views, wide], 10, "adaptive", None, "auto").along[:2] == ["features", "features"]
+
+
 def test_auto_takes_what_the_other_views_agree_with():
-    views, _ = complementary_views(200, random_state=0)
-    twins = [views[0], views[0] + 0.1 * views[1]]
-    offset = [view + 1e3 * np.arange(10) for view in twins]  # over features, all samples are alike
-    fusion = graph.fuse(offset, 10, "adaptive", None, "auto")
-    assert fusion.along == ["features", "features"]
-    assert graph.fuse([views[0]], 10, "adaptive", None, "auto").along == ["features"]
-    assert graph.fuse([np.tile(views[0], 2)], 10, "adaptive", None, "auto").along == ["samples"]
+    rng = np.random.default_rng(0)
+    level, pattern = rng.normal(size=(90, 1)), rng.normal(size=(90, 20))
+    levels = [level + 0.1 * rng.normal(size=(90, 20)) for _ in range(2)]  # along samples, noise is left of them
+    patterns = [pattern + 100 * rng.normal(size=(90, 1)) for _ in range(2)]  # along features, it drowns them
+    assert graph.fuse(levels, 10, "adaptive", None, "auto").along == ["features", "features"]
+    assert graph.fuse(patterns, 10, "adaptive", None, "auto").along == ["samples", "samples"]
+    assert graph.fuse([pattern], 10, "adaptive", None, "auto").along == ["samples"]
+    assert graph.fuse([pattern[:, :15]], 10, "adaptive", None, "auto").along == ["features"]
 
 
 def test_symmetric_without_loops_and_weights_up_to_one():
