@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview import complementary_views, graph, load_dataset, neighbors, similarity_graph
+from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
 
 
 def naive_graph(views, k):
