@@ -1,6 +1,7 @@
 """`solve`: where it ends no condition of a minimum is broken, and other people's solvers agree."""
 
 import importlib
+import os
 
 import numpy as np
 import pytest
@@ -265,6 +266,7 @@ def test_agrees_with_the_lasso_of_scikit_learn(way):
 
 
 @pytest.mark.peer
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="skglm's own kernels must be compiled")
 def test_agrees_with_the_mcp_of_skglm():
     """MCP(α, γ) is α|x| - x²/2γ up to γα: g of firm thresholding at α and γα."""
     skglm = pytest.importorskip("skglm", reason="the extra dev brings skglm")
