@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from strategies import examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load
 from dsrl_ref.errors import ModelFileError
@@ -149,7 +150,7 @@ def test_kill_at_any_moment_and_resume(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
     J = Objective(Fidelity(W), layers=11)
     expected, rng = bits(fit(J, method="authors", epochs=1000)), np.random.default_rng(2)
-    for number in range(50):
+    for number in range(examples(50).max_examples):
         path = tmp_path / f"run{number}"
         with subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE) as child:
             child.stdout.readline()
