@@ -211,9 +211,9 @@ def smooth_rules(package):
 def pieces(package):
     """The scalar map and sums over its pieces: exact on a grid, right on knots, with all digits near the identity."""
     kernels = importlib.import_module(f"{package.__name__}.engines.kernels.pieces")
-    kernels.BLOCK = kernels.LANES
+    kernels.BLOCK = 8
     fused = package.engines.fused
-    fused.BLOCK, fused.BLOCKS_PER_CALL, fused.SAMPLE = 2 * kernels.LANES, 2, 3  # so small a sample misses the ends
+    fused.BLOCK, fused.BLOCKS_PER_CALL, fused.SAMPLE = 16, 2, 3  # so small a sample misses the ends
     pieces_on_the_grid(package)
     pieces_on_knots(package)
     pieces_near_the_identity(package)

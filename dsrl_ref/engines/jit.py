@@ -13,15 +13,16 @@ from typing import Any
 
 WORTH_COMPILING = 200_000  # entries from which a compiled kernel makes up for loading numba in a few evaluations
 WORTH_SORTING = 20_000  # entries from which it does so in the some fifty evaluations of a training
+OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # an entry for C that nobody uses takes time
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile with numba, without the GIL, cached where that works."""
     from numba import njit
 
-    fresh = functools.cache(lambda: njit(nogil=True)(function))
+    fresh = functools.cache(lambda: njit(**OPTIONS)(function))
     try:
-        cached = njit(nogil=True, cache=True)(function)
+        cached = njit(**OPTIONS, cache=True)(function)
     except RuntimeError:  # no folder to keep it in
         return fresh()
     if hasattr(cached, "_cache"):  # not under NUMBA_DISABLE_JIT=1
@@ -71,7 +72,11 @@ def seal(file: Any, source: bytes) -> None:
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a helper that only compiled functions of the same file call."""
+    """Compile a helper that only compiled functions of the same file call: without entries for others, which take time.
+
+    An argument that is a plain number in the source is a type of its own: each is compiled for.
+    """
     from numba import njit
 
-    return njit(nogil=True)(function)
+    options = {**OPTIONS, "no_cpython_wrapper": True}
+    return njit(**options)(function)

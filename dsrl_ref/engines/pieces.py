@@ -81,25 +81,26 @@ class Pieces:
         from dsrl_ref.engines.kernels import pieces as kernels
 
         blocks = (self.w.size - self.zero % kernels.BLOCK) // kernels.BLOCK
-        running = np.empty((blocks + 1, self._kinds()))
+        running = np.zeros((blocks + 1, kernels.SUMS if self.target.size else 4))
 
         def work(first: int) -> None:
             last = min(blocks, first + BLOCKS_PER_CALL)
             kernels.block_sums(self.w, self.target, self.zero, first, last, running)
 
         in_threads(work, range(0, blocks, BLOCKS_PER_CALL), self.threads)
-        kernels.accumulate(running, self.zero // kernels.BLOCK)
+        anchor = self.zero // kernels.BLOCK  # from where the values are smallest, outwards
+        running[:anchor] = -running[1 : anchor + 1]
+        running[anchor] = 0.0
+        kernels.accumulate(running, anchor - 1, -1, -1)
+        kernels.accumulate(running, anchor + 1, len(running), 1)
         return running
-
-    def _kinds(self) -> int:
-        return 10 if self.target.size else 4
 
     def loss_and_gradient(self, theta: Theta, L: float, layers: int) -> tuple[float, Array]:
         """J and its derivatives in w1, w2, b1, b2, L."""
         from dsrl_ref.engines.kernels import pieces as kernels
 
         parts = self._parts(theta, L, layers)
-        out = np.empty((6, 2))
+        out = np.zeros((6, 2))
         kernels.loss_and_gradient(parts.table, parts.counts, parts.sums, out)
         results = [out[:, 0]]
         for f, x0, target in map(self._problem, parts.ranges):
@@ -132,7 +133,7 @@ class Pieces:
         table = pieces_of_map(self.start, theta, L, layers) if self.safe else None
         if table is None:
             everything = [(0, self.w.size)] if self.w.size else []
-            return Parts(empty_table(), np.empty(0), np.empty((0, self._kinds())), everything)
+            return Parts(empty_table(), np.empty(0), np.empty((0, kernels.SUMS)), everything)
         begins = self.w.searchsorted(table[:, LOW], side="left")
         ends = self.w.searchsorted(table[:, HIGH], side="right")
         runs, ranges = self._in_gaps(begins, ends)
@@ -140,7 +141,7 @@ class Pieces:
             rows = constant_rows(self.w[[begin for begin, _ in runs]], self.start, theta, L, layers)
             table = np.concatenate([table, rows])
             begins, ends = (np.append(a, b) for a, b in zip((begins, ends), np.transpose(runs), strict=True))
-        sums = np.empty((len(table), self._kinds()))
+        sums = np.zeros((len(table), kernels.SUMS))
         kernels.range_sums(self.w, self.target, self.zero, self.running, begins, ends, sums)
         return Parts(table, (ends - begins).astype(np.float64), sums, ranges)
 

@@ -119,7 +119,10 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
     from dsrl_ref.engines.kernels import scalar_map as kernels
 
     table, spare = np.empty((2, MOST_PIECES, COLUMNS))
-    count = kernels.scalar_map(table, spare, layers, start, *theta, L)
+    table[0] = 0.0
+    table[0, LOW], table[0, HIGH], table[0, A], table[0, E] = -np.inf, np.inf, start, start - 1.0
+    low, high = np.full((2, kernels.KNOTS + 1), np.inf)
+    count = kernels.scalar_map(table, spare, low, high, layers, *theta, L)
     return None if count < 0 else table[:count]
 
 

@@ -17,19 +17,6 @@ SUMS = 6  # loss, then w1, w2, b1, b2, L
 
 
 @inlined
-def find(value, table):
-    """The row of the piece that holds the value, by halving; 0 where it is near a knot, on none."""
-    low, high = 0, len(table) - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if table[middle, LOW] <= value:
-            low = middle
-        else:
-            high = middle - 1
-    return low if low > 0 and value <= table[low, HIGH] else 0
-
-
-@inlined
 def find_bins(values, origin, scale, last, at):
     """Put into `at` the number of each value's bin, 0..last."""
     for j in range(values.size):
@@ -77,8 +64,14 @@ def add_by_halving(w, target, table, lines, R, RW, RR, listed, begin, end):
     left = begin
     for i in range(begin, end):
         value = w[listed[i]]
-        k = find(value, table)
-        if k == 0:
+        k, last = 0, len(table) - 1
+        while k < last:
+            middle = (k + last + 1) // 2
+            if table[middle, LOW] <= value:
+                k = middle
+            else:
+                last = middle - 1
+        if k == 0 or value > table[k, HIGH]:
             listed[left] = listed[i]
             left += 1
         else:
@@ -92,22 +85,23 @@ def add_by_halving(w, target, table, lines, R, RW, RR, listed, begin, end):
 
 
 @compiled
-def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, sums, listed):
+def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, R, RW, RR, at, sums, listed):
     """Fill the rows of `sums`, one for each block of `block` entries; list the entries left over; return how many.
 
-    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W.
+    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W. R, RW, RR
+    and `at` are scratch.
     """
-    R, RW, RR = np.empty((len(table), LANES)), np.empty((len(table), LANES)), np.empty(LANES)
-    at, left = np.empty(CHUNK, np.int32), 0
+    left = np.int64(0)  # a plain 0 is a type of its own, and all helpers would be compiled for both
     slopes, intercepts, kept = lines[SLOPE], lines[INTERCEPT], lines[KEPT]
     for row in range(len(sums)):
         for j in range(LANES):
             RR[j] = 0.0
             for k in range(len(table)):
                 R[k, j] = RW[k, j] = 0.0
-        before, end = left, min(w.size, (row + 1) * block)
+        before, end = left, (row + 1) * block
+        end = end if end < w.size else w.size
         for start in range(row * block, end, CHUNK):
-            stop = min(end, start + CHUNK)
+            stop = start + CHUNK if start + CHUNK < end else end
             v = w[start:stop]
             find_bins(v, origin, scale, bins.size - 1.0, at)
             if target.size:
@@ -116,11 +110,15 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, sums,
             else:
                 left = add_by_bins(v, start, slopes, intercepts, bins, at, R, RW, RR, listed, left)
         left = add_by_halving(w, target, table, lines, R, RW, RR, listed, before, left)
-        sums[row, 0] = 0.5 * RR.sum()
-        for p in range(5):
-            sums[row, 1 + p] = 0.0
+        for p in range(SUMS):
+            sums[row, p] = 0.0
+        for j in range(LANES):
+            sums[row, 0] += 0.5 * RR[j]
         for k in range(1, len(table)):
-            r, rw = R[k].sum(), RW[k].sum()
+            r = rw = 0.0
+            for j in range(LANES):
+                r += R[k, j]
+                rw += RW[k, j]
             for p in range(5):
                 sums[row, 1 + p] += table[k, DA + p] * rw + table[k, DC + p] * r
     return left

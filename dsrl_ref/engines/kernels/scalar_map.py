@@ -26,9 +26,10 @@ def copy_row(row, other):
 
 
 @inlined
-def certain_within(slope, intercept, alpha, beta, knot):
-    """How large |w| may become before slope*w + intercept may reach the knot; `slope` is next to nothing."""
-    distance = abs(intercept - knot) - beta
+def certain_within(slope, intercept, alpha, beta, b1, b2):
+    """How large |w| may become before slope*w + intercept may reach a knot; `slope` is next to nothing."""
+    to_b1, to_b2 = abs(abs(intercept) - b1), abs(abs(intercept) - b2)
+    distance = (to_b1 if to_b1 < to_b2 else to_b2) - beta
     if distance <= 0.0:
         return -1.0
     drift = alpha + abs(slope)
@@ -38,6 +39,10 @@ def certain_within(slope, intercept, alpha, beta, knot):
 @inlined
 def find_gaps(slope, intercept, alpha, beta, b1, b2, low, high):
     """Where slope*w + intercept is within alpha*|w| + beta of a knot: intervals in order of their lower ends."""
+    if not abs(slope) > 2.0 * alpha:
+        reach = certain_within(slope, intercept, alpha, beta, b1, b2)
+        low[0], high[0], low[1], high[1] = -np.inf, -reach, reach, np.inf
+        return
     for k in range(KNOTS):
         knot = (1.0 if k >= 2 else -1.0) * (b1 if k == 1 or k == 2 else b2)
         w = (knot - intercept) / slope
@@ -53,12 +58,27 @@ def find_gaps(slope, intercept, alpha, beta, b1, b2, low, high):
 def within(low, high):
     """Some number between, both ends finite or not."""
     if low == -np.inf:
-        return 0.0 if high == np.inf else high - max(1.0, abs(high))
-    return low + max(1.0, abs(low)) if high == np.inf else low + 0.5 * (high - low)
+        return 0.0 if high == np.inf else high - (1.0 + abs(high))
+    return low + (1.0 + abs(low)) if high == np.inf else low + 0.5 * (high - low)
 
 
 @inlined
-def shrink_piece(row, step, w1, w2, b1, b2):
+def step_piece(row, step):
+    """Turn a piece of X into one of Z = X - step*(X - W), in place."""
+    m = 1.0 - step
+    e, c = row[E], row[C]
+    for p in range(A, COLUMNS):
+        row[p] = m * row[p]
+    kept = row[A]
+    row[A] = kept + step
+    row[DA + 4] += step * step * e
+    row[DC + 4] += step * step * c
+    row[ALPHA] = abs(row[ALPHA]) + FEW_UNITS * (abs(kept + step) + abs(kept) + step * abs(e))
+    row[BETA] = abs(row[BETA]) + FEW_UNITS * (abs(m) + step) * abs(c)
+
+
+@inlined
+def shrink_piece(row, w1, w2, b1, b2):
     """Put a piece of Z, whose region is certain, through ξ in place; its derivatives are still those of X before."""
     slope, intercept = row[A], row[C]
     z = slope * within(row[LOW], row[HIGH]) + intercept
@@ -69,83 +89,48 @@ def shrink_piece(row, step, w1, w2, b1, b2):
         return
     sign = 1.0 if z >= 0.0 else -1.0
     outer = abs(z) >= b2
-    w, steepest = w2 if outer else w1, max(w1, w2)
-    for p in range(DA, COLUMNS):
+    w, steepest = w2 if outer else w1, w1 if w1 > w2 else w2
+    for p in range(A, COLUMNS):
         row[p] = w * row[p]
+    row[E] += w - 1.0
+    row[C] -= sign * ((w2 - w1) * b2 + w1 * b1 if outer else w1 * b1)
+    row[ALPHA] += FEW_UNITS * steepest * abs(slope)
+    row[BETA] += FEW_UNITS * steepest * (abs(intercept) + b2)
+    own = 1 if outer else 0  # w1's column or w2's
+    row[DA + own] += slope
+    row[DC + own] += intercept - sign * (b2 if outer else b1)
     row[DC + 2] -= sign * w1
     if outer:
         row[DC] += sign * (b2 - b1)
-        row[DA + 1] += slope
-        row[DC + 1] += intercept - sign * b2
         row[DC + 3] += sign * (w1 - w2)
-    else:
-        row[DA] += slope
-        row[DC] += intercept - sign * b1
-    row[A] = w * slope
-    row[E] = (w - 1.0) + w * row[E]
-    row[C] = w * intercept - sign * ((w2 - w1) * b2 + w1 * b1 if outer else w1 * b1)
-    row[ALPHA] = w * row[ALPHA] + FEW_UNITS * steepest * abs(slope)
-    row[BETA] = w * row[BETA] + FEW_UNITS * steepest * (abs(intercept) + b2)
-
-
-@inlined
-def step_piece(row, step):
-    """Turn a piece of X into one of Z = X - step*(X - W), in place."""
-    m = 1.0 - step
-    a, e, c = row[A], row[E], row[C]
-    for p in range(DA, COLUMNS):
-        row[p] = m * row[p]
-    row[DA + 4] += step * step * e
-    row[DC + 4] += step * step * c
-    row[A], row[E], row[C] = m * a + step, m * e, m * c
-    row[ALPHA] = abs(m) * row[ALPHA] + FEW_UNITS * (abs(row[A]) + abs(m * a) + step * abs(e))
-    row[BETA] = abs(m) * row[BETA] + FEW_UNITS * (abs(m) + step) * abs(c)
-
-
-@inlined
-def split(piece, table, count, low, high, step, w1, w2, b1, b2):
-    """Append what a piece becomes in the next layer to the table; return how many rows that makes, -1 if too many."""
-    step_piece(piece, step)
-    slope, intercept, alpha, beta = piece[A], piece[C], piece[ALPHA], piece[BETA]
-    gaps = KNOTS
-    cursor, last = piece[LOW], piece[HIGH]
-    if abs(slope) > 2.0 * alpha:
-        find_gaps(slope, intercept, alpha, beta, b1, b2, low, high)
-    else:
-        gaps = 0
-        for knot in (b1, b2):
-            for sign in (-1.0, 1.0):
-                reach = certain_within(slope, intercept, alpha, beta, sign * knot)
-                cursor, last = max(cursor, -reach), min(last, reach)
-    for k in range(gaps + 1):
-        end = min(low[k], last) if k < gaps else last
-        if cursor < end:
-            if count == len(table):
-                return -1
-            copy_row(piece, table[count])
-            table[count, LOW], table[count, HIGH] = cursor, end
-            shrink_piece(table[count], step, w1, w2, b1, b2)
-            count += 1
-        if k < gaps:
-            cursor = max(cursor, high[k])
-    return count
 
 
 @compiled
-def scalar_map(table, spare, layers, start, w1, w2, b1, b2, L):
-    """Fill the table with the pieces of w -> x_t, x_0 = start*w; return how many, -1 if they do not fit."""
-    low, high = np.empty(KNOTS), np.empty(KNOTS)
-    for p in range(COLUMNS):
-        table[0, p] = 0.0
-    table[0, LOW], table[0, HIGH], table[0, A], table[0, E] = -np.inf, np.inf, start, start - 1.0
+def scalar_map(table, spare, low, high, layers, w1, w2, b1, b2, L):
+    """Turn the table, whose first row is X_(0), into the pieces of w -> x_t; return how many, -1 if they do not fit.
+
+    The other arrays are scratch, the last of `low` infinite.
+    """
     count = 1
     for _ in range(layers):
         for k in range(count):
             copy_row(table[k], spare[k])
         made = 0
         for k in range(count):
-            made = split(spare[k], table, made, low, high, 1.0 / L, w1, w2, b1, b2)
-            if made < 0:
-                return -1
+            piece = spare[k]
+            step_piece(piece, 1.0 / L)
+            find_gaps(piece[A], piece[C], piece[ALPHA], piece[BETA], b1, b2, low, high)
+            cursor = piece[LOW]
+            for gap in range(KNOTS + 1):
+                end = piece[HIGH] if piece[HIGH] < low[gap] else low[gap]
+                if cursor < end:
+                    if made == len(table):
+                        return -1
+                    row = table[made]
+                    copy_row(piece, row)
+                    row[LOW], row[HIGH] = cursor, end
+                    shrink_piece(row, w1, w2, b1, b2)
+                    made += 1
+                cursor = high[gap] if high[gap] > cursor else cursor
         count = made
     return count
