@@ -38,6 +38,7 @@ class RationalEvidence:
 
     cases: int = 0
     schedules_differ: int = 0
+    misread_cases: int = 0
     misreading_differs: int = 0
     other_regions: int = 0
     worst_iterate: float = 0.0
@@ -85,6 +86,7 @@ class Networks:
         for problem in self.rational_problems:
             _compare_schedules(problem, found)
         for problem in self.rational_problems[::6]:
+            _compare_readings(problem, found)
             _compare_differences(problem, found)
         return found
 
@@ -146,7 +148,6 @@ def _compare_schedules(problem: Problem, found: RationalEvidence) -> None:
     gradient = exact.tensor_gradient(*arguments, path, problem.target)
     others = (exact.forward_gradient, exact.reverse_gradient)
     found.schedules_differ += any(other(*arguments, path, problem.target) != gradient for other in others)
-    found.misreading_differs += exact.misread_gradient(*arguments, path, problem.target) != gradient
     found.cases += 1
     _measure_rounding(problem, path, gradient, found)
 
@@ -169,6 +170,12 @@ def _measure_rounding(problem: Problem, path: exact.Run, gradient: Flat, found: 
             error = abs(Fraction(float(value)) - expected)
             units = float(error / S) / UNIT if S else (0.0 if error == 0 else float("inf"))
             found.worst_gradient[name] = max(found.worst_gradient[name], units)
+
+
+def _compare_readings(problem: Problem, found: RationalEvidence) -> None:
+    arguments = (problem.f, problem.theta, problem.L, problem.run(), problem.target)
+    found.misreading_differs += exact.misread_gradient(*arguments) != exact.forward_gradient(*arguments)
+    found.misread_cases += 1
 
 
 def _compare_differences(problem: Problem, found: RationalEvidence) -> None:

@@ -15,7 +15,9 @@ ZERO = Fraction(0)
 def row(z: Fraction, theta: ThetaQ) -> int:
     """-2..2: how many of the knots -b2, -b1, b1, b2 are <= z, less two."""
     _, _, b1, b2 = theta
-    return sum(knot <= z for knot in (-b2, -b1, b1, b2)) - 2
+    if z < 0:
+        return (-b2 <= z) + (-b1 <= z) - 2
+    return (b1 <= z) + (b2 <= z)
 
 
 def xi(z: Fraction, theta: ThetaQ) -> Fraction:

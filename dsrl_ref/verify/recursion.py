@@ -195,7 +195,7 @@ class Recursion:
             max(abs(a - b) for a, b in zip(read, right, strict=True)) < Fraction(1, 2**350)
             and max(abs(a - b) for a, b in zip(misread, right, strict=True)) > Fraction(1, 100),
             f"f = ½(x1+x2-3)², L = 2: dJ/dw1 = {read[0]} as differences have it, not {misread[0]}; "
-            f"another in {found.misreading_differs} of {found.cases} networks",
+            f"another in {found.misreading_differs} of {found.misread_cases} networks",
         )
 
     def _fixed_point_weighs_by_L(self) -> Check:

@@ -80,6 +80,17 @@ def test_verify_json(capsys):
     assert {"name", "passed", "figure"} == set(equation["checks"][0])
 
 
+@pytest.mark.slow
+def test_verify_in_two_processes_is_verify(monkeypatch, capsys):
+    found = []
+    for processors in (1, 2):
+        monkeypatch.setattr("dsrl_ref.cli.verify.processors", lambda count=processors: count)
+        assert cli.main(["verify", "--json", "--seed", "1"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert [equation["equation"] for equation in found[0]["equations"]] == list(range(1, 18))
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
     from dsrl_ref.appendix import partials
