@@ -1,6 +1,7 @@
 """Pictures of what was learned; needs the extra `plot`."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,26 @@ def _density(graph: Any, order: Any) -> Any:
     cells = min(n, RASTER)
     counts, *_ = np.histogram2d(place[row], place[column], bins=cells, range=[[0, n], [0, n]])
     return np.log1p(counts)
+
+
+def kind_of(path: Path) -> str:
+    """What a picture is by the ending of its name; "png" without one."""
+    return path.suffix.removeprefix(".").lower() or "png"
+
+
+def require_kind(kind: str) -> None:
+    """Raise now, not after the work, where no picture of this kind can be drawn.
+
+    Raises
+    ------
+    MissingExtraError
+        Where matplotlib is not installed.
+    ValueError
+        For a kind that it does not know.
+    """
+    known = _figure((1, 1)).canvas.get_supported_filetypes()
+    if kind not in known:
+        raise ValueError(f"a picture is one of {', '.join(sorted(known))}, not {kind!r}")
 
 
 def as_bytes(figure: Any, kind: str) -> bytes:

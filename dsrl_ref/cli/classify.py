@@ -9,7 +9,6 @@ import numpy as np
 
 from dsrl_ref.cli import experiment
 from dsrl_ref.cli.output import print_json
-from dsrl_ref.files import require_writable
 from dsrl_ref.multiview.experiments import classification_controls, classify, classify_single_views, splits
 
 
@@ -29,8 +28,7 @@ def share(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify, and print accuracies."""
-    for path in filter(None, (arguments.output, arguments.plot)):
-        require_writable(path)
+    experiment.require_places(arguments)
     data, names = experiment.read(arguments)
     if names is None:
         raise ValueError(f"{arguments.data} has no labels: key Y is missing")

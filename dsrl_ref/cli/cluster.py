@@ -6,7 +6,6 @@ import numpy as np
 
 from dsrl_ref.cli import experiment
 from dsrl_ref.cli.output import print_json
-from dsrl_ref.files import require_writable
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 
 
@@ -18,8 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Cluster, and print scores, or sizes where there are no labels."""
-    for path in filter(None, (arguments.output, arguments.plot)):
-        require_writable(path)
+    experiment.require_places(arguments)
     data, names = experiment.read(arguments)
     if names is None and arguments.clusters is None:
         raise ValueError(f"{arguments.data} has no labels: give --clusters")

@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli.output import add_json, non_negative
+from dsrl_ref.files import require_writable
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.persistence import replace_file
-from dsrl_ref.plotting import as_bytes, draw_learned_graph
+from dsrl_ref.plotting import as_bytes, draw_learned_graph, kind_of, require_kind
+
+
+def require_places(arguments: argparse.Namespace) -> None:
+    """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
+    for path in filter(None, (arguments.output, arguments.plot)):
+        require_writable(path)
+    if arguments.plot:
+        require_kind(kind_of(arguments.plot))
 
 
 def positive(text: str) -> int:
@@ -48,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     """Read the data; the class names that its codes mean are None where there are no labels."""
     views, labels = load_dataset(arguments.data)
-    graph = None if arguments.graph is None else as_affinity(load_graph(arguments.graph, arguments.key))
+    graph = (
+        None
+        if arguments.graph is None
+        else as_affinity(load_graph(arguments.graph, arguments.key), str(arguments.graph))
+    )
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
     n = len(views[0]) if graph is None else graph.shape[0]
@@ -62,7 +75,10 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray]:
     """Classes and codes of labels none of which may be missing: what is hidden and scored here is all of them."""
-    read = as_labels(labels, len(labels))
+    try:
+        read = as_labels(labels, len(labels))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source}, labels Y: {error}") from error
     if (read.codes < 0).any():
         place = int(np.argmin(read.codes))
         raise ValueError(
@@ -110,7 +126,7 @@ def draw(path: Path, model: Any, order: np.ndarray) -> None:
     embedding = getattr(model, "embedding_", None)
     points = embed(model.graph_, 3)[:, 1:] if embedding is None else embedding
     figure = draw_learned_graph(model.affinity_matrix_, model.graph_, points, model.theta_, order)
-    replace_file(path, as_bytes(figure, path.suffix.removeprefix(".") or "png"))
+    replace_file(path, as_bytes(figure, kind_of(path)))
 
 
 def write(path: Path, model: Any, **found: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from dsrl_ref.cli.output import non_negative
 from dsrl_ref.files import require_writable
 from dsrl_ref.persistence import load, replace_file
-from dsrl_ref.plotting import as_bytes, draw_model
+from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw ξ, g, the loss and the scalar map to a file, and print its name."""
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
+    require_kind(kind_of(output))
     figure = draw_model(load(arguments.model), arguments.layers)
     require_writable(output)
-    replace_file(output, as_bytes(figure, output.suffix.removeprefix(".") or "png"))
+    replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0

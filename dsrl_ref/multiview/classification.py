@@ -126,7 +126,7 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        W = self._candidates(data)
+        W = self._candidates(data, X)
         learned = self._train(join_labelled_pairs(W, labels.codes) if self.preset == "authors" else W)
         self.classes_ = labels.classes
         F = self._propagated(learned.graph, labels)
@@ -186,12 +186,22 @@ class DSRLClassifier(Estimator):
         proba = self.predict_proba(X)
         return self.classes_[np.argmax(proba, axis=1)]
 
-    def score(self, X: Any, y: Any) -> float:
-        """Accuracy of `predict` on the labelled samples of y."""
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict` on the labelled samples of y, each with its weight.
+
+        Raises
+        ------
+        TypeError
+            For names where `fit` saw numbers, or the other way round.
+        """
         predicted = self.predict(X)
         labels = as_labels(y, len(predicted))
+        one, other = labels.classes.tolist()[0], self.classes_.tolist()[0]
+        if isinstance(one, str) != isinstance(other, str):
+            raise TypeError(f"y has labels like {one!r}, but fit saw {other!r}")
         known = labels.codes >= 0
-        return float(np.mean(predicted[known] == labels.classes[labels.codes[known]]))
+        right = predicted[known] == labels.classes[labels.codes[known]]
+        return float(np.average(right, weights=None if sample_weight is None else np.asarray(sample_weight)[known]))
 
 
 def join_labelled_pairs(W: csr_array, codes: NDArray[np.intp]) -> csr_array:

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import as_count
 from dsrl_ref.multiview.estimator import Estimator, as_generator, count_samples
 from dsrl_ref.multiview.graph import require_known
-from dsrl_ref.multiview.spectral import embed, k_means, row_affinity
+from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 
 EMBEDDINGS = "graph", "rows"
-AUTHORS_POWER = 0.5  # of the degrees that scale the affinity: their program divides by D^(-½)
 KEEP_OF_GRAPH = 0.5  # of a precomputed graph, which is no list of candidates
 
 
@@ -144,10 +143,10 @@ class DSRLClustering(Estimator):
         data = self._read(X)
         if clusters > count_samples(data):
             raise ValueError(f"n_clusters = {clusters} is more than the {count_samples(data)} samples (n_samples)")
-        W = self._candidates(data)
+        W = self._candidates(data, X)
         learned = self._train(W)
         if self.preset == "authors":
-            self.embedding_ = embed(row_affinity(learned.graph), clusters, power=AUTHORS_POWER)
+            self.embedding_ = embed_as_authors(row_affinity(learned.graph), clusters)
         elif self.embedding == "rows":
             self.embedding_ = embed(row_affinity(learned.graph), clusters)
         else:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array, as_count, as_matrix, is_sparse
 from dsrl_ref.files import read_npz
 
-LABELS = "Y.csv"
+LABELS = "y.csv"  # in letters of any size
 FEATURES, SPREAD = 10, 1.5  # of each generated view
 
 
@@ -176,14 +176,23 @@ def _read_mat(path: Path) -> tuple[list[Any], Any]:
 
 def _mat_labels(labels: Any) -> Any:
     """Labels as they are, those of a cell array of strings taken out of their cells."""
+    if is_sparse(labels):
+        return labels.toarray()
     if labels is None or labels.dtype != object:
         return labels
-    return np.array([cell.item() if getattr(cell, "size", 0) == 1 else str(cell) for cell in labels.ravel()])
+    cells = [np.ravel(cell) for cell in labels.ravel()]
+    for place, cell in enumerate(cells):
+        if cell.size != 1:
+            raise ValueError(f"Y[{place}] has {cell.size} entries; one label is needed")
+    return np.array([cell[0] for cell in cells])
 
 
 def _read_npz(path: Path) -> tuple[list[Any], Any]:
     content = read_npz(path)
-    keys = ["X"] if "X" in content else sorted((k for k in content if k[:1] == "X" and k[1:].isdigit()), key=_number)
+    keys = sorted((key for key in content if key[:1] == "X" and key[1:].isdigit()), key=_number)
+    if "X" in content and keys:
+        raise ValueError(f"{path} has X and {keys[0]}: one view is X, several are X0, X1, ...")
+    keys = ["X"] if "X" in content else keys
     return [content[key] for key in keys], content.get("Y")
 
 
@@ -192,16 +201,27 @@ def _number(key: str) -> int:
 
 
 def _read_folder(path: Path) -> tuple[list[Any], Any]:
-    tables = sorted(table for table in path.glob("*.csv") if table.name != LABELS)
-    labels = path / LABELS
-    return [_read_csv(table) for table in tables], _read_labels(labels) if labels.exists() else None
+    tables = sorted(path.glob("*.csv"))
+    labels = [table for table in tables if table.name.lower() == LABELS]
+    if len(labels) > 1:
+        raise ValueError(f"{path} has labels twice: {labels[0].name} and {labels[1].name}")
+    views = [_read_csv(table) for table in tables if table not in labels]
+    return views, _read_labels(labels[0]) if labels else None
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Number and text of every line that is not empty."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}") from error
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _read_csv(path: Path) -> Array:
     """Numbers between commas; a first line of names is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines()
     rows: list[list[float]] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in _lines(path):
         cells = line.split(",")
         if number == 1 and not any(_is_number(cell) for cell in cells):
             continue
@@ -211,7 +231,9 @@ def _read_csv(path: Path) -> Array:
         if rows and len(cells) != len(rows[0]):
             raise ValueError(f"{path}: line {number} has {len(cells)} cells, the first has {len(rows[0])}")
         rows.append([float(cell) for cell in cells])
-    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    if not rows:
+        raise ValueError(f"{path} has no samples")
+    return np.array(rows, dtype=np.float64)
 
 
 def _is_number(cell: str) -> bool:
@@ -223,8 +245,10 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_labels(path: Path) -> NDArray[Any]:
-    lines = enumerate((line.strip() for line in path.read_text(encoding="utf-8").splitlines()), 1)
-    cells = [(number, cell) for number, cell in lines if cell]
+    cells = _lines(path)
+    for number, cell in cells:
+        if "," in cell:
+            raise ValueError(f"{path}: line {number} has several cells, {cell!r}; one label a line is needed")
     if len(cells) > 1 and not _is_number(cells[0][1]) and all(_is_number(cell) for _, cell in cells[1:]):
         cells = cells[1:]  # a name
     if not all(_is_number(cell) for _, cell in cells):

@@ -111,14 +111,17 @@ class Estimator:
         n = count_samples(data)
         if n < 3 and isinstance(data, list):
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
-        self.n_features_in_ = sum(view.shape[1] for view in data) if isinstance(data, list) else n
-        self._remember_names(X)
         return data
 
-    def _candidates(self, data: list[Array] | csr_array) -> csr_array:
-        """Build the graph that the network is to learn on."""
+    def _candidates(self, data: list[Array] | csr_array, X: Any) -> csr_array:
+        """Build the graph that the network is to learn on, and remember what X was like."""
+        self.n_features_in_ = sum(view.shape[1] for view in data) if isinstance(data, list) else data.shape[1]
+        self._remember_names(X)
         if not isinstance(data, list):
             self._joiner = None
+            if not data.nnz:
+                message = "the graph has no edges: none of its entries off the diagonal is positive"
+                warnings.warn(message, GraphWarning, stacklevel=3)
             return data
         n, k = len(data[0]), self.n_neighbors
         if k >= n:
@@ -209,9 +212,10 @@ def is_views(X: Any) -> bool:
 
 
 def feature_names(X: Any) -> NDArray[Any] | None:
-    """Names of the columns, where all are strings."""
-    names = getattr(X, "columns", None)
-    if names is None or not all(isinstance(name, str) for name in names):
+    """Names of the columns of one table or of all views, where all are strings."""
+    columns = [getattr(view, "columns", None) for view in (X if is_views(X) else [X])]
+    names = [name for view in columns if view is not None for name in view]
+    if any(view is None for view in columns) or not all(isinstance(name, str) for name in names):
         return None
     return np.asarray(names, dtype=object)
 
@@ -231,18 +235,18 @@ def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
         return as_views(X)
     whole = as_matrix(X, "X")
     if view_sizes is None:
-        return [whole]
+        return as_views([whole])
     sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
-    return np.split(whole, np.cumsum(sizes)[:-1], axis=1)
+    return as_views(np.split(whole, np.cumsum(sizes)[:-1], axis=1))
 
 
-def as_affinity(X: Any) -> csr_array:
+def as_affinity(X: Any, name: str = "X") -> csr_array:
     """A square matrix of similarities as a graph: symmetrised by max, zero diagonal, positive weights only."""
-    given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
+    given = as_csr(X, name) if is_sparse(X) else csr_array(as_matrix(X, name))
     if given.shape[0] != given.shape[1]:
-        raise ValueError(f"X must be a square matrix for affinity='precomputed', got shape {given.shape}")
+        raise ValueError(f"{name} must be a square matrix for affinity='precomputed', got shape {given.shape}")
     row, column = given.nonzero()
     values = given.data[given.data != 0]
     kept = (row != column) & (values > 0)
@@ -276,4 +280,7 @@ def as_generator(random_state: Any) -> np.random.Generator:
         random_state = int(random_state.randint(2**31))
     if isinstance(random_state, bool | float):
         raise TypeError(f"random_state must be None, an integer or a generator, got {random_state!r}")
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"random_state = {random_state!r}: {error}") from error

@@ -244,8 +244,11 @@ def _accuracy(predicted: NDArray[Any], codes: NDArray[np.intp], known: NDArray[n
 def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str) -> Scores:
     codes, classes = data.codes, int(data.codes.max()) + 1
     found = propagate(graph, [_hidden(codes, known) for known in labelled], classes, form, FORMS[form])
-    pairs = zip(found, labelled, strict=True)
-    return {"accuracy": [_accuracy(F.argmax(axis=1), codes, known) for F, known in pairs]}
+    accuracies = []
+    for F, known in zip(found, labelled, strict=True):
+        seen = np.unique(codes[known])  # a class without a label is not known to be there
+        accuracies.append(_accuracy(seen[F[:, seen].argmax(axis=1)], codes, known))
+    return {"accuracy": accuracies}
 
 
 def _cluster_scores(embedding: Array, data: Data, clusters: int, restarts: int, seeds: Sequence[int]) -> Scores:

@@ -15,6 +15,7 @@ from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sa
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 STANDARDIZE = "samples", "features", "auto"
+LARGEST = 1e140  # size of a feature
 FEW = 16  # features: a view with fewer is standardised along them by "auto"
 
 
@@ -136,10 +137,15 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
 
 def as_views(views: Sequence[Any]) -> list[Array]:
     """Convert every view to a matrix; all must have as many samples as the first."""
-    if views is None or len(views) == 0:
+    if not isinstance(views, Sequence | np.ndarray):
+        raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
+    if len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
     checked = [as_matrix(view, f"views[{v}]") for v, view in enumerate(views)]
     for v, view in enumerate(checked):
+        largest = np.abs(view).max()
+        if largest > LARGEST or 0 < largest < 1 / LARGEST:
+            raise ValueError(f"views[{v}] has {largest:.3g} for largest size: its squares leave float64; scale it")
         if len(view) != len(checked[0]):
             raise ValueError(f"views[{v}] has {len(view)} samples, but views[0] has {len(checked[0])}; they must agree")
     return checked

@@ -45,7 +45,14 @@ def as_labels(y: Any, n: int) -> Labels:
 
 def _as_vector(y: Any) -> NDArray[Any]:
     """An array of one dimension; a list is not let become one of strings by a single string among numbers."""
+    if np.ma.is_masked(y):
+        place = int(np.argmax(np.ma.getmaskarray(y).ravel()))
+        raise ValueError(f"y has masked entries, the first at y[{place}]; {UNLABELLED}")
+    if str(getattr(y, "dtype", "")) in ("str", "string"):  # a column of pandas, where None has become NaN or NA
+        y = y.astype(object).where(y.notna(), None)
     y = np.asarray(y) if hasattr(y, "dtype") else np.array(y, dtype=object)
+    if y.dtype.kind == "T":  # NumPy's strings of any length
+        y = y.astype(object)
     if y.ndim == 2 and y.shape[1] == 1:
         warn_of_column("y")
         y = y.ravel()
@@ -63,6 +70,8 @@ def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
             raise ValueError(f"Unknown label type: y[{place}] = {label!r} is neither a number nor a string")
     known = np.array([label is not None and not (isinstance(label, Real) and label == -1) for label in y], dtype=bool)
     strings = np.array([isinstance(label, str) for label in y], dtype=bool)
+    for place, label in enumerate(y):
+        _refuse_minus_one(label, place)
     if strings.any() and not strings[known].all():
         text, number = int(np.argmax(strings)), int(np.argmax(known & ~strings))
         raise TypeError(f"y mixes strings and numbers: y[{text}] = {y[text]!r}, y[{number}] = {y[number]!r}")
@@ -81,7 +90,13 @@ def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
     if kind == "f" and (y != np.round(y)).any():
         place = int(np.argmax(y != np.round(y)))
         raise ValueError(f"Unknown label type: continuous. y[{place}] = {y[place]} is no class")
-    if kind in "US" and (y == y.dtype.type("-1")).any():
-        place = int(np.argmax(y == y.dtype.type("-1")))
-        raise ValueError(f"y[{place}] = '-1' is a string: np.array made it of a number; {UNLABELLED}, in a list")
+    for place, label in enumerate(y if kind in "US" else ()):
+        _refuse_minus_one(label, place)
     return y != -1 if kind in "fi" else np.ones(len(y), dtype=bool)
+
+
+def _refuse_minus_one(label: Any, place: int) -> None:
+    if label in ("-1", b"-1"):
+        raise ValueError(
+            f"y[{place}] = '-1' is a string, as np.array makes of -1 among strings; {UNLABELLED}, in a list"
+        )

@@ -75,6 +75,9 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
     losses = []
     while True:
+        if descent.values[4] <= 0:
+            L = float(descent.values[4])
+            raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
         losses.append(descent.evaluate())
         theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
         found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
@@ -101,6 +104,10 @@ def learn_as_authors(W: Any, *, layers: int, epochs: int, learning_rate: float) 
     graph = csr_array(W, copy=True) if is_sparse(W) else csr_array(W)
     graph.data = network(graph.data)
     graph.eliminate_zeros()
+    if W.nnz and not graph.nnz:
+        warnings.warn(
+            "the network kept no edge: take other epochs or a smaller learning_rate", GraphWarning, stacklevel=4
+        )
     return LearnedGraph(graph, learned.theta, learned.L, 1.0, learned.history["loss"], layers)
 
 

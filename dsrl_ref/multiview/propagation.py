@@ -13,6 +13,7 @@ PROPAGATION = "balanced", "one-hot", "normalized"
 ALPHA = 10.0
 DENSE = 2_500  # samples up to which a dense factorisation is faster
 TOLERANCE = 1e-12  # relative residual of the linear equations above that
+MOST = 1e12  # alpha times the largest degree: four digits are left then of what I adds
 SHELL = 1e-6  # of the largest entry: what is below it is solved again
 
 
@@ -38,16 +39,25 @@ def propagate(
     -------
     list of ndarray (n, c)
         F of (I + αL) F = sources for each; rows of 0 where no source reaches.
+
+    Raises
+    ------
+    ValueError
+        For an alpha beside which float64 does not see I.
     """
     columns = np.hstack([_sources(codes, classes, form == "balanced") for codes in labellings])
     degrees = W.sum(axis=1)
     laplacian: Any = diags_array(degrees) - W
-    reach = 1.0 if alpha is None else alpha
+    reach, largest = 1.0 if alpha is None else alpha, float(degrees.max())
     if form == "normalized":
         roots = diags_array(np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0))
-        laplacian = roots @ laplacian @ roots
+        laplacian, largest = roots @ laplacian @ roots, 1.0
     elif alpha is not None:
-        reach /= float(degrees.mean()) or 1.0
+        mean = float(degrees.mean()) or 1.0
+        laplacian, largest = laplacian / mean, largest / mean
+    if not reach * largest <= MOST:
+        size = f"alpha = {reach:g} times the largest degree, {largest:g},"
+        raise ValueError(f"{size} is too large for float64, {MOST:g} at most; take a smaller alpha")
     solve = _solver(csr_array(eye_array(len(degrees)) + reach * laplacian))
     return np.split(solve(columns), len(labellings), axis=1)
 

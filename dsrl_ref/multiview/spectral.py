@@ -8,22 +8,52 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.errors import SizeError
 
 DENSE = 200  # samples up to which all eigenvectors are computed
+LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
 
-def embed(W: csr_array, dimensions: int, power: float = -0.5) -> Array:
-    """Top eigenvectors of D^p W D^p, the row of each sample scaled to length 1 (p = -½: Ng, Jordan and Weiss 2002).
+def embed(W: csr_array, dimensions: int) -> Array:
+    """Top eigenvectors of D^(-½) W D^(-½), the row of each sample scaled to length 1 (Ng, Jordan and Weiss 2002).
 
+    Every component of the graph has the eigenvalue 1, with D^½ on its samples for eigenvector: these are taken first,
+    the largest components before the others, and an iteration, which would miss copies, looks for what comes next.
     Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
     """
-    if not W.nnz:
-        return np.zeros((W.shape[0], dimensions))
     degrees = W.sum(axis=1)
-    powers = diags_array(np.where(degrees > 0, np.where(degrees > 0, degrees, 1.0) ** power, 0.0))
-    vectors = _top_eigenvectors(csr_array(powers @ W @ powers), dimensions)
+    roots = np.sqrt(degrees)
+    components = _components(W, roots)[:, :dimensions]
+    inverse = diags_array(np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
+    rest = dimensions - components.shape[1]
+    vectors = _top_eigenvectors(csr_array(inverse @ W @ inverse), rest, components)
+    return _on_sphere(np.hstack([components.toarray(), vectors]), degrees)
+
+
+def embed_as_authors(W: csr_array, dimensions: int) -> Array:
+    """As `embed`, of D^(+½) W D^(+½): their program divides by D^(-½)."""
+    degrees = W.sum(axis=1)
+    roots = diags_array(np.sqrt(degrees))
+    return _on_sphere(_top_eigenvectors(csr_array(roots @ W @ roots), dimensions), degrees)
+
+
+def _on_sphere(vectors: Array, degrees: Array) -> Array:
     vectors[degrees == 0] = 0.0
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(lengths > 1e-12, vectors / np.where(lengths > 1e-12, lengths, 1.0), 0.0)
+
+
+def _components(W: csr_array, roots: Array) -> csr_array:
+    """A column of length 1 for each component with edges, its samples' roots of degrees; large components first."""
+    from scipy.sparse.csgraph import connected_components
+
+    labels = connected_components(W, directed=False)[1]
+    sizes = np.bincount(labels)
+    place = np.empty(len(sizes), dtype=np.intp)
+    place[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    joined = np.flatnonzero(sizes[labels] > 1)
+    shape = len(labels), np.count_nonzero(sizes > 1)
+    columns = csr_array((roots[joined], (joined, place[labels[joined]])), shape=shape)
+    lengths = np.sqrt(columns.multiply(columns).sum(axis=0))
+    return csr_array(columns @ diags_array(1 / lengths))
 
 
 def row_affinity(X: csr_array) -> csr_array:
@@ -44,15 +74,26 @@ def row_affinity(X: csr_array) -> csr_array:
     return csr_array(affinity)
 
 
-def _top_eigenvectors(symmetric: csr_array, count: int) -> Array:
+def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None = None) -> Array:
+    """Eigenvectors of the largest eigenvalues; those `known` to belong to 1 are left out."""
     n = symmetric.shape[0]
+    if not count or not symmetric.nnz:
+        return np.zeros((n, count))
+    known = csr_array((n, 0)) if known is None else known
     if n <= max(DENSE, 2 * count + 2):
-        vectors: Array = np.linalg.eigh(symmetric.toarray())[1][:, ::-1][:, :count]
+        lowered = symmetric.toarray() - LOWERED * (known @ known.T).toarray()
+        vectors: Array = np.linalg.eigh(lowered)[1][:, ::-1][:, :count]
         return vectors
-    from scipy.sparse.linalg import eigsh
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+    lowered = LinearOperator(
+        symmetric.shape, matvec=lambda x: symmetric @ x - LOWERED * (known @ (known.T @ x)), dtype=np.float64
+    )
     start = np.random.default_rng(0).uniform(0.5, 1.5, n)
-    values, vectors = eigsh(symmetric, k=count, which="LA", v0=start, maxiter=100 * n)
+    try:
+        values, vectors = eigsh(lowered, k=count, which="LA", v0=start, maxiter=100 * n)
+    except ArpackError as error:
+        raise ValueError(f"no spectral embedding: {error}; take fewer clusters or more neighbours") from error
     return vectors[:, np.argsort(-values, kind="stable")]
 
 

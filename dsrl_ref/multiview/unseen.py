@@ -32,7 +32,8 @@ class Joiner:
     """
 
     def __init__(self, views: Sequence[Array], fusion: Fusion, k: int, weights: str) -> None:
-        self.views, self.fusion, self.k, self.weights = views, fusion, k, weights
+        self.views = [view.copy() for view in views]  # the caller's may change
+        self.fusion, self.k, self.weights = fusion, k, weights
 
     def __call__(self, new_views: Sequence[Array]) -> csr_array:
         """Weights (n_new, n) of new samples to the seen ones."""
@@ -65,4 +66,6 @@ def _like(view: Array, new: Array, along: str) -> Array:
     if along == "samples":
         return standardised(new, along)
     deviation = view.std(axis=0, ddof=min(1, len(view) - 1))
-    return np.ascontiguousarray(((new - view.mean(axis=0)) / (deviation + 1e-8)).T)
+    constant = (view == view[0]).all(axis=0)  # told no sample from another, and does not begin to
+    centred = np.where(constant, 0.0, new - view.mean(axis=0))
+    return np.ascontiguousarray((centred / (deviation + 1e-8)).T)

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array, save_npz
 
 from dsrl_ref import Fidelity, Objective, Theta
 from dsrl_ref.cli import main
+from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, complementary_views, similarity_graph
 
 VIEWS, LABELS = complementary_views(80, random_state=1)
@@ -41,6 +42,22 @@ def test_classify_is_the_classifier_on_these_splits(data, capsys):
     assert results[0]["accuracy"]["values"] == pytest.approx(expected)
     assert results[0]["accuracy"]["mean"] == pytest.approx(np.mean(expected))
     assert results[0]["accuracy"]["std"] == pytest.approx(np.std(expected))
+
+
+def test_a_class_that_has_no_label_is_not_guessed(tmp_path, capsys):
+    names = np.repeat(np.arange(6), 10)
+    np.savez(tmp_path / "d.npz", Y=names)
+    np.save(tmp_path / "g.npy", np.kron(np.eye(6), np.ones((10, 10))))
+    arguments = [str(tmp_path / "d.npz"), "--graph", str(tmp_path / "g.npy"), "--labelled", "0.08", "--repeats", "3"]
+    (found,) = run(capsys, "classify", *arguments)["results"]
+    generator, expected = np.random.RandomState(2021), []
+    for _ in range(3):
+        known = generator.permutation(60)[:4]
+        y = np.full(60, -1)
+        y[known] = names[known]
+        model = DSRLClassifier(affinity="precomputed").fit(np.kron(np.eye(6), np.ones((10, 10))), y)
+        expected.append(np.mean(np.delete(model.transduction_ == names, known)))
+    assert found["accuracy"]["values"] == pytest.approx(expected)
 
 
 def test_cluster_is_the_clusterer_with_these_seeds(data, capsys):
@@ -201,9 +218,13 @@ def test_pictures(data, tmp_path, capsys):
     for command in ("cluster", "classify"):
         picture = tmp_path / f"{command}.svg"
         arguments = [data, "--graph", str(tmp_path / "none.npy"), "--repeats", "1", "--plot", str(picture)]
-        assert main([command, *arguments]) == 0
+        with pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal"):
+            assert main([command, *arguments]) == 0
         assert picture.stat().st_size > 1000
     capsys.readouterr()
+    assert main(["cluster", data, "--plot", str(tmp_path / "picture.txt"), "-o", str(tmp_path / "o.npz")]) == 3
+    assert "a picture is one of " in capsys.readouterr().err
+    assert not (tmp_path / "o.npz").exists()
 
 
 @pytest.mark.parametrize(("name", "mean", "deviation"), [("MSRC-v1", 0.7614, 0.0663), ("ALOI", 0.9159, 0.0074)])

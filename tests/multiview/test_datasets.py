@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_array
 
 from dsrl_ref.multiview import complementary_views, load_dataset
 from dsrl_ref.multiview.datasets import load_graph
@@ -143,6 +144,52 @@ def test_labels_that_are_no_classes_are_named_by_line(tmp_path, label):
     (tmp_path / "Y.csv").write_text(f"1\n\n{label}\n")
     with pytest.raises(ValueError, match=rf"Y\.csv: line 3: '{label}' is no class"):
         load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("Y.csv", b"1,2\n3,4\n", r"Y\.csv: line 1 has several cells, '1,2'"),
+        ("a.csv", b"", r"a\.csv has no samples"),
+        ("a.csv", b"1,\xe9\n", r"a\.csv is not UTF-8"),
+    ],
+)
+def test_bad_tables_are_named(tmp_path, name, content, message):
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(tmp_path)
+
+
+def test_marks_of_other_programs_in_tables_are_read(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf1,2\r\n3,4\r\n\r\n")
+    (tmp_path / "y.csv").write_bytes(b"\xef\xbb\xbf7\r\n8\r\n")
+    views, labels = load_dataset(tmp_path)
+    assert [view.tolist() for view in views] == [[[1, 2], [3, 4]]]
+    assert labels.tolist() == [7, 8]
+
+
+def test_labels_twice_are_refused(tmp_path):
+    for name in ("a.csv", "y.csv", "Y.csv"):
+        (tmp_path / name).write_text("1\n2\n")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system does not tell y.csv from Y.csv")
+    with pytest.raises(ValueError, match=r"has labels twice: Y\.csv and y\.csv"):
+        load_dataset(tmp_path)
+
+
+def test_one_view_and_several_are_refused(tmp_path):
+    np.savez(tmp_path / "d.npz", X=X0, X0=X0)
+    with pytest.raises(ValueError, match=r"has X and X0: one view is X, several are X0, X1, \.\.\."):
+        load_dataset(tmp_path / "d.npz")
+
+
+def test_sparse_labels_and_empty_cells_of_a_mat(tmp_path):
+    savemat(tmp_path / "d.mat", {"X": X0, "Y": csc_array(Y.reshape(-1, 1).astype(float))})
+    assert load_dataset(tmp_path / "d.mat")[1].tolist() == [1, 2, 1]
+    savemat(tmp_path / "d.mat", {"X": X0, "Y": np.array([["cat"], [""], ["cat"]], dtype=object)})
+    with pytest.raises(ValueError, match=r"Y\[1\] has 0 entries; one label is needed"):
+        load_dataset(tmp_path / "d.mat")
 
 
 def test_one_name_is_a_label_not_a_heading(tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from dsrl_ref.errors import GraphWarning
+from dsrl_ref import forward
+from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import (
     DSRLClassifier,
     DSRLClustering,
@@ -19,8 +20,10 @@ from dsrl_ref.multiview import (
 from dsrl_ref.multiview.classification import join_labelled_pairs
 from dsrl_ref.multiview.estimator import NotFittedError
 from dsrl_ref.multiview.learning import learn_graph
+from dsrl_ref.multiview.spectral import k_means
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.training import fit
 
 VIEWS, LABELS = complementary_views(120, random_state=0)
 KNOWN = np.where(np.arange(120) < 24, LABELS, -1)
@@ -63,8 +66,6 @@ def test_one_outstanding_weight_does_not_stop_the_training():
 def test_the_learned_graph_is_the_networks_output():
     learned = learn_graph(GRAPH, keep=0.5, layers=5, epochs=500, learning_rate=0.02)
     scaled = GRAPH / GRAPH.data.max()
-    from dsrl_ref import forward
-
     output = forward(Fidelity(scaled), learned.theta, learned.L, 5)[-1]
     kept = learned.graph.toarray() != 0
     assert learned.graph.toarray()[kept] == pytest.approx(
@@ -278,6 +279,8 @@ def test_bad_views_are_refused(estimator, X, message):
         (np.append(np.inf, np.zeros(119)), r"Input y contains infinity: y\[0\]"),
         (np.array([np.nan] + ["a"] * 119, dtype=object), r"Input y contains NaN: y\[0\]"),
         (np.zeros((120, 2)), "should be a 1d array"),
+        (np.ma.masked_array(LABELS, mask=KNOWN < 0), r"y has masked entries, the first at y\[24\]"),
+        (np.array(["a"] * 119 + ["-1"], dtype=object), r"y\[119\] = '-1' is a string"),
         (np.array(["a"] * 119 + ["-1"]), r"y\[119\] = '-1' is a string"),
         ([{"a"}] * 120, r"Unknown label type: y\[0\] = \{'a'\} is neither a number nor a string"),
         (np.zeros(120, dtype=complex), "Unknown label type: y has dtype complex128"),
@@ -330,11 +333,11 @@ def test_k_clusters_of_k_samples_and_one_of_all():
 
 @pytest.mark.parametrize("preset", [None, "authors"])
 def test_more_neighbours_than_samples_are_as_many_as_there_are(preset):
-    few = [view[:6] for view in VIEWS]
-    with pytest.warns(GraphWarning, match="n_neighbors = 6, but each of 6 samples has only 5 neighbours"):
-        found = DSRLClustering(2, n_neighbors=6, preset=preset, random_state=0).fit(few)
+    few = [view[:12] for view in VIEWS]
+    with pytest.warns(GraphWarning, match="n_neighbors = 12, but each of 12 samples has only 11 neighbours"):
+        found = DSRLClustering(2, n_neighbors=12, preset=preset, epochs=100, random_state=0).fit(few)
     assert np.array_equal(
-        found.labels_, DSRLClustering(2, n_neighbors=5, preset=preset, random_state=0).fit(few).labels_
+        found.labels_, DSRLClustering(2, n_neighbors=11, preset=preset, epochs=100, random_state=0).fit(few).labels_
     )
 
 
@@ -365,6 +368,147 @@ class Table(np.ndarray):
         table = np.asarray(values).view(cls)
         table.columns = columns
         return table
+
+
+def test_names_of_features_of_views_are_compared():
+    tables = [Table(view, [f"{v}.{j}" for j in range(10)]) for v, view in enumerate(VIEWS)]
+    turned = [Table(np.asarray(table)[:, ::-1], table.columns[::-1]) for table in tables]
+    model = DSRLClassifier().fit(tables, KNOWN)
+    assert len(model.feature_names_in_) == 30
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        model.predict(turned)
+
+
+def test_a_refused_fit_leaves_the_model_as_it_was():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    expected = model.predict(VIEWS)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit([view[:, :4] for view in VIEWS], KNOWN[:3])
+    assert np.array_equal(model.predict(VIEWS), expected)
+
+
+def test_what_was_seen_is_the_models_own():
+    views = [view.copy() for view in VIEWS]
+    model = DSRLClassifier().fit(views, KNOWN)
+    expected = model.predict(VIEWS)
+    for view in views:
+        view[:] = view[::-1].copy()
+    assert np.array_equal(model.predict(VIEWS), expected)
+
+
+def test_a_feature_that_was_constant_stays_without_meaning():
+    seen = [np.column_stack([view[:90], np.full(90, 3.0)]) for view in VIEWS]
+    new = [np.column_stack([view[90:], np.full(30, 1000.0)]) for view in VIEWS]
+    model = DSRLClassifier().fit(seen, LABELS[:90])
+    expected = DSRLClassifier().fit([view[:90] for view in VIEWS], LABELS[:90])
+    assert np.array_equal(model.predict(new), expected.predict([view[90:] for view in VIEWS]))
+
+
+def test_scores_are_of_the_labelled_and_weighted():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    judged = np.where(np.arange(120) % 5 == 0, (LABELS + 1) % 4, LABELS)
+    right = model.predict(VIEWS) == judged
+    some = np.where(np.arange(120) % 3 == 0, judged, -1)
+    assert model.score(VIEWS, some) == right[::3].mean()
+    weights = np.arange(120.0)
+    assert model.score(VIEWS, judged, sample_weight=weights) == pytest.approx(np.average(right, weights=weights))
+    with pytest.raises(TypeError, match="y has labels like '0', but fit saw 0"):
+        model.score(VIEWS, [str(label) for label in LABELS])
+
+
+def test_labelled_samples_keep_their_class_with_certainty():
+    wrong = np.where(np.arange(120) == 5, (LABELS + 1) % 4, KNOWN)
+    model = DSRLClassifier().fit(VIEWS, wrong)
+    assert model.label_distributions_[:24].tolist() == np.eye(4)[wrong[:24]].tolist()
+
+
+def test_a_learning_rate_that_is_too_large_is_named():
+    with pytest.raises(ValueError, match=r"learning_rate = 5.0 is too large: training came to L = -"):
+        DSRLClassifier(learning_rate=5).fit(VIEWS, KNOWN)
+    with pytest.warns(GraphWarning, match="the network kept no edge: take other epochs"):
+        DSRLClustering(4, preset="authors", epochs=1).fit(VIEWS)
+
+
+@pytest.mark.parametrize("random_state", [-1, "a"])
+def test_bad_random_states_are_named(random_state):
+    with pytest.raises((TypeError, ValueError), match="random_state = "):
+        DSRLClustering(4, random_state=random_state).fit(VIEWS)
+
+
+def test_documented_defaults():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    candidates = similarity_graph(VIEWS, 30, weights="adaptive", standardize="auto")
+    assert (model.affinity_matrix_ != candidates).nnz == 0
+    by_hand = DSRLClassifier(n_neighbors=10, keep=0.25, alpha=10.0).fit(VIEWS, KNOWN)
+    assert np.array_equal(model.label_distributions_, by_hand.label_distributions_)
+    graphs = [DSRLClustering(4, affinity="precomputed", keep=keep).fit(GRAPH).graph_ for keep in (None, 0.5)]
+    assert (graphs[0] != graphs[1]).nnz == 0
+
+
+def naive_links(view, new, k):
+    """Heat weights of new samples to their k nearest of those seen, loop by loop, both standardised along samples."""
+
+    def ready(matrix):
+        return [(row - row.mean()) / (row.std(ddof=1) + 1e-8) for row in matrix]
+
+    seen, t = ready(view), 0.0
+    for a in seen:
+        t += sum(np.linalg.norm(a - b) for b in seen)
+    t /= len(seen) ** 2
+    links = np.zeros((len(new), len(view)))
+    for i, a in enumerate(ready(new)):
+        d = [np.linalg.norm(a - b) for b in seen]
+        for j in np.argsort(d)[:k]:
+            links[i, j] = np.exp(-(d[j] ** 2) / (2 * t**2))
+    return links
+
+
+def test_new_samples_are_joined_by_the_formula():
+    seen, new = [view[:40] for view in VIEWS], [view[40:60] for view in VIEWS]
+    shares = [0.5, 0.2, 0.3]
+    options = {"weights": "heat", "standardize": "samples", "view_weights": [5, 2, 3]}
+    model = DSRLClassifier(n_neighbors=2, **options).fit(seen, LABELS[:40])
+    links = sum(s * naive_links(a, b, 6) for s, a, b in zip(shares, seen, new, strict=True))
+    scale = model.scale_
+    network = Objective(Fidelity(np.zeros((1, 1))), layers=11).scalar_map(model.theta_, model.L_)
+    kept = scale * np.maximum(network(links / scale), 0)
+    kept = np.where(kept.any(axis=1, keepdims=True), kept, links)
+    expected = kept @ model.label_distributions_
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert not (kept == links).all()
+    assert model.predict_proba(new) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_new_sample_that_would_lose_all_links_keeps_them_as_they_are():
+    model = DSRLClassifier(affinity="precomputed").fit(GRAPH, KNOWN)
+    weak = np.zeros((1, 120))
+    weak[0, 40] = 1e-9
+    assert model.predict_proba(weak) == pytest.approx(model.label_distributions_[[40]])
+
+
+def test_the_clustering_preset_is_the_authors_program():
+    model = DSRLClustering(4, preset="authors", n_neighbors=6, epochs=30, random_state=3).fit(VIEWS)
+    W = similarity_graph(VIEWS, 6).toarray()
+    with pytest.warns(StartWarning):
+        learned = fit(Objective(Fidelity(W), layers=11), method="authors", epochs=30)
+    X = forward(Fidelity(W), learned.theta, learned.L, 11)[-1]
+    affinity = np.exp(-(((X[:, np.newaxis] - X) ** 2).sum(axis=2)) / len(X))
+    np.fill_diagonal(affinity, 0)
+    roots = np.diag(affinity.sum(axis=1) ** 0.5)
+    top = np.linalg.eigh(roots @ affinity @ roots)[1][:, ::-1][:, :4]
+    top /= np.linalg.norm(top, axis=1, keepdims=True)
+    assert model.embedding_ @ model.embedding_.T == pytest.approx(top @ top.T, abs=1e-8)
+    assert np.array_equal(model.labels_, k_means(model.embedding_, 4, 1, np.random.default_rng(3)))
+
+
+def test_the_preset_runs_k_means_once():
+    runs = [DSRLClustering(4, preset="authors", epochs=30, n_init=n, random_state=3).fit(VIEWS) for n in (1, 50)]
+    assert np.array_equal(runs[0].labels_, runs[1].labels_)
+
+
+def test_the_preset_predicts():
+    model = DSRLClassifier(preset="authors", epochs=30).fit([view[:90] for view in VIEWS], LABELS[:90])
+    assert (model.predict([view[90:] for view in VIEWS]) == LABELS[90:]).mean() > 0.7
 
 
 def test_names_of_features_are_remembered_compared_and_forgotten():

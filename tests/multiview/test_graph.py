@@ -191,7 +191,10 @@ def test_rebuilds_the_authors_graph_outside_tied_rows():
     ("views", "k", "error", "message"),
     [
         ([], 1, ValueError, "views is empty"),
-        (None, 1, ValueError, "views is empty"),
+        (None, 1, TypeError, "views must be a list of matrices, samples by features, got NoneType"),
+        (5, 1, TypeError, "views must be a list of matrices, samples by features, got int"),
+        ([1e160 * np.eye(4)], 1, ValueError, r"views\[0\] has 1e\+160 for largest size: its squares leave float64"),
+        ([np.eye(4), 1e-200 * np.eye(4)], 1, ValueError, r"views\[1\] has 1e-200 for largest size"),
         ([np.ones((3, 2)), np.ones((4, 2))], 1, ValueError, r"views\[1\] has 4 samples, but views\[0\] has 3"),
         ([np.ones((3, 2)), np.full((3, 2), np.nan)], 1, ValueError, r"views\[1\] contains NaN: views\[1\]\[0, 0\]"),
         ([np.ones(3)], 1, ValueError, r"views\[0\]: Expected 2D array"),

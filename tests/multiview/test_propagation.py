@@ -84,7 +84,18 @@ def test_a_graph_without_edges():
     assert F.tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
-def test_an_alpha_beyond_float64_is_refused(monkeypatch):
-    monkeypatch.setattr(propagation, "DENSE", 0)
-    with pytest.raises(ValueError, match="alpha is too large for float64"):
-        propagate(W, [CODES], 3, "balanced", 1e300)
+@pytest.mark.parametrize("samples", [0, 10**6])
+@pytest.mark.parametrize("form", ["balanced", "normalized"])
+@pytest.mark.parametrize("alpha", [1e13, 1e17, 1e300])
+def test_an_alpha_beyond_float64_is_refused(monkeypatch, samples, form, alpha):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    with pytest.raises(ValueError, match=r"alpha = 1e\+\d+ times the largest degree, .* is too large for float64"):
+        propagate(W, [CODES], 3, form, alpha)
+
+
+@pytest.mark.parametrize("samples", [0, 10**6])
+def test_the_unit_of_the_weights_does_not_matter(monkeypatch, samples):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    (expected,) = propagate(W, [CODES], 3, "balanced", 10)
+    for unit in (2.0**-500, 2.0**500):
+        assert propagate(unit * W, [CODES], 3, "balanced", 10)[0] == pytest.approx(expected, rel=1e-10, abs=1e-15)

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import block_diag, csr_array, linalg
 
 from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import spectral
-from dsrl_ref.multiview.spectral import embed, k_means, row_affinity
+from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 
 RNG = np.random.default_rng(0)
 
@@ -81,18 +81,59 @@ def test_an_empty_cluster_begins_anew(monkeypatch):
     assert k_means(points, 2, 1, np.random.default_rng(0)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
-@pytest.mark.parametrize("power", [-0.5, 0.5])
-def test_degrees_scale_by_the_power(power):
+@pytest.mark.parametrize(("embedding", "power"), [(embed, -0.5), (embed_as_authors, 0.5)])
+def test_degrees_scale_by_the_power(embedding, power):
     rng = np.random.default_rng(3)
     A = np.triu(rng.random((12, 12)), 1)
     A = A + A.T
     D = np.diag(A.sum(axis=1) ** power)
     vectors = np.linalg.eigh(D @ A @ D)[1][:, ::-1][:, :3]
     expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = embed(csr_array(A), 3, power)
+    found = embedding(csr_array(A), 3)
     assert found @ found.T == pytest.approx(expected @ expected.T, abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [5, 300])
 def test_a_graph_without_edges_is_one_point(n):
     assert not embed(csr_array((n, n)), 3).any()
+
+
+def cliques(count, size, seed=0):
+    rng = np.random.default_rng(seed)
+    blocks = [rng.uniform(0.2, 1, (size, size)) for _ in range(count)]
+    return csr_array(block_diag([np.maximum(B, B.T) * (1 - np.eye(size)) for B in blocks]))
+
+
+@pytest.mark.parametrize(("count", "size"), [(2, 5), (20, 12), (40, 10), (110, 3)])
+def test_each_of_many_components_is_a_point(count, size):
+    points = embed(cliques(count, size), count)
+    expected = np.kron(np.eye(count), np.ones((size, size)))
+    assert points @ points.T == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("dense", [0, 1000])
+def test_what_comes_after_the_components_is_found(monkeypatch, dense):
+    monkeypatch.setattr(spectral, "DENSE", dense)
+    W = cliques(30, 10)
+    D = np.diag(W.sum(axis=1) ** -0.5)
+    vectors = np.linalg.eigh(D @ W.toarray() @ D)[1][:, ::-1][:, :34]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = embed(W, 34)
+    assert points @ points.T == pytest.approx(vectors @ vectors.T, abs=1e-6)
+
+
+def test_the_largest_components_come_first():
+    W = csr_array(block_diag([cliques(1, 3), cliques(1, 8), cliques(1, 5), csr_array((2, 2))]))
+    points = embed(W, 2)
+    assert np.abs(points).sum(axis=0).tolist() == pytest.approx([8, 5])
+    assert not points[:3].any()
+    assert not points[-2:].any()
+
+
+def test_an_iteration_that_fails_says_what_to_do(monkeypatch):
+    def failing(*_, **__):
+        raise linalg.ArpackNoConvergence("no convergence", np.empty(0), np.empty((0, 0)))
+
+    monkeypatch.setattr(linalg, "eigsh", failing)
+    with pytest.raises(ValueError, match=r"no spectral embedding: .* take fewer clusters or more neighbours"):
+        embed(cliques(1, 300), 3)
