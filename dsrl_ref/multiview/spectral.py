@@ -8,6 +8,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.errors import SizeError
 
 DENSE = 200  # samples up to which all eigenvectors are computed
+SMALL = 0.1  # of a cluster's mean size: what is smaller is no cluster
 LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
@@ -17,11 +18,18 @@ def embed(W: csr_array, dimensions: int) -> Array:
 
     Every component of the graph has the eigenvalue 1, with D^½ on its samples for eigenvector: these are taken first,
     the largest components before the others, and an iteration, which would miss copies, looks for what comes next.
+    Where there are more components than dimensions, those below a tenth of a cluster's mean size count as isolated.
     Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
     """
+    labels, sizes = _components(W)
+    if np.count_nonzero(sizes > 1) > dimensions:
+        large = diags_array((sizes[labels] >= SMALL * W.shape[0] / dimensions).astype(np.float64))
+        W = csr_array(large @ W @ large)
+        W.eliminate_zeros()
+        labels, sizes = _components(W)
     degrees = W.sum(axis=1)
     roots = np.sqrt(degrees)
-    components = _components(W, roots)[:, :dimensions]
+    components = _of_components(labels, sizes, roots)[:, :dimensions]
     inverse = diags_array(np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
     rest = dimensions - components.shape[1]
     vectors = _top_eigenvectors(csr_array(inverse @ W @ inverse), rest, components)
@@ -41,12 +49,16 @@ def _on_sphere(vectors: Array, degrees: Array) -> Array:
     return np.where(lengths > 1e-12, vectors / np.where(lengths > 1e-12, lengths, 1.0), 0.0)
 
 
-def _components(W: csr_array, roots: Array) -> csr_array:
-    """A column of length 1 for each component with edges, its samples' roots of degrees; large components first."""
+def _components(W: csr_array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The component of every sample, and how many samples each has."""
     from scipy.sparse.csgraph import connected_components
 
     labels = connected_components(W, directed=False)[1]
-    sizes = np.bincount(labels)
+    return labels, np.bincount(labels)
+
+
+def _of_components(labels: NDArray[np.intp], sizes: NDArray[np.intp], roots: Array) -> csr_array:
+    """A column of length 1 for each component with edges, its samples' roots of degrees; large components first."""
     place = np.empty(len(sizes), dtype=np.intp)
     place[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     joined = np.flatnonzero(sizes[labels] > 1)

@@ -130,6 +130,14 @@ def test_the_largest_components_come_first():
     assert not points[-2:].any()
 
 
+def test_specks_take_no_dimension():
+    halves = np.kron([[1, 0.01], [0.01, 1]], np.ones((30, 30))) * (1 - np.eye(60))
+    W = csr_array(block_diag([halves, *[cliques(1, 2)] * 5]))
+    points = embed(W, 2)
+    assert not points[60:].any()
+    assert np.abs(points[:30] @ points[30:60].T).max() < 0.1
+
+
 def test_an_iteration_that_fails_says_what_to_do(monkeypatch):
     def failing(*_, **__):
         raise linalg.ArpackNoConvergence("no convergence", np.empty(0), np.empty((0, 0)))
