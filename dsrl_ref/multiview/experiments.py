@@ -212,10 +212,12 @@ def _with_thresholds(
     score: Callable[[csr_array], Scores],
 ) -> list[Outcome]:
     """Score a graph as it is, with a threshold that keeps what DSRL does, and with the best in hindsight."""
-    outcomes = [Outcome(names[0], score(W)), Outcome(names[1], score(thresholded(W, 1 - keep)))]
+    chosen = score(thresholded(W, 1 - keep))
+    outcomes = [Outcome(names[0], score(W)), Outcome(names[1], chosen)]
     tried = [score(thresholded(W, share)) for share in hindsight]
     if tried:
-        outcomes.append(Outcome(names[2], max(tried, key=lambda scores: float(np.mean(scores["accuracy"])))))
+        best = max([chosen, *tried], key=lambda scores: float(np.mean(scores["accuracy"])))
+        outcomes.append(Outcome(names[2], best))
     return outcomes
 
 

@@ -8,7 +8,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.errors import SizeError
 
 DENSE = 200  # samples up to which all eigenvectors are computed
-SMALL = 0.1  # of a cluster's mean size: what is smaller is no cluster
+SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
 LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
@@ -18,7 +18,7 @@ def embed(W: csr_array, dimensions: int) -> Array:
 
     Every component of the graph has the eigenvalue 1, with D^½ on its samples for eigenvector: these are taken first,
     the largest components before the others, and an iteration, which would miss copies, looks for what comes next.
-    Where there are more components than dimensions, those below a tenth of a cluster's mean size count as isolated.
+    Where there are more components than dimensions, those below half of a cluster's mean size count as isolated.
     Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
     """
     labels, sizes = _components(W)

@@ -84,6 +84,8 @@ def test_controls_are_shown_beside(data, capsys):
     assert methods[-1] == "dsrl, view 2 alone"
     best = {result["method"]: result["accuracy"]["mean"] for result in clustered}
     assert best["soft threshold, oracle"] >= best["raw graph"]
+    assert best["soft threshold, oracle"] >= best["soft threshold"]
+    assert best["candidates, oracle"] >= best["candidates, threshold"]
     assert best["candidates, oracle"] >= best["candidates"]
 
 
