@@ -32,7 +32,7 @@ class DSRLClassifier(Estimator):
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
         such d.
     n_neighbors : int
-        Neighbours of each sample; the network chooses from three times as many.
+        Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
         As for `similarity_graph`.
     keep : float, optional

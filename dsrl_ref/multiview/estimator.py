@@ -115,27 +115,31 @@ class Estimator:
 
     def _candidates(self, data: list[Array] | csr_array, X: Any) -> csr_array:
         """Build the graph that the network is to learn on, and remember what X was like."""
-        self.n_features_in_ = sum(view.shape[1] for view in data) if isinstance(data, list) else data.shape[1]
-        self._remember_names(X)
-        if not isinstance(data, list):
+        if isinstance(data, list):
+            self._joiner = self._fused(data)
+            self.n_features_in_ = sum(view.shape[1] for view in data)
+        else:
             self._joiner = None
+            self.n_features_in_ = data.shape[1]
             if not data.nnz:
                 message = "the graph has no edges: none of its entries off the diagonal is positive"
                 warnings.warn(message, GraphWarning, stacklevel=3)
-            return data
-        n, k = len(data[0]), self.n_neighbors
+        self._remember_names(X)
+        return self._joiner.fusion.graph if self._joiner else data
+
+    def _fused(self, views: list[Array]) -> Joiner:
+        n, k = len(views[0]), self.n_neighbors
         if k >= n:
             message = f"n_neighbors = {k}, but each of {n} samples has only {n - 1} neighbours; fewer are taken"
             warnings.warn(message, GraphWarning, stacklevel=4)
         weights = "heat" if self.preset == "authors" else self.weights
         if self.preset == "authors":
             k = min(k, n - 1)
-            fusion = fuse(data, k, weights, None, "samples")
+            fusion = fuse(views, k, weights, None, "samples")
         else:
             k = min(CANDIDATES * k, n - 2)
-            fusion = fuse(data, k, weights, self.view_weights, self.standardize)
-        self._joiner = Joiner(data, fusion, k, weights)
-        return fusion.graph
+            fusion = fuse(views, k, weights, self.view_weights, self.standardize)
+        return Joiner(views, fusion, k, weights)
 
     def _read_new(self, X: Any) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""

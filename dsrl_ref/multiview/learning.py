@@ -86,7 +86,7 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
             break
         descent.step()
     share = np.count_nonzero(kept) / max(1, W.nnz)
-    if share < min(keep, W.nnz):
+    if W.nnz and share < keep:
         message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
         warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
     graph = csr_array((kept, W.indices.copy(), W.indptr.copy()), shape=W.shape)
@@ -105,9 +105,8 @@ def learn_as_authors(W: Any, *, layers: int, epochs: int, learning_rate: float) 
     graph.data = network(graph.data)
     graph.eliminate_zeros()
     if W.nnz and not graph.nnz:
-        warnings.warn(
-            "the network kept no edge: take other epochs or a smaller learning_rate", GraphWarning, stacklevel=4
-        )
+        message = "the network kept no edge: take other epochs or a smaller learning_rate"
+        warnings.warn(message, GraphWarning, stacklevel=4)
     return LearnedGraph(graph, learned.theta, learned.L, 1.0, learned.history["loss"], layers)
 
 
