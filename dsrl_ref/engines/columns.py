@@ -1,7 +1,8 @@
 """LeastSquares only: reverse mode by blocks of columns, which do not interact.
 
-The tape of a block, Z and ∇f of every layer, stays in cache, forward and back, before the next block begins; memory
-does not grow with the number of columns. Products are with D and Dᵀ, or with DᵀD where that is less work.
+The tape of a block, Z of every layer, stays in cache, forward and back, before the next block begins: memory does not
+grow with the number of columns. ∇f is not on it: X - Z is ∇f/L, but for what rounds off. Products are with D and Dᵀ,
+or with DᵀD where that is less work.
 """
 
 import math
@@ -31,8 +32,8 @@ def loss_and_gradient(
     products = Products(f.D)  # type: ignore[attr-defined]
     Y: Array = f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
-    width = max(1, min(m, TAPE_ENTRIES // (2 * max(1, layers) * n)))
-    tape = np.empty((2, layers, n * width))
+    width = max(1, min(m, TAPE_ENTRIES // (max(1, layers) * n)))
+    tape = np.empty((layers, n * width))
     sums = []
     for start in range(0, m, width):
         block = slice(start, min(m, start + width))
@@ -91,18 +92,20 @@ def _block(
     from dsrl_ref.engines.kernels import columns as kernels
 
     step, (w1, w2, _, _) = 1.0 / L, theta
-    Z, G = tape[:, :, : X.size]
+    Z, G, start = tape[:, : X.size], np.empty(X.shape), X.reshape(-1).copy()
     flat = X.reshape(-1)
     offset = products.offset(Y)
     for i in range(len(Z)):
-        products.less_offset(X, Y, G[i].reshape(X.shape))
-        kernels.forward_layer(flat, G[i], offset, Z[i], step, *theta)
+        products.less_offset(X, Y, G)
+        kernels.forward_layer(flat, G.reshape(-1), offset, Z[i], step, *theta)
     X -= target
     loss = 0.5 * float(np.sum(X * X))
-    P, lanes = np.zeros(X.shape), np.zeros((5, kernels.LANES))
+    G[:] = 0.0
+    lanes = np.zeros((5, kernels.LANES))
     for i in range(len(Z) - 1, -1, -1):
-        kernels.backward_layer(flat, P.reshape(-1), Z[i], G[i], step, *theta, lanes)
+        before = (Z[i - 1], *theta) if i else (start, 1.0, 1.0, 0.0, 0.0)
+        kernels.backward_layer(flat, G.reshape(-1), Z[i], *before, step, *theta, lanes)
         if i:
-            products.hessian(X, P)
+            products.hessian(X, G)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes.sum(axis=1).tolist()
-    return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, step * step * in_step
+    return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, step * in_step

@@ -34,7 +34,7 @@ def problem(k=8, n=12, m=30, seed=0):
 def test_equals_the_rationals_at_any_width(width, drawn):
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "TAPE_ENTRIES", 2 * max(1, drawn.layers) * len(x0) * width)
+        patch.setattr(columns, "TAPE_ENTRIES", max(1, drawn.layers) * len(x0) * width)
         J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
     assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
     assert naive.tensor_gradient(*drawn.arguments) == list(gradient)

@@ -10,12 +10,10 @@ LANES = 256
 
 @compiled
 def forward_layer(X, G, Y, Z, step, w1, w2, b1, b2):
-    """G = G - Y and Z = X - step*G, then X = ξ(Z)."""
+    """Z = X - step*(G - Y), then X = ξ(Z)."""
     rise = b2 - b1
     for j in range(X.size):
-        g = G[j] - Y[j]
-        G[j] = g
-        z = X[j] - step * g
+        z = X[j] - step * (G[j] - Y[j])
         Z[j] = z
         size = abs(z)
         right = z >= 0.0
@@ -26,17 +24,18 @@ def forward_layer(X, G, Y, Z, step, w1, w2, b1, b2):
 
 
 @compiled
-def backward_layer(V, P, Z, G, step, w1, w2, b1, b2, lanes):
+def backward_layer(V, P, Z, before, u1, u2, a1, a2, step, w1, w2, b1, b2, lanes):
     """Take V - step*P, the cotangent of this layer's X, through ξ in place, adding to the sums in the rows of lanes.
 
-    Rows: V·∂ξ for w1 and w2; V·sign past b1, and past b2; and the new V times G.
+    Rows: V·∂ξ for w1 and w2; V·sign past b1, and past b2; and the new V times X - Z, where X, which the layer began
+    with, is ξ of `before` with u1, u2, a1, a2: of the Z before, or with 1, 1, 0, 0 of X itself.
     """
-    rise = b2 - b1
+    rise, first = b2 - b1, u1 * (a2 - a1)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
     for start in range(0, V.size, LANES):
         count = min(LANES, V.size - start)
         end = start + count
-        v, p, z, g = V[start:end], P[start:end], Z[start:end], G[start:end]
+        v, p, z, y = V[start:end], P[start:end], Z[start:end], before[start:end]
         for j in range(count):
             size = abs(z[j])
             right = z[j] >= 0.0
@@ -50,5 +49,8 @@ def backward_layer(V, P, Z, G, step, w1, w2, b1, b2, lanes):
             past_b1[j] += signed * past1
             past_b2[j] += signed * past2
             pulled = cotangent * (past2 * w2 + (past1 - past2) * w1)
-            in_step[j] += pulled * g[j]
+            size = abs(y[j])
+            x = u1 * (size - a1) if size < a2 else first + u2 * (size - a2)
+            x = x if size > a1 else 0.0
+            in_step[j] += pulled * ((x if y[j] >= 0.0 else -x) - z[j])
             v[j] = pulled
