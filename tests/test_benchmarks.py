@@ -14,13 +14,17 @@ PEERS = {"JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn", "skglm": "
 pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout: benchmarks/ is not installed")
 
 
-def run(*arguments, code=0):
+def child(*arguments):
     compiling = {**os.environ, "NUMBA_DISABLE_JIT": "0"}  # in plain Python they would take minutes, and mean nothing
-    child = subprocess.run(
+    return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=compiling, capture_output=True, text=True, check=False
     )
-    assert child.returncode == code, child.stderr
-    return child.stdout
+
+
+def run(*arguments):
+    done = child(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_row_runs_at_its_smallest_size(tmp_path):
@@ -54,10 +58,19 @@ for wrong in ((1.001, [1, 2]), (1.0, [1, 2.001]), (float("nan"), [1, 2])):
 
 
 def test_wrong_usage_and_files_that_cannot_be_written(tmp_path):
-    run("-m", "benchmarks", "--only", "nothing", code=2)
-    run("-m", "benchmarks", "--smallest", "--only", "accuracy", "--json", str(tmp_path / "no" / "folder"), code=5)
+    unknown = child("-m", "benchmarks", "--only", "nothing")
+    assert unknown.returncode == 2
+    assert "nothing" in unknown.stderr
+    place = str(tmp_path / "no" / "folder")
+    unwritable = child("-m", "benchmarks", "--smallest", "--only", "accuracy", "--json", place)
+    assert unwritable.returncode == 5
+    assert place in unwritable.stderr
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is installed")
 def test_a_picture_needs_matplotlib(tmp_path):
-    run("-m", "benchmarks", "--smallest", "--only", "fused-dense", "--plot", str(tmp_path / "a.png"), code=2)
+    picture = tmp_path / "a.png"
+    refused = child("-m", "benchmarks", "--smallest", "--only", "fused-dense", "--plot", str(picture))
+    assert refused.returncode == 2
+    assert "matplotlib" in refused.stderr
+    assert not picture.exists()
