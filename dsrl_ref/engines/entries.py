@@ -35,7 +35,8 @@ def _stored_entries(*matrices: Any) -> list[Array]:
 
 
 def _same_pattern(one: Any, other: Any) -> bool:
-    return np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
+    arrays = (one.indptr, other.indptr), (one.indices, other.indices)
+    return all(a is b or np.array_equal(a, b) for a, b in arrays)
 
 
 def _keys(matrix: Any) -> np.ndarray:

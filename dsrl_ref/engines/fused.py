@@ -63,11 +63,7 @@ def _by_bins(
         v, goal = w[entries], target[entries]
         other = goal if own else goal[:0]
         listed = np.empty(v.size + 1, np.int32)
-        scratch = (
-            *np.empty((2, len(table), kernels.LANES)),
-            np.empty(kernels.LANES),
-            np.empty(kernels.CHUNK, np.int32),
-        )
+        scratch = np.empty((kernels.LANES * len(table), 2)), np.empty(kernels.CHUNK, np.int32)
         left = kernels.loss_and_gradient(v, other, table, lines, *bins, BLOCK, *scratch, sums[rows], listed)
         if left:
             v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)

@@ -1,8 +1,8 @@
 """One pass over the entries of W: each finds its piece of the scalar map in a table of bins, and adds to its sums.
 
 r = x - target is SLOPE*w + INTERCEPT on a row of `lines`, and with a target of its own that + (KEPT*w - target); of a
-piece J and its gradient need no more than Σr, Σrw and Σr². An entry whose bin is no one piece's is found by halving;
-one so near a knot that it is on no piece is only listed.
+piece the gradient needs no more than Σr and Σrw. An entry whose bin is no one piece's is found by halving; one so near
+a knot that it is on no piece is only listed.
 """
 
 import numpy as np
@@ -11,7 +11,8 @@ from dsrl_ref.engines.jit import compiled, inlined
 
 LOW, HIGH, DA, DC = 0, 1, 7, 12  # columns of a table of pieces, as kernels/scalar_map.py fills it
 SLOPE, INTERCEPT, KEPT = 0, 1, 2  # rows of `lines`
-LANES = 8
+R, RW = 0, 1  # columns of `added`, whose row LANES*k + j has the sums of piece k in lane j
+LANES = 8  # successive entries of one piece need not wait for each other's sums
 CHUNK = 256  # entries whose bins are found before any is added: that much the compiler vectorises
 SUMS = 6  # loss, then w1, w2, b1, b2, L
 
@@ -26,42 +27,44 @@ def find_bins(values, origin, scale, last, at):
 
 
 @inlined
-def add_by_bins(values, start, slopes, intercepts, bins, at, R, RW, RR, listed, left):
-    """Add entries, in lanes in turn, to the sums of their pieces; list those in bin 0."""
+def add_by_bins(values, start, slopes, intercepts, bins, at, added, listed, left):
+    """Add entries, in lanes in turn, to the sums of their pieces; list those in bin 0; return how many, and Σr²."""
+    squares = 0.0
     for i in range(values.size):
-        j = i % LANES
         value = values[i]
         k = bins[np.uint32(at[i])]  # unsigned: no test for k < 0
         r = slopes[k] * value + intercepts[k]
-        R[k, j] += r
-        RW[k, j] += r * value
-        RR[j] += r * r
-        listed[left] = start + i
+        row = np.uint32(LANES * k + i % LANES)
+        added[row, R] += r
+        added[row, RW] += r * value
+        squares += r * r
+        listed[np.uint32(left)] = start + i
         left += k == 0
-    return left
+    return left, squares
 
 
 @inlined
-def add_with_target(values, target, start, slopes, intercepts, kept, bins, at, R, RW, RR, listed, left):
+def add_with_target(values, target, start, slopes, intercepts, kept, bins, at, added, listed, left):
     """The same beside a target that is not W."""
+    squares = 0.0
     for i in range(values.size):
-        j = i % LANES
         value = values[i]
         k = bins[np.uint32(at[i])]
         r = slopes[k] * value + intercepts[k] + (kept[k] * value - target[i])
         r = 0.0 if k == 0 else r
-        R[k, j] += r
-        RW[k, j] += r * value
-        RR[j] += r * r
-        listed[left] = start + i
+        row = np.uint32(LANES * k + i % LANES)
+        added[row, R] += r
+        added[row, RW] += r * value
+        squares += r * r
+        listed[np.uint32(left)] = start + i
         left += k == 0
-    return left
+    return left, squares
 
 
 @inlined
-def add_by_halving(w, target, table, lines, R, RW, RR, listed, begin, end):
-    """Add the entries listed[begin:end]; keep those near a knot in the list, and return where it ends now."""
-    left = begin
+def add_by_halving(w, target, table, lines, added, listed, begin, end):
+    """Add the entries listed[begin:end]; keep those near a knot in the list; return where it ends now, and Σr²."""
+    left, squares = begin, 0.0
     for i in range(begin, end):
         value = w[listed[i]]
         k, last = 0, len(table) - 1
@@ -78,26 +81,26 @@ def add_by_halving(w, target, table, lines, R, RW, RR, listed, begin, end):
             r = lines[SLOPE, k] * value + lines[INTERCEPT, k]
             if target.size:
                 r += lines[KEPT, k] * value - target[listed[i]]
-            R[k, 0] += r
-            RW[k, 0] += r * value
-            RR[0] += r * r
-    return left
+            added[LANES * k, R] += r
+            added[LANES * k, RW] += r * value
+            squares += r * r
+    return left, squares
 
 
 @compiled
-def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, R, RW, RR, at, sums, listed):
+def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added, at, sums, listed):
     """Fill the rows of `sums`, one for each block of `block` entries; list the entries left over; return how many.
 
-    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W. R, RW, RR
+    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W. `added`
     and `at` are scratch.
     """
     left = np.int64(0)  # a plain 0 is a type of its own, and all helpers would be compiled for both
     slopes, intercepts, kept = lines[SLOPE], lines[INTERCEPT], lines[KEPT]
     for row in range(len(sums)):
-        for j in range(LANES):
-            RR[j] = 0.0
-            for k in range(len(table)):
-                R[k, j] = RW[k, j] = 0.0
+        for i in range(len(added)):
+            added[i, R] = added[i, RW] = 0.0
+        for p in range(SUMS):
+            sums[row, p] = 0.0
         before, end = left, (row + 1) * block
         end = end if end < w.size else w.size
         for start in range(row * block, end, CHUNK):
@@ -106,19 +109,17 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, R, RW
             find_bins(v, origin, scale, bins.size - 1.0, at)
             if target.size:
                 y = target[start:stop]
-                left = add_with_target(v, y, start, slopes, intercepts, kept, bins, at, R, RW, RR, listed, left)
+                left, rr = add_with_target(v, y, start, slopes, intercepts, kept, bins, at, added, listed, left)
             else:
-                left = add_by_bins(v, start, slopes, intercepts, bins, at, R, RW, RR, listed, left)
-        left = add_by_halving(w, target, table, lines, R, RW, RR, listed, before, left)
-        for p in range(SUMS):
-            sums[row, p] = 0.0
-        for j in range(LANES):
-            sums[row, 0] += 0.5 * RR[j]
+                left, rr = add_by_bins(v, start, slopes, intercepts, bins, at, added, listed, left)
+            sums[row, 0] += 0.5 * rr
+        left, rr = add_by_halving(w, target, table, lines, added, listed, before, left)
+        sums[row, 0] += 0.5 * rr
         for k in range(1, len(table)):
             r = rw = 0.0
-            for j in range(LANES):
-                r += R[k, j]
-                rw += RW[k, j]
+            for i in range(LANES * k, LANES * (k + 1)):
+                r += added[i, R]
+                rw += added[i, RW]
             for p in range(5):
                 sums[row, 1 + p] += table[k, DA + p] * rw + table[k, DC + p] * r
     return left
