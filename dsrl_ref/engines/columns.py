@@ -1,23 +1,25 @@
 """LeastSquares only: reverse mode by blocks of columns, which do not interact.
 
 The tape of a block, Z of every layer, stays in cache, forward and back, before the next block begins: memory does not
-grow with the number of columns. ∇f is not on it: X - Z is ∇f/L, but for what rounds off. Products are with D and Dᵀ,
-or with DᵀD where that is less work.
+grow with the number of columns. ∇f is not on it: X - Z is ∇f/L, but for what rounds off. A layer is one product with
+I - DᵀD/L, or two with D and Dᵀ where these are less work.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.engines import tangent
+from dsrl_ref.engines import adjoint, tangent
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.smooth import LeastSquares
 
 TAPE_ENTRIES = 2**22  # 32 MiB: the last level of cache, or little more; narrower products take longer
 TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
+FAR = 10.0  # times ‖D‖²_F, which L = λ_max(DᵀD) is below: from there X - Z keeps too few digits of ∇f
 
 
 def pay(f: SmoothTerm, x0: Array) -> bool:
@@ -29,16 +31,17 @@ def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L; f is a dense `LeastSquares`."""
-    products = Products(f.D)  # type: ignore[attr-defined]
-    Y: Array = f.Y  # type: ignore[attr-defined]
+    D, Y = f.D, f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
     width = max(1, min(m, TAPE_ENTRIES // (max(1, layers) * n)))
-    tape = np.empty((layers, n * width))
+    if FAR * float(np.sum(D * D)) >= L:
+        work = partial(_block, Steps(D, 1.0 / L), np.empty((layers, n * width)), theta, L)
+    else:
+        work = partial(_careful_block, D, theta, L, layers)
     sums = []
     for start in range(0, m, width):
         block = slice(start, min(m, start + width))
-        arguments = (theta, L, x0[:, block].copy(), target[:, block], Y[:, block])
-        sums.append(_block(products, tape, *arguments))
+        sums.append(work(x0[:, block], target[:, block], Y[:, block]))
     totals = [math.fsum(column) for column in zip(*sums, strict=True)]
     return totals[0], np.array(totals[1:])
 
@@ -54,58 +57,54 @@ def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) 
     return total
 
 
-class Products:
-    """∇f and the Hessian for one D, with whichever of D and DᵀD is less work."""
+class Steps:
+    """V - DᵀDV/L: by A = I - DᵀD/L, or by D where that is less work."""
 
-    def __init__(self, D: Array) -> None:
+    def __init__(self, D: Array, step: float) -> None:
         k, n = D.shape
-        self.D = D
-        self.gram = D.T @ D if n <= 2 * k else None
+        self.D, self.shortened = D, step * D.T
+        self.A = np.eye(n) - self.shortened @ D if n <= 2 * k else None
 
     def offset(self, Y: Array) -> Array:
-        """What `less_offset` leaves to be subtracted, flat: DᵀY, or nothing without DᵀD."""
-        n = self.D.shape[1]
-        return np.zeros(n * Y.shape[1]) if self.gram is None else (self.D.T @ Y).reshape(-1)
+        """DᵀY/L: X - ∇f(X)/L is what `apply` makes of X, and this."""
+        return self.shortened @ Y
 
-    def less_offset(self, X: Array, Y: Array, G: Array) -> None:
-        """G, once the offset is subtracted, is ∇f = Dᵀ(DX - Y)."""
-        moved = X.any()
-        if self.gram is None:
-            np.matmul(self.D.T, self.D @ X - Y if moved else -Y, out=G)
-        elif moved:
-            np.matmul(self.gram, X, out=G)
+    def apply(self, V: Array, out: Array) -> None:
+        """Out = V - DᵀDV/L."""
+        if self.A is None:
+            np.matmul(self.shortened, self.D @ V, out=out)
+            np.subtract(V, out, out=out)
         else:
-            G[:] = 0.0
-
-    def hessian(self, V: Array, P: Array) -> None:
-        """P = DᵀDV."""
-        if self.gram is None:
-            np.matmul(self.D.T, self.D @ V, out=P)
-        else:
-            np.matmul(self.gram, V, out=P)
+            np.matmul(self.A, V, out=out)
 
 
-def _block(
-    products: Products, tape: Array, theta: Theta, L: float, X: Array, target: Array, Y: Array
-) -> tuple[float, ...]:
-    """Loss and derivatives of some columns; X is theirs of X_(0), and is overwritten."""
+def _block(steps: Steps, tape: Array, theta: Theta, L: float, x0: Array, target: Array, Y: Array) -> tuple[float, ...]:
+    """Loss and derivatives of some columns."""
     from dsrl_ref.engines.kernels import columns as kernels
 
-    step, (w1, w2, _, _) = 1.0 / L, theta
-    Z, G, start = tape[:, : X.size], np.empty(X.shape), X.reshape(-1).copy()
-    flat = X.reshape(-1)
-    offset = products.offset(Y)
-    for i in range(len(Z)):
-        products.less_offset(X, Y, G)
-        kernels.forward_layer(flat, G.reshape(-1), offset, Z[i], step, *theta)
+    X, Z, (w1, w2, _, _) = x0.copy(), tape[:, : x0.size].reshape(-1, *x0.shape), theta
+    x, z, offset = X.reshape(-1), tape[:, : x0.size], steps.offset(Y).reshape(-1)
+    for i in range(len(tape)):
+        if i or x0.any():
+            steps.apply(X, Z[i])
+        else:
+            Z[i] = 0.0
+        kernels.forward_layer(z[i], offset, x, *theta)
     X -= target
-    loss = 0.5 * float(np.sum(X * X))
-    G[:] = 0.0
+    loss = 0.5 * float(x @ x)
     lanes = np.zeros((5, kernels.LANES))
-    for i in range(len(Z) - 1, -1, -1):
-        before = (Z[i - 1], *theta) if i else (start, 1.0, 1.0, 0.0, 0.0)
-        kernels.backward_layer(flat, G.reshape(-1), Z[i], *before, step, *theta, lanes)
+    for i in range(len(tape) - 1, -1, -1):
+        before = (z[i - 1], *theta) if i else (x0.reshape(-1), 1.0, 1.0, 0.0, 0.0)
+        kernels.backward_layer(x, z[i], *before, *theta, lanes)  # from here z[i] is its own cotangent
         if i:
-            products.hessian(X, G)
+            steps.apply(Z[i], X)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes.sum(axis=1).tolist()
-    return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, step * in_step
+    return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_step / L
+
+
+def _careful_block(
+    D: Array, theta: Theta, L: float, layers: int, x0: Array, target: Array, Y: Array
+) -> tuple[float, ...]:
+    """The same by the pass for any f, where steps are so short that ∇f must be formed for its own sake."""
+    loss, gradient = adjoint.loss_and_gradient(LeastSquares(D, Y), theta, L, layers, x0, target)
+    return loss, *gradient.tolist()

@@ -2,13 +2,14 @@
 
 import os
 import tracemalloc
+from fractions import Fraction
 
 import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
-from strategies import examples, floats, problems
+from strategies import exact, examples, floats, problems
 
 from dsrl_ref import LeastSquares, Objective, Theta
 from dsrl_ref.engines import adjoint, columns, tangent
@@ -50,6 +51,19 @@ def test_agrees_with_the_unblocked_pass(monkeypatch, shape, tape):
         theirs = adjoint.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
         assert ours[0] == pytest.approx(theirs[0], rel=1e-13)
         assert ours[1] == pytest.approx(theirs[1], rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 5, 4)])
+@pytest.mark.parametrize("lengthened", [0.6, 1.0, 30.0, 1e3, 1e9])
+def test_loses_no_digits_of_any_derivative_however_short_the_step(shape, lengthened):
+    f, L, target = problem(*shape)
+    L = 1 / (1 / (lengthened * L))
+    _, gradient = columns.loss_and_gradient(f, THETA, L, 3, 0.5 * target, target)
+    rational = (naive.LeastSquares(exact(f.D), exact(f.Y)), [*map(Fraction, THETA)], 1 / Fraction(1 / L), 3)
+    rational = (*rational, exact(0.5 * target), exact(target))
+    expected = naive.tensor_gradient(*rational)
+    for ours, theirs, S in zip(gradient, expected, naive.tensor_gradient(*rational, absolute=True), strict=True):
+        assert abs(Fraction(ours) - theirs) <= 1e-12 * S
 
 
 @pytest.mark.parametrize("entries", [1, 100, 10**6])

@@ -1,6 +1,6 @@
 """One layer of a block of columns, forward and back, entry by entry.
 
-X is changed in place, and sums go into lanes instead of one variable: both let the compiler vectorise.
+Sums go into lanes instead of one variable: that lets the compiler vectorise.
 """
 
 from dsrl_ref.engines.jit import compiled
@@ -9,11 +9,11 @@ LANES = 256
 
 
 @compiled
-def forward_layer(X, G, Y, Z, step, w1, w2, b1, b2):
-    """Z = X - step*(G - Y), then X = ξ(Z)."""
+def forward_layer(Z, offset, X, w1, w2, b1, b2):
+    """Z += offset, then X = ξ(Z)."""
     rise = b2 - b1
     for j in range(X.size):
-        z = X[j] - step * (G[j] - Y[j])
+        z = Z[j] + offset[j]
         Z[j] = z
         size = abs(z)
         right = z >= 0.0
@@ -24,33 +24,32 @@ def forward_layer(X, G, Y, Z, step, w1, w2, b1, b2):
 
 
 @compiled
-def backward_layer(V, P, Z, before, u1, u2, a1, a2, step, w1, w2, b1, b2, lanes):
-    """Take V - step*P, the cotangent of this layer's X, through ξ in place, adding to the sums in the rows of lanes.
+def backward_layer(P, Z, before, u1, u2, a1, a2, w1, w2, b1, b2, lanes):
+    """Put into Z its cotangent, which is P, that of this layer's X, taken through ξ; add to the rows of lanes.
 
-    Rows: V·∂ξ for w1 and w2; V·sign past b1, and past b2; and the new V times X - Z, where X, which the layer began
-    with, is ξ of `before` with u1, u2, a1, a2: of the Z before, or with 1, 1, 0, 0 of X itself.
+    Rows: P·∂ξ for w1 and w2; P·sign past b1, and past b2; and the cotangent of Z times X - Z, where X, which the layer
+    began with, is ξ of `before` with u1, u2, a1, a2: of the Z before, or with 1, 1, 0, 0 of X itself.
     """
     rise, first = b2 - b1, u1 * (a2 - a1)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
-    for start in range(0, V.size, LANES):
-        count = min(LANES, V.size - start)
+    for start in range(0, Z.size, LANES):
+        count = min(LANES, Z.size - start)
         end = start + count
-        v, p, z, y = V[start:end], P[start:end], Z[start:end], before[start:end]
+        p, z, y = P[start:end], Z[start:end], before[start:end]
         for j in range(count):
             size = abs(z[j])
             right = z[j] >= 0.0
             sign = 1.0 if right else -1.0
             past1 = 1.0 if (size > b1 or (right and size == b1)) else 0.0
             past2 = 1.0 if (size > b2 or (right and size == b2)) else 0.0
-            cotangent = v[j] - step * p[j]
-            signed = sign * cotangent
+            signed = sign * p[j]
             in_w1[j] += signed * (past2 * rise + (past1 - past2) * (size - b1))
             in_w2[j] += signed * past2 * (size - b2)
             past_b1[j] += signed * past1
             past_b2[j] += signed * past2
-            pulled = cotangent * (past2 * w2 + (past1 - past2) * w1)
+            pulled = p[j] * (past2 * w2 + (past1 - past2) * w1)
             size = abs(y[j])
             x = u1 * (size - a1) if size < a2 else first + u2 * (size - a2)
             x = x if size > a1 else 0.0
             in_step[j] += pulled * ((x if y[j] >= 0.0 else -x) - z[j])
-            v[j] = pulled
+            z[j] = pulled
