@@ -17,7 +17,7 @@ from dsrl_ref.engines import adjoint, tangent
 from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.smooth import LeastSquares
 
-TAPE_ENTRIES = 2**22  # 32 MiB: the last level of cache, or little more; narrower products take longer
+TAPE_ENTRIES = 5 * 2**20  # 40 MiB: the last level of cache, or little more; narrower products take longer
 TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
 FAR = 10.0  # times ‖D‖²_F, which L = λ_max(DᵀD) is below: from there X - Z keeps too few digits of ∇f
 
@@ -34,7 +34,7 @@ def loss_and_gradient(
     D, Y = f.D, f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
     width = max(1, min(m, TAPE_ENTRIES // (max(1, layers) * n)))
-    if FAR * float(np.sum(D * D)) >= L:
+    if layers and FAR * float(np.sum(D * D)) >= L:
         work = partial(_block, Steps(D, 1.0 / L), np.empty((layers, n * width)), theta, L)
     else:
         work = partial(_careful_block, D, theta, L, layers)
@@ -63,7 +63,7 @@ class Steps:
     def __init__(self, D: Array, step: float) -> None:
         k, n = D.shape
         self.D, self.shortened = D, step * D.T
-        self.A = np.eye(n) - self.shortened @ D if n <= 2 * k else None
+        self.A = np.eye(n) - step * (D.T @ D) if n <= 2 * k else None
 
     def offset(self, Y: Array) -> Array:
         """DᵀY/L: X - ∇f(X)/L is what `apply` makes of X, and this."""
@@ -82,11 +82,11 @@ def _block(steps: Steps, tape: Array, theta: Theta, L: float, x0: Array, target:
     """Loss and derivatives of some columns."""
     from dsrl_ref.engines.kernels import columns as kernels
 
-    X, Z, (w1, w2, _, _) = x0.copy(), tape[:, : x0.size].reshape(-1, *x0.shape), theta
-    x, z, offset = X.reshape(-1), tape[:, : x0.size], steps.offset(Y).reshape(-1)
+    X, Z, (w1, w2, _, _) = np.empty(x0.shape), tape[:, : x0.size].reshape(-1, *x0.shape), theta
+    x, z, offset, moved = X.reshape(-1), tape[:, : x0.size], steps.offset(Y).reshape(-1), float(x0.any())
     for i in range(len(tape)):
-        if i or x0.any():
-            steps.apply(X, Z[i])
+        if i or moved:
+            steps.apply(X if i else x0, Z[i])
         else:
             Z[i] = 0.0
         kernels.forward_layer(z[i], offset, x, *theta)
@@ -94,7 +94,7 @@ def _block(steps: Steps, tape: Array, theta: Theta, L: float, x0: Array, target:
     loss = 0.5 * float(x @ x)
     lanes = np.zeros((5, kernels.LANES))
     for i in range(len(tape) - 1, -1, -1):
-        before = (z[i - 1], *theta) if i else (x0.reshape(-1), 1.0, 1.0, 0.0, 0.0)
+        before = (z[i - 1], *theta) if i else (x0.reshape(-1) if moved else offset, moved, moved, 0.0, 0.0)
         kernels.backward_layer(x, z[i], *before, *theta, lanes)  # from here z[i] is its own cotangent
         if i:
             steps.apply(Z[i], X)

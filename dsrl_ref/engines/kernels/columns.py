@@ -16,10 +16,9 @@ def forward_layer(Z, offset, X, w1, w2, b1, b2):
         z = Z[j] + offset[j]
         Z[j] = z
         size = abs(z)
-        right = z >= 0.0
-        sign = 1.0 if right else -1.0
-        past1 = 1.0 if (size > b1 or (right and size == b1)) else 0.0
-        past2 = 1.0 if (size > b2 or (right and size == b2)) else 0.0
+        sign = 1.0 if z >= 0.0 else -1.0
+        past1 = 1.0 if (z >= b1) | (z < -b1) else 0.0
+        past2 = 1.0 if (z >= b2) | (z < -b2) else 0.0
         X[j] = sign * (w2 * past2 * (size - b2) + w1 * (past2 * rise + (past1 - past2) * (size - b1)))
 
 
@@ -38,10 +37,9 @@ def backward_layer(P, Z, before, u1, u2, a1, a2, w1, w2, b1, b2, lanes):
         p, z, y = P[start:end], Z[start:end], before[start:end]
         for j in range(count):
             size = abs(z[j])
-            right = z[j] >= 0.0
-            sign = 1.0 if right else -1.0
-            past1 = 1.0 if (size > b1 or (right and size == b1)) else 0.0
-            past2 = 1.0 if (size > b2 or (right and size == b2)) else 0.0
+            sign = 1.0 if z[j] >= 0.0 else -1.0
+            past1 = 1.0 if (z[j] >= b1) | (z[j] < -b1) else 0.0
+            past2 = 1.0 if (z[j] >= b2) | (z[j] < -b2) else 0.0
             signed = sign * p[j]
             in_w1[j] += signed * (past2 * rise + (past1 - past2) * (size - b1))
             in_w2[j] += signed * past2 * (size - b2)
