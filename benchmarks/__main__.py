@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 from benchmarks import applications, learning, report, rows
-from benchmarks.rows import Disagreement
+from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.files import require_writable
+from dsrl_ref.persistence import replace_file
+from dsrl_ref.plotting import kind_of, require_kind
 
 ROWS = {**rows.ROWS, **learning.ROWS, **applications.ROWS}
 
@@ -18,37 +21,50 @@ def main(argv: list[str] | None = None) -> int:
         for name, row in ROWS.items():
             print(f"{name:<22}{(row.__doc__ or '').splitlines()[0]}")
         return 0
-    found, failed = [], False
-    print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
-    for name in arguments.only or ROWS:
-        try:
-            found.append(ROWS[name](arguments.size))
-        except Disagreement as error:
-            failed = True
-            print(f"\n{name}: not timed: {error}")
-            continue
-        print("\n" + report.as_text(found[-1]), flush=True)
     try:
-        if arguments.json:
-            Path(arguments.json).write_text(report.as_json(found), encoding="utf-8")
-        if arguments.plot:
-            report.plot(found, arguments.plot)
-    except (OSError, MissingExtraError) as error:
+        _require_destinations(arguments.json, arguments.plot)
+    except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
-    return 1 if failed else 0
+    print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
+    found: list[Row] = []
+    try:
+        agreed = [_run(name, arguments.size, found, arguments.json) for name in arguments.only or ROWS]
+        return 0 if all(agreed) else 1
+    finally:  # what there is after Ctrl-C too
+        if arguments.plot:
+            replace_file(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
+
+
+def _require_destinations(figures: Path | None, picture: Path | None) -> None:
+    """Refuse now, not after the work, what cannot be written."""
+    if picture:
+        require_kind(kind_of(picture))
+    for path in filter(None, (figures, picture)):
+        require_writable(path)
+
+
+def _run(name: str, size: str, found: list[Row], figures: Path | None) -> bool:
+    """Run a row, print and keep what it found; False where contestants disagree."""
+    try:
+        found.append(ROWS[name](size))
+    except Disagreement as error:
+        print(f"\n{name}: not timed: {error}")
+        return False
+    print("\n" + report.as_text(found[-1]), flush=True)
+    if figures:
+        replace_file(figures, report.as_json(found).encode())
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.set_defaults(size="full")
-    parser.add_argument(
-        "--quick", dest="size", action="store_const", const="quick", help="smaller sizes: under a minute"
-    )
+    parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="smaller sizes: some minutes")
     parser.add_argument("--smallest", dest="size", action="store_const", const="smallest", help="to see that all runs")
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="NAME", help="this row; may be repeated")
-    parser.add_argument("--json", metavar="FILE", help="also write all figures to FILE")
-    parser.add_argument("--plot", metavar="FILE", help="also draw the times; needs matplotlib")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the times; needs matplotlib")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     return parser
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.measure import Result
 from benchmarks.rows import Row
-from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.plotting import as_bytes
 
 PACKAGES = ("dsrl_ref", "numpy", "scipy", "numba", "torch", "jax")
 
@@ -66,18 +66,22 @@ def as_json(rows: list[Row]) -> str:
     return json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2)
 
 
-def plot(rows: list[Row], path: str) -> None:
-    """Draw the times of every row that has some, a panel each."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("--plot needs matplotlib: pip install 'dsrl_ref[plot]'") from error
-    drawn = [row for row in rows if any(result.seconds is not None for result in row.results)]
+def as_picture(rows: list[Row], kind: str) -> bytes:
+    """Draw the times of every row that has some, a panel each, on a scale where equal ratios are equal lengths."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
+
+    drawn = [row for row in rows if any(result.seconds for result in row.results)]
     figure = Figure(figsize=(8, 1 + 1.6 * max(1, len(drawn))), layout="constrained")
     panels = figure.subplots(max(1, len(drawn)), 1, squeeze=False)[:, 0]
     for panel, row in zip(panels, drawn, strict=False):
-        timed = [result for result in row.results if result.seconds is not None]
-        panel.barh([result.contestant for result in timed], [result.seconds for result in timed])
+        seconds = {result.contestant: result.seconds for result in row.results if result.seconds}
+        panel.plot(list(seconds.values()), list(seconds), "o")
         panel.set(xscale="log", xlabel="seconds", title=f"{row.name}: {row.work}")
+        panel.set_xlim(min(seconds.values()) / 4, max(seconds.values()) * 4)
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        for name, value in seconds.items():
+            panel.annotate(f"{value:.3g}", (value, name), (8, -3), textcoords="offset points")
+        panel.margins(y=0.2)
         panel.invert_yaxis()
-    figure.savefig(path)
+    return as_bytes(figure, kind)

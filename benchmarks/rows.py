@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from benchmarks import peers
 from benchmarks.measure import Result, most_allocated, peak_since, reset_peak, time_in_turn
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
-from dsrl_ref.engines import recursion
+from dsrl_ref.engines import adjoint, recursion
 from dsrl_ref.verify import exact
 
 THETA, L, LAYERS = (1.1, 0.5, 0.2, 0.6), 0.8, 11
@@ -91,8 +91,9 @@ def fused_csr(size: str) -> Row:
         call = partial(_once, Fidelity(W), "fused")
         require_agreement({"sparse": call, "dense": partial(_once, Fidelity(W.toarray()), "adjoint")})
         contestants[f"{W.nnz:,} nonzeros, {share:.0%}"] = call
-    call = partial(_once, Fidelity(np.random.default_rng(1).random((n, n))), "fused")
-    call()
+    f = Fidelity(np.random.default_rng(1).random((n, n)))
+    call = partial(_once, f, "fused")
+    require_agreement({"dense": call, "pieces": partial(_once, f, "pieces")})
     contestants[f"{n * n:,} entries, dense"] = call
     results = time_in_turn(contestants)
     return Row("fused-csr", f"graphs of {n:,}² entries, {LAYERS} layers", results, notes=[_per_entry(results)])
@@ -184,6 +185,9 @@ def least_squares_memory(size: str) -> Row:
     for columns in (m, 16 * m):
         f, target, step_constant, theta = _dictionary(k, n, columns)
         J = Objective(f, target, layers=layers, method="adjoint")
+        if columns == m:
+            whole = partial(adjoint.loss_and_gradient, f, Theta(*theta), step_constant, layers, f.start(), target)
+            require_agreement({"by blocks": partial(J, theta, step_constant), "at once": whole})
         J(theta, step_constant)
         before = reset_peak()
         J(theta, step_constant)

@@ -32,6 +32,8 @@ def as_real(value: Any, name: str) -> Array:
     ValueError
         For complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
+    if value is None:
+        raise ValueError(f"{name} must be numeric, got None")
     if is_sparse(value):
         raise TypeError(f"{name} is sparse ({type(value).__name__}) where a dense array is needed; use .toarray()")
     if isinstance(value, np.matrix):
@@ -161,7 +163,7 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
     converted = np.empty(array.shape)
     for index, entry in np.ndenumerate(array):
         if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
-            _raise_not_finite(math.nan, name, index)
+            _raise_not_finite(entry, name, index)
         if isinstance(entry, complex | np.complexfloating):
             _raise_complex(f"{_place(name, index)} = {entry!r}", name)
         try:
@@ -206,8 +208,8 @@ def _raise_complex(sample: str, name: str) -> None:
     raise ValueError(f"{name}: Complex data not supported, {sample}; the gradients are those of real data")
 
 
-def _raise_not_finite(value: float, name: str, index: tuple[int, ...]) -> None:
-    what = "NaN" if math.isnan(value) else "infinity"
+def _raise_not_finite(value: Any, name: str, index: tuple[int, ...]) -> None:
+    what = "infinity" if isinstance(value, float) and math.isinf(value) else "NaN"
     raise ValueError(f"{name} contains {what}: {_place(name, index)} = {value}; every entry must be finite")
 
 

@@ -12,13 +12,13 @@ from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, start
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, is_sparse, require_shape
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
 from dsrl_ref.engines.blocks import processors
 from dsrl_ref.engines.entries import dense_problem
-from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_SORTING
+from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
-from dsrl_ref.smooth import Fidelity
+from dsrl_ref.smooth import Fidelity, LeastSquares
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
 Products = Callable[[Theta, float], Array]
@@ -67,13 +67,13 @@ class Objective:
         X_(0), a constant; defaults to ``f.start()``.
     method : {"auto", "tensor", "tangent", "adjoint", "fused", "pieces", "implicit"}
         "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
-        forward; "adjoint" goes back over a tape of t n×m matrices (of a large `LeastSquares` in blocks of
-        columns, so that memory does not grow with m); "fused", for `Fidelity`, is one compiled pass
+        forward; "adjoint" goes back over a tape of t n×m matrices (of a `LeastSquares` of 20,000 entries or more in
+        compiled blocks of columns, so that memory does not grow with m); "fused", for `Fidelity`, is one compiled pass
         over the data, in which an entry looks up its piece of the scalar map, or goes through all layers where
         it is next to a knot or x0 is neither W nor zeros; "pieces", for `Fidelity` with x0 = W or zeros, sorts a
         copy of the entries once (and of the target's, unless that is W), after which an evaluation takes the
-        same fraction of a millisecond whatever their number. "auto" takes, for `Fidelity`, "pieces" from 20,000
-        entries on where x0 allows it, else "fused" from 200,000 on; "adjoint" for all others. "implicit", which
+        same fraction of a millisecond whatever their number. "auto" takes, for a `Fidelity` of 20,000 entries or
+        more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others. "implicit", which
         is for ``layers=math.inf`` alone and is taken for it, solves linear equations with the action of the Hessian.
     threads : int, optional
         For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
@@ -107,6 +107,8 @@ class Objective:
     1.5
     """
 
+    _worth_compiling = WORTH_COMPILING_FOR_MANY
+
     def __init__(
         self,
         f: SmoothTerm,
@@ -128,8 +130,16 @@ class Objective:
         if method == "tensor":
             require_tensor_fits(self.shape)
         self._f, self._x0, self._target = dense_problem(f, x0, target)
-        self.method = _auto(self._f, self._x0, self.layers) if method == "auto" else method
+        self.method = self._best_method() if method == "auto" else method
         self._evaluate, self._products = self._bind_engine()
+
+    def _best_method(self) -> str:
+        """What "auto" is."""
+        if self.layers == math.inf:
+            return "implicit"
+        if type(self._f) is not Fidelity or self._x0.size < self._worth_compiling:
+            return "adjoint"
+        return "fused" if multiple_of_W(self._f, self._x0) is None else "pieces"
 
     def _bind_engine(self) -> tuple[Evaluate, Products]:
         """Choose how (Θ, L) becomes the loss with its gradient, and the Gauss-Newton matrix."""
@@ -147,7 +157,8 @@ class Objective:
             engine: Engine = partial(fused.loss_and_gradient, threads=self.threads)
             products: Products = partial(recursion.gauss_newton, f, layers=layers, x0=x0, threads=self.threads)
         else:
-            by_columns = self.method == "adjoint" and columns.pay(f, x0)
+            large = x0.size >= self._worth_compiling
+            by_columns = self.method == "adjoint" and type(f) is LeastSquares and large
             engine = columns.loss_and_gradient if by_columns else ENGINES[self.method]
             products = partial((columns if by_columns else tangent).gauss_newton, f, layers=layers, x0=x0)
         return partial(engine, f, layers=layers, x0=x0, target=self._target), products
@@ -287,6 +298,16 @@ class Objective:
         return self.shape[0] * self.shape[1] - self._x0.size
 
 
+class _Once(Objective):
+    """The same for one evaluation: sorting does not pay, and loading numba does for large data alone."""
+
+    _worth_compiling = WORTH_COMPILING
+
+    def _best_method(self) -> str:
+        method = super()._best_method()
+        return "fused" if method == "pieces" else method
+
+
 def loss_and_gradient(
     f: SmoothTerm, theta: ThetaLike, L: float, layers: float, target: Any = None, x0: Any = None, method: str = "auto"
 ) -> tuple[float, Gradient]:
@@ -298,9 +319,7 @@ def loss_and_gradient(
     >>> loss, gradient.b1
     (0.15625, 0.5)
     """
-    if method == "auto" and layers != math.inf and type(f) is Fidelity and _entries(f.W) >= WORTH_COMPILING:
-        method = "fused"  # sorting for one evaluation would not pay
-    return Objective(f, target, layers=layers, x0=x0, method=method)(theta, L)
+    return _Once(f, target, layers=layers, x0=x0, method=method)(theta, L)
 
 
 def _require_method(method: str, f: SmoothTerm, layers: float) -> None:
@@ -317,17 +336,3 @@ def _default_target(f: SmoothTerm) -> Any:
     if isinstance(f, Fidelity):
         return f.W
     raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
-
-
-def _auto(f: SmoothTerm, x0: Array, layers: float) -> str:
-    if layers == math.inf:
-        return "implicit"
-    if type(f) is not Fidelity or x0.size < WORTH_SORTING:
-        return "adjoint"
-    if multiple_of_W(f, x0) is not None:
-        return "pieces"
-    return "fused" if x0.size >= WORTH_COMPILING else "adjoint"
-
-
-def _entries(W: Any) -> int:
-    return int(W.nnz if is_sparse(W) else W.size)

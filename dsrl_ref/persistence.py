@@ -125,7 +125,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     if len(body) < END_OF_ARCHIVE or not body.startswith(b"PK"):
         raise ModelFileError(f"{path} is no file that dsrl_ref saved, or only its beginning ({len(content)} bytes)")
     if _digest(body) != digest:
-        raise ModelFileError(f"{path} is damaged: its contents do not match their checksum; take a copy of it")
+        raise ModelFileError(
+            f"{path} is damaged, or not a file that dsrl_ref saved: its contents do not match their checksum"
+        )
     try:
         _require_honest_sizes(content)
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:

@@ -105,8 +105,9 @@ def networks(package):
             same(got, gradient)
         if isinstance(f, naive.LeastSquares):
             columns = package.engines.columns
-            columns.TAPE_ENTRIES, columns.TANGENT_ENTRIES = 2 * max(1, layers) * len(x0), len(x0)  # two columns; one
+            columns.BLOCK_ENTRIES, columns.TANGENT_ENTRIES = 2 * (layers + 3) * len(x0), len(x0)  # two columns; one
             arguments = (term(package, f), package.Theta(*numbers), float(L), layers, start)
+            columns.AT_ONCE = arguments[0].D.size if layers % 2 else 2**33  # a row of DᵀD, or all
             loss, got = columns.loss_and_gradient(*arguments, goal)
             assert Fraction(loss) == naive.loss(target, expected[-1])
             same(got, gradient)

@@ -49,8 +49,8 @@ PLAIN = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
             ValueError,
             r"W has masked entries, the first at W\[0, 1\]",
         ),
-        (np.array([[None]]), ValueError, r"W contains NaN: W\[0, 0\] = nan"),
-        (None, ValueError, "W contains NaN"),
+        (np.array([[None]]), ValueError, r"W contains NaN: W\[0, 0\] = None; every entry must be finite"),
+        (None, ValueError, "W must be numeric, got None"),
     ],
 )
 def test_bad_matrices_are_refused(value, error, message):

@@ -65,6 +65,29 @@ def test_wrong_usage_and_files_that_cannot_be_written(tmp_path):
     unwritable = child("-m", "benchmarks", "--smallest", "--only", "accuracy", "--json", place)
     assert unwritable.returncode == 5
     assert place in unwritable.stderr
+    assert not unwritable.stdout  # before any work
+
+
+def test_what_was_found_before_a_failure_is_kept(tmp_path):
+    code = f"""
+from benchmarks import __main__ as benchmarks
+def breaks(size): raise RuntimeError("broken")
+benchmarks.ROWS["breaks"] = breaks
+benchmarks.main(["--smallest", "--only", "accuracy", "--only", "breaks", "--json", {str(tmp_path / "a.json")!r}])
+"""
+    assert "broken" in child("-c", code).stderr
+    assert [row["name"] for row in json.loads((tmp_path / "a.json").read_text())["rows"]] == ["accuracy"]
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+def test_a_picture_is_drawn_of_a_kind_that_is_known(tmp_path):
+    picture = tmp_path / "a.png"
+    run("-m", "benchmarks", "--smallest", "--only", "fused-dense", "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    unknown = child("-m", "benchmarks", "--smallest", "--only", "fused-dense", "--plot", str(tmp_path / "a.xyz"))
+    assert unknown.returncode == 2
+    assert "not 'xyz'" in unknown.stderr
+    assert not unknown.stdout
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is installed")

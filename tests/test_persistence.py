@@ -76,6 +76,12 @@ def test_every_bit_flip_is_found(path):
             load(path)
 
 
+def test_an_archive_of_others_is_not_called_damaged_alone(tmp_path):
+    np.savez(tmp_path / "problem.npz", W=np.eye(3))
+    with pytest.raises(ModelFileError, match="is damaged, or not a file that dsrl_ref saved"):
+        load(tmp_path / "problem.npz")
+
+
 def test_every_truncation_is_found(path):
     content = path.read_bytes()
     for length in range(len(content)):

@@ -150,7 +150,7 @@ def evaluated(f: SmoothTerm, method: str, layer: int, *arguments: Any) -> Any:
     if np.shape(answer) != X.shape:
         raise ValueError(f"f.{method} in layer {layer} returned shape {np.shape(answer)}; X has shape {X.shape}")
     answer = _as_plain(answer, is_sparse(X), f"f.{method} in layer {layer}")
-    return require_finite(answer, f"f.{method}", layer, "check f, or take a larger L")
+    return require_finite(answer, f"f.{method}", layer, "check f, or take a larger L or smaller slopes")
 
 
 def _as_plain(answer: Any, may_be_sparse: bool, what: str) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from dsrl_ref.arrays import Array
 
+MANY_LAYERS = 250
+
 
 def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
     """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun."""
@@ -21,6 +23,11 @@ def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
             pass
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def blocks_per_call(most: int, layers: int) -> int:
+    """How many blocks to give to a kernel at once: fewer of many layers, since Ctrl-C waits for the kernel to end."""
+    return max(1, most * MANY_LAYERS // max(MANY_LAYERS, layers))
 
 
 def add_exactly(rows: Array) -> list[float]:

@@ -1,47 +1,39 @@
 """LeastSquares only: reverse mode by blocks of columns, which do not interact.
 
 The tape of a block, Z of every layer, stays in cache, forward and back, before the next block begins: memory does not
-grow with the number of columns. ∇f is not on it: X - Z is ∇f/L, but for what rounds off. A layer is one product with
-I - DᵀD/L, or two with D and Dᵀ where these are less work.
+grow with the number of columns. ∇f is not on it, nor formed again: its share of dJ/dL is ⟨dZ, DᵀDX - DᵀY⟩ =
+⟨DᵀD·dZ, X⟩ - ⟨dZ, DᵀY⟩, and DᵀD·dZ is at hand, as the cotangent of X takes it.
 """
 
 import math
-from functools import partial
+from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.engines import adjoint, tangent
-from dsrl_ref.engines.jit import WORTH_COMPILING
+from dsrl_ref.engines import tangent
 from dsrl_ref.smooth import LeastSquares
 
-TAPE_ENTRIES = 5 * 2**20  # 40 MiB: the last level of cache, or little more; narrower products take longer
+BLOCK_ENTRIES = 13 * 2**19  # 52 MiB: the last level of cache, or little more; narrower products take longer
+BESIDES = 3  # what a block holds besides its tape: X, a product, and what is subtracted from it
 TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
-FAR = 10.0  # times ‖D‖²_F, which L = λ_max(DᵀD) is below: from there X - Z keeps too few digits of ∇f
-
-
-def pay(f: SmoothTerm, x0: Array) -> bool:
-    """Whether f is a dense `LeastSquares`, large enough to make up for loading the kernels."""
-    return type(f) is LeastSquares and not is_sparse(f.D) and x0.size >= WORTH_COMPILING
+AT_ONCE = 2**33  # multiplications of one product: Ctrl-C waits for it
 
 
 def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
-    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `LeastSquares`."""
+    """J and its derivatives in w1, w2, b1, b2, L; f is a `LeastSquares`."""
     D, Y = f.D, f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
-    width = max(1, min(m, TAPE_ENTRIES // (max(1, layers) * n)))
-    if layers and FAR * float(np.sum(D * D)) >= L:
-        work = partial(_block, Steps(D, 1.0 / L), np.empty((layers, n * width)), theta, L)
-    else:
-        work = partial(_careful_block, D, theta, L, layers)
-    sums = []
+    curvature = Curvature(D, 1.0 / L, 2 * layers * m)
+    width = max(1, min(m, BLOCK_ENTRIES // ((layers + BESIDES) * n), AT_ONCE // curvature.work))
+    room, sums = np.empty((layers + BESIDES, n * width)), []
     for start in range(0, m, width):
-        block = slice(start, min(m, start + width))
-        sums.append(work(x0[:, block], target[:, block], Y[:, block]))
+        block = slice(start, start + width)
+        sums.append(_block(curvature, room, theta, L, x0[:, block], target[:, block], Y[:, block]))
     totals = [math.fsum(column) for column in zip(*sums, strict=True)]
     return totals[0], np.array(totals[1:])
 
@@ -57,54 +49,68 @@ def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) 
     return total
 
 
-class Steps:
-    """V - DᵀDV/L: by A = I - DᵀD/L, or by D where that is less work."""
+class Curvature:
+    """Products with DᵀD/L: by itself, or by D and Dᵀ where these are less work for so many columns."""
 
-    def __init__(self, D: Array, step: float) -> None:
+    def __init__(self, D: Any, step: float, columns: int) -> None:
         k, n = D.shape
-        self.D, self.shortened = D, step * D.T
-        self.A = np.eye(n) - step * (D.T @ D) if n <= 2 * k else None
+        self.D, self.step = D, step
+        forming, by_gram, by_both = 0.5 * n * n * k, n * n * columns, 2 * n * k * columns
+        pays = forming + by_gram <= 1.1 * by_both  # one product instead of two is worth a tenth
+        self.gram = _scaled_gram(D, step) if pays and not is_sparse(D) else None
+        both = 2 * (D.nnz if is_sparse(D) else D.size)
+        self.work = max(1, both if self.gram is None else n * n)  # multiplications a column
 
-    def offset(self, Y: Array) -> Array:
-        """DᵀY/L: X - ∇f(X)/L is what `apply` makes of X, and this."""
-        return self.shortened @ Y
+    def offset(self, Y: Array, out: Array) -> None:
+        """Out = DᵀY/L, which `apply` to X leaves to be subtracted: the rest is ∇f/L."""
+        np.multiply(self.D.T @ Y, self.step, out=out)
 
     def apply(self, V: Array, out: Array) -> None:
-        """Out = V - DᵀDV/L."""
-        if self.A is None:
-            np.matmul(self.shortened, self.D @ V, out=out)
-            np.subtract(V, out, out=out)
+        """Out = DᵀDV/L."""
+        if self.gram is None:
+            np.multiply(self.D.T @ (self.D @ V), self.step, out=out)
         else:
-            np.matmul(self.A, V, out=out)
+            np.matmul(self.gram, V, out=out)
 
 
-def _block(steps: Steps, tape: Array, theta: Theta, L: float, x0: Array, target: Array, Y: Array) -> tuple[float, ...]:
+def _scaled_gram(D: Array, step: float) -> Array:
+    """DᵀD·step, some rows at a time where it is large."""
+    k, n = D.shape
+    gram, rows = np.empty((n, n)), max(1, AT_ONCE // (k * n))
+    for start in range(0, n, rows):
+        np.matmul(D[:, start : start + rows].T, D, out=gram[start : start + rows])
+    gram *= step
+    return gram
+
+
+def _block(
+    curvature: Curvature, room: Array, theta: Theta, L: float, x0: Array, target: Array, Y: Array
+) -> tuple[float, ...]:
     """Loss and derivatives of some columns."""
     from dsrl_ref.engines.kernels import columns as kernels
 
-    X, Z, (w1, w2, _, _) = np.empty(x0.shape), tape[:, : x0.size].reshape(-1, *x0.shape), theta
-    x, z, offset, moved = X.reshape(-1), tape[:, : x0.size], steps.offset(Y).reshape(-1), float(x0.any())
-    for i in range(len(tape)):
+    w1, w2, _, _ = theta
+    *tape, X, P, C = room[:, : x0.size].reshape(-1, *x0.shape)
+    *flat, x, p, c = room[:, : x0.size]
+    moved = x0.any()  # else no product is needed next to it
+    curvature.offset(Y, out=C)
+    X[:] = x0
+    for i, Z in enumerate(tape):
         if i or moved:
-            steps.apply(X if i else x0, Z[i])
+            curvature.apply(X, out=Z)
         else:
-            Z[i] = 0.0
-        kernels.forward_layer(z[i], offset, x, *theta)
+            Z[:] = 0.0
+        kernels.forward_layer(x, flat[i], c, *theta)
     X -= target
     loss = 0.5 * float(x @ x)
+    P[:] = 0.0
     lanes = np.zeros((5, kernels.LANES))
     for i in range(len(tape) - 1, -1, -1):
-        before = (z[i - 1], *theta) if i else (x0.reshape(-1) if moved else offset, moved, moved, 0.0, 0.0)
-        kernels.backward_layer(x, z[i], *before, *theta, lanes)  # from here z[i] is its own cotangent
-        if i:
-            steps.apply(Z[i], X)
+        kernels.backward_layer(x, p, flat[i], c, *theta, lanes)
+        x = flat[i]  # which is its own cotangent now
+        if i or moved:
+            curvature.apply(tape[i], out=P)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes.sum(axis=1).tolist()
+    if moved:
+        in_step += float(np.sum(P * x0))
     return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_step / L
-
-
-def _careful_block(
-    D: Array, theta: Theta, L: float, layers: int, x0: Array, target: Array, Y: Array
-) -> tuple[float, ...]:
-    """The same by the pass for any f, where steps are so short that ∇f must be formed for its own sake."""
-    loss, gradient = adjoint.loss_and_gradient(LeastSquares(D, Y), theta, L, layers, x0, target)
-    return loss, *gradient.tolist()

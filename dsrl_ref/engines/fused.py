@@ -13,7 +13,7 @@ from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
-from dsrl_ref.engines.blocks import add_exactly, in_threads
+from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
 from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, A, C, E, multiple_of_W, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
@@ -57,9 +57,10 @@ def _by_bins(
     own = target.ctypes.data != w.ctypes.data
     lines = make_lines(table, own)
     sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
+    step = blocks_per_call(BLOCKS_PER_CALL, layers)
 
     def work(first: int) -> None:
-        rows, entries = slice(first, first + BLOCKS_PER_CALL), slice(first * BLOCK, (first + BLOCKS_PER_CALL) * BLOCK)
+        rows, entries = slice(first, first + step), slice(first * BLOCK, (first + step) * BLOCK)
         v, goal = w[entries], target[entries]
         other = goal if own else goal[:0]
         listed = np.empty(v.size + 1, np.int32)
@@ -69,7 +70,7 @@ def _by_bins(
             v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)
             layer_by_layer(v, start * v, goal, BLOCK, 0, end, layers, *theta, L, left_over[rows])
 
-    in_threads(work, range(0, blocks, BLOCKS_PER_CALL), threads)
+    in_threads(work, range(0, blocks, step), threads)
     return add_exactly(np.concatenate([sums, left_over]))
 
 

@@ -6,7 +6,7 @@ float recursion themselves, value by value; where those, or the pieces, are too 
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Thread
 from typing import NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from dsrl_ref.smooth import Fidelity
 
 MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `recursion`
 BLOCKS_PER_CALL = 1 << 14
+LOOK = 0.2  # seconds: a Ctrl-C that comes just as the main thread begins to wait does not wake it
 SAFE = 1e-140, 1e140  # of the largest magnitude: squares and their rounding errors are finite and normal
 
 
@@ -172,4 +173,6 @@ def interruptible(work: Callable[[], Result]) -> Result:
             done.set_exception(error)
 
     Thread(target=run, daemon=True).start()
+    while not done.done():
+        wait([done], timeout=LOOK)
     return done.result()

@@ -12,10 +12,10 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.blocks import add_exactly, in_threads
+from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
 
 BLOCK = 8192  # entries whose sums are formed by themselves
-BLOCKS_PER_CALL = 8  # a kernel call of a millisecond or so: Ctrl-C waits for no more than that
+BLOCKS_PER_CALL = 8  # a kernel call of a few milliseconds: Ctrl-C waits for no more than that
 
 
 def loss_and_gradient(
@@ -29,7 +29,7 @@ def loss_and_gradient(
     def work(first: int, last: int, sums: Array) -> None:
         kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
 
-    totals = _sum_over_blocks(work, w.size, kernels.SUMS, threads)
+    totals = _sum_over_blocks(work, w.size, layers, kernels.SUMS, threads)
     return totals[0], np.array(totals[1:])
 
 
@@ -43,7 +43,7 @@ def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, 
         kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
 
     matrix = np.zeros((5, 5))
-    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, kernels.PRODUCTS, threads)
+    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, layers, kernels.PRODUCTS, threads)
     return matrix + np.triu(matrix, 1).T
 
 
@@ -57,13 +57,9 @@ def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> t
 
 
 def _sum_over_blocks(
-    work: Callable[[int, int, Array], None], entries: int, quantities: int, threads: int
+    work: Callable[[int, int, Array], None], entries: int, layers: int, quantities: int, threads: int
 ) -> list[float]:
     blocks = -(-entries // BLOCK)
-    sums = np.empty((blocks, quantities))
-    in_threads(
-        lambda first: work(first, min(blocks, first + BLOCKS_PER_CALL), sums),
-        range(0, blocks, BLOCKS_PER_CALL),
-        threads,
-    )
+    step, sums = blocks_per_call(BLOCKS_PER_CALL, layers), np.empty((blocks, quantities))
+    in_threads(lambda first: work(first, min(blocks, first + step), sums), range(0, blocks, step), threads)
     return add_exactly(sums)

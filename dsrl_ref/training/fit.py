@@ -123,6 +123,8 @@ def fit(
     >>> bool(learned.loss < J((1, 1, 0.1, 0.1), J.f.lipschitz())[0])
     True
     """
+    if not isinstance(J, Objective):
+        raise TypeError(f"J must be an Objective, such as Objective(Fidelity(W), layers=11); got {type(J).__name__}")
     epochs = as_count(epochs, "epochs", least=1)
     rate = as_number(learning_rate, "learning_rate")
     if rate <= 0:

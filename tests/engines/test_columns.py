@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 from fractions import Fraction
+from functools import partial
 
 import naive
 import numpy as np
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from strategies import exact, examples, floats, problems
 
-from dsrl_ref import LeastSquares, Objective, Theta
+from dsrl_ref import LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import adjoint, columns, tangent
 
 THETA, LAYERS = Theta(1.1, 0.6, 0.02, 0.1), 6
@@ -20,7 +21,7 @@ JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 
 @pytest.fixture(autouse=True)
 def small_data_count_as_large(monkeypatch):
-    monkeypatch.setattr(columns, "WORTH_COMPILING", 1)
+    monkeypatch.setattr(Objective, "_worth_compiling", 1)
 
 
 def problem(k=8, n=12, m=30, seed=0):
@@ -35,17 +36,19 @@ def problem(k=8, n=12, m=30, seed=0):
 def test_equals_the_rationals_at_any_width(width, drawn):
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "TAPE_ENTRIES", max(1, drawn.layers) * len(x0) * width)
+        patch.setattr(columns, "BLOCK_ENTRIES", (drawn.layers + columns.BESIDES) * len(x0) * width)
         J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
     assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
     assert naive.tensor_gradient(*drawn.arguments) == list(gradient)
 
 
 @pytest.mark.parametrize("shape", [(4, 12), (6, 12), (20, 12)])
-@pytest.mark.parametrize("tape", [1, 1000, 2**21])
-def test_agrees_with_the_unblocked_pass(monkeypatch, shape, tape):
-    monkeypatch.setattr(columns, "TAPE_ENTRIES", tape)
+@pytest.mark.parametrize("entries", [1, 1000, 2**21])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_agrees_with_the_unblocked_pass(monkeypatch, shape, entries, sparse):
+    monkeypatch.setattr(columns, "BLOCK_ENTRIES", entries)
     f, L, target = problem(*shape)
+    f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
     for x0 in (np.zeros(target.shape), 0.5 * target):
         ours = columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
         theirs = adjoint.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
@@ -61,9 +64,26 @@ def test_loses_no_digits_of_any_derivative_however_short_the_step(shape, lengthe
     _, gradient = columns.loss_and_gradient(f, THETA, L, 3, 0.5 * target, target)
     rational = (naive.LeastSquares(exact(f.D), exact(f.Y)), [*map(Fraction, THETA)], 1 / Fraction(1 / L), 3)
     rational = (*rational, exact(0.5 * target), exact(target))
-    expected = naive.tensor_gradient(*rational)
-    for ours, theirs, S in zip(gradient, expected, naive.tensor_gradient(*rational, absolute=True), strict=True):
-        assert abs(Fraction(ours) - theirs) <= 1e-12 * S
+    assert_within_rounding(gradient, rational)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 5)])
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-4, 1e-8])
+def test_loses_no_digits_where_one_column_of_D_is_far_shorter_and_all_depends_on_it(shape, scale):
+    rng, (k, n) = np.random.default_rng(0), shape
+    D, x0, target = rng.normal(size=shape), np.zeros((n, 2)), np.zeros((n, 2))
+    D[:, 0] *= scale
+    f, x0[0], target[0] = LeastSquares(D, 0.1 * rng.normal(size=(k, 2))), 2 + rng.normal(size=2), 1.0
+    theta, L = Theta(1.0, 0.9, 0.3, 0.5), 1 / (1 / f.lipschitz())
+    _, gradient = columns.loss_and_gradient(f, theta, L, 3, x0, target)
+    rational = (naive.LeastSquares(exact(f.D), exact(f.Y)), [*map(Fraction, theta)], 1 / Fraction(1 / L), 3)
+    assert_within_rounding(gradient, (*rational, exact(x0), exact(target)))
+
+
+def assert_within_rounding(gradient, rational):
+    sizes = naive.tensor_gradient(*rational, absolute=True)
+    for ours, theirs, S in zip(gradient, naive.tensor_gradient(*rational), sizes, strict=True):
+        assert abs(Fraction(ours) - theirs) <= 1e-13 * S
 
 
 @pytest.mark.parametrize("entries", [1, 100, 10**6])
@@ -75,12 +95,15 @@ def test_the_gauss_newton_matrix_is_that_of_the_unblocked_pass(monkeypatch, entr
     assert J.gauss_newton(THETA, L)[2] == pytest.approx(expected, rel=1e-12)
 
 
-def test_more_columns_need_no_more_memory(monkeypatch):
-    monkeypatch.setattr(columns, "TAPE_ENTRIES", 20_000)
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_more_columns_need_no_more_memory(monkeypatch, sparse, start):
+    monkeypatch.setattr(columns, "BLOCK_ENTRIES", 20_000)
     peaks = []
     for m in (400, 6400):
         f, L, target = problem(m=m)
-        x0 = f.start()
+        f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
+        x0 = f.start() + start
         columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
         tracemalloc.start()
         columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
@@ -91,28 +114,63 @@ def test_more_columns_need_no_more_memory(monkeypatch):
 
 def test_inputs_are_left_alone():
     f, L, target = problem()
-    x0 = target.copy(order="F")
+    x0 = target.copy()
     kept = [array.tobytes() for array in (f.D, f.Y, target, x0)]
-    Objective(f, target, layers=LAYERS, x0=x0)(THETA, L)
+    J = Objective(f, target, layers=LAYERS, x0=x0)
+    assert np.shares_memory(J.x0, x0)
+    J(THETA, L)
     assert [array.tobytes() for array in (f.D, f.Y, target, x0)] == kept
 
 
-def test_is_chosen_for_large_dense_least_squares_only(monkeypatch):
-    f, _, target = problem()
+def test_is_chosen_for_least_squares_that_is_large_for_the_evaluations_to_come(monkeypatch):
     used = []
-    monkeypatch.setattr(columns, "loss_and_gradient", lambda *_, **__: used.append(True) or (0.0, np.zeros(5)))
+    f, _, target = problem(m=2000)
+    small, _, few = problem(m=1000)
 
-    def takes_columns(f, method="auto"):
+    def takes_columns(evaluate):
         used.clear()
-        Objective(f, target, layers=1, method=method)((1, 1, 0, 0), 1e9)
+        evaluate((1, 1, 0, 0), 1e9)
         return bool(used)
 
-    monkeypatch.setattr(columns, "WORTH_COMPILING", target.size)
-    assert takes_columns(f)
-    assert not takes_columns(f, "tangent")
-    assert not takes_columns(LeastSquares(sp.csr_array(f.D), f.Y))
-    monkeypatch.setattr(columns, "WORTH_COMPILING", target.size + 1)
-    assert not takes_columns(f)
+    monkeypatch.undo()
+    monkeypatch.setattr(columns, "loss_and_gradient", lambda *_, **__: used.append(True) or (0.0, np.zeros(5)))
+    assert takes_columns(Objective(f, target, layers=1))
+    assert takes_columns(Objective(LeastSquares(sp.csr_array(f.D), f.Y), target, layers=1, method="adjoint"))
+    assert not takes_columns(Objective(f, target, layers=1, method="tangent"))
+    assert not takes_columns(Objective(small, few, layers=1))
+    assert not takes_columns(partial(loss_and_gradient, f, layers=1, target=target))
+    large, _, many = problem(m=20_000)
+    assert takes_columns(partial(loss_and_gradient, large, layers=1, target=many))
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "products", "by_gram"),
+    [(256, 512, 40_960, True), (256, 600, 40_960, False), (4000, 2000, 200, False), (4000, 2000, 20_000, True)],
+)
+def test_takes_the_products_that_are_less_work(k, n, products, by_gram):
+    curvature = columns.Curvature(np.ones((k, n)), 0.5, products)
+    assert (curvature.gram is not None) is by_gram
+    assert curvature.work == (n * n if by_gram else 2 * k * n)
+
+
+def test_large_products_are_made_some_rows_or_columns_at_a_time(monkeypatch):
+    f, L, target = problem()
+    expected = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
+    monkeypatch.setattr(columns, "AT_ONCE", 300)
+    sizes, matmul = [], np.matmul
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: sizes.append(len(a) * b.size) or matmul(a, b, out=out))
+    loss, gradient = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
+    assert sizes
+    assert max(sizes) <= 300
+    assert loss == pytest.approx(expected[0], rel=1e-13)
+    assert gradient == pytest.approx(expected[1], rel=1e-11)
+
+
+def test_a_sparse_D_may_hold_nothing():
+    f = LeastSquares(sp.csr_array((2, 3)), [[1.0], [2.0]])
+    X = np.array([[1.0], [2.0], [0.0]])
+    J, gradient = Objective(f, np.zeros((3, 1)), layers=2, x0=X)((1, 1, 0.25, 0.5), 1)
+    assert (J, gradient.L) == ((0.5**2 + 1.5**2) / 2, 0.0)
 
 
 def test_divergence_names_the_layer():

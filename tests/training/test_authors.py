@@ -103,6 +103,7 @@ def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
             "is for Fidelity, got LeastSquares",
         ),
         (objective(), {"method": "sgd"}, ValueError, "method must be one of 'gauss-newton', 'authors', got 'sgd'"),
+        ("J", {}, TypeError, "J must be an Objective, such as .*; got str"),
         (objective(), {"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         (objective(), {"epochs": 1.5}, TypeError, "epochs must be an integer"),
         (objective(), {"learning_rate": -1}, ValueError, "learning_rate must be positive, got -1"),

@@ -9,11 +9,11 @@ LANES = 256
 
 
 @compiled
-def forward_layer(Z, offset, X, w1, w2, b1, b2):
-    """Z += offset, then X = ξ(Z)."""
+def forward_layer(X, Z, offset, w1, w2, b1, b2):
+    """Z, a product that `offset` is to be subtracted from, becomes X - (Z - offset); then X = ξ(Z)."""
     rise = b2 - b1
     for j in range(X.size):
-        z = Z[j] + offset[j]
+        z = X[j] - (Z[j] - offset[j])
         Z[j] = z
         size = abs(z)
         sign = 1.0 if z >= 0.0 else -1.0
@@ -23,31 +23,29 @@ def forward_layer(Z, offset, X, w1, w2, b1, b2):
 
 
 @compiled
-def backward_layer(P, Z, before, u1, u2, a1, a2, w1, w2, b1, b2, lanes):
-    """Put into Z its cotangent, which is P, that of this layer's X, taken through ξ; add to the rows of lanes.
+def backward_layer(V, P, Z, offset, w1, w2, b1, b2, lanes):
+    """Put into Z its cotangent: V - P, that of X = ξ(Z), taken through ξ; add to the rows of lanes.
 
-    Rows: P·∂ξ for w1 and w2; P·sign past b1, and past b2; and the cotangent of Z times X - Z, where X, which the layer
-    began with, is ξ of `before` with u1, u2, a1, a2: of the Z before, or with 1, 1, 0, 0 of X itself.
+    Rows: (V - P)·∂ξ for w1 and w2; (V - P)·sign past b1, and past b2; and P·X less the cotangent of Z times offset.
     """
-    rise, first = b2 - b1, u1 * (a2 - a1)
+    rise = b2 - b1
     in_w1, in_w2, past_b1, past_b2, in_step = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
     for start in range(0, Z.size, LANES):
         count = min(LANES, Z.size - start)
         end = start + count
-        p, z, y = P[start:end], Z[start:end], before[start:end]
+        v, p, z, c = V[start:end], P[start:end], Z[start:end], offset[start:end]
         for j in range(count):
             size = abs(z[j])
             sign = 1.0 if z[j] >= 0.0 else -1.0
             past1 = 1.0 if (z[j] >= b1) | (z[j] < -b1) else 0.0
             past2 = 1.0 if (z[j] >= b2) | (z[j] < -b2) else 0.0
-            signed = sign * p[j]
-            in_w1[j] += signed * (past2 * rise + (past1 - past2) * (size - b1))
-            in_w2[j] += signed * past2 * (size - b2)
-            past_b1[j] += signed * past1
-            past_b2[j] += signed * past2
-            pulled = p[j] * (past2 * w2 + (past1 - past2) * w1)
-            size = abs(y[j])
-            x = u1 * (size - a1) if size < a2 else first + u2 * (size - a2)
-            x = x if size > a1 else 0.0
-            in_step[j] += pulled * ((x if y[j] >= 0.0 else -x) - z[j])
+            by_w1 = sign * (past2 * rise + (past1 - past2) * (size - b1))
+            by_w2 = sign * past2 * (size - b2)
+            cotangent = v[j] - p[j]
+            pulled = cotangent * (past2 * w2 + (past1 - past2) * w1)
+            in_w1[j] += cotangent * by_w1
+            in_w2[j] += cotangent * by_w2
+            past_b1[j] += cotangent * sign * past1
+            past_b2[j] += cotangent * sign * past2
+            in_step[j] += p[j] * (w1 * by_w1 + w2 * by_w2) - pulled * c[j]
             z[j] = pulled
