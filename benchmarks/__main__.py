@@ -8,7 +8,6 @@ from benchmarks import applications, learning, report, rows
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
-from dsrl_ref.persistence import replace_file
 from dsrl_ref.plotting import kind_of, require_kind
 
 ROWS = {**rows.ROWS, **learning.ROWS, **applications.ROWS}
@@ -28,12 +27,16 @@ def main(argv: list[str] | None = None) -> int:
         return 5 if isinstance(error, OSError) else 2
     print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
     found: list[Row] = []
+    agreed = True
     try:
-        agreed = [_run(name, arguments.size, found, arguments.json) for name in arguments.only or ROWS]
-        return 0 if all(agreed) else 1
+        for name in arguments.only or ROWS:
+            agreed &= _run(name, arguments.size, found)
+            if arguments.json:
+                _write(arguments.json, report.as_json(found).encode())
     finally:  # what there is after Ctrl-C too
-        if arguments.plot:
-            replace_file(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
+        if arguments.plot and found:
+            _write(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
+    return 0 if agreed else 1
 
 
 def _require_destinations(figures: Path | None, picture: Path | None) -> None:
@@ -44,7 +47,7 @@ def _require_destinations(figures: Path | None, picture: Path | None) -> None:
         require_writable(path)
 
 
-def _run(name: str, size: str, found: list[Row], figures: Path | None) -> bool:
+def _run(name: str, size: str, found: list[Row]) -> bool:
     """Run a row, print and keep what it found; False where contestants disagree."""
     try:
         found.append(ROWS[name](size))
@@ -52,9 +55,15 @@ def _run(name: str, size: str, found: list[Row], figures: Path | None) -> bool:
         print(f"\n{name}: not timed: {error}")
         return False
     print("\n" + report.as_text(found[-1]), flush=True)
-    if figures:
-        replace_file(figures, report.as_json(found).encode())
     return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        raise SystemExit(5) from error
 
 
 def _parser() -> argparse.ArgumentParser:

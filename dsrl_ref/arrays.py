@@ -30,7 +30,7 @@ def as_real(value: Any, name: str) -> Array:
     TypeError
         For what is not numeric: strings, dates, structured arrays, ``np.matrix``, sparse containers.
     ValueError
-        For complex or masked data, integers that float64 cannot hold, NaN and infinity.
+        For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
     if value is None:
         raise ValueError(f"{name} must be numeric, got None")

@@ -313,6 +313,9 @@ def loss_and_gradient(
 ) -> tuple[float, Gradient]:
     """Evaluate J and its gradient once; `Objective` is for many times and documents the parameters.
 
+    To load compiled code for one evaluation pays from 200,000 entries on, not from 20,000: "auto" then takes "fused",
+    and "adjoint" its blocks.
+
     Examples
     --------
     >>> loss, gradient = loss_and_gradient(Fidelity([[1.0, 0.25]]), (1, 1, 0.5, 0.5), L=1, layers=1)

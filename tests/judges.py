@@ -105,7 +105,8 @@ def networks(package):
             same(got, gradient)
         if isinstance(f, naive.LeastSquares):
             columns = package.engines.columns
-            columns.BLOCK_ENTRIES, columns.TANGENT_ENTRIES = 2 * (layers + 3) * len(x0), len(x0)  # two columns; one
+            columns.BLOCK_ENTRIES = 2 * ((layers + 4) * len(x0) + len(f.D))  # two columns
+            columns.TANGENT_ENTRIES = len(x0)  # one
             arguments = (term(package, f), package.Theta(*numbers), float(L), layers, start)
             columns.AT_ONCE = arguments[0].D.size if layers % 2 else 2**33  # a row of DᵀD, or all
             loss, got = columns.loss_and_gradient(*arguments, goal)

@@ -316,7 +316,7 @@ MUTANTS = [
         ("np.multiply(self.D.T @ (self.D @ V), self.step", "np.multiply(self.D.T @ (self.D @ V), -self.step"),
         ("gram *= step", "gram *= -step"),
         ("gram *= step", "gram *= 1.001 * step"),
-        ("out=gram[start : start + rows]", "out=gram[:rows]"),
+        ("out=gram[part]", "out=gram[: len(gram[part])]"),
         ("if i or moved:", "if i:", 1, 2),
         ("if i or moved:", "if i:", 2, 2),
         ("            Z[:] = 0.0", "            Z[:] = 1.0"),

@@ -5,7 +5,6 @@ grow with the number of columns. ∇f is not on it, nor formed again: its share 
 ⟨DᵀD·dZ, X⟩ - ⟨dZ, DᵀY⟩, and DᵀD·dZ is at hand, as the cotangent of X takes it.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,14 @@ from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.engines import tangent
+from dsrl_ref.engines.blocks import add_exactly
 from dsrl_ref.smooth import LeastSquares
 
-BLOCK_ENTRIES = 13 * 2**19  # 52 MiB: the last level of cache, or little more; narrower products take longer
-BESIDES = 3  # what a block holds besides its tape: X, a product, and what is subtracted from it
+BLOCK_ENTRIES = 29 * 2**18  # 58 MiB: the last level of cache, or little more; narrower products take longer
+BESIDES = 3  # what a block keeps besides its tape: X, a product, and what is subtracted from it
 TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
 AT_ONCE = 2**33  # multiplications of one product: Ctrl-C waits for it
+SPARSE = 8  # dense multiplications take as long as one with a sparse D
 
 
 def loss_and_gradient(
@@ -29,12 +30,13 @@ def loss_and_gradient(
     D, Y = f.D, f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
     curvature = Curvature(D, 1.0 / L, 2 * layers * m)
-    width = max(1, min(m, BLOCK_ENTRIES // ((layers + BESIDES) * n), AT_ONCE // curvature.work))
+    entries = (layers + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
+    width = max(1, min(m, BLOCK_ENTRIES // entries, AT_ONCE // curvature.work))
     room, sums = np.empty((layers + BESIDES, n * width)), []
     for start in range(0, m, width):
         block = slice(start, start + width)
         sums.append(_block(curvature, room, theta, L, x0[:, block], target[:, block], Y[:, block]))
-    totals = [math.fsum(column) for column in zip(*sums, strict=True)]
+    totals = add_exactly(np.array(sums))
     return totals[0], np.array(totals[1:])
 
 
@@ -54,12 +56,13 @@ class Curvature:
 
     def __init__(self, D: Any, step: float, columns: int) -> None:
         k, n = D.shape
+        entries = SPARSE * D.nnz if is_sparse(D) else D.size  # by the time they take
+        forming = entries * D.nnz / k if is_sparse(D) else entries * n
+        once = 0.5 if forming <= AT_ONCE and not is_sparse(D) else 1.0  # NumPy forms half of a symmetric product
+        pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
         self.D, self.step = D, step
-        forming, by_gram, by_both = 0.5 * n * n * k, n * n * columns, 2 * n * k * columns
-        pays = forming + by_gram <= 1.1 * by_both  # one product instead of two is worth a tenth
-        self.gram = _scaled_gram(D, step) if pays and not is_sparse(D) else None
-        both = 2 * (D.nnz if is_sparse(D) else D.size)
-        self.work = max(1, both if self.gram is None else n * n)  # multiplications a column
+        self.gram = _scaled_gram(D, step, int(AT_ONCE * n // max(1, forming))) if pays else None
+        self.work = max(1, entries, n * n if pays else 0)  # of the largest product, a column
 
     def offset(self, Y: Array, out: Array) -> None:
         """Out = DᵀY/L, which `apply` to X leaves to be subtracted: the rest is ∇f/L."""
@@ -73,12 +76,16 @@ class Curvature:
             np.matmul(self.gram, V, out=out)
 
 
-def _scaled_gram(D: Array, step: float) -> Array:
-    """DᵀD·step, some rows at a time where it is large."""
-    k, n = D.shape
-    gram, rows = np.empty((n, n)), max(1, AT_ONCE // (k * n))
-    for start in range(0, n, rows):
-        np.matmul(D[:, start : start + rows].T, D, out=gram[start : start + rows])
+def _scaled_gram(D: Any, step: float, rows: int) -> Array:
+    """DᵀD·step, so many rows at a time."""
+    n = D.shape[1]
+    gram = np.empty((n, n))
+    for start in range(0, n, max(1, rows)):
+        part = slice(start, start + max(1, rows))
+        if is_sparse(D):
+            gram[part] = (D[:, part].T @ D).toarray()
+        else:
+            np.matmul(D[:, part].T, D, out=gram[part])
     gram *= step
     return gram
 

@@ -15,7 +15,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
 
 BLOCK = 8192  # entries whose sums are formed by themselves
-BLOCKS_PER_CALL = 8  # a kernel call of a few milliseconds: Ctrl-C waits for no more than that
+BLOCKS_PER_CALL = 8  # up to MANY_LAYERS a kernel call of milliseconds: Ctrl-C waits for it
 
 
 def loss_and_gradient(

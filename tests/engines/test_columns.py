@@ -36,7 +36,7 @@ def problem(k=8, n=12, m=30, seed=0):
 def test_equals_the_rationals_at_any_width(width, drawn):
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "BLOCK_ENTRIES", (drawn.layers + columns.BESIDES) * len(x0) * width)
+        patch.setattr(columns, "BLOCK_ENTRIES", ((drawn.layers + 4) * len(x0) + len(f.D)) * width)
         J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
     assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
     assert naive.tensor_gradient(*drawn.arguments) == list(gradient)
@@ -150,20 +150,47 @@ def test_is_chosen_for_least_squares_that_is_large_for_the_evaluations_to_come(m
 def test_takes_the_products_that_are_less_work(k, n, products, by_gram):
     curvature = columns.Curvature(np.ones((k, n)), 0.5, products)
     assert (curvature.gram is not None) is by_gram
-    assert curvature.work == (n * n if by_gram else 2 * k * n)
+    assert curvature.work == (n * max(k, n) if by_gram else k * n)
 
 
-def test_large_products_are_made_some_rows_or_columns_at_a_time(monkeypatch):
-    f, L, target = problem()
+def test_a_tall_sparse_D_is_a_small_square_that_is_dense():
+    D = sp.random_array((3000, 40), density=0.1, format="csr", rng=np.random.default_rng(0))
+    curvature = columns.Curvature(D, 0.5, 2000)
+    assert curvature.gram == pytest.approx(0.5 * (D.T @ D).toarray(), rel=1e-12, abs=1e-12)
+    wide = columns.Curvature(D.T.tocsr(), 0.5, 2000)
+    assert wide.gram is None
+    assert curvature.work == wide.work == columns.SPARSE * D.nnz
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (3, 12), (40, 12)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_large_products_are_made_some_rows_or_columns_at_a_time(monkeypatch, shape, sparse):
+    f, L, target = problem(*shape)
+    f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
     expected = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
-    monkeypatch.setattr(columns, "AT_ONCE", 300)
-    sizes, matmul = [], np.matmul
-    monkeypatch.setattr(np, "matmul", lambda a, b, out: sizes.append(len(a) * b.size) or matmul(a, b, out=out))
+    monkeypatch.setattr(columns, "AT_ONCE", 10_000)
+    widths, block = [], columns._block
+    monkeypatch.setattr(columns, "_block", lambda *them: widths.append(them[4].shape[1]) or block(*them))
     loss, gradient = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
-    assert sizes
-    assert max(sizes) <= 300
+    slow = columns.SPARSE if sparse else 1
+    assert max(widths) == min(30, 10_000 // max(144 if shape[0] > 3 or sparse else 0, slow * 12 * shape[0]))
     assert loss == pytest.approx(expected[0], rel=1e-13)
     assert gradient == pytest.approx(expected[1], rel=1e-11)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 12, 100])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_square_of_D_is_the_same_by_any_number_of_rows(rows, sparse):
+    D = problem()[0].D
+    gram = columns._scaled_gram(sp.csr_array(D) if sparse else D, 0.25, rows)
+    assert gram == pytest.approx(0.25 * D.T @ D, rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("target", [[1.2e154] * 3, [1.5e308, -1.5e308, 0.0]])
+def test_blocks_whose_sum_overflows_are_refused_as_one_that_does(monkeypatch, target):
+    monkeypatch.setattr(columns, "BLOCK_ENTRIES", 1)
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="overflows float64 after 1 layers"):
+        Objective(LeastSquares([[1.0]], np.zeros((1, 3))), [target], layers=1, method="adjoint")((1, 1, 0.1, 0.2), 1)
 
 
 def test_a_sparse_D_may_hold_nothing():
