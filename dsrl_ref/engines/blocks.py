@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dsrl_ref.arrays import Array
 
-MANY_LAYERS = 250
+MANY_LAYERS = 250  # from which an entry takes a microsecond, layer by layer
 
 
 def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:

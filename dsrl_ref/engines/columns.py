@@ -61,7 +61,7 @@ class Curvature:
         once = 0.5 if forming <= AT_ONCE and not is_sparse(D) else 1.0  # NumPy forms half of a symmetric product
         pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
         self.D, self.step = D, step
-        self.gram = _scaled_gram(D, step, int(AT_ONCE * n // max(1, forming))) if pays else None
+        self.gram = _scaled_gram(D, step, max(1, int(AT_ONCE * n // max(1, forming)))) if pays else None
         self.work = max(1, entries, n * n if pays else 0)  # of the largest product, a column
 
     def offset(self, Y: Array, out: Array) -> None:
@@ -80,8 +80,8 @@ def _scaled_gram(D: Any, step: float, rows: int) -> Array:
     """DᵀD·step, so many rows at a time."""
     n = D.shape[1]
     gram = np.empty((n, n))
-    for start in range(0, n, max(1, rows)):
-        part = slice(start, start + max(1, rows))
+    for start in range(0, n, rows):
+        part = slice(start, start + rows)
         if is_sparse(D):
             gram[part] = (D[:, part].T @ D).toarray()
         else:
