@@ -1,13 +1,63 @@
-"""Hypothesis profiles: `default` repeats the same examples everywhere, `nightly` draws new ones.
+"""How thorough a run is, and that no test leaves a process behind.
 
-`interpreted` draws few: with kernels in plain Python and every line counted, an example takes a hundred times as long.
+Without an option the same examples are drawn everywhere. ``--nightly`` draws new ones, five times as many, and runs the
+tests marked ``nightly`` too. Where kernels are plain Python (NUMBA_DISABLE_JIT=1) an example takes a hundred times as
+long, and few are drawn.
 """
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+pytest_plugins = ["pytester"]
 
 settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=5000, deadline=None, print_blob=True)
 settings.register_profile("interpreted", max_examples=20, derandomize=True, deadline=None, database=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--nightly", action="store_true", help="run what is thorough: hours, new examples every time")
+
+
+def pytest_configure(config):
+    interpreted = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+    nightly = config.getoption("--nightly")
+    settings.load_profile("nightly" if nightly else "interpreted" if interpreted else "default")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--nightly"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("nightly")]
+    items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def repeats(request):
+    """``repeats(few, many)``: how often to repeat, `few` by default and `many` in the nightly form."""
+    return lambda few, many: many if request.config.getoption("--nightly") else few
+
+
+@pytest.fixture(autouse=True)
+def _no_child_is_left():
+    before = _children()
+    yield
+    left = _children() - before
+    assert not left, f"the test left {left} running"
+
+
+def _children():
+    """Process numbers of the children of this process that still run or wait to be reaped; none where unknown."""
+    listed = Path("/proc/self/task").glob("*/children")
+    return {int(number) for path in listed for number in _text(path).split()}
+
+
+def _text(path):
+    try:
+        return path.read_text()
+    except OSError:  # the thread has ended meanwhile
+        return ""

@@ -223,7 +223,6 @@ while True:
 """
 
 
-@pytest.mark.slow
 def test_kill_at_any_moment_leaves_a_whole_file(path, learned):
     rng = np.random.default_rng(0)
     for _ in range(50):

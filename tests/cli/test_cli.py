@@ -80,7 +80,6 @@ def test_verify_json(capsys):
     assert {"name", "passed", "figure"} == set(equation["checks"][0])
 
 
-@pytest.mark.slow
 def test_verify_in_two_processes_is_verify(monkeypatch, capsys):
     found = []
     for processors in (1, 2):

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from math import fsum
@@ -15,7 +14,7 @@ from hypothesis import given
 from strategies import examples, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, loss_and_gradient
-from dsrl_ref.engines import blocks, fused, jit, recursion, scalar_map
+from dsrl_ref.engines import blocks, fused, recursion, scalar_map
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -232,67 +231,3 @@ def test_an_error_in_a_thread_reaches_the_caller():
 
     with pytest.raises(RuntimeError, match="item 3"):
         blocks.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
-
-
-SCRIPT = """
-import numpy as np
-from dsrl_ref import Fidelity, loss_and_gradient
-print(loss_and_gradient(Fidelity(np.linspace(-2, 2, 1000).reshape(1, -1)), (1.1, .5, .2, .6), .8, 11, method="fused"))
-"""
-
-
-def fresh_process(folder):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
-def test_a_cut_or_unwritable_cache_costs_time_and_no_more(tmp_path):
-    expected = fresh_process(tmp_path / "cache")
-    kept = list((tmp_path / "cache").rglob("*.nb?"))
-    assert kept
-    for path in kept:
-        path.write_bytes(path.read_bytes()[:50])
-    assert fresh_process(tmp_path / "cache") == expected
-    (tmp_path / "file").write_text("no folder can be made under a file")
-    assert fresh_process(tmp_path / "file" / "cache") == expected
-
-
-def test_a_kernel_that_cannot_be_cached_is_compiled_without(monkeypatch):
-    import numba
-
-    monkeypatch.setattr(numba, "njit", _without_a_place(numba.njit))
-    out = np.zeros(1)
-    jit.compiled(_writes_two)(out)
-    assert out[0] == 2
-
-
-def test_a_cache_that_cannot_be_read_is_compiled_around(monkeypatch):
-    import numba
-
-    monkeypatch.setattr(numba, "njit", _with_a_broken_cache(numba.njit))
-    out = np.zeros(1)
-    jit.compiled(_writes_two)(out)
-    assert out[0] == 2
-
-
-def _writes_two(out):
-    out[0] = 2
-
-
-def _without_a_place(njit):
-    def decorate(*, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
-
-    return decorate
-
-
-def _with_a_broken_cache(njit):
-    def broken(*_):
-        raise EOFError("Ran out of input")
-
-    return lambda *, cache=False, **options: (lambda function: broken) if cache else njit(**options)

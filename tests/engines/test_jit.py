@@ -4,6 +4,8 @@ import os
 import random
 from types import SimpleNamespace
 
+import children
+import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
@@ -11,6 +13,17 @@ from dsrl_ref.engines import jit
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 KEPT = {"code": bytes(range(256))}
+
+
+SCRIPT = """
+import numpy as np
+from dsrl_ref import Fidelity, loss_and_gradient
+print(loss_and_gradient(Fidelity(np.linspace(-2, 2, 1000).reshape(1, -1)), (1.1, .5, .2, .6), .8, 11, method="fused"))
+"""
+
+
+def fresh_process(folder):
+    return children.output("-c", SCRIPT, env=children.environment(NUMBA_CACHE_DIR=str(folder)))
 
 
 def cache_file(folder, source=b"source", stamp="date and size"):
@@ -70,8 +83,6 @@ def test_a_compiled_kernel_is_sealed(monkeypatch):
 
 @pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
 def test_compiled_code_with_wrong_bits_is_compiled_again(tmp_path):
-    from test_fused import fresh_process
-
     expected, rng = fresh_process(tmp_path), random.Random(0)
     for path in tmp_path.rglob("*.nbc"):
         damaged = bytearray(path.read_bytes())
@@ -79,3 +90,49 @@ def test_compiled_code_with_wrong_bits_is_compiled_again(tmp_path):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
     assert fresh_process(tmp_path) == expected
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_a_cut_or_unwritable_cache_costs_time_and_no_more(tmp_path):
+    expected = fresh_process(tmp_path / "cache")
+    kept = list((tmp_path / "cache").rglob("*.nb?"))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:50])
+    assert fresh_process(tmp_path / "cache") == expected
+    (tmp_path / "file").write_text("no folder can be made under a file")
+    assert fresh_process(tmp_path / "file" / "cache") == expected
+
+
+def test_a_kernel_that_cannot_be_cached_is_compiled_without(monkeypatch):
+    def nowhere(function):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    in_place_of_caching(monkeypatch, nowhere)
+    out = np.zeros(1)
+    jit.compiled(_writes_two)(out)
+    assert out[0] == 2
+
+
+def test_a_cache_that_cannot_be_read_is_compiled_around(monkeypatch):
+    def broken(*_):
+        raise EOFError("Ran out of input")
+
+    in_place_of_caching(monkeypatch, lambda function: broken)
+    out = np.zeros(1)
+    jit.compiled(_writes_two)(out)
+    assert out[0] == 2
+
+
+def in_place_of_caching(monkeypatch, decorate):
+    """Let ``numba.njit(cache=True)`` be `decorate`; numba is loaded whole before, since it uses njit itself."""
+    import numba
+    import numba.typed.typeddict
+    import numba.typed.typedlist
+
+    njit = numba.njit
+    monkeypatch.setattr(numba, "njit", lambda *, cache=False, **options: decorate if cache else njit(**options))
+
+
+def _writes_two(out):
+    out[0] = 2

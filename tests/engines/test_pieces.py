@@ -299,7 +299,6 @@ Objective(Fidelity(W), target, layers=1, method="pieces")  # argsort: many secon
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_interrupt_is_answered_while_sorting():
     compiling = {**os.environ, "NUMBA_DISABLE_JIT": "0"}  # in plain Python the sums alone would take minutes

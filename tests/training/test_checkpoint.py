@@ -145,7 +145,6 @@ fit(J, method="authors", epochs=1000, checkpoint=sys.argv[1])
 """
 
 
-@pytest.mark.slow
 def test_kill_at_any_moment_and_resume(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
     J = Objective(Fidelity(W), layers=11)

@@ -1,0 +1,56 @@
+"""Child processes of tests: none outlives its test, and one that hangs fails with its stack.
+
+The limit is no verdict on speed. It is many times what the slowest child takes on a busy machine, and only ends what
+would never end by itself.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+LIMIT = 600.0  # seconds
+
+
+def environment(**changes):
+    """This process's environment with `changes`; a child that is aborted writes the stack of every thread."""
+    return {**os.environ, "PYTHONFAULTHANDLER": "1", **changes}
+
+
+def run(*arguments, limit=LIMIT, env=None, **options):
+    """Run ``python ARGUMENTS`` to its end and return what it printed and how it ended."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    with started(*arguments, env=env, **options) as child:
+        out, err = finish(child, limit)
+    return subprocess.CompletedProcess(arguments, child.returncode, out, err)
+
+
+def output(*arguments, **options):
+    """What ``python ARGUMENTS`` printed; a failure shows what it said on stderr."""
+    done = run(*arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def finish(child, limit=LIMIT):
+    """Read a child to its end; past the limit it is aborted, and the test fails with the child's stack."""
+    try:
+        return child.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGABRT)
+        _, err = child.communicate()
+        pytest.fail(f"the child did not end within {limit:g} seconds; it was here:\n{err}")
+
+
+@contextlib.contextmanager
+def started(*arguments, env=None, **options):
+    """Start ``python ARGUMENTS``, kill it at the end of the block if it still runs, and close its pipes."""
+    command = [sys.executable, *map(str, arguments)]
+    with subprocess.Popen(command, env=environment() if env is None else env, **options) as child:
+        try:
+            yield child
+        finally:
+            child.kill()

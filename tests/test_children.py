@@ -1,0 +1,60 @@
+"""Children end with their test, and a hanging one fails with its stack."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import children
+import pytest
+
+
+def test_what_a_child_prints_is_returned_with_how_it_ended():
+    done = children.run("-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_failure_shows_what_the_child_said():
+    with pytest.raises(AssertionError, match="no such thing"):
+        children.output("-c", "raise SystemExit('no such thing')")
+
+
+def test_a_child_that_hangs_fails_with_its_stack():
+    hanging = "import time\ndef hangs():\n    time.sleep(10_000)\nhangs()"
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)did not end within 2 seconds.*in hangs"):
+        children.run("-c", hanging, limit=2)
+
+
+def test_a_child_is_killed_when_its_test_fails():
+    with (
+        pytest.raises(RuntimeError, match="the test fails"),
+        children.started("-c", "import time; time.sleep(10_000)", stdout=subprocess.PIPE) as child,
+    ):
+        raise RuntimeError("the test fails")
+    assert child.returncode is not None
+    assert child.stdout.closed
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to list the children of this process")
+def test_a_test_that_leaves_a_child_fails(pytester):
+    conftest = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(
+        """
+        import subprocess, sys
+        def test_leaves():
+            global child
+            child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        def test_ends():
+            child.kill(); child.wait(); child.stdin.close()
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*left * running*"])
+
+
+def test_the_environment_is_that_of_the_test_with_changes(monkeypatch):
+    monkeypatch.setenv("KEPT", "1")
+    changed = children.environment(ADDED="2")
+    assert (changed["KEPT"], changed["ADDED"], changed["PYTHONFAULTHANDLER"]) == ("1", "2", "1")
+    assert "ADDED" not in os.environ
