@@ -125,13 +125,17 @@ def test_a_cache_that_cannot_be_read_is_compiled_around(monkeypatch):
 
 
 def in_place_of_caching(monkeypatch, decorate):
-    """Let ``numba.njit(cache=True)`` be `decorate`; numba is loaded whole before, since it uses njit itself."""
+    """Let ``numba.njit(cache=True)`` be `decorate` for the kernel of these tests alone: numba uses njit itself."""
     import numba
-    import numba.typed.typeddict
-    import numba.typed.typedlist
 
     njit = numba.njit
-    monkeypatch.setattr(numba, "njit", lambda *, cache=False, **options: decorate if cache else njit(**options))
+
+    def either(*arguments, cache=False, **options):
+        if arguments or not cache:
+            return njit(*arguments, **options)
+        return lambda function: decorate(function) if function is _writes_two else njit(**options)(function)
+
+    monkeypatch.setattr(numba, "njit", either)
 
 
 def _writes_two(out):
