@@ -1,4 +1,4 @@
-"""Five layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
+"""Six layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
 
 They know naive.py and NumPy; everything of the package comes in through `package`.
 """

@@ -1,22 +1,49 @@
-"""Every mutant is caught, and the layers that catch them pass the package as it is."""
+"""Every mutant is caught, and what catches them passes the package as it is."""
 
 import importlib
 
 import pytest
-from mutants import MUTANTS, Mutant, caught_by
+from mutants import MUTANTS
+from mutants.hunt import NEAREST_LAYER, PACKAGE, caught_by, copied, failing_layer, failing_test, mirror
+from mutants.mutant import Mutant
+
+FIRST_OF_EACH_FILE = [*{mutant.file: mutant for mutant in reversed(MUTANTS)}.values()]
+MIRRORS = sorted({mirror(mutant.file) for mutant in MUTANTS} - {mirror(file) for file in NEAREST_LAYER})
 
 
-def test_the_package_itself_passes_every_layer():
-    assert caught_by() == ""
+def test_a_faithful_copy_passes_every_layer():
+    with copied() as folder:
+        assert failing_layer(folder) == ""
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_is_caught(mutant):
+@pytest.mark.nightly
+@pytest.mark.parametrize("tests", MIRRORS, ids=lambda tests: tests.stem)
+def test_a_faithful_copy_passes_the_tests_that_judge_mutants(tests):
+    with copied() as folder:
+        assert failing_test(folder, tests) == ""
+
+
+def test_every_mutant_still_applies():
+    for mutant in MUTANTS:
+        text = (PACKAGE / mutant.file).read_text(encoding="utf-8")
+        assert mutant.applied(text) != text, mutant.name
+
+
+@pytest.mark.parametrize("mutant", FIRST_OF_EACH_FILE, ids=lambda mutant: mutant.name)
+def test_the_first_of_each_file_is_caught(mutant):
     assert caught_by(mutant)
 
 
-def test_the_list_is_long_and_without_repeats():
-    assert len({(m.file, m.old, m.new, m.place) for m in MUTANTS}) == len(MUTANTS) >= 60
+@pytest.mark.nightly
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_each_is_caught_or_argued_to_be_equivalent(mutant):
+    assert bool(caught_by(mutant)) != bool(mutant.equivalent)
+
+
+def test_the_lists_are_long_and_without_repeats():
+    assert len({(m.file, m.old, m.new, m.place) for m in MUTANTS}) == len(MUTANTS) >= 250
+    assert len(FIRST_OF_EACH_FILE) <= 60
+    assert not any(mutant.equivalent for mutant in FIRST_OF_EACH_FILE)
 
 
 def test_a_text_that_does_not_occur_as_stated_is_an_error():
@@ -28,3 +55,10 @@ def test_the_real_package_is_back_afterwards():
     before = importlib.import_module("dsrl_ref")
     caught_by(MUTANTS[0])
     assert importlib.import_module("dsrl_ref") is before
+
+
+def test_tests_that_cannot_judge_are_an_error(tmp_path):
+    tests = tmp_path / "test_nothing.py"
+    tests.write_text("raise RuntimeError('broken tests')\n")
+    with copied() as folder, pytest.raises(AssertionError, match=r"(?s)did not judge:.*broken tests"):
+        failing_test(folder, tests)

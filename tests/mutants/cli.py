@@ -1,0 +1,4 @@
+"""Wrong variants of the commands."""
+
+
+MUTANTS = []

@@ -1,0 +1,4 @@
+"""Wrong variants of the ground floor: validation, files, persistence, results."""
+
+
+MUTANTS = []

@@ -1,0 +1,4 @@
+"""Wrong variants of what verifies."""
+
+
+MUTANTS = []
