@@ -35,7 +35,7 @@ def authors_training(size: str) -> Row:
     answers = [call() for call in contestants.values() if call]
     for losses, values in answers[1:]:
         gap = np.abs(losses / answers[0][0] - 1).max(), np.abs(values / answers[0][1] - 1).max()
-        if not max(gap) <= 1e-9:
+        if not np.max(gap) <= 1e-9:
             raise Disagreement(f"losses differ by {gap[0]:.2g}, parameters by {gap[1]:.2g}")
     results = time_in_turn(contestants)
     return Row("authors-training", f"graph of {samples} digits, {epochs} epochs", results, notes=_ratios(results))
@@ -116,7 +116,8 @@ def implicit(size: str) -> Row:
                 continue
             limit, layers = (Objective(f, X, layers=t)(theta, f.lipschitz()) for t in (math.inf, 10_000))
             gap = np.abs(np.subtract(limit[1], layers[1])).max() / np.abs(layers[1]).max()
-            worst, radius = max(worst, gap, abs(limit[0] / layers[0] - 1)), max(radius, found.radius)
+            worst = float(np.max([worst, gap, abs(limit[0] / layers[0] - 1)]))
+            radius = max(radius, found.radius)
         results.append(Result(f"{name} g, spectral radius up to {radius:.3f}", error=worst))
     return Row("implicit", f"layers = inf against 10,000 layers, {seeds} least-squares problems", results)
 

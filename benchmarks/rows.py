@@ -61,7 +61,8 @@ def require_agreement(contestants: Mapping[str, Call | None]) -> None:
         loss, gradient = call()
         gradient = np.array(gradient, dtype=float)
         first = first or (name, loss, gradient)
-        gap = max(abs(loss - first[1]) / abs(first[1]), np.abs(gradient - first[2]).max() / np.abs(first[2]).max())
+        gaps = [abs(loss - first[1]) / abs(first[1]), np.abs(gradient - first[2]).max() / np.abs(first[2]).max()]
+        gap = np.max(gaps)  # NaN where one is: max() would pass over it
         if not gap <= AGREE:
             raise Disagreement(f"{name} and {first[0]} differ by {gap:.2g} of the largest value")
 

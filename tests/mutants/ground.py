@@ -1,4 +1,3 @@
 """Wrong variants of the ground floor: validation, files, persistence, results."""
 
-
 MUTANTS = []
