@@ -7,6 +7,8 @@ from pathlib import Path
 import children
 import pytest
 
+pytestmark = pytest.mark.children
+
 
 def test_what_a_child_prints_is_returned_with_how_it_ended():
     done = children.run("-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")

@@ -7,6 +7,7 @@ from mutants import MUTANTS
 from mutants.hunt import NEAREST_LAYER, PACKAGE, caught_by, copied, failing_layer, failing_test, mirror
 from mutants.mutant import Mutant
 
+pytestmark = pytest.mark.children
 FIRST_OF_EACH_FILE = [*{mutant.file: mutant for mutant in reversed(MUTANTS)}.values()]
 MIRRORS = sorted({mirror(mutant.file) for mutant in MUTANTS} - {mirror(file) for file in NEAREST_LAYER})
 
