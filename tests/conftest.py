@@ -51,13 +51,18 @@ def _no_child_is_left():
 
 
 def _children():
-    """Process numbers of the children of this process that still run or wait to be reaped; none where unknown."""
+    """Process numbers of the children of this process that still run or wait to be reaped; none where unknown.
+
+    The resource tracker of multiprocessing is not counted: Python starts one with the first process that it spawns, and
+    keeps it until it ends itself.
+    """
     listed = Path("/proc/self/task").glob("*/children")
-    return {int(number) for path in listed for number in _text(path).split()}
+    numbers = {int(number) for path in listed for number in _text(path).split()}
+    return {number for number in numbers if "resource_tracker" not in _text(Path(f"/proc/{number}/cmdline"))}
 
 
 def _text(path):
     try:
         return path.read_text()
-    except OSError:  # the thread has ended meanwhile
+    except OSError:  # the thread or the process has ended meanwhile
         return ""
