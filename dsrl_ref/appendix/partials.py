@@ -73,7 +73,7 @@ def dX(f: SmoothTerm, Z: Array, X: Array, theta: Theta, L: float, layer: int) ->
 def dL(Z: Array, gradient: Array, theta: Theta, L: float) -> Array:
     """(17): ∂X_(i)/∂L, n×m, from Z_(i) and gradient = ∇f(X_(i-1)); both sides carry the index pq."""
     w1, w2, _, _ = theta
-    step = gradient / L**2
+    step = gradient / L / L  # L**2 may overflow where this does not
     return by_row(rows(Z, theta), w2 * step, w1 * step, 0.0, w1 * step, w2 * step)  # (17)
 
 

@@ -27,11 +27,13 @@ def regularizer(x: Any, theta: ThetaLike) -> Array:
     Raises
     ------
     ValueError
-        For NaN, infinity or a Θ that is none.
+        For NaN, infinity or a Θ that is none, and where g(x) overflows float64.
 
     Notes
     -----
-    Eq. (1). With w1 > 1 it is weakly convex; nonnegative wherever (7) holds, see `Theta.violations`.
+    Eq. (1), its outer piece anchored at the joint x = w1*(b2-b1) as ξ is at its knots: the printed sum of three terms
+    loses its digits there where w2 is small. With w1 > 1, g is weakly convex; it is nonnegative wherever (7) holds,
+    see `Theta.violations`.
 
     Examples
     --------
@@ -40,9 +42,14 @@ def regularizer(x: Any, theta: ThetaLike) -> Array:
     """
     w1, w2, b1, b2 = as_theta(theta)
     x = np.abs(as_real(x, "x"))  # g(x) = g(-x) for x < 0
-    inner = (1 / (2 * w1) - 1 / 2) * x * x + b1 * x
-    outer = (1 / (2 * w2) - 1 / 2) * x * x + (b2 - w1 * (b2 - b1) / w2) * x + w1 * (w1 - w2) / (2 * w2) * (b2 - b1) ** 2
-    return np.where(x >= w1 * (b2 - b1), outer, inner)  # (1)
+    joint = w1 * (b2 - b1)
+    at_joint, slope = joint * (b1 + (b2 - b1 - joint) / 2), b2 - joint  # (2), (5)
+    beyond = x - joint
+    with np.errstate(over="ignore", invalid="ignore"):  # on the piece that is not chosen; what is chosen is checked
+        inner = x * (b1 + (x / w1 - x) / 2)
+        outer = at_joint + beyond * (slope + (beyond / w2 - beyond) / 2)
+        g = np.where(x >= joint, outer, inner)  # (1)
+    return require_no_overflow(g, x, "g")
 
 
 def regularizer_gradient(x: Any, theta: ThetaLike) -> Array:
@@ -60,6 +67,11 @@ def regularizer_gradient(x: Any, theta: ThetaLike) -> Array:
     ndarray of float64
         ∇g(x), in the shape of `x`; odd in x.
 
+    Raises
+    ------
+    ValueError
+        For NaN, infinity or a Θ that is none, and where ∇g(x) overflows float64.
+
     Notes
     -----
     Eq. (4) on the outer piece; the inner piece is the derivative of (1) there.
@@ -71,9 +83,20 @@ def regularizer_gradient(x: Any, theta: ThetaLike) -> Array:
     """
     w1, w2, b1, b2 = as_theta(theta)
     x = as_real(x, "x")
-    inner = (1 / w1 - 1) * np.abs(x) + b1
-    outer = (1 / w2 - 1) * np.abs(x) + (b2 - w1 * (b2 - b1) / w2)  # (4)
-    return np.sign(x) * np.where(np.abs(x) >= w1 * (b2 - b1), outer, inner)
+    size, joint = np.abs(x), w1 * (b2 - b1)
+    with np.errstate(over="ignore", invalid="ignore"):  # as in g
+        inner = size / w1 - size + b1
+        outer = (size - joint) / w2 - size + b2  # (4)
+        slope = np.sign(x) * np.where(size >= joint, outer, inner)
+    return require_no_overflow(slope, x, "∇g")
+
+
+def require_no_overflow(values: Array, x: Array, name: str) -> Array:
+    """Refuse values of g or ∇g that are not finite; the message names the first x of them."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise ValueError(f"{name}({x[~finite][0]}) overflows float64: scale x, b1 and b2 down")
+    return values
 
 
 def prox(z: Any, theta: ThetaLike, step: float) -> Array:

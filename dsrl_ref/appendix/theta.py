@@ -150,13 +150,14 @@ class Theta(_Fields):
         t = as_number(t, "t")
         if t < 0:
             raise ValueError(f"t must not be negative, got {t}")
-        scale1, scale2 = (1 - t) * w1 + t, (1 - t) * w2 + t
+        scale1, scale2 = w1 + t * (1 - w1), w2 + t * (1 - w2)  # not (1-t)*w + t, whose digits cancel for large t
         for name, w, scale in (("w1", w1, scale1), ("w2", w2, scale2)):
             if scale <= 0:
                 raise ValueError(f"t = {t} is too large for {name} = {w}: t*g has a prox only for t < {w / (w - 1)}")
-        knot1 = t * b1
-        knot2 = (1 - t) * w1 * (b2 - b1) + t * b2
-        return type(self)(w1 / scale1, w2 / scale2, knot1, max(knot1, knot2))
+        scaled = w1 / scale1, w2 / scale2, t * b1, t * b1 + scale1 * (b2 - b1)
+        if math.isinf(scaled[3]) or 0.0 in scaled[:2]:
+            raise ValueError(f"t = {t} is too large for {self}: the parameters {scaled} of t*g do not fit float64")
+        return type(self)(*scaled)
 
 
 ThetaLike: TypeAlias = Theta | Iterable[float]
@@ -171,7 +172,7 @@ def nonnegative_at_joint(theta: Theta) -> float:
     """(2): g at the joint w1*(b2-b1), approached on its inner piece; asked to be >= 0 where w1 > 1."""
     w1, _, b1, b2 = theta
     joint = w1 * (b2 - b1)
-    return (1 / (2 * w1) - 1 / 2) * joint**2 + b1 * joint  # (2)
+    return joint * ((1 / (2 * w1) - 1 / 2) * joint + b1)  # (2)
 
 
 def simplified_condition(theta: Theta) -> float:
@@ -242,7 +243,7 @@ def projection_jacobian(values: Iterable[float]) -> Array:
     if b1 > b2:
         jacobian[2:] = _ray_jacobian(1.0, 0.0, b1, b2)
     elif below_cone(w1, b1, b2):
-        turning = 1 / w1**2 if w1 > 1 else 0.0
+        turning = 1 / w1 / w1 if w1 > 1 else 0.0
         jacobian[2:] = _ray_jacobian(lower_ray(w1), turning, b1, b2)
     return jacobian
 
