@@ -9,6 +9,13 @@ class InfeasibleThetaError(DSRLError, ValueError):
     """Four numbers that are no Θ: not finite, a slope that is not positive, or knots out of order."""
 
 
+class DivergenceError(DSRLError, ValueError):
+    """The network has no finite answer at this Θ and L: it diverges, overflows, or has no fixed point with derivatives.
+
+    A search for better parameters may take the loss to be infinite there.
+    """
+
+
 class ModelFileError(DSRLError, ValueError):
     """A model file that is damaged, foreign or newer than this package."""
 

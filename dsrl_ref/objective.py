@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from dsrl_ref import free
 from dsrl_ref.appendix import totals
 from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, starting_point
 from dsrl_ref.appendix.partials import require_tensor_fits
@@ -18,6 +19,7 @@ from dsrl_ref.engines.blocks import processors
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
@@ -183,19 +185,21 @@ class Objective:
         Raises
         ------
         ValueError
-            For an infeasible Θ or L, and where the network diverges: the message names the layer. For
-            ``layers=math.inf`` where no fixed point is reached, where a Z there sits on a knot, or where the spectral
-            radius of D(I - H/L) on the active entries is not below 1 - 1e-6.
+            For an infeasible Θ or L.
+        DivergenceError
+            A ValueError. Where the network diverges: the message names the layer. For ``layers=math.inf`` where no
+            fixed point is reached, where a Z there sits on a knot, or where the spectral radius of D(I - H/L) on the
+            active entries is not below 1 - 1e-6.
         """
         theta, L = as_theta(theta), as_step_constant(L)
         if self.layers == math.inf and theta.b1 == 0 and self._unstored():
-            raise ValueError("layers = inf: b1 = 0, and a Z that is not stored, 0, sits on it; take a positive b1")
+            raise DivergenceError("layers = inf: b1 = 0, and a Z that is not stored, 0, sits on it; take a positive b1")
         with np.errstate(over="ignore", invalid="ignore"):
             loss, gradient = self._evaluate(theta, L)
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
                 forward(self._f, theta, L, int(self.layers), self._x0)  # names the layer, if it is an iterate
-            raise ValueError(
+            raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
                 f"L = {L}: scale the data down or take a larger L"
             )
@@ -216,6 +220,49 @@ class Objective:
             raise ValueError(f"x must be (w1, w2, b1, b2, L), got shape {x.shape}")
         loss, gradient = self(x[:4], x[4])
         return loss, np.array(gradient)
+
+    def free(self, u: Any) -> tuple[float, Array]:
+        """Evaluate at five real numbers of any size, for optimisers that know no bounds.
+
+        Parameters
+        ----------
+        u : array_like (5,)
+            Any finite numbers; `from_free` tells which Θ and L they are.
+
+        Returns
+        -------
+        loss : float
+            J; infinity where the network diverges or overflows, so that a line search comes back.
+        gradient : ndarray (5,)
+            Its derivatives in `u`; NaN where the loss is infinite.
+
+        Notes
+        -----
+        Condition (7) is not asked: see `Theta.violations` of what is found. `fit` keeps (7).
+
+        Examples
+        --------
+        >>> from scipy.optimize import minimize
+        >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.0]], layers=2)
+        >>> found = minimize(J.free, J.to_free((1, 0.5, 0.25, 1), L=2.0), jac=True, method="BFGS")
+        >>> theta, L = J.from_free(found.x)
+        >>> J(theta, L)[0] < 1e-6
+        True
+        """
+        theta, L = free.from_free(u)
+        try:
+            loss, gradient = self(theta, L)
+        except DivergenceError:
+            return math.inf, np.full(5, math.nan)
+        return loss, free.pulled(np.array(gradient), u)
+
+    def from_free(self, u: Any) -> tuple[Theta, float]:
+        """Θ and L of five real numbers: w1, w2, b1, b2 - b1 and L are their exponentials."""
+        return free.from_free(u)
+
+    def to_free(self, theta: ThetaLike, L: float) -> Array:
+        """The five real numbers of Θ and L; ValueError where b1 = 0 or b2 = b1, with what to start from instead."""
+        return free.to_free(theta, L)
 
     def gauss_newton(self, theta: ThetaLike, L: float) -> tuple[float, Gradient, Array]:
         """Evaluate J, its gradient, and the Gauss-Newton matrix Σ (∂x/∂θ)(∂x/∂θ)ᵀ over the entries x of X_(t).

@@ -20,7 +20,7 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
         exec(compile(snippet, "README.md", "exec"), namespace)
     printed = capsys.readouterr().out.splitlines()
-    assert printed[1] == "True"
+    assert printed[1] == "True True"
     assert printed[2].startswith("Theta(")
     assert printed[3] == "True"
     assert float(printed[4].split()[1]) < -10

@@ -22,6 +22,7 @@ FLOORS = [
     "appendix.partials",
     "appendix.totals",
     "appendix",
+    "free",
     "smooth",
     "engines",
     "objective",

@@ -7,7 +7,7 @@ import numpy as np
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse, require_shape
-from dsrl_ref.errors import DSRLError
+from dsrl_ref.errors import DivergenceError, DSRLError
 
 
 class SmoothTerm(Protocol):
@@ -170,7 +170,7 @@ def require_finite(value: Any, what: str, layer: int, advice: str) -> Any:
     """Refuse a result that is not finite before it spreads."""
     finite = np.isfinite(value.data if is_sparse(value) else value)
     if not finite.all():
-        raise ValueError(f"{what} is not finite in layer {layer} ({np.sum(~finite)} entries): {advice}")
+        raise DivergenceError(f"{what} is not finite in layer {layer} ({np.sum(~finite)} entries): {advice}")
     return value
 
 

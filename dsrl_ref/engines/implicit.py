@@ -13,6 +13,7 @@ from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, req
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity
 
 MOST_LAYERS = 10_000
@@ -77,7 +78,7 @@ def fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
     else:
         found = _limit(f, theta, L, x0)
     if not found.radius < LARGEST_RADIUS:
-        raise ValueError(
+        raise DivergenceError(
             f"layers = inf: the fixed point has no derivative, for the spectral radius of D(I - H/L) on its "
             f"{np.count_nonzero(found.X)} active entries is {found.radius:.9g}, not below 1 - 1e-6, with {theta}, "
             f"L = {L}: take finitely many layers, or a larger b1, which leaves fewer entries active"
@@ -136,7 +137,9 @@ class Coupled:
         try:
             (value,) = eigsh(operator, k=1, which="LM", v0=start, tol=LANCZOS, return_eigenvectors=False)
         except ArpackNoConvergence as error:
-            raise ValueError("layers = inf: the spectral radius of D(I - H/L) was not found: Lanczos failed") from error
+            raise DivergenceError(
+                "layers = inf: the spectral radius of D(I - H/L) was not found: Lanczos failed"
+            ) from error
         return abs(float(value))
 
     def solve(self, right: Array) -> Array:
@@ -181,7 +184,7 @@ def _limit(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
             settled, patience = 0, 2 * patience
         if undone == ALTERNATING:
             break
-    raise ValueError(
+    raise DivergenceError(
         f"layers = inf: no fixed point was reached in {layer} layers with {theta}, L = {L}: take finitely many, "
         "or L nearer to f.lipschitz()"
     )
@@ -210,7 +213,7 @@ def _require_off_knots(Z: Array, theta: Theta, margin: float) -> None:
         near = np.abs(size - knot) <= margin * size.max()
         if near.any():
             i, j = (int(k) for k in np.argwhere(near)[0])
-            raise ValueError(
+            raise DivergenceError(
                 f"layers = inf: Z[{i}, {j}] = {Z[i, j]} sits on the knot {name} = {knot}, where the fixed point has no "
                 f"derivative; move {name} a little"
             )

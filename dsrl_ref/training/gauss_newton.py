@@ -6,6 +6,7 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import FLOOR_OF_SLOPES, Theta
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
 
 FLOOR_OF_L = 1e-4
@@ -174,7 +175,7 @@ def constrained_minimum(matrix: Array, gradient: Array, rows: Array, slack: Arra
 def _loss_or_infinity(J: Objective, values: Array) -> float:
     try:
         return J(values[:4], values[4])[0]
-    except ValueError:  # the network diverges there
+    except DivergenceError:
         return np.inf
 
 
