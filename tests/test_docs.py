@@ -40,6 +40,7 @@ def test_shell_snippets_name_commands_that_exist():
 def test_ci_runs_the_two_commands_of_the_readme():
     first, second = re.findall(r"^```sh\n(pip install .*)\n```$", README, flags=re.MULTILINE)[:2]
     script = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    script = [line.strip() for line in script]
     assert script.index(f"{first} || exit 1") < script.index(f"{second} || exit 1")
 
 

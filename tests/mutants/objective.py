@@ -18,4 +18,14 @@ MUTANTS = [
             "return float(loss), Gradient(*map(float, gradient[::-1]))",
         ),
     ),
+    *of(
+        "free.py",
+        ("db1 + db2, db2, dL]", "db1, db2, dL]"),
+        ("b1, b1 + rise)", "b1, rise)"),
+        ("np.clip(u, -FARTHEST, FARTHEST)", "np.clip(u, None, FARTHEST)"),
+        ("np.where(free, _exponentials(u) *", "np.where(True, _exponentials(u) *"),
+        ("(w1, w2, b1, b2 - b1, L)", "(w1, w2, b1, b2, L)"),
+        ("if b2 == b1:", "if b2 < b1:"),
+        ("if b1 == 0:", "if b1 < 0:"),
+    ),
 ]
