@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from strategies import examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta
-from dsrl_ref.free import FARTHEST, from_free, to_free
+from dsrl_ref.free import FARTHEST, from_free, pulled, to_free
 
 RNG = np.random.default_rng(1)
 D, X = RNG.normal(size=(10, 20)) / 3, RNG.normal(size=(20, 60)) * (RNG.random((20, 60)) < 0.15)
@@ -53,6 +53,7 @@ def test_beyond_the_ends_a_parameter_stays_and_has_no_derivative():
     assert from_free([0, 0, -3, -3, FARTHEST]) == from_free([0, 0, -3, -3, 1e300])
     assert np.array_equal(end[:4], beyond[:4])
     assert beyond[4] == 0
+    assert pulled(np.ones(5), [-701, 701, -701, 701, 1e300]).tolist() == [0, 0, 0, 0, 0]
 
 
 def test_where_the_network_diverges_the_loss_is_infinite_and_has_no_gradient():

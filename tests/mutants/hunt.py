@@ -76,7 +76,7 @@ def failing_test(folder, tests):
     options = ["-x", "-q", "-p", "no:cacheprovider", "-c", TESTS.parent / "pyproject.toml"]
     done = children.run("-m", "pytest", *options, tests, env=environment, cwd=folder)
     assert done.returncode in (0, 1), f"{tests} did not judge:\n{done.stdout}{done.stderr}"
-    failures = re.findall(r"^(?:FAILED|ERROR) \S*?([^/\s]+)", done.stdout, flags=re.MULTILINE)
+    failures = re.findall(r"^(?:FAILED|ERROR) \S*?(?:::)(\S+)", done.stdout, flags=re.MULTILINE)
     return failures[0] if done.returncode else ""
 
 
