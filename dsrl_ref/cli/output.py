@@ -11,8 +11,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print strict JSON: NaN and infinity are errors, not text."""
-    print(json.dumps(document, allow_nan=False, indent=1, ensure_ascii=False))
+    """Print strict JSON in ASCII, which every stdout can encode: NaN and infinity are errors, not text."""
+    print(json.dumps(document, allow_nan=False, indent=1))
 
 
 def non_negative(text: str) -> int:
