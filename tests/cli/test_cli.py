@@ -13,25 +13,6 @@ from dsrl_ref import __version__, cli
 from dsrl_ref.errors import InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
 
 
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "other_implementation.py").write_text(
-        "from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient\n"
-        "def right(f, theta, L, layers, x0, target):\n"
-        "    term = Fidelity(f['W']) if f['kind'] == 'fidelity' else LeastSquares(f['D'], f['Y'])\n"
-        "    return loss_and_gradient(term, theta, L, layers, target, x0)\n"
-        "def wrong(*arguments):\n"
-        "    loss, gradient = right(*arguments)\n"
-        "    return loss, gradient._replace(b2=-gradient.b2)\n"
-        "number = 3\n"
-        "def leaves(*arguments):\n"
-        "    raise SystemExit(0)\n"
-    )
-    yield "other_implementation"
-    sys.modules.pop("other_implementation", None)
-
-
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"dsrl-ref {__version__}\n"
@@ -49,107 +30,6 @@ def test_usage_errors_exit_2(argv, capsys):
 def test_every_command_has_help(command, capsys):
     assert cli.main([command, "--help"]) == 0
     assert f"dsrl-ref {command}" in capsys.readouterr().out
-
-
-def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
-    assert cli.main(["verify", "--quick"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:17]] == [f"({n})" for n in range(1, 18)]
-    assert len(lines) <= 45
-    assert max(map(len, lines)) <= 100
-    assert "0 failed" in lines[-1]
-
-
-def test_verify_one_equation_shows_its_checks(capsys):
-    assert cli.main(["verify", "--equation", "6", "--quick"]) == 0
-    assert "erratum  false as printed" in capsys.readouterr().out
-
-
-def test_verify_json(capsys):
-    assert cli.main(["verify", "--equation", "12", "--quick", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["passed"] is True
-    (equation,) = document["equations"]
-    assert (equation["equation"], equation["verdict"]) == (12, "confirmed with a remark")
-    assert {"name", "passed", "figure"} == set(equation["checks"][0])
-
-
-def test_verify_in_two_processes_is_verify(monkeypatch, capsys):
-    found = []
-    for processors in (1, 2):
-        monkeypatch.setattr("dsrl_ref.cli.verify.processors", lambda count=processors: count)
-        assert cli.main(["verify", "--json", "--seed", "1"]) == 0
-        found.append(json.loads(capsys.readouterr().out))
-    assert found[0] == found[1]
-    assert [equation["equation"] for equation in found[0]["equations"]] == list(range(1, 18))
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
-    from dsrl_ref.appendix import partials
-
-    monkeypatch.setattr(partials, "dw1", lambda Z, theta: 0 * Z)
-    assert cli.main(["verify", "--quick", *options]) == 1
-    out = capsys.readouterr().out
-    assert '"passed": false' in out if options else "FAILED   ∂w1 equals the rationals" in out
-
-
-@pytest.mark.parametrize("argv", [["gradient", "missing.npz"], ["gradient", "."], ["vectors", "-o", "missing/v.json"]])
-def test_input_and_output_errors_exit_5_and_name_the_path(argv, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(argv) == 5
-    assert argv[-1] in capsys.readouterr().err
-
-
-def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
-    assert cli.main(["vectors", "-o", str(tmp_path / "v.json")]) == 0
-    assert cli.main(["vectors"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document == json.loads((tmp_path / "v.json").read_text())
-    assert (document["format"], document["version"]) == ("dsrl-vectors", 1)
-
-
-def test_check_passes_a_right_implementation(module, capsys):
-    assert cli.main(["check", f"{module}:right"]) == 0
-    assert "agrees on all" in capsys.readouterr().out
-
-
-def test_check_exits_1_and_names_the_equation(module, capsys):
-    assert cli.main(["check", f"{module}:wrong"]) == 1
-    assert "first disagreement: equation (13)" in capsys.readouterr().out
-
-
-def test_an_implementation_that_exits_does_not_pass(module, capsys):
-    assert cli.main(["check", f"{module}:leaves"]) == 1
-    assert "raised SystemExit: 0" in capsys.readouterr().out
-
-
-def test_a_module_that_exits_is_not_imported(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "leaves_at_once.py").write_text("raise SystemExit(0)\n")
-    assert cli.main(["check", "leaves_at_once:f"]) == 3
-    assert "cannot import leaves_at_once:f: SystemExit: 0" in capsys.readouterr().err
-
-
-def test_check_json(module, capsys):
-    assert cli.main(["check", f"{module}:wrong", "--json"]) == 1
-    document = json.loads(capsys.readouterr().out)
-    assert document["passed"] is False
-    assert {problem["equation"] for problem in document["problems"] if problem["failure"]} >= {11, 13}
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("no_such_module:f", "cannot import no_such_module:f: ModuleNotFoundError"),
-        ("other_implementation:absent", "cannot import other_implementation:absent: AttributeError"),
-        ("other_implementation:number", "other_implementation:number is not callable"),
-        ("other_implementation", "is not of the form module:function"),
-    ],
-)
-def test_check_exits_3_for_what_cannot_be_called(module, name, message, capsys):
-    assert cli.main(["check", name]) == 3
-    assert message in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -253,3 +133,123 @@ def test_what_the_encoding_lacks_is_printed_as_an_escape(monkeypatch):
 
 def test_python_m_is_the_command():
     assert children.output("-m", "dsrl_ref", "--version") == f"dsrl-ref {__version__}\n"
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other_implementation.py").write_text(
+        "from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient\n"
+        "def right(f, theta, L, layers, x0, target):\n"
+        "    term = Fidelity(f['W']) if f['kind'] == 'fidelity' else LeastSquares(f['D'], f['Y'])\n"
+        "    return loss_and_gradient(term, theta, L, layers, target, x0)\n"
+        "def wrong(*arguments):\n"
+        "    loss, gradient = right(*arguments)\n"
+        "    return loss, gradient._replace(b2=-gradient.b2)\n"
+        "number = 3\n"
+        "def leaves(*arguments):\n"
+        "    raise SystemExit(0)\n"
+    )
+    yield "other_implementation"
+    sys.modules.pop("other_implementation", None)
+
+
+def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
+    assert cli.main(["verify", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:17]] == [f"({n})" for n in range(1, 18)]
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+    assert "0 failed" in lines[-1]
+
+
+def test_verify_one_equation_shows_its_checks(capsys):
+    assert cli.main(["verify", "--equation", "6", "--quick"]) == 0
+    assert "erratum  false as printed" in capsys.readouterr().out
+
+
+def test_verify_json(capsys):
+    assert cli.main(["verify", "--equation", "12", "--quick", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["passed"] is True
+    (equation,) = document["equations"]
+    assert (equation["equation"], equation["verdict"]) == (12, "confirmed with a remark")
+    assert {"name", "passed", "figure"} == set(equation["checks"][0])
+
+
+def test_verify_in_two_processes_is_verify(monkeypatch, capsys):
+    found = []
+    for processors in (1, 2):
+        monkeypatch.setattr("dsrl_ref.cli.verify.processors", lambda count=processors: count)
+        assert cli.main(["verify", "--json", "--seed", "1"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert [equation["equation"] for equation in found[0]["equations"]] == list(range(1, 18))
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
+    from dsrl_ref.appendix import partials
+
+    monkeypatch.setattr(partials, "dw1", lambda Z, theta: 0 * Z)
+    assert cli.main(["verify", "--quick", *options]) == 1
+    out = capsys.readouterr().out
+    assert '"passed": false' in out if options else "FAILED   ∂w1 equals the rationals" in out
+
+
+@pytest.mark.parametrize("argv", [["gradient", "missing.npz"], ["gradient", "."], ["vectors", "-o", "missing/v.json"]])
+def test_input_and_output_errors_exit_5_and_name_the_path(argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(argv) == 5
+    assert argv[-1] in capsys.readouterr().err
+
+
+def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
+    assert cli.main(["vectors", "-o", str(tmp_path / "v.json")]) == 0
+    assert cli.main(["vectors"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document == json.loads((tmp_path / "v.json").read_text())
+    assert (document["format"], document["version"]) == ("dsrl-vectors", 1)
+
+
+def test_check_passes_a_right_implementation(module, capsys):
+    assert cli.main(["check", f"{module}:right"]) == 0
+    assert "agrees on all" in capsys.readouterr().out
+
+
+def test_check_exits_1_and_names_the_equation(module, capsys):
+    assert cli.main(["check", f"{module}:wrong"]) == 1
+    assert "first disagreement: equation (13)" in capsys.readouterr().out
+
+
+def test_an_implementation_that_exits_does_not_pass(module, capsys):
+    assert cli.main(["check", f"{module}:leaves"]) == 1
+    assert "raised SystemExit: 0" in capsys.readouterr().out
+
+
+def test_a_module_that_exits_is_not_imported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaves_at_once.py").write_text("raise SystemExit(0)\n")
+    assert cli.main(["check", "leaves_at_once:f"]) == 3
+    assert "cannot import leaves_at_once:f: SystemExit: 0" in capsys.readouterr().err
+
+
+def test_check_json(module, capsys):
+    assert cli.main(["check", f"{module}:wrong", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["passed"] is False
+    assert {problem["equation"] for problem in document["problems"] if problem["failure"]} >= {11, 13}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_module:f", "cannot import no_such_module:f: ModuleNotFoundError"),
+        ("other_implementation:absent", "cannot import other_implementation:absent: AttributeError"),
+        ("other_implementation:number", "other_implementation:number is not callable"),
+        ("other_implementation", "is not of the form module:function"),
+    ],
+)
+def test_check_exits_3_for_what_cannot_be_called(module, name, message, capsys):
+    assert cli.main(["check", name]) == 3
+    assert message in capsys.readouterr().err
