@@ -76,12 +76,14 @@ def test_the_controls_are_shown_after_it(data, capsys):
 
 def test_the_preset_is_compared_with_itself(data, capsys):
     training = ["--preset", "authors", "--epochs", "30", "--learning-rate", "0.05"]
-    first, *controls = in_json(capsys, "cluster", data, *training, "--repeats", "2", "--compare")["results"]
+    arguments = ["cluster", data, *training, "--clusters", "5", "--repeats", "2", "--compare"]
+    first, *controls = in_json(capsys, *arguments)["results"]
     assert [control["method"] for control in controls] == [
         *("raw graph", "soft threshold", "soft threshold, oracle", "authors' preset", *ALONE)
     ]
     assert values(controls[3]) == values(first)
-    alone = scored(given=[VIEWS[1]], seeds=(2021, 2022), preset="authors", epochs=30, learning_rate=0.05)
+    assert values(first)["nmi"] != pytest.approx(scored(5, seeds=(2021, 2022), preset="authors")["nmi"])
+    alone = scored(5, [VIEWS[1]], seeds=(2021, 2022), preset="authors", epochs=30, learning_rate=0.05)
     assert values(controls[5]) == {name: pytest.approx(values) for name, values in alone.items()}
 
 

@@ -40,6 +40,7 @@ def test_a_table_of_least_squares_by_another_method(tmp_path, capsys):
         ({"theta": None, "L": None}, "has no key theta, L"),
         ({"extra": 1}, "known are W, or D and Y, theta, L, layers, x0, target"),
         ({"layers": 2.5}, "layers must be an integer"),
+        ({"layers": [2, 3]}, "layers must be an integer, got array([2, 3])"),
         ({"L": -1}, "L must be positive, got -1"),
         ({"L": [1.0, 2.0]}, "L must be one number"),
         ({"theta": [1, 1, 2, 1]}, "b2 must be at least b1"),
