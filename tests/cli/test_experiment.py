@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from command_data import LABELS, VIEWS, views_file
-from scipy.sparse import csr_array, load_npz, save_npz
+from scipy.sparse import csr_array
 
 from dsrl_ref import Theta
 from dsrl_ref.cli import experiment
@@ -73,15 +73,16 @@ def test_without_labels_no_class_is_known(tmp_path):
 
 
 def test_a_graph_takes_the_place_of_the_views(tmp_path):
-    save_npz(tmp_path / "graph.npz", CHAIN)
+    np.savez(tmp_path / "graphs.npz", W=RING.toarray(), A=CHAIN.toarray())
     np.savez(tmp_path / "labels.npz", Y=[0, 0, 0, 5, 5, 5])
-    data, classes = experiment.read(parsed(tmp_path / "labels.npz", "--graph", tmp_path / "graph.npz"))
+    arguments = [tmp_path / "labels.npz", "--graph", tmp_path / "graphs.npz"]
+    data, classes = experiment.read(parsed(*arguments, "--key", "A"))
     assert data.views == []
     assert list(classes) == [0, 5]
     assert list(data.codes) == [0, 0, 0, 1, 1, 1]
     for graph in (data.graph, data.heat):
         assert np.array_equal(graph.toarray(), CHAIN.toarray())
-    assert np.array_equal(load_npz(tmp_path / "graph.npz").toarray(), CHAIN.toarray())
+    assert np.array_equal(experiment.read(parsed(*arguments))[0].heat.toarray(), RING.toarray())
 
 
 def test_a_graph_that_is_none_is_refused_with_its_file(tmp_path):
