@@ -13,6 +13,25 @@ from dsrl_ref import __version__, cli
 from dsrl_ref.errors import InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
 
 
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other_implementation.py").write_text(
+        "from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient\n"
+        "def right(f, theta, L, layers, x0, target):\n"
+        "    term = Fidelity(f['W']) if f['kind'] == 'fidelity' else LeastSquares(f['D'], f['Y'])\n"
+        "    return loss_and_gradient(term, theta, L, layers, target, x0)\n"
+        "def wrong(*arguments):\n"
+        "    loss, gradient = right(*arguments)\n"
+        "    return loss, gradient._replace(b2=-gradient.b2)\n"
+        "number = 3\n"
+        "def leaves(*arguments):\n"
+        "    raise SystemExit(0)\n"
+    )
+    yield "other_implementation"
+    sys.modules.pop("other_implementation", None)
+
+
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"dsrl-ref {__version__}\n"
@@ -133,25 +152,6 @@ def test_what_the_encoding_lacks_is_printed_as_an_escape(monkeypatch):
 
 def test_python_m_is_the_command():
     assert children.output("-m", "dsrl_ref", "--version") == f"dsrl-ref {__version__}\n"
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "other_implementation.py").write_text(
-        "from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient\n"
-        "def right(f, theta, L, layers, x0, target):\n"
-        "    term = Fidelity(f['W']) if f['kind'] == 'fidelity' else LeastSquares(f['D'], f['Y'])\n"
-        "    return loss_and_gradient(term, theta, L, layers, target, x0)\n"
-        "def wrong(*arguments):\n"
-        "    loss, gradient = right(*arguments)\n"
-        "    return loss, gradient._replace(b2=-gradient.b2)\n"
-        "number = 3\n"
-        "def leaves(*arguments):\n"
-        "    raise SystemExit(0)\n"
-    )
-    yield "other_implementation"
-    sys.modules.pop("other_implementation", None)
 
 
 def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
