@@ -138,8 +138,8 @@ def test_digits_are_no_file_to_keep(tmp_path, monkeypatch):
 
 
 def test_a_record_has_mean_deviation_and_every_value():
-    outcome = Outcome("dsrl", {"accuracy": [0.5, 0.75, 0.25, 0.5]})
-    scores = {"mean": 0.5, "std": 0.125**0.5 / 2, "values": [0.5, 0.75, 0.25, 0.5]}
+    outcome = Outcome("dsrl", {"accuracy": [0.5, 1.0, 0.25, 0.25]})
+    scores = {"mean": 0.5, "std": 0.09375**0.5, "values": [0.5, 1.0, 0.25, 0.25]}
     assert experiment.record(outcome) == {"method": "dsrl", "accuracy": scores}
     outcome.propagation = "balanced"
     assert experiment.record(outcome) == {"method": "dsrl", "propagation": "balanced", "accuracy": scores}
