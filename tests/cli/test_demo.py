@@ -60,6 +60,11 @@ def test_the_gap_of_a_large_derivative_is_relative():
     assert often.step == once.step
 
 
+def test_a_derivative_of_one_entry_is_seen_beside_large_losses_that_stand_still():
+    entries = np.append(np.full(4096, 99.3), 101.7)
+    assert demo.check_gradient(entries, Theta(1.0, 0.5, 100.0, 110.0), 1.0, 1).agrees
+
+
 @pytest.fixture(scope="module")
 def small():
     return demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS)
