@@ -113,8 +113,9 @@ def test_it_clusters_and_classifies_with_the_controls_beside(small):
     first, *controls = record["classification"]
     assert (first["method"], first["propagation"]) == ("dsrl", "balanced")
     assert first["accuracy"]["values"] == pytest.approx(accuracies)
-    forms = {method: {c["propagation"] for c in controls if c["method"] == method} for method in CONTROLS}
-    assert forms == {method: {"one-hot", "balanced"} for method in CONTROLS}
+    pairs = {(control["method"], control["propagation"]) for control in controls}
+    both = {(method, form) for method in [*CONTROLS, "authors' preset"] for form in ("one-hot", "balanced")}
+    assert pairs == both | {("dsrl", "one-hot")}
 
 
 def test_the_report_says_what_was_computed(small, capsys):
