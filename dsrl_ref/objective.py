@@ -121,7 +121,7 @@ class Objective:
         method: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self.layers = math.inf if layers == math.inf else as_count(layers, "layers")
+        self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
         _require_method(method, f, self.layers)
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
         x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)

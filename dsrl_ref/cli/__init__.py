@@ -1,11 +1,14 @@
 """The command ``dsrl-ref``, one module a subcommand.
 
 Data goes to stdout, notes to stderr. Exit codes: 0 ok, 1 ran but a check failed, 2 usage, 3 bad data,
-4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe.
+4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe. What was printed is flushed before the command ends,
+so that a full disk is exit 5 and not a message of the interpreter.
 """
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -36,16 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         By default ``sys.argv[1:]``.
     """
     try:
-        arguments = _parser(argv).parse_args(argv)
-        code: int = arguments.run(arguments)
+        _require_output()
+        code = _run(argv)
         sys.stdout.flush()
         return code
-    except SystemExit as stop:  # argparse: 2 for usage, 0 for --help
-        return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
     except ModelFileError as error:
         return _failed(error, 4)
@@ -55,9 +56,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, 3)
 
 
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = _parser(argv).parse_args(argv)
+        code: int = arguments.run(arguments)
+        return code
+    except SystemExit as stop:  # argparse: 2 for usage, 0 for --help
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _require_output() -> None:
+    """Raise OSError where stdout is closed; a character that its encoding lacks is printed as an escape."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed; send it to a file, or to /dev/null to drop it")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _failed(error: Exception, code: int) -> int:
-    print(f"dsrl-ref: {error}", file=sys.stderr)
+    """Say what went wrong on stderr, if that is open, and return the exit code."""
+    if sys.stderr is not None:
+        print(f"dsrl-ref: {error}", file=sys.stderr)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # it is stdout that failed, and it would fail again when the interpreter ends
+        _drop_output()
     return code
+
+
+def _drop_output() -> None:
+    """Send what stdout still holds nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:

@@ -28,7 +28,7 @@ def share(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify, and print accuracies."""
-    experiment.require_places(arguments)
+    experiment.prepare(arguments)
     data, names = experiment.read(arguments)
     if names is None:
         raise ValueError(f"{arguments.data} has no labels: key Y is missing")

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Cluster, and print scores, or sizes where there are no labels."""
-    experiment.require_places(arguments)
+    experiment.prepare(arguments)
     data, names = experiment.read(arguments)
     if names is None and arguments.clusters is None:
         raise ValueError(f"{arguments.data} has no labels: give --clusters")

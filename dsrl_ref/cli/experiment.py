@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.cli.output import add_json, non_negative
-from dsrl_ref.files import require_writable
+from dsrl_ref.cli.output import add_json, require_places
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
@@ -18,11 +17,13 @@ from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.plotting import as_bytes, draw_learned_graph, kind_of, require_kind
 
+LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are labelled
 
-def require_places(arguments: argparse.Namespace) -> None:
+
+def prepare(arguments: argparse.Namespace) -> None:
     """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
-    for path in filter(None, (arguments.output, arguments.plot)):
-        require_writable(path)
+    data = None if arguments.data == "digits" else Path(arguments.data)
+    require_places([arguments.output, arguments.plot], [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
 
@@ -35,6 +36,14 @@ def positive(text: str) -> int:
     return number
 
 
+def seed(text: str) -> int:
+    """Parse a seed that NumPy's RandomState takes, for argparse."""
+    number = int(text)
+    if not 0 <= number <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {LARGEST_SEED}: {text}")
+    return number
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that both commands take."""
     parser.add_argument(
@@ -44,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", default="W", metavar="NAME", help="of the graph in its file (W)")
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
-    parser.add_argument("--seed", type=non_negative, default=2021, help="decides every draw (2021)")
+    parser.add_argument("--seed", type=seed, default=2021, help="decides every draw (2021)")
     parser.add_argument("--preset", choices=["authors"], help="as the authors' program does it")
     parser.add_argument("--epochs", type=positive, help="of training, at most; with the preset exactly")
     parser.add_argument("--learning-rate", type=float, help="of training")

@@ -8,9 +8,8 @@ import math
 from pathlib import Path
 
 from dsrl_ref.arrays import as_number
-from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.cli.output import add_json, print_json, require_places
 from dsrl_ref.cli.problem import read_problem
-from dsrl_ref.files import require_writable
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
 from dsrl_ref.training.fit import METHODS, fit
@@ -35,10 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
+    require_places([arguments.output, arguments.checkpoint], [arguments.problem])
     f, data = read_problem(arguments.problem, ("layers",), ("target", "x0", "theta", "L"))
     J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"))
-    if arguments.output:
-        require_writable(arguments.output)
     learned = fit(
         J,
         theta=data.get("theta"),

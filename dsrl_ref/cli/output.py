@@ -1,8 +1,12 @@
-"""Writing results: JSON without NaN, and arguments that several commands share."""
+"""Writing results: JSON without NaN, places to write to, and arguments that several commands share."""
 
 import argparse
 import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
+
+from dsrl_ref.files import require_writable
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -11,8 +15,27 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print strict JSON: NaN and infinity are errors, not text."""
-    print(json.dumps(document, allow_nan=False, indent=1, ensure_ascii=False))
+    """Print strict JSON in ASCII, which every stdout can encode: NaN and infinity are errors, not text."""
+    print(json.dumps(document, allow_nan=False, indent=1))
+
+
+def require_places(places: Iterable[Path | None], read: Iterable[Path | None]) -> None:
+    """Raise now, not after the work, where a result has no place of its own; None is a file that was not asked for.
+
+    Raises
+    ------
+    OSError
+        Where a file of `places` cannot be written.
+    ValueError
+        Where it would replace one of the files that are `read`, or another of `places`.
+    """
+    taken = list(filter(None, read))
+    for place in filter(None, places):
+        for other in taken:
+            if place.resolve() == other.resolve():
+                raise ValueError(f"writing {place} would replace {other}, which is needed: give it another name")
+        require_writable(place)
+        taken.append(place)
 
 
 def non_negative(text: str) -> int:

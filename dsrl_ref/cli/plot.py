@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dsrl_ref.cli.output import non_negative
-from dsrl_ref.files import require_writable
+from dsrl_ref.cli.output import non_negative, require_places
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 
@@ -22,8 +21,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw ξ, g, the loss and the scalar map to a file, and print its name."""
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
     require_kind(kind_of(output))
-    figure = draw_model(load(arguments.model), arguments.layers)
-    require_writable(output)
+    learned = load(arguments.model)
+    require_places([output], [arguments.model])
+    figure = draw_model(learned, arguments.layers)
     replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0

@@ -1,22 +1,16 @@
 """The shell: what goes where, and which exit code says what."""
 
+import io
 import json
 import os
-import subprocess
 import sys
 
-import numpy as np
+import children
 import pytest
+from command_data import FIDELITY, problem_file
 
-from dsrl_ref import Fidelity, __version__, cli, loss_and_gradient
-
-W = [[0.0, 0.25, 0.5], [0.75, 1.0, 1.25]]
-PROBLEM = {"W": W, "theta": [1, 0.5, 0.25, 0.5], "L": 1.0, "layers": 3}
-
-
-def write(path, **changes):
-    np.savez(path, **{key: value for key, value in {**PROBLEM, **changes}.items() if value is not None})
-    return str(path)
+from dsrl_ref import __version__, cli
+from dsrl_ref.errors import InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
 
 
 @pytest.fixture
@@ -55,6 +49,109 @@ def test_usage_errors_exit_2(argv, capsys):
 def test_every_command_has_help(command, capsys):
     assert cli.main([command, "--help"]) == 0
     assert f"dsrl-ref {command}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make the command ``gradient`` fail in a way of the test's choice."""
+
+    def fail(error):
+        def run(_):
+            print("begun")
+            raise error
+
+        monkeypatch.setattr("dsrl_ref.cli.gradient.run", run)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ModelFileError("no model"), 4),
+        (FileNotFoundError(2, "no file", "p.npz"), 5),
+        (InfeasibleThetaError("no theta"), 3),
+        (MissingExtraError("no extra"), 3),
+        (SizeError("no room"), 3),
+        (ValueError("no value"), 3),
+        (TypeError("no type"), 3),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_of_error_has_its_exit_code_and_goes_to_stderr(failing, capsys, error, code):
+    failing(error)
+    assert cli.main(["gradient", "p.npz"]) == code
+    assert capsys.readouterr() == ("begun\n", f"dsrl-ref: {error}\n")
+
+
+def test_ctrl_c_exits_130(failing, capsys):
+    failing(KeyboardInterrupt())
+    assert cli.main(["gradient", "p.npz"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_of_the_program_itself_is_not_hidden(failing):
+    failing(ZeroDivisionError("a mistake of ours"))
+    with pytest.raises(ZeroDivisionError, match="a mistake of ours"):
+        cli.main(["gradient", "p.npz"])
+
+
+def test_the_code_of_the_command_is_the_exit_code(monkeypatch):
+    monkeypatch.setattr("dsrl_ref.cli.gradient.run", lambda arguments: 1)
+    assert cli.main(["gradient", "p.npz"]) == 1
+
+
+def test_only_the_command_that_is_asked_for_is_imported():
+    code = "import sys; from dsrl_ref import cli; cli.main(['gradient', '-h']); print(*sys.modules, file=sys.stderr)"
+    loaded = children.run("-c", code).stderr.split()
+    commands = {name for name in loaded if name.removeprefix("dsrl_ref.cli.") in cli.COMMANDS}
+    assert commands == {"dsrl_ref.cli.gradient"}
+
+
+BUFFERED = children.environment(PYTHONUNBUFFERED="")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["gradient", "problem.npz"]], ids=["help", "gradient"])
+def test_a_closed_pipe_exits_141_in_silence(arguments, tmp_path):
+    problem_file(tmp_path, **FIDELITY)
+    read, write = os.pipe()
+    os.close(read)
+    done = children.run("-m", "dsrl_ref", *arguments, stdout=write, env=BUFFERED, cwd=tmp_path)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["gradient", "problem.npz"]], ids=["help", "gradient"])
+def test_a_full_disk_exits_5_and_says_so_once(arguments, tmp_path):
+    problem_file(tmp_path, **FIDELITY)
+    with open("/dev/full", "w") as full:
+        done = children.run("-m", "dsrl_ref", *arguments, stdout=full, env=BUFFERED, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (5, "dsrl-ref: [Errno 28] No space left on device\n")
+
+
+def test_a_closed_stdout_exits_5(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["gradient", "p.npz"]) == 5
+    assert "standard output is closed" in capsys.readouterr().err
+
+
+def test_an_error_without_stderr_does_not_go_to_stdout(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.main(["gradient", "missing.npz"]) == 5
+    assert capsys.readouterr().out == ""
+
+
+def test_what_the_encoding_lacks_is_printed_as_an_escape(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr("dsrl_ref.cli.gradient.run", lambda arguments: print("Θ ± 1") or 0)
+    assert cli.main(["gradient", "p.npz"]) == 0
+    assert stream.buffer.getvalue() == b"\\u0398 \\xb1 1\n"
+
+
+def test_python_m_is_the_command():
+    assert children.output("-m", "dsrl_ref", "--version") == f"dsrl-ref {__version__}\n"
 
 
 def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
@@ -98,54 +195,6 @@ def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
     assert cli.main(["verify", "--quick", *options]) == 1
     out = capsys.readouterr().out
     assert '"passed": false' in out if options else "FAILED   ∂w1 equals the rationals" in out
-
-
-def test_gradient_json(tmp_path, capsys):
-    assert cli.main(["gradient", write(tmp_path / "p.npz"), "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    loss, gradient = loss_and_gradient(Fidelity(W), PROBLEM["theta"], 1.0, 3)
-    assert document == {"loss": loss, "gradient": gradient._asdict(), "method": "adjoint", "ties": 6}
-
-
-def test_gradient_of_least_squares_as_a_table(tmp_path, capsys):
-    path = write(tmp_path / "p.npz", W=None, D=np.eye(2), Y=W, target=W, x0=W)
-    assert cli.main(["gradient", path, "--method", "tensor"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("loss ")
-    assert "method tensor" in out
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"theta": None}, "has no key theta"),
-        ({"W": None}, "has no key D, Y"),
-        ({"W": None, "D": np.eye(2)}, "has no key Y"),
-        ({"extra": 1}, "unknown key extra"),
-        ({"layers": 2.5}, "layers must be an integer"),
-        ({"L": -1}, "L must be positive, got -1"),
-        ({"theta": [1, 1, 2, 1]}, "b2 must be at least b1"),
-        ({"W": [[np.nan]]}, r"W\[0, 0\] = nan"),
-    ],
-)
-def test_bad_problems_exit_3_and_say_why(tmp_path, capsys, changes, message):
-    assert cli.main(["gradient", write(tmp_path / "p.npz", **changes)]) == 3
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert message.replace("\\", "") in captured.err
-
-
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_a_file_that_is_no_npz_exits_3(tmp_path, capsys, content):
-    (tmp_path / "p.npz").write_bytes(content)
-    assert cli.main(["gradient", str(tmp_path / "p.npz")]) == 3
-    assert "is not a readable .npz file" in capsys.readouterr().err
-
-
-def test_a_pickle_is_refused_and_not_run(tmp_path, capsys):
-    np.savez(tmp_path / "p.npz", W=np.array([{}], dtype=object))
-    assert cli.main(["gradient", str(tmp_path / "p.npz")]) == 3
-    assert "is not a readable .npz file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [["gradient", "missing.npz"], ["gradient", "."], ["vectors", "-o", "missing/v.json"]])
@@ -204,25 +253,3 @@ def test_check_json(module, capsys):
 def test_check_exits_3_for_what_cannot_be_called(module, name, message, capsys):
     assert cli.main(["check", name]) == 3
     assert message in capsys.readouterr().err
-
-
-def test_ctrl_c_exits_130(monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("dsrl_ref.cli.verify.verify", interrupted)
-    assert cli.main(["verify"]) == 130
-
-
-def test_a_closed_pipe_exits_141_in_silence():
-    read, write_end = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "dsrl_ref", "vectors"]
-    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
-    os.close(write_end)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_python_m_is_the_command():
-    done = subprocess.run([sys.executable, "-m", "dsrl_ref", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"dsrl-ref {__version__}\n"

@@ -1,75 +1,216 @@
-"""The main job, whole."""
+"""The main job: its parts on small data, and the whole of it once."""
 
+import contextlib
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_data import LABELS, VIEWS, in_json
+from scipy.sparse import csr_array
 
-from dsrl_ref import Theta, cli
-from dsrl_ref.cli import demo
+from dsrl_ref import Fidelity, Gradient, Objective, Theta, cli, fit, forward
+from dsrl_ref.cli import demo, experiment
+from dsrl_ref.errors import StartWarning
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, load_dataset, similarity_graph
 
-
-@pytest.fixture(scope="module")
-def printed():
-    import contextlib
-    import io
-
-    stream = io.StringIO()
-    with contextlib.redirect_stdout(stream):
-        assert cli.main(["demo"]) == 0
-    return stream.getvalue()
-
-
-def test_prints_what_was_learned(printed):
-    for label in ("derived views", "fused graph", "learned Θ", "learned L", "condition (7)", "loss", "sparsity"):
-        assert f"\n{label}" in printed
-    assert "1797×1797" in printed
-    assert "agrees" in printed
-    assert "\nclustering into 10, 3 seeds\n" in printed
-    assert "\nclassification, 10 % labelled, 3 splits\n" in printed
-
-
-def test_json_has_the_figures(capsys):
-    assert cli.main(["demo", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["passed"] is True
-    assert report["samples"] == 1797
-    assert report["violations"] == []
-    assert not Theta(**report["theta"]).violations()
-    assert report["loss"]["last"] < report["loss"]["first"] / 5
-    assert report["nonzeros"]["output"] < report["nonzeros"]["graph"]
-    assert report["gradient_check"]["gap"] <= 1e-7
-    for task in ("clustering", "classification"):
-        first, *controls = report[task]
-        assert first["method"] == "dsrl"
-        others = {"raw graph", "soft threshold", "authors' preset"}
-        own = {"candidates", "candidates, threshold"}  # the graph that DSRL chose from: no less is expected of it
-        assert others | own <= {control["method"] for control in controls}
-        for control in controls:
-            assert control["method"] in own or first["accuracy"]["mean"] > control["accuracy"]["mean"]
-
-
-def test_a_wrong_gradient_exits_1(monkeypatch, capsys):
-    right = demo.Objective.__call__
-
-    def wrong(self, theta, L):
-        loss, gradient = right(self, theta, L)
-        return loss, gradient._replace(w1=1.001 * gradient.w1)
-
-    monkeypatch.setattr(demo.Objective, "__call__", wrong)
-    assert cli.main(["demo"]) == 1
-    assert "DISAGREES" in capsys.readouterr().out
+THETA = Theta(1.0, 0.5, 0.25, 0.75)
+ENTRIES = np.array([0.11, 0.37, 0.53, 1.9])
+CONTROLS = ["raw graph", "soft threshold", "candidates", "candidates, threshold"]
 
 
 def test_the_check_halves_its_step_near_a_knot():
-    theta = Theta(1.0, 0.5, 0.25, 0.75)
-    far = demo.check_gradient(np.array([0.1, 0.5, 2.0]), theta, 1.0, 1)
-    near = demo.check_gradient(np.array([0.1, 0.25 + 2.0**-22, 2.0]), theta, 1.0, 1)
+    far = demo.check_gradient(np.array([0.1, 0.5, 2.0]), THETA, 1.0, 1)
+    near = demo.check_gradient(np.array([0.1, 0.25 + 2.0**-22, 2.0]), THETA, 1.0, 1)
     assert far.step == 2.0**-20
     assert near.step == 2.0**-22
     assert max(far.gap, near.gap) < 1e-8
+    assert far.agrees
+    assert near.agrees
 
 
 def test_the_check_cannot_difference_across_a_tie():
     with pytest.raises(ValueError, match="an entry sits on a knot: no step in b1"):
-        demo.check_gradient(np.array([0.25]), Theta(1.0, 0.5, 0.25, 0.75), 1.0, 1)
+        demo.check_gradient(np.array([0.25]), THETA, 1.0, 1)
+
+
+@pytest.mark.parametrize("factor", [0.999, -1.0])
+@pytest.mark.parametrize("name", Gradient._fields)
+def test_the_check_sees_a_wrong_derivative(monkeypatch, name, factor):
+    assert demo.check_gradient(ENTRIES, THETA, 1.25, 3).agrees
+    right = Objective.__call__
+
+    def wrong(self, theta, L):
+        loss, gradient = right(self, theta, L)
+        return loss, gradient._replace(**{name: factor * getattr(gradient, name)})
+
+    monkeypatch.setattr(Objective, "__call__", wrong)
+    checked = demo.check_gradient(ENTRIES, THETA, 1.25, 3)
+    assert not checked.agrees
+    assert checked.gap == checked.gaps[name]
+    assert [gap > demo.LARGEST_GAP for gap in checked.gaps.values()] == [field == name for field in Gradient._fields]
+
+
+def test_the_gap_of_a_large_derivative_is_relative():
+    once = demo.check_gradient(ENTRIES, THETA, 1.25, 3)
+    often = demo.check_gradient(np.tile(ENTRIES, 2**13), THETA, 1.25, 3)
+    assert once.agrees
+    assert often.agrees
+    assert often.step == once.step
+
+
+def test_a_derivative_of_one_entry_is_seen_beside_large_losses_that_stand_still():
+    entries = np.append(np.full(4096, 99.3), 101.73)
+    assert demo.check_gradient(entries, Theta(0.9, 0.5, 100.0, 110.0), 1.0, 1).agrees
+
+
+@pytest.fixture(scope="module")
+def small():
+    return demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS)
+
+
+def test_it_learns_as_the_authors_do(small):
+    graph = similarity_graph(VIEWS)
+    with pytest.warns(StartWarning, match="the gradient is zero at the start"):
+        expected = fit(Objective(Fidelity(graph), layers=11), method="authors", epochs=40)
+    W = graph.toarray()
+    record = demo.as_record(small)
+    assert record["views"] == {"view 0": 10, "view 1": 10, "view 2": 10}
+    assert (record["samples"], record["epochs"]) == (80, 40)
+    assert (record["theta"], record["L"]) == (expected.theta._asdict(), expected.L)
+    assert record["loss"] == {"first": expected.history["loss"][0], "last": expected.loss}
+    assert small.output.toarray() == pytest.approx(forward(Fidelity(W), expected.theta, expected.L, 11)[-1])
+
+
+def test_zeros_are_counted_before_and_after_the_network(small):
+    after = csr_array(np.diag([1.0] * 60 + [0.0] * 20))
+    after.data[0] = 0.0  # stored, and a zero
+    record, W = demo.as_record(replace(small, output=after)), small.graph.toarray()
+    assert record["nonzeros"] == {"graph": np.count_nonzero(W), "output": 59}
+    assert record["zero_fraction"] == pytest.approx({"graph": np.mean(W == 0), "output": 1 - 59 / 6400})
+
+
+def test_the_gradient_is_checked_where_training_ended(small):
+    learned = small.learned
+    assert small.checked == demo.check_gradient(similarity_graph(VIEWS).data, learned.theta, learned.L, 11)
+    assert demo.as_record(small)["gradient_check"]["gaps"].keys() == set(Gradient._fields)
+    assert small.passed
+
+
+def test_it_clusters_and_classifies_with_the_controls_beside(small):
+    record = demo.as_record(small)
+    seeds = range(2021, 2024)
+    scores = [clustering_scores(LABELS, DSRLClustering(4, random_state=seed).fit_predict(VIEWS)) for seed in seeds]
+    assert record["clustering"][0]["accuracy"]["values"] == [score["accuracy"] for score in scores]
+    assert [result["method"] for result in record["clustering"]] == ["dsrl", *CONTROLS, "authors' preset"]
+    generator, accuracies = np.random.RandomState(2021), []
+    for _ in seeds:
+        known = generator.permutation(80)[:8]
+        y = np.full(80, -1)
+        y[known] = LABELS[known]
+        accuracies.append(np.mean(np.delete(DSRLClassifier().fit(VIEWS, y).transduction_ == LABELS, known)))
+    first, *controls = record["classification"]
+    assert (first["method"], first["propagation"]) == ("dsrl", "balanced")
+    assert first["accuracy"]["values"] == pytest.approx(accuracies)
+    pairs = {(control["method"], control["propagation"]) for control in controls}
+    both = {(method, form) for method in [*CONTROLS, "authors' preset"] for form in ("one-hot", "balanced")}
+    assert pairs == both | {("dsrl", "one-hot")}
+
+
+def test_the_report_says_what_was_computed(small, capsys):
+    seconds = {"graph": 1.0, "training": 2.0, "applications": 4.0, "all": 8.0}
+    fixed = replace(small, seconds=seconds, output=csr_array(np.eye(80)))
+    demo.print_report(fixed)
+    report, *tables = capsys.readouterr().out.split("\n\n")
+    lines = {line[:19].rstrip(): line[20:] for line in report.splitlines()}
+    theta, record = small.learned.theta, demo.as_record(small)
+    assert lines["derived views"] == "view 0 (10), view 1 (10), view 2 (10)"
+    assert lines["fused graph"] == f"80×80, {record['nonzeros']['graph']} nonzeros, 1.0 s"
+    assert lines["network"].startswith("f = ½‖X - W‖², 11 layers, explicit gradients (")
+    assert lines["training"] == "the authors' optimiser, 40 epochs, 2.0 s"
+    assert lines["learned Θ"] == ", ".join(f"{name} = {value:.6f}" for name, value in theta._asdict().items())
+    assert lines["learned L"] == f"{small.learned.L:.6f}"
+    assert lines["condition (7)"] == "holds"
+    assert lines["loss"] == f"{record['loss']['first']:.4f} -> {record['loss']['last']:.4f}"
+    assert lines["sparsity"] == f"{np.mean(small.graph.toarray() == 0):.2%} -> 98.75% zeros, 80 nonzeros left"
+    assert lines["gradient there"].endswith("(step 1e-06, 0 ties): agrees")
+    assert lines["all"] == "8.0 s"
+    assert [table.splitlines()[0] for table in tables] == [
+        "clustering into 4, 3 seeds",
+        "classification, 10 % labelled, 3 splits",
+    ]
+    for table, outcomes in zip(tables, small.tasks.values(), strict=True):
+        experiment.print_table(outcomes)
+        assert table.rstrip("\n").endswith(capsys.readouterr().out.rstrip("\n"))
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_wrong_gradient_is_1(small, monkeypatch, capsys, options):
+    monkeypatch.setattr(demo, "compute", lambda *_: replace(small, checked=replace(small.checked, gap=2e-7)))
+    assert cli.main(["demo", *options]) == 1
+    out = capsys.readouterr().out
+    assert '"passed": false' in out if options else "(step 1e-06, 0 ties): DISAGREES" in out
+
+
+def test_a_condition_that_does_not_hold_is_1_and_named(small, monkeypatch, capsys):
+    broken = replace(small, learned=replace(small.learned, theta=Theta(1, 2, 0.25, 1)))
+    monkeypatch.setattr(demo, "compute", lambda *_: broken)
+    (violation,) = broken.learned.theta.violations()
+    assert cli.main(["demo"]) == 1
+    out = capsys.readouterr().out
+    assert f"condition (7)       {violation}\n" in out
+    assert "0 ties): agrees" in out
+    assert in_json(capsys, "demo", code=1)["violations"] == [violation]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The digits, computed once: what the command computed, and what it printed as a table and as JSON."""
+    compute, kept, printed = demo.compute, [], []
+
+    def once(views, codes):
+        if not kept:
+            kept.append((views, codes, compute(views, codes)))
+        return kept[0][2]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(demo, "compute", once)
+        for options in ([], ["--json"]):
+            stream = io.StringIO()
+            with contextlib.redirect_stdout(stream):
+                assert cli.main(["demo", *options]) == 0
+            printed.append(stream.getvalue())
+    return *kept[0], printed[0], json.loads(printed[1])
+
+
+def test_the_whole_is_of_the_digits(whole):
+    views, codes, found, text, record = whole
+    expected, labels = load_dataset("digits")
+    assert [*views] == ["pixels", "Fourier magnitudes", "row and column sums", "differences"]
+    assert all(np.array_equal(*pair) for pair in zip(views.values(), expected, strict=True))
+    assert np.array_equal(codes, labels)
+    assert record == demo.as_record(found)
+    assert "\nfused graph         1797×1797, " in text
+    assert "\nclustering into 10, 3 seeds\n" in text
+
+
+def test_the_whole_learns_a_sparse_graph_under_the_conditions(whole):
+    *_, record = whole
+    assert record["passed"] is True
+    assert record["violations"] == []
+    assert not Theta(**record["theta"]).violations()
+    assert record["loss"]["last"] < record["loss"]["first"] / 5
+    assert record["nonzeros"]["output"] < record["nonzeros"]["graph"]
+    assert record["gradient_check"]["gap"] <= 1e-7
+
+
+@pytest.mark.parametrize("task", ["clustering", "classification"])
+def test_the_whole_is_better_than_the_controls(whole, task):
+    *_, record = whole
+    first, *controls = record[task]
+    own = {"candidates", "candidates, threshold"}  # the graph that DSRL chose from: no less is expected of it
+    others = [control for control in controls if control["method"] not in own]
+    assert {control["method"] for control in others} >= {"raw graph", "soft threshold", "authors' preset"}
+    for control in others:
+        assert first["accuracy"]["mean"] > control["accuracy"]["mean"], control["method"]

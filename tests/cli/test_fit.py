@@ -1,0 +1,153 @@
+"""``dsrl-ref fit``: what `fit` does, and exit codes that tell how it ended."""
+
+import numpy as np
+import pytest
+from command_data import LEAST_SQUARES, D, W, X, in_json, problem_file
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, cli, fit, load
+from dsrl_ref.results import FitResult
+from dsrl_ref.training.gauss_newton import GaussNewtonDescent
+
+START = (1.0, 0.9, 0.05, 0.2)
+
+
+@pytest.fixture
+def problem(tmp_path):
+    return problem_file(tmp_path, **LEAST_SQUARES)
+
+
+def objective(**options):
+    return Objective(LeastSquares(D, D @ X), **{"target": X, "layers": 4, **options})
+
+
+def test_fit_is_fit(problem, tmp_path, capsys):
+    printed = in_json(capsys, "fit", problem, "-o", tmp_path / "model")
+    expected = fit(objective())
+    assert printed == {
+        "theta": expected.theta._asdict(),
+        "L": expected.L,
+        "loss": expected.loss,
+        "epochs": len(expected.history["loss"]),
+        "converged": True,
+        "message": expected.message,
+        "violations": [],
+    }
+    assert load(tmp_path / "model").theta == expected.theta
+
+
+def test_layers_may_be_infinitely_many(tmp_path, capsys):
+    arrays = {**LEAST_SQUARES, "layers": np.inf}
+    printed = in_json(capsys, "fit", problem_file(tmp_path, **arrays), "--epochs", "3", code=1)
+    learned = {"theta": [*printed["theta"].values()], "L": printed["L"]}
+    assert printed["loss"] == objective(layers=np.inf)(learned["theta"], learned["L"])[0]
+    again = in_json(capsys, "gradient", problem_file(tmp_path, **arrays, **learned))
+    assert again["loss"] == printed["loss"]
+
+
+def test_a_table_and_not_converged_is_1(problem, capsys):
+    assert cli.main(["fit", problem, "--epochs", "3"]) == 1
+    expected = fit(objective(), epochs=3)
+    assert capsys.readouterr().out.splitlines() == [
+        f"theta    {expected.theta}",
+        f"L        {expected.L!r}",
+        f"loss     {expected.loss!r}",
+        "epochs   3",
+        f"message  {expected.message}",
+    ]
+
+
+@pytest.mark.parametrize("given", [{"theta": START}, {"L": 3.0}, {"theta": START, "L": 3.0}])
+def test_it_starts_where_the_file_says(tmp_path, capsys, given):
+    path = problem_file(tmp_path, **LEAST_SQUARES, **given)
+    printed = in_json(capsys, "fit", path, "--epochs", "1", code=1)
+    assert printed["loss"] == fit(objective(), epochs=1, **given).loss
+    assert printed["loss"] != fit(objective(), epochs=1).loss
+
+
+def test_x0_of_the_file_is_taken(tmp_path, capsys):
+    x0 = np.full(X.shape, 0.5)
+    printed = in_json(capsys, "fit", problem_file(tmp_path, **LEAST_SQUARES, x0=x0), "--epochs", "2", code=1)
+    assert printed["loss"] == fit(objective(x0=x0), epochs=2).loss
+    assert printed["loss"] != fit(objective(), epochs=2).loss
+
+
+def test_the_authors_method_with_its_learning_rate(tmp_path, capsys):
+    wide = np.multiply(W, 2.2)
+    path = problem_file(tmp_path, W=wide, target=W, layers=11)
+    printed = in_json(capsys, "fit", path, "--method", "authors", "--epochs", "3", "--learning-rate", "0.0625")
+    J = Objective(Fidelity(wide), W, layers=11)
+    expected = fit(J, method="authors", epochs=3, learning_rate=0.0625)
+    assert (printed["loss"], printed["L"]) == (expected.loss, expected.L)
+    assert printed["message"] == "completed 3 epochs"
+
+
+def test_it_goes_on_from_a_checkpoint(problem, tmp_path, monkeypatch, capsys):
+    steps, whole = [], GaussNewtonDescent.step
+    monkeypatch.setattr(GaussNewtonDescent, "step", lambda self: (steps.append(1), whole(self))[1])
+    expected = fit(objective())
+    needed = len(steps)
+    arguments = ["fit", problem, "--checkpoint", tmp_path / "run"]
+    in_json(capsys, *arguments, "--epochs", "5", code=1)
+    steps.clear()
+    assert in_json(capsys, *arguments, "--resume")["loss"] == expected.loss
+    assert len(steps) == needed - 5
+    steps.clear()
+    assert in_json(capsys, *arguments)["loss"] == expected.loss
+    assert len(steps) == needed
+
+
+def test_a_damaged_checkpoint_is_4(problem, tmp_path, capsys):
+    (tmp_path / "run").write_bytes(b"PK" + bytes(200))
+    assert cli.main(["fit", problem, "--checkpoint", str(tmp_path / "run"), "--resume"]) == 4
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_an_interrupted_fit_keeps_the_best_and_is_130(problem, tmp_path, monkeypatch, capsys):
+    whole, steps = GaussNewtonDescent.step, []
+
+    def step(self):
+        steps.append(1)
+        if len(steps) == 8:
+            raise KeyboardInterrupt
+        whole(self)
+
+    monkeypatch.setattr(GaussNewtonDescent, "step", step)
+    printed = in_json(capsys, "fit", problem, "-o", tmp_path / "model", code=130)
+    assert printed["converged"] is False
+    assert load(tmp_path / "model").message.startswith("interrupted in epoch 8")
+
+
+def test_a_loss_that_is_no_number_is_null(problem, monkeypatch, capsys):
+    theta, history = Theta(1, 2, 0, 0), {"loss": np.zeros(7), "theta": np.zeros((7, 4)), "L": np.ones(7)}
+    diverged = FitResult(theta, 1.0, np.nan, False, "stopped in epoch 7", history, (np.ones(4), 1.0))
+    monkeypatch.setattr("dsrl_ref.cli.fit.fit", lambda *_, **__: diverged)
+    printed = in_json(capsys, "fit", problem, code=1)
+    assert (printed["loss"], printed["epochs"]) == (None, 7)
+    assert printed["violations"] == list(theta.violations())
+    assert len(printed["violations"]) == 1
+
+
+@pytest.mark.parametrize("option", ["-o", "--checkpoint"])
+def test_what_cannot_be_written_is_found_before_the_work(problem, tmp_path, monkeypatch, capsys, option):
+    monkeypatch.setattr("dsrl_ref.cli.fit.fit", lambda *_, **__: pytest.fail("it has worked already"))
+    (tmp_path / "file").write_text("")
+    assert cli.main(["fit", problem, option, str(tmp_path / "file" / "out")]) == 5
+    assert "Not a directory" in capsys.readouterr().err
+    before = (tmp_path / "problem.npz").read_bytes()
+    assert cli.main(["fit", problem, option, problem]) == 3
+    assert "give it another name" in capsys.readouterr().err
+    assert (tmp_path / "problem.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": None}, "has no key layers; it needs W, or D and Y, layers"),
+        ({"Y": None}, "has no key Y"),
+        ({"extra": 1}, "has the unknown key extra; known are W, or D and Y, layers, target, x0, theta, L"),
+        ({"target": None}, "target is required"),
+    ],
+)
+def test_bad_files_are_3(tmp_path, changes, message, capsys):
+    assert cli.main(["fit", problem_file(tmp_path, **{**LEAST_SQUARES, **changes})]) == 3
+    assert message in capsys.readouterr().err

@@ -1,0 +1,53 @@
+"""``dsrl-ref gradient`` prints what `Objective` says."""
+
+import numpy as np
+import pytest
+from command_data import FIDELITY, W, in_json, problem_file
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, cli, loss_and_gradient
+
+THETA, L = FIDELITY["theta"], FIDELITY["L"]
+START, TARGET = np.full((2, 3), 0.375), np.eye(2, 3)
+
+
+def test_json_has_loss_gradient_method_and_ties(tmp_path, capsys):
+    loss, gradient = loss_and_gradient(Fidelity(W), THETA, L, 3)
+    expected = {"loss": loss, "gradient": gradient._asdict(), "method": "adjoint", "ties": 6}
+    assert in_json(capsys, "gradient", problem_file(tmp_path, **FIDELITY)) == expected
+
+
+@pytest.mark.parametrize("given", [{"x0": START}, {"target": TARGET}, {"x0": START, "target": TARGET}])
+def test_start_and_target_of_the_file_are_taken(tmp_path, capsys, given):
+    printed = in_json(capsys, "gradient", problem_file(tmp_path, **{**FIDELITY, "L": 2.0}, **given))
+    loss, gradient = loss_and_gradient(Fidelity(W), THETA, 2.0, 3, given.get("target"), given.get("x0"))
+    assert (printed["loss"], printed["gradient"]) == (loss, gradient._asdict())
+    assert loss != loss_and_gradient(Fidelity(W), THETA, 2.0, 3)[0]
+
+
+def test_a_table_of_least_squares_by_another_method(tmp_path, capsys):
+    arrays = {"D": np.eye(2), "Y": W, "target": TARGET, "x0": START, "theta": THETA, "L": 2.0, "layers": 2}
+    assert cli.main(["gradient", problem_file(tmp_path, **arrays), "--method", "tensor"]) == 0
+    J = Objective(LeastSquares(np.eye(2), W), TARGET, layers=2, x0=START, method="tensor")
+    loss, gradient = J(THETA, 2.0)
+    lines = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    derivatives = {f"dJ/d{name}": repr(value) for name, value in gradient._asdict().items()}
+    assert lines == {"loss": repr(loss), **derivatives, "method": "tensor", "ties": str(J.ties(THETA, 2.0))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"theta": None, "L": None}, "has no key theta, L"),
+        ({"extra": 1}, "known are W, or D and Y, theta, L, layers, x0, target"),
+        ({"layers": 2.5}, "layers must be an integer"),
+        ({"layers": [2, 3]}, "layers must be an integer, got array([2, 3])"),
+        ({"L": -1}, "L must be positive, got -1"),
+        ({"L": [1.0, 2.0]}, "L must be one number"),
+        ({"theta": [1, 1, 2, 1]}, "b2 must be at least b1"),
+    ],
+)
+def test_bad_problems_are_3_and_say_why(tmp_path, capsys, changes, message):
+    assert cli.main(["gradient", problem_file(tmp_path, **{**FIDELITY, **changes})]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err

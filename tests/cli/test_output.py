@@ -1,0 +1,61 @@
+"""JSON that every reader takes, and places that lose nothing."""
+
+import argparse
+import json
+import math
+
+import pytest
+
+from dsrl_ref.cli.output import add_json, non_negative, print_json, require_places
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_json_does_not_know_is_an_error(number, capsys):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"loss": number})
+    assert capsys.readouterr().out == ""
+
+
+def test_json_is_ascii_and_says_the_same(capsys):
+    print_json({"Θ": ["±", 0.1]})
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == {"Θ": ["±", 0.1]}
+
+
+def test_json_is_printed_only_if_it_is_asked_for():
+    parser = argparse.ArgumentParser()
+    add_json(parser)
+    assert parser.parse_args([]).json is False
+    assert parser.parse_args(["--json"]).json is True
+
+
+def test_zero_is_not_negative():
+    assert (non_negative("0"), non_negative("7")) == (0, 7)
+    with pytest.raises(argparse.ArgumentTypeError, match="must not be negative: -1"):
+        non_negative("-1")
+
+
+def test_a_result_does_not_replace_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data.npz"
+    data.write_bytes(b"precious")
+    (tmp_path / "link.npz").symlink_to(data)
+    for name in ("data.npz", "link.npz", "./data.npz"):
+        with pytest.raises(ValueError, match=r"data\.npz, which is needed: give it another name"):
+            require_places([None, tmp_path / name], [None, data.relative_to(tmp_path)])
+    assert data.read_bytes() == b"precious"
+
+
+def test_two_results_do_not_share_a_place(tmp_path):
+    with pytest.raises(ValueError, match=r"writing \S*out would replace \S*out"):
+        require_places([tmp_path / "out", tmp_path / "out"], [])
+
+
+def test_places_are_tried_and_left_as_they_were(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    require_places([tmp_path / "new", tmp_path / "old", None], [])
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        require_places([tmp_path / "new", tmp_path / "nowhere" / "new"], [])

@@ -1,0 +1,96 @@
+"""``dsrl-ref plot``: which picture, of what, and where; what it shows is in test_plotting.py."""
+
+import numpy as np
+import pytest
+
+from dsrl_ref import Theta, load, save
+from dsrl_ref.cli import main, plot
+from dsrl_ref.results import FitResult
+
+RESULT = FitResult(
+    Theta(1.25, 0.5, 0.25, 0.75),
+    1.5,
+    0.5,
+    True,
+    "completed 2 epochs",
+    {"loss": np.array([1.0, 0.75]), "theta": np.ones((2, 4)), "L": np.ones(2)},
+    (np.array([1.25, 0.5, 0.25, 0.75]), 1.5),
+)
+NO_MATPLOTLIB = "the extra plot brings matplotlib"
+
+
+@pytest.fixture
+def model(tmp_path):
+    save(tmp_path / "model.dsrl", RESULT)
+    return tmp_path / "model.dsrl"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Θ and layers of every figure that was asked for; the drawing itself is left out, with matplotlib."""
+    figures = []
+
+    def draw(result, layers):
+        figures.append((result.theta, layers))
+        return figures[-1]
+
+    monkeypatch.setattr(plot, "draw_model", draw)
+    monkeypatch.setattr(plot, "require_kind", lambda kind: None)
+    monkeypatch.setattr(plot, "as_bytes", lambda figure, kind: f"{figure} as {kind}".encode())
+    return figures
+
+
+def test_the_picture_lies_beside_the_model_unless_told_otherwise(model, drawn, capsys):
+    assert main(["plot", str(model)]) == 0
+    assert capsys.readouterr().out == f"{model}.png\n"
+    assert model.with_name("model.dsrl.png").read_text() == f"{(RESULT.theta, 11)} as png"
+    assert main(["plot", str(model), "-o", str(model.with_name("other.SVG")), "--layers", "0"]) == 0
+    assert capsys.readouterr().out == f"{model.with_name('other.SVG')}\n"
+    assert model.with_name("other.SVG").read_text() == f"{(RESULT.theta, 0)} as svg"
+    assert load(model).theta == RESULT.theta
+
+
+def test_a_model_is_not_replaced_by_its_picture(model, drawn, capsys):
+    assert main(["plot", str(model), "-o", str(model)]) == 3
+    assert "give it another name" in capsys.readouterr().err
+    assert load(model).theta == RESULT.theta
+    assert drawn == []
+
+
+def test_an_unwritable_place_is_found_before_the_drawing(model, drawn, capsys):
+    assert main(["plot", str(model), "-o", str(model.with_name("no") / "folder.png")]) == 5
+    assert "folder.png" in capsys.readouterr().err
+    assert drawn == []
+
+
+def test_a_bad_model_is_4_and_a_missing_one_5(model, drawn, capsys):
+    model.write_bytes(b"no model")
+    assert main(["plot", str(model)]) == 4
+    assert main(["plot", str(model.with_name("none"))]) == 5
+    assert "none" in capsys.readouterr().err
+    assert drawn == []
+    assert [path.name for path in model.parent.iterdir()] == ["model.dsrl"]
+
+
+def test_layers_are_not_negative(model, capsys):
+    assert main(["plot", str(model), "--layers", "-1"]) == 2
+    assert "must not be negative: -1" in capsys.readouterr().err
+
+
+@pytest.mark.peer
+def test_a_picture_of_no_known_kind_is_refused_before_the_drawing(model, monkeypatch, capsys):
+    pytest.importorskip("matplotlib", reason=NO_MATPLOTLIB)
+    monkeypatch.setattr(plot, "draw_model", lambda *_: pytest.fail("it has drawn already"))
+    assert main(["plot", str(model), "-o", str(model.with_name("picture.xyz"))]) == 3
+    assert "a picture is one of" in capsys.readouterr().err
+    assert not model.with_name("picture.xyz").exists()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xm")])
+def test_the_picture_is_of_the_kind_that_its_name_says(model, capsys, kind, magic):
+    pytest.importorskip("matplotlib", reason=NO_MATPLOTLIB)
+    output = model.with_name(f"picture.{kind}")
+    assert main(["plot", str(model), "-o", str(output)]) == 0
+    assert output.read_bytes()[:4] == magic
+    assert capsys.readouterr().out == f"{output}\n"
