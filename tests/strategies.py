@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 
 from dsrl_ref import Fidelity, LeastSquares
 
+USUAL = 1000  # examples of the profile "default", see conftest.py
+
 
 def examples(count):
-    """So many for a test that takes its time, and no more than the profile has."""
-    return settings(max_examples=min(count, settings.default.max_examples))
+    """So many examples by default, where kernels are plain Python no more than their profile has, and nightly 25 times
+    as many, up to that profile's.
+
+    An example that ``assume`` discards is not one of them: hypothesis draws another. It fails a test that discards
+    nearly all it draws (its health check ``filter_too_much``, which no test of this project switches off), and
+    `assert_kept` counts where a test discards by itself.
+    """
+    most = settings.default.max_examples
+    return settings(max_examples=min(most, 25 * count if most > USUAL else count))
 
 
 def dyadic(low, high, bits=3):
