@@ -271,20 +271,24 @@ def test_same_bits_after_a_fork():
     assert children.forked(lambda: evaluate(2)) == expected
 
 
-# Work that waits for the event as a sort does for its end: without an eye for Ctrl-C. Where it is done in the main
-# thread nobody sets the event, and the child hangs.
+# Work that waits for an event as a sort does for its end, without an eye for Ctrl-C. The signal comes when the main
+# thread waits already, and reaches the thread of the work, so that the main thread has to look whether there was one.
+# Only what it does when it is interrupted sets the event: where the work is done in the main thread, or that never
+# looks, the child hangs.
 WAITING = """
-import os, signal, threading
+import concurrent.futures, signal, sys, threading
 from dsrl_ref.engines import pieces
 
-interrupted = threading.Event()
+interrupted, main = threading.Event(), threading.main_thread().ident
+def waits(frame):
+    while frame and frame.f_code is not concurrent.futures.wait.__code__:
+        frame = frame.f_back
+    return frame
 def work():
-    os.kill(os.getpid(), signal.SIGINT)
-    while not interrupted.is_set():
-        try:
-            interrupted.wait()
-        except KeyboardInterrupt:
-            pass
+    while not waits(sys._current_frames()[main]):
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    interrupted.wait()
 try:
     pieces.interruptible(work)
     print("not interrupted")
