@@ -38,7 +38,7 @@ def evaluate(W=None, threads=None, **options):
     return Objective(Fidelity(W), layers=LAYERS, method="fused", threads=threads, **options)(THETA, L)
 
 
-@examples(300 if JIT else 30)
+@examples(100)
 @given(problems(kinds=("fidelity",)))
 def test_equals_the_rationals(problem):
     x0, target = floats(problem.x0), floats(problem.target)
@@ -128,12 +128,12 @@ def test_entries_next_to_a_knot_alone_go_through_the_layers(monkeypatch):
 
 
 def test_too_many_pieces_go_through_the_layers(monkeypatch):
-    expected = evaluate()
     monkeypatch.setattr(scalar_map, "MOST_PIECES", 4)
     loss, gradient = evaluate()
+    right = entrywise.answer(data(), THETA, L, LAYERS)
+    assert loss == pytest.approx(right.loss, rel=1e-13)
+    assert gradient == pytest.approx(right.gradient, rel=1e-11)
     assert entries_through_the_layers(monkeypatch, data()) == SIZE
-    assert loss == pytest.approx(expected[0], rel=1e-13)
-    assert gradient == pytest.approx(expected[1], rel=1e-11)
 
 
 @pytest.mark.parametrize("power", [-150, 100, 150])
@@ -186,11 +186,6 @@ def test_one_evaluation_of_large_data_takes_it(monkeypatch):
         assert bool(used) == large
 
 
-def products(J):
-    _, dx = recursion.sensitivities(J.f.W.ravel(), J.x0.ravel(), THETA, L, LAYERS)
-    return dx @ dx.T
-
-
 @pytest.mark.parametrize("size", [1, 255, 513, 5000])
 def test_gauss_newton_is_the_sum_of_outer_products(size):
     W = data(size)
@@ -198,9 +193,7 @@ def test_gauss_newton_is_the_sum_of_outer_products(size):
         J = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="fused", threads=2)
         loss, gradient, matrix = J.gauss_newton(THETA, L)
         assert (loss, gradient) == J(THETA, L)
-        assert matrix == pytest.approx(products(J), rel=1e-12)
-        tangent = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="tangent").gauss_newton(THETA, L)[2]
-        assert matrix == pytest.approx(tangent, rel=1e-11)
+        assert matrix == pytest.approx(entrywise.answer(W, THETA, L, LAYERS, x0).matrix, rel=1e-12)
         assert np.array_equal(matrix, matrix.T)
 
 
@@ -216,8 +209,9 @@ def test_divergence_names_the_layer():
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    def fails(item):
-        raise RuntimeError("item 3") if item == 3 else None
+    def work(item):
+        if item == 3:
+            raise RuntimeError("item 3")
 
     with pytest.raises(RuntimeError, match="item 3"):
-        blocks.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
+        blocks.in_threads(work, range(9), 2)

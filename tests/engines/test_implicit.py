@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import FloatQuartic, examples
 
@@ -52,7 +52,7 @@ def by_dense_inverse(f, theta, L, X, target):
 
 
 @pytest.mark.parametrize("theta", [CONVEX, FIRM, Theta.soft(0.1)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_is_the_limit_of_many_layers(theta, seed):
     f, target = least_squares(seed=seed)
     L = f.lipschitz()
@@ -90,12 +90,11 @@ def test_its_gradient_is_that_of_differences():
         assert gradient[i] == pytest.approx((J.flat(at + step)[0] - J.flat(at - step)[0]) / 2e-5, rel=1e-6, abs=1e-8)
 
 
-@examples(50)
+@examples(20)
 @given(st.floats(0.2, 1.5), st.floats(0.2, 1), st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0.6, 4))
 def test_of_fidelity_it_has_a_closed_form(w1, w2, b1, rise, L):
     theta = Theta(w1, w2, b1, b1 + rise)
-    if w1 * abs(1 - 1 / L) >= 0.9:
-        return
+    assume(w1 * abs(1 - 1 / L) < 0.9)  # so that 300 layers are as good as all
     rng = np.random.default_rng(1)
     f, target = Fidelity(rng.normal(size=(5, 7))), rng.normal(size=(5, 7))
     limit, layers = (Objective(f, target, layers=layers) for layers in (math.inf, 300))
@@ -128,7 +127,7 @@ def test_sparse_is_dense():
 
 
 def test_the_same_regularizer_with_another_step_has_the_same_fixed_point():
-    """N11: (Θ, L) and (S(L/L2)Θ, L2)."""
+    """(Θ, L) and (S(L/L2)Θ, L2) minimise the same f + L·g."""
     f, target = least_squares()
     L = f.lipschitz()
     J = Objective(f, target, layers=math.inf)
