@@ -19,8 +19,8 @@ def examples(count):
     as many, up to that profile's.
 
     An example that ``assume`` discards is not one of them: hypothesis draws another. It fails a test that discards
-    nearly all it draws (its health check ``filter_too_much``, which no test of this project switches off), and
-    `assert_kept` counts where a test discards by itself.
+    nearly all it draws: its health check ``filter_too_much``, which nothing here switches off. A test that draws and
+    discards by itself counts what it discards.
     """
     most = settings.default.max_examples
     return settings(max_examples=min(most, 25 * count if most > USUAL else count))
@@ -125,6 +125,9 @@ class FloatQuartic:
 
     def __init__(self, S):
         self.S = S
+
+    def __repr__(self):
+        return f"FloatQuartic(S {len(self.S)}×{len(self.S)})"
 
     def value(self, X):
         return 0.25 * np.sum((X @ X.T - self.S) ** 2)

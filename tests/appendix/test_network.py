@@ -110,7 +110,8 @@ def test_bad_arguments_are_refused(arguments, error, message):
 
 @pytest.mark.parametrize("L", [np.float32(0.5), np.array(0.5), 1e-3])
 def test_any_positive_L_will_do(L):
-    assert len(forward(Fidelity([[1.0]]), SOFT, L, 2)) == 3
+    f, x0 = Fidelity([[1.0]]), [[4.0]]
+    assert forward(f, SOFT, L, 2, x0) == forward(f, SOFT, float(L), 2, x0)
 
 
 class Faulty(Fidelity):

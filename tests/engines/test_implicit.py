@@ -146,7 +146,6 @@ def test_can_be_trained():
     J = Objective(f, target, layers=math.inf)
     learned = fit(J, epochs=15)
     assert learned.loss < J(CONVEX, f.lipschitz())[0]
-    assert J.ties(learned.theta, learned.L) == 0
 
 
 def test_two_columns_alike_are_refused():
