@@ -25,7 +25,7 @@ def tied(problem):
 
 
 @each_method
-@examples(100)
+@examples(60)
 @given(problem=problems())
 def test_equals_the_rationals(method, problem):
     problem = suited(problem, method)
@@ -35,7 +35,7 @@ def test_equals_the_rationals(method, problem):
     assert gradient == naive.tensor_gradient(*problem.arguments)
 
 
-@examples(100)
+@examples(60)
 @given(problems(layers=st.integers(1, 3)))
 def test_three_schedules_are_one_in_rationals(problem):
     """Of the oracle: literal tensors, five sensitivities carried forward, and one pass backward."""
@@ -45,7 +45,7 @@ def test_three_schedules_are_one_in_rationals(problem):
 
 
 @each_for_fidelity
-@examples(50)
+@examples(30)
 @given(problem=problems(kinds=("fidelity",)))
 def test_sparse_equals_dense(method, problem):
     problem = suited(problem, method)
@@ -53,7 +53,7 @@ def test_sparse_equals_dense(method, problem):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems(layers=st.just(0)))
 def test_no_layer_has_no_gradient(method, problem):
     problem = suited(problem, method)
@@ -61,7 +61,7 @@ def test_no_layer_has_no_gradient(method, problem):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems())
 def test_a_target_that_is_met_has_no_gradient(method, problem):
     problem = suited(problem, method)
@@ -70,7 +70,7 @@ def test_a_target_that_is_met_has_no_gradient(method, problem):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems(), data=st.data())
 def test_linear_in_the_residual(method, problem, data):
     problem = suited(problem, method)
@@ -88,7 +88,7 @@ def permuted(rows, order):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems(), data=st.data())
 def test_order_of_rows_and_columns_does_not_matter(method, problem, data):
     problem = suited(problem, method)
@@ -115,7 +115,7 @@ def with_data_times(problem, c, knots):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems())
 def test_negated_data_have_the_same_loss(method, problem):
     problem = suited(problem, method)
@@ -141,7 +141,7 @@ def test_ties_are_not_odd(method):
 
 
 @each_method
-@examples(40)
+@examples(25)
 @given(problem=problems(), c=st.sampled_from([Fraction(2), Fraction(1, 4)]))
 def test_scales_with_the_data(method, problem, c):
     """W, x0, the target, b1 and b2 times c: J, dw1, dw2 and dL times c², db1 and db2 times c."""
@@ -156,7 +156,7 @@ def arrays(f):
 
 
 @each_method
-@examples(50)
+@examples(30)
 @given(problem=problems())
 def test_calls_repeat_bit_for_bit_and_leave_the_input_alone(method, problem):
     problem = suited(problem, method)
@@ -168,7 +168,7 @@ def test_calls_repeat_bit_for_bit_and_leave_the_input_alone(method, problem):
 
 
 @each_for_least_squares
-@examples(40)
+@examples(25)
 @given(problem=problems(kinds=("least squares",)))
 def test_columns_add_up(method, problem):
     """J and its gradient are the sums of those of the columns."""
@@ -190,7 +190,7 @@ def test_columns_add_up(method, problem):
 
 
 @each_for_least_squares
-@examples(40)
+@examples(25)
 @given(problem=problems(kinds=("least squares",)))
 def test_scaling_f_and_L_together_changes_only_dL(method, problem):
     """D and Y times 2 make f and L four times as large, and dL a quarter."""
@@ -199,7 +199,7 @@ def test_scaling_f_and_L_together_changes_only_dL(method, problem):
     assert evaluate(problem.but(f=f, L=4 * problem.L), method) == (J, [*dtheta, dL / 4])
 
 
-@examples(50)
+@examples(30)
 @given(dyadic(0, 1).filter(bool), dyadic(-2, 2))
 def test_zero_knot_follows_the_printed_row(w1, residual):
     """b1 = 0 and z = 0: the row b1 <= z < b2 gives ∂b1 = -w1, one-sided though it is."""
