@@ -1,4 +1,3 @@
 """Wrong variants of the commands."""
 
-
 MUTANTS = []

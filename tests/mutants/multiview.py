@@ -1,4 +1,3 @@
 """Wrong variants of graphs, clustering, classification and what they read and score."""
 
-
 MUTANTS = []

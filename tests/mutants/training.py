@@ -1,4 +1,3 @@
 """Wrong variants of training."""
 
-
 MUTANTS = []
