@@ -78,13 +78,13 @@ DAMAGED = {
 @pytest.mark.parametrize(("content", "why"), DAMAGED.values(), ids=DAMAGED)
 def test_what_is_no_archive_or_a_damaged_one_is_a_value_error_that_says_why(content, why, tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=f"a.npz is not a readable .npz file: .*({why})"):
+    with pytest.raises(ValueError, match=rf"a.npz is not a readable .npz file: .*({why})"):
         read_npz(tmp_path / "a.npz")
 
 
 def test_a_single_array_is_no_archive(tmp_path):
     np.save(tmp_path / "a.npy", np.eye(2))
-    with pytest.raises(ValueError, match="a.npy is not a readable .npz file: "):
+    with pytest.raises(ValueError, match=r"a.npy is not a readable .npz file: "):
         read_npz(tmp_path / "a.npy")
 
 
@@ -95,12 +95,12 @@ class Bomb:
 
 def test_pickled_objects_are_refused_and_never_run(tmp_path):
     np.savez(tmp_path / "a.npz", W=np.array([Bomb()], dtype=object))
-    with pytest.raises(ValueError, match="not a readable .npz file: Object arrays cannot be loaded"):
+    with pytest.raises(ValueError, match=r"not a readable .npz file: Object arrays cannot be loaded"):
         read_npz(tmp_path / "a.npz")
 
 
 def test_a_missing_file_and_a_folder_are_errors_of_the_system(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.npz"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.npz"):
         read_npz(tmp_path / "nowhere.npz")
     with pytest.raises(IsADirectoryError, match="directory"):
         read_npz(tmp_path)
