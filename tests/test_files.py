@@ -1,4 +1,4 @@
-"""Files that a caller names: arrays come out whole, damage is a ValueError, and asking whether it is writable is safe."""
+"""Files that a caller names: arrays come out whole, damage is a ValueError, and asking changes nothing."""
 
 import io
 

@@ -1,3 +1,46 @@
 """Wrong variants of training."""
 
-MUTANTS = []
+from mutants.mutant import Mutant, of
+
+MUTANTS = [
+    *of(
+        "training/authors.py",
+        (
+            "self.gradient[:4] @ projection_jacobian(self.values[:4])",
+            "projection_jacobian(self.values[:4]) @ self.gradient[:4]",
+        ),
+        ("pulled + DECAY * self.values", "pulled + DECAY * np.append(self.values[:4], 0)"),
+        ("pulled + DECAY * self.values", "pulled"),
+        ("self.adam.direction(pulled + DECAY * self.values)", "(self.adam.direction(pulled) + DECAY * self.values)"),
+        ("projection_jacobian(self.values[:4]), self", "projection_jacobian(Theta.projected(self.values[:4])), self"),
+        ("DECAY = 0.15", "DECAY = 0.015"),
+        ("START = np.array([1.0, 1.0, 1.0, 2.0, 1.0])", "START = np.array([1.0, 1.0, 1.0, 1.0, 2.0])"),
+        ("if J.layers != LAYERS:", "if J.layers < LAYERS:"),
+        ("LAYERS = 11", "LAYERS = 10"),
+        ("adam.steps, plateau.idle = map", "adam.steps, _ = map"),
+        ("adam.steps, plateau.idle = map", "_, plateau.idle = map"),
+        ("adam.square = state", "_ = state"),
+        ("plateau.rate, plateau.best = map", "_, plateau.best = map"),
+        ("plateau.rate, plateau.best = map", "plateau.rate, _ = map"),
+        ("np.broadcast_to(adam.mean, 5)", "np.broadcast_to(adam.square, 5)"),
+        ("        self.plateau.observe(self.loss)\n", ""),
+        ("beta1: float = 0.90, beta2: float = 0.92", "beta1: float = 0.92, beta2: float = 0.90"),
+        ("epsilon: float = 1e-8", "epsilon: float = 1e-7"),
+        ("        self.steps += 1\n", "        self.steps = 1\n"),
+        ("np.sqrt(self.square / (1 - self.beta2**self.steps))", "np.sqrt(self.square)"),
+        ("/ (root + self.epsilon)", "/ np.sqrt(root**2 + self.epsilon)"),
+        ("(1 - self.beta2) * gradient**2", "(1 - self.beta2) * np.sum(gradient**2)"),
+        ("patience: int = 3", "patience: int = 4"),
+        ("if self.idle > self.patience:\n            self.idle = 0", "if self.idle > self.patience:\n            pass"),
+        ("if self.idle > self.patience:", "if self.idle >= self.patience:"),
+        ("self.best * (1 - 1e-4)", "self.best - 1e-4"),
+        ("self.best * (1 - 1e-4)", "self.best"),
+        ("self.best, self.idle = loss, 0", "self.best, self.idle = min(loss, self.best), self.idle - 1"),
+        ("least: float = 1e-6", "least: float = 0.0"),
+        ("if self.rate - lower > 1e-8:  #", "if self.rate > lower:  #"),
+        ("J.x0 is J.f.W or (is_sparse(J.x0) == is_sparse(J.f.W) and _equal(J.x0, J.f.W))", "J.x0 is J.f.W"),
+        ("(is_sparse(J.x0) == is_sparse(J.f.W) and _equal", "(_equal"),
+        ("(first != second).nnz == 0", "first.nnz == second.nnz"),
+        ("np.array_equal(first, second)", "first.shape == second.shape"),
+    ),
+]
