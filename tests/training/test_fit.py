@@ -150,13 +150,21 @@ def test_a_false_answer_of_the_callback_does_not_stop(J, run):
     assert len(run(epochs=5, callback=lambda *_: 0).history["loss"]) == 5
 
 
+def interrupted(run, **options):
+    """The result; an interrupt that came through would end all tests."""
+    try:
+        return run(**options)
+    except KeyboardInterrupt:
+        return pytest.fail("Ctrl-C came through")
+
+
 @each_method
 def test_ctrl_c_returns_the_best_so_far(J, run):
     def interrupt(epoch, *_):
         if epoch == 5:
             raise KeyboardInterrupt
 
-    learned = run(epochs=30, callback=interrupt)
+    learned = interrupted(run, epochs=30, callback=interrupt)
     assert learned.message == "interrupted in epoch 6; this is the best so far"
     assert learned.loss == learned.history["loss"].min()
     assert not learned.converged
@@ -168,7 +176,8 @@ def test_the_best_so_far_need_not_be_the_last():
         if epoch == 20:
             raise KeyboardInterrupt
 
-    learned = fit(network(), method="authors", epochs=30, learning_rate=0.3, callback=interrupt)
+    run = partial(fit, network(), method="authors", learning_rate=0.3)
+    learned = interrupted(run, epochs=30, callback=interrupt)
     losses = learned.history["loss"]
     assert learned.loss == losses.min() < losses[-1]
     assert losses.argmin() > 0
@@ -180,7 +189,7 @@ def test_ctrl_c_before_the_first_loss_returns_the_start(J, run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(progress.Progress, "__enter__", interrupt)
-    learned = run(epochs=30)
+    learned = interrupted(run, epochs=30)
     assert learned.message == "interrupted in epoch 0; this is the best so far"
     assert learned.history["theta"].shape == (0, 4)
     assert (*learned.raw[0].tolist(), learned.raw[1]) == (*run.keywords["theta"], run.keywords["L"])
