@@ -149,7 +149,7 @@ def test_the_file_of_another_run_is_refused(other, message, tmp_path):
 def test_another_objective_is_another_run(tmp_path):
     RUNS["authors"](epochs=1, checkpoint=tmp_path / "run")
     other = Objective(Fidelity(W), 2 * TARGET, layers=11)
-    with pytest.raises(ModelFileError, match="run is of another run: its objective is '[0-9a-f]{64}', here it is"):
+    with pytest.raises(ModelFileError, match=r"run is of another run: its objective is '[0-9a-f]{64}', here it is"):
         fit(other, method="authors", learning_rate=0.2, checkpoint=tmp_path / "run", resume=True)
 
 

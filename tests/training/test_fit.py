@@ -47,7 +47,7 @@ def test_history_is_loss_and_parameters_before_each_step(J, run):
 def test_what_is_returned_is_the_projection_of_what_was_stored(J, run):
     learned = run(epochs=6)
     assert learned.theta == Theta.projected(learned.raw[0])
-    assert learned.L == learned.raw[1]
+    assert learned.raw[1] == learned.L
     assert learned.loss == J(learned.theta, learned.L)[0]
     assert isinstance(learned.loss, float)
     assert isinstance(learned.L, float)
@@ -68,7 +68,7 @@ def test_the_stored_parameters_are_not_those_projected():
 
 
 def test_gauss_newton_returns_the_best_of_all_the_last_included():
-    J, run = RUNS["gauss-newton"]
+    _, run = RUNS["gauss-newton"]
     learned = run(epochs=6)
     assert learned.loss < learned.history["loss"].min()
     assert not learned.converged
@@ -143,6 +143,12 @@ def test_the_callback_sees_every_epoch_and_can_stop(J, run):
     assert [theta for *_, theta, _ in seen] == [Theta.projected(stored) for stored in learned.history["theta"]]
     assert (learned.theta, learned.L) == seen[-1][2:]
     assert learned.loss == seen[-1][1]
+
+
+def test_a_stopped_run_returns_where_it_stopped_whatever_that_is_worth():
+    run = partial(fit, network(), method="authors", learning_rate=0.3)
+    learned = run(epochs=30, callback=lambda epoch, *_: epoch == 20)
+    assert learned.loss == learned.history["loss"][-1] > learned.history["loss"].min()
 
 
 @each_method
@@ -336,8 +342,10 @@ def test_a_resumed_run_has_the_same_bits_and_warns_once(J, run, tmp_path, monkey
 
 @each_method
 def test_without_resume_a_file_is_written_anew(J, run, tmp_path):
+    epochs = []
     first = run(epochs=5, checkpoint=tmp_path / "run")
-    second = run(epochs=5, checkpoint=str(tmp_path / "run"))
+    second = run(epochs=5, checkpoint=str(tmp_path / "run"), callback=lambda epoch, *_: epochs.append(epoch))
+    assert epochs == [0, 1, 2, 3, 4]
     assert second.history["loss"].tolist() == first.history["loss"].tolist()
 
 
