@@ -15,7 +15,7 @@ from dsrl_ref.training.authors import Adam
 from dsrl_ref.training.gauss_newton import GaussNewtonDescent, LevenbergMarquardt
 
 
-def recovery(n=20, m=12, signals=30, layers=4, seed=2):
+def recovery(n=20, m=12, signals=30, layers=4, seed=0):
     rng = np.random.default_rng(seed)
     D = rng.normal(size=(m, n)) / np.sqrt(m)
     X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.1)
