@@ -115,7 +115,7 @@ MUTANTS = [
             '    except (KeyError, ValueError) as error:\n        raise ModelFileError(f"{path} holds',
         ),
         ('np.nan if header["loss"] is None else header["loss"]', 'header["loss"]'),
-        ("result.loss if np.isfinite(result.loss) else None", "result.loss"),
+        ("None if np.isnan(result.loss) else result.loss", "result.loss"),
         ('"raw_L": result.raw[1]', '"raw_L": result.L'),
         ('(arrays["raw_theta"], header["raw_L"])', '(arrays["raw_theta"], header["L"])'),
         ("allow_nan=False", "allow_nan=True"),

@@ -117,6 +117,7 @@ MUTANTS = [
         ("        self.due = time.monotonic() + PATIENCE\n", "        self.due = time.monotonic()\n"),
         ("time.monotonic() >= self.due", "time.monotonic() > self.due"),
         ("sys.stderr.isatty() and ", ""),
+        ("sys.stderr is not None and ", ""),
         ("self.shown, self.due = True, time.monotonic() + SECONDS", "self.shown = True"),
         ("self.shown, self.due = True, time.monotonic() + SECONDS", "self.shown, self.due = True, self.due + SECONDS"),
         ("self.shown, self.due = True, time", "self.shown, self.due = False, time"),

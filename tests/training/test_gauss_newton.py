@@ -377,8 +377,8 @@ def test_the_tangent_of_the_curved_bound_is_never_below_it(seed):
 
 
 def least_by_enumeration(matrix, gradient, rows, slack):
-    """The least value of the model over all sets of constraints held with equality, where the others hold."""
-    best = np.inf
+    """The best of the model's minima under every set of constraints held with equality, where the others hold."""
+    best, least = np.inf, None
     for count in range(6):
         for active in combinations(range(len(rows)), count):
             held = rows[list(active)].reshape(count, 5)
@@ -387,9 +387,10 @@ def least_by_enumeration(matrix, gradient, rows, slack):
                 step = np.linalg.solve(system, np.concatenate([-gradient, -slack[list(active)]]))[:5]
             except np.linalg.LinAlgError:  # constraints that depend on each other
                 continue
-            if (rows @ step + slack >= -1e-9).all():
-                best = min(best, 0.5 * step @ matrix @ step + gradient @ step)
-    return best
+            value = 0.5 * step @ matrix @ step + gradient @ step
+            if value < best and (rows @ step + slack >= -1e-9).all():
+                best, least = value, step
+    return least
 
 
 @examples(40)
@@ -401,5 +402,17 @@ def test_the_constrained_minimum_is_that_of_all_active_sets(seed):
     rows, slack = gauss_newton.constraints(gauss_newton.feasible(2 * rng.normal(size=5)))
     step = gauss_newton.constrained_minimum(matrix, gradient, rows, slack)
     assert (rows @ step + slack >= -1e-8).all()
-    expected = least_by_enumeration(matrix, gradient, rows, slack)
-    assert 0.5 * step @ matrix @ step + gradient @ step == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert step == pytest.approx(least_by_enumeration(matrix, gradient, rows, slack), rel=1e-5, abs=1e-6)
+
+
+def test_a_parameter_that_nothing_curves_moves_to_make_room_for_the_others():
+    """b1 is drawn below the edge of (7), which w1 lowers: by how much, the largest scale of all decides."""
+    flat, at = A * [0, 1, 1, 1, 1], np.array([1.5, 0.5, 0.6, 1.5, 3.0])
+    descent = LevenbergMarquardt(Bowl(flat, at - [0, 0, 0.3, 0, 0]), at)
+    matrix, gradient = flat.T @ flat, descent.gradient
+    curvature = np.diag(matrix)
+    damped = matrix + 1e-2 * np.diag(np.where(curvature > 0, curvature, curvature.max()))
+    expected = least_by_enumeration(damped, gradient, *gauss_newton.constraints(at))
+    assert expected[0] < -0.01
+    descent.step()
+    assert descent.values == pytest.approx(at + expected, rel=1e-9)

@@ -83,6 +83,15 @@ def test_what_is_no_terminal_gets_nothing(clock, monkeypatch):
     assert stderr.getvalue() == ""
 
 
+def test_a_process_without_stderr_is_served_too(clock, monkeypatch):
+    """As Python starts under a service, or where the shell has closed it."""
+    seen_as(None, monkeypatch)
+    with progress.Progress(1) as line:
+        clock.now += 2.0
+        line.tell(0, 0.5)
+    assert not line.shown
+
+
 def test_what_is_shown_is_there_at_once(clock, monkeypatch):
     class Buffered(Terminal):
         flushed = ""
