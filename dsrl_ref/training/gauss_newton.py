@@ -84,8 +84,8 @@ class GaussNewtonDescent:
 
     @property
     def message(self) -> str:
-        """How it ended; empty before."""
-        return self.current.message if len(self.tried) == len(self.starts) else ""
+        """How it ended; empty before, as a trial that has ended gives way to the next at once."""
+        return self.current.message
 
     def evaluate(self) -> float:
         """J where the descent is."""

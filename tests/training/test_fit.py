@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, save
 from dsrl_ref.errors import DivergenceWarning, ModelFileError, StartWarning
@@ -210,12 +211,27 @@ def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
     assert not learned.converged
 
 
-def test_an_error_of_the_callback_comes_through():
+@pytest.mark.parametrize("mine", [RuntimeError, ValueError])
+@each_method
+def test_an_error_of_the_callback_comes_through(J, run, mine):
     def fail(*_):
-        raise RuntimeError("mine")
+        raise mine("of the callback")
 
-    with pytest.raises(RuntimeError, match="mine"):
-        fit(network(), callback=fail)
+    with pytest.raises(mine, match="of the callback"):
+        run(callback=fail)
+
+
+def test_a_run_whose_last_step_leaves_the_domain_has_not_completed():
+    """One step more than the longest run that stays inside."""
+    run = partial(fit, network(), method="authors", theta=(0.9, 0.8, 0.02, 0.2), L=9.0, learning_rate=2)
+    steps = len(run(epochs=30).history["loss"])
+    learned = run(epochs=steps)
+    assert not learned.converged
+    assert learned.message.startswith(f"stopped in epoch {steps}: L must be positive, got -")
+    assert learned.loss == learned.history["loss"].min()
+    assert learned.L > 0
+    assert run(epochs=steps - 1).converged
+    assert steps > 2
 
 
 @pytest.mark.parametrize(
@@ -251,9 +267,8 @@ def test_with_target_W_it_finds_the_identity_and_says_so():
     assert found.loss < 1e-20
     assert found.converged
     assert found.message.endswith("; with target = W the optimum is the identity, so expect no sparsity")
-    for J, run in RUNS.values():
-        assert J.target is not J.x0
-        assert "identity" not in run(epochs=2).message
+    for other in (network(), recovery()):
+        assert "identity" not in fit(other, epochs=2).message
 
 
 def test_it_learns_what_made_the_data():
@@ -304,6 +319,8 @@ def test_a_start_whose_step_overshoots_is_warned_of():
     fit(J, theta=(1, 1, 0.15, 0.75), L=0.5, epochs=1)  # warnings are errors here
     with pytest.warns(DivergenceWarning, match=r"L = 0.45 is below 0.5"):
         fit(J, theta=(1, 0.25, 0.15, 0.75), L=0.45, epochs=1)  # the larger slope counts
+    unknown = Objective(FloatQuartic(np.eye(2)), 2 * np.eye(2), x0=np.eye(2) / 2 + 0.1, layers=1)
+    fit(unknown, theta=(1, 1, 0.01, 0.3), L=4.0, epochs=1)  # its constant is inf: nothing is known
     slow = fit(J, theta=(0.25, 0.25, 0.15, 0.75), L=0.45, epochs=1)
     assert slow.history["L"][0] == 0.45
 

@@ -209,6 +209,15 @@ def test_a_small_gain_where_the_model_promised_a_large_one_is_no_convergence():
     assert descent.values.tolist() != AT.tolist()
 
 
+def test_a_large_gain_where_the_model_promised_next_to_none_is_no_convergence():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.damping = 1e15
+    descent.J.told.append(descent.loss / 2)
+    descent.step()
+    assert descent.message == ""
+    assert descent.damping == pytest.approx(1e15 / 3)
+
+
 def test_it_has_converged_when_even_the_shortest_step_does_not_lower_the_loss():
     descent, steps = LevenbergMarquardt(Bowl(A, NEAR, [1e9] * 60), AT), 0
     while not descent.message:
