@@ -244,4 +244,4 @@ def _result(J: Objective, values: Array, trail: Trail, converged: bool, message:
     loss, _ = J(theta, L)
     steps = np.array(trail.values).reshape(-1, 5)
     history = {"loss": np.array(trail.losses), "theta": steps[:, :4], "L": steps[:, 4]}
-    return FitResult(theta, L, loss, converged, message, history, (values[:4].copy(), L))
+    return FitResult(theta, L, loss, converged, message, history, (values[:4], L))

@@ -310,12 +310,14 @@ def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_e
 
 
 def test_one_start_ends_when_it_has_converged():
-    descent = GaussNewtonDescent(Bowl(A, NEAR), [AT])
-    steps = 0
-    while not descent.message:
+    descent, alone, steps = GaussNewtonDescent(Bowl(A, NEAR), [AT]), LevenbergMarquardt(Bowl(A, NEAR), AT), 0
+    while not alone.message:
+        assert descent.message == ""
         descent.step()
+        alone.step()
         steps += 1
-        assert steps < 50
+    assert steps <= gauss_newton.TRIAL
+    assert descent.message == alone.message
     assert descent.values == pytest.approx(NEAR, rel=1e-9)
     assert descent.evaluate() == descent.current.loss
 
