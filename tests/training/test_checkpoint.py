@@ -43,39 +43,6 @@ def bits(result):
     ]
 
 
-class Killed(BaseException):
-    """Leaves `fit` as a kill does: nothing is written any more."""
-
-
-@pytest.mark.usefixtures("at_every_epoch")
-@each_method
-@pytest.mark.parametrize("epoch", [0, 1, 5, 6, 7, 13, 17, 18, 19])  # a trial of Gauss-Newton has 6 steps
-def test_resumes_to_the_same_bits(run, epoch, tmp_path):
-    def kill(at, *_):
-        if at == epoch:
-            raise Killed("here")
-
-    with pytest.raises(Killed, match="here"):
-        run(checkpoint=tmp_path / "run", callback=kill)
-    seen = []
-    assert bits(run(checkpoint=tmp_path / "run", resume=True, callback=lambda at, *_: seen.append(at))) == bits(run())
-    assert seen[0] == epoch  # nothing is done again
-
-
-@each_method
-def test_a_run_that_ended_is_there_at_once(run, tmp_path):
-    ended, epochs = run(checkpoint=tmp_path / "run"), []
-    again = run(checkpoint=tmp_path / "run", resume=True, callback=lambda epoch, *_: epochs.append(epoch))
-    assert bits(again) == bits(ended)
-    assert not epochs
-
-
-@each_method
-def test_without_a_file_yet_it_begins(run, tmp_path):
-    assert bits(run(checkpoint=tmp_path / "run", resume=True)) == bits(run())
-    assert (tmp_path / "run").exists()
-
-
 class Descent:
     """Any: what matters here is its state."""
 
@@ -250,6 +217,39 @@ def test_a_term_without_a_dictionary_has_a_fingerprint():
         hessian_product = staticmethod(lambda V, X: V)
 
     assert len(fingerprint(of_term(Bare()))) == 64
+
+
+class Killed(BaseException):
+    """Leaves `fit` as a kill does: nothing is written any more."""
+
+
+@pytest.mark.usefixtures("at_every_epoch")
+@each_method
+@pytest.mark.parametrize("epoch", [0, 1, 5, 6, 7, 13, 17, 18, 19])  # a trial of Gauss-Newton has 6 steps
+def test_resumes_to_the_same_bits(run, epoch, tmp_path):
+    def kill(at, *_):
+        if at == epoch:
+            raise Killed("here")
+
+    with pytest.raises(Killed, match="here"):
+        run(checkpoint=tmp_path / "run", callback=kill)
+    seen = []
+    assert bits(run(checkpoint=tmp_path / "run", resume=True, callback=lambda at, *_: seen.append(at))) == bits(run())
+    assert seen[0] == epoch  # nothing is done again
+
+
+@each_method
+def test_a_run_that_ended_is_there_at_once(run, tmp_path):
+    ended, epochs = run(checkpoint=tmp_path / "run"), []
+    again = run(checkpoint=tmp_path / "run", resume=True, callback=lambda epoch, *_: epochs.append(epoch))
+    assert bits(again) == bits(ended)
+    assert not epochs
+
+
+@each_method
+def test_without_a_file_yet_it_begins(run, tmp_path):
+    assert bits(run(checkpoint=tmp_path / "run", resume=True)) == bits(run())
+    assert (tmp_path / "run").exists()
 
 
 SET_UP = """
