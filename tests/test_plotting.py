@@ -156,8 +156,18 @@ def test_a_picture_is_of_the_kind_asked_for(kind, magic):
     assert plotting.as_bytes(figure, kind).startswith(magic)
 
 
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_network_of_no_layers_is_the_identity():
+    w, drawn = draw_model(result(), layers=0).axes[3].lines[2].get_data()
+    assert np.array_equal(w, drawn)
+    assert (w[0], w[-1]) == (-1.75, 1.75)
+
+
 def test_layers_are_counted(monkeypatch):
     monkeypatch.setattr(plotting, "_figure", lambda size: None)
+    with pytest.raises(TypeError, match=r"layers must be an integer, got 2\.5"):
+        draw_model(result(), layers=2.5)
     with pytest.raises(ValueError, match="layers must be at least 0, got -1"):
         draw_model(result(), layers=-1)
 

@@ -190,7 +190,7 @@ DIFFERENT = {
         of_term(Scaled(SQUARE, mask=sp.coo_array((2, 3)))),
         of_term(Scaled(SQUARE, mask=sp.coo_array((2, 4)))),
     ),
-    "a name": (of_term(Scaled(SQUARE, weight=1.0, mask=2.0)), of_term(Scaled(SQUARE, weight=2.0, mask=1.0))),
+    "a name": (of_term(Scaled(SQUARE, mask=1.0, rule=None)), of_term(Scaled(SQUARE, mask=None, rule=1.0))),
 }
 
 

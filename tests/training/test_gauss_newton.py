@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -331,6 +332,12 @@ def test_starts_have_b1_a_little_below_quantiles_of_what_the_first_layer_sees():
     assert np.array(gauss_newton.starts(J)) == pytest.approx(np.array(expected))
 
 
+def test_a_sparse_network_has_the_starts_of_the_dense_one():
+    W = np.array([[0.0, -1.0, 2.0], [-3.0, 4.0, 0.0], [0.0, 5.0, 0.0]])
+    dense, sparse = (gauss_newton.starts(Objective(Fidelity(kind(W)), layers=2)) for kind in (np.array, sp.csr_array))
+    assert np.array(sparse).tolist() == np.array(dense).tolist()
+
+
 def test_where_the_first_layer_sees_nothing_there_is_one_start():
     J = Objective(Fidelity(np.zeros((2, 2))), layers=2)
     assert [start.tolist() for start in gauss_newton.starts(J)] == [[1, 0.9, 1, 2, 1]]
@@ -371,6 +378,12 @@ def test_constraints_are_the_rules_of_7_and_their_derivatives(seed):
     for k, h in enumerate(side * 2.0**-26 * np.eye(5)):
         slope = (rules_of_7(values + h) - rules_of_7(values)) / h[k]
         assert rows[:, k] == pytest.approx(slope, abs=1e-6 * (1 + np.abs(values).max()))
+
+
+def test_rounding_makes_no_slack_negative_at_the_edge():
+    at_the_edge = [gauss_newton.feasible(np.array([w1, 0.5, 0.0, 1.0, 1.0])) for w1 in np.linspace(1.1, 3, 200)]
+    assert min(rules_of_7(values).min() for values in at_the_edge) < 0  # so that it would be seen
+    assert min(gauss_newton.constraints(values)[1].min() for values in at_the_edge) == 0
 
 
 @examples(200)
