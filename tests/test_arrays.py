@@ -78,6 +78,9 @@ class Frame:
     def __array__(self, dtype=None, copy=None):
         return np.array(self.values, dtype=dtype)
 
+    def __str__(self):
+        return "a table"  # without its address: a test has the same name in every process
+
 
 class NAType:
     """Pandas' name for a missing value."""

@@ -191,7 +191,12 @@ MUTANTS = [
         ("turned @ offset - slack]), np", "turned @ offset + slack]), np"),
         ("/ residual[5] - offset", "/ residual[5]"),
         ("    except ValueError:  # the", "    except ZeroDivisionError:  # the"),
-        ("X.data if is_sparse(X) else X", "X"),
+    ),
+    Mutant(
+        "training/gauss_newton.py",
+        "X.data if is_sparse(X) else X",
+        "X",
+        equivalent="SciPy's abs, comparison, index, square and sum of a sparse array see the same stored entries.",
     ),
     Mutant(
         "training/gauss_newton.py",
