@@ -177,7 +177,7 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
                 f"{_place(name, index)} = {entry!r} ({type(entry).__name__}): "
                 "argument must be a string or a number, and strings are not read as numbers here"
             ) from None
-        if isinstance(entry, int) and int(converted[index]) != entry:
+        if isinstance(entry, int | np.integer) and int(converted[index]) != int(entry):
             _raise_inexact(name, index, entry)
     return converted
 

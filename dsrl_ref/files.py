@@ -1,10 +1,23 @@
 """Reading files that a caller names: a missing one is an OSError, bad content a ValueError."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# What NumPy and zipfile raise on damaged content, as every bit flip of plain and compressed archives shows: OSError for
+# a seek before the file's beginning, RuntimeError for an archive that calls itself encrypted or unknown to zipfile.
+UNREADABLE = (
+    ValueError,
+    EOFError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_npz(path: Path) -> dict[str, Any]:
@@ -13,7 +26,7 @@ def read_npz(path: Path) -> dict[str, Any]:
     Raises
     ------
     OSError
-        Where the file cannot be read.
+        Where the file cannot be opened.
     ValueError
         Where it is no .npz, or damaged.
     """
@@ -21,7 +34,7 @@ def read_npz(path: Path) -> dict[str, Any]:
         try:
             with np.load(stream, allow_pickle=False) as archive:
                 return dict(archive)
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{path} is not a readable .npz file: {error}") from error
 
 

@@ -58,7 +58,7 @@ def save(path: str | os.PathLike[str], result: FitResult) -> None:
         "kind": "FitResult",
         "theta": list(result.theta),
         "L": result.L,
-        "loss": result.loss if np.isfinite(result.loss) else None,
+        "loss": None if np.isnan(result.loss) else result.loss,
         "converged": result.converged,
         "message": result.message,
         "raw_L": result.raw[1],

@@ -1,6 +1,7 @@
 """What comes from a caller: taken where it means the same float64 numbers, else refused by name, value and place."""
 
 import datetime
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -29,6 +30,9 @@ PLAIN = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
         (np.array([[2**63 + 1]], dtype=np.uint64), ValueError, "integers beyond"),
         ([[2**70 + 1, 1]], ValueError, r"W\[0, 0\] = 1180591620717411303425: integers beyond"),
         ([[10**400]], ValueError, "integers beyond"),
+        (np.array([[np.int64(2**53 + 1), 1]], dtype=object), ValueError, r"W\[0, 0\] = 9007199254740993: integers"),
+        (np.array([[np.complex64(1j)]], dtype=object), ValueError, r"W: Complex data not supported, W\[0, 0\] = "),
+        ([[1.0, 2.0], [np.nan, np.inf]], ValueError, r"W contains NaN: W\[1, 0\] = nan"),
         ([[1j]], ValueError, r"W: Complex data not supported, W\[0, 0\] = 1j; the gradients are those of real data"),
         (np.zeros((0, 1), complex), ValueError, r"W: Complex data not supported, shape \(0, 1\)"),
         (np.array([[1j, 2]], dtype=object), ValueError, r"W: Complex data not supported.*W\[0, 0\] = 1j"),
@@ -73,6 +77,9 @@ class Frame:
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.values, dtype=dtype)
+
+    def __str__(self):
+        return "a table"  # without its address: a test has the same name in every process
 
 
 class NAType:
@@ -125,6 +132,12 @@ def test_other_forms_of_the_same_numbers_are_taken(same):
     assert (W.dtype, W.flags.c_contiguous) == (np.float64, True)
 
 
+@pytest.mark.parametrize("kind", [np.int64, object])
+@pytest.mark.parametrize("integer", [2**53, -(2**53)])
+def test_the_largest_exact_integers_are_taken(kind, integer):
+    assert Fidelity(np.array([[integer]], dtype=kind)).W.tolist() == [[integer]]
+
+
 def test_booleans_broadcast_views_and_read_only_arrays_are_taken():
     assert np.array_equal(Fidelity([[True, False]]).W, [[1, 0]])
     assert np.array_equal(Fidelity(np.broadcast_to(2.0, (2, 3))).W, np.full((2, 3), 2.0))
@@ -148,6 +161,14 @@ def test_lost_digits_of_a_longdouble_are_warned_of():
     value = np.array([[np.longdouble(1) + np.finfo(np.longdouble).eps]])
     with pytest.warns(UserWarning, match="W is float128; rounded to float64"):
         Fidelity(value)
+
+
+def test_a_longdouble_beyond_float64_is_refused_as_infinity():
+    with (
+        pytest.warns(UserWarning, match="rounded to float64"),
+        pytest.raises(ValueError, match=r"W contains infinity: W\[0, 0\] = inf"),
+    ):
+        Fidelity(np.array([[np.longdouble("1e400")]]))
 
 
 def test_denormals_and_signed_zeros_are_kept():
@@ -221,6 +242,7 @@ def test_untidy_csr_counts_as_what_it_means(matrix):
 def test_flags_that_went_stale_are_not_trusted():
     matrix = SPARSE.copy()
     assert matrix.has_sorted_indices
+    assert matrix.has_canonical_format
     matrix.indices[1:], matrix.data[1:] = [2, 0], [-1.0, 2.0]
     assert Fidelity(matrix).W.indices.tolist() == [1, 0, 2]
 
@@ -257,3 +279,52 @@ def test_integers_of_any_kind_count(value):
 def test_what_is_no_integer_does_not_count(value):
     with pytest.raises(TypeError, match="n must be an integer, got"):
         arrays.as_count(value, "n")
+
+
+def test_a_count_is_at_least_what_it_says():
+    assert arrays.as_count(2, "n", least=2) == 2
+    assert arrays.as_count(0, "n") == 0
+    with pytest.raises(ValueError, match="n must be at least 2, got 1"):
+        arrays.as_count(1, "n", least=2)
+    with pytest.raises(ValueError, match="n must be at least 0, got -1"):
+        arrays.as_count(-1, "n")
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.array(3), True + 2, Decimal(3)])
+def test_a_number_is_a_float_whatever_it_was(value):
+    number = arrays.as_number(value, "t")
+    assert number == 3.0
+    assert type(number) is float
+
+
+@pytest.mark.parametrize(("value", "shape"), [([3.0], "(1,)"), (np.ones((2, 3)), "(2, 3)"), ([], "(0,)")])
+def test_an_array_is_no_number(value, shape):
+    with pytest.raises(TypeError, match=f"t must be one number, got an array of shape {re.escape(shape)}"):
+        arrays.as_number(value, "t")
+
+
+def test_a_step_constant_is_positive_and_has_a_finite_step():
+    assert arrays.as_step_constant(1e-307) == 1e-307
+    for value in (0, -0.0, -1.5):
+        with pytest.raises(ValueError, match=f"L must be positive, got {float(value)}"):
+            arrays.as_step_constant(value)
+    with pytest.raises(ValueError, match=r"step = 5e-324 is too small: the step 1/step overflows"):
+        arrays.as_step_constant(5e-324, "step")
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2,), (1, 2, 3)])
+def test_shapes_that_must_agree_do(shape):
+    arrays.require_shape(np.empty((2, 3)), (2, 3), "target", "x0")
+    message = re.escape(f"target has shape (2, 3), but x0 has shape {shape}; they must agree")
+    with pytest.raises(ValueError, match=message):
+        arrays.require_shape(np.empty((2, 3)), shape, "target", "x0")
+
+
+@pytest.mark.parametrize("value", [SPARSE, SPARSE.tocoo(), PLAIN, [[1.0]], None, 3])
+def test_sparse_is_what_scipy_calls_so(value):
+    assert arrays.is_sparse(value) == sp.issparse(value)
+
+
+def test_a_scalar_stays_one():
+    assert arrays.as_real(3, "z").shape == ()
+    assert arrays.as_real(np.zeros((2, 0)), "z").shape == (2, 0)

@@ -1,33 +1,43 @@
 """Files: equal to the last bit, whole after any accident, refused when damaged, and never executed."""
 
+import hashlib
 import io
 import json
+import math
 import os
 import pickle
+import stat
 import subprocess
-import sys
 import time
 import zipfile
 
+import children
 import numpy as np
 import pytest
 
-from dsrl_ref import Fidelity, Objective, fit, load, save
+from dsrl_ref import Theta, load, save
 from dsrl_ref import persistence as files
 from dsrl_ref.errors import ModelFileError
-
-TARGET = np.array([[0.5, 0.0], [-1.0, 0.25]])
+from dsrl_ref.results import FitResult
 
 
 @pytest.fixture(scope="module")
 def learned():
-    return fit(Objective(Fidelity([[1.0, 0.25], [-2.0, 0.5]]), TARGET, layers=2), epochs=8)
+    """As `fit` returns them; every number is another, and none has a short binary form."""
+    numbers = np.random.default_rng(0)
+    history = {"loss": numbers.random(8), "theta": numbers.random((8, 4)), "L": numbers.random(8)}
+    theta, raw = Theta(1.1, 0.7, 0.3, 0.9), (np.array([1.2, 1.7, -0.1, 0.8]), 1.3)
+    return FitResult(theta, 1.4, 1 / 3, True, "completed 8 epochs; ξ", history, raw)
 
 
 @pytest.fixture
 def path(tmp_path, learned):
     save(tmp_path / "model", learned)
     return tmp_path / "model"
+
+
+def but(result, **changes):
+    return FitResult(**{**vars(result), **changes})
 
 
 def same(one, other):
@@ -46,7 +56,7 @@ def test_what_is_loaded_is_what_was_saved(path, learned):
 
 
 def test_a_loss_that_is_no_number_is_kept(tmp_path, learned):
-    save(tmp_path / "nan", type(learned)(**{**vars(learned), "loss": np.nan}))
+    save(tmp_path / "nan", but(learned, loss=np.nan))
     assert np.isnan(load(tmp_path / "nan").loss)
 
 
@@ -56,7 +66,7 @@ def test_numpy_reads_it_too(path, learned):
 
 
 def test_saving_replaces(path, learned):
-    save(path, type(learned)(**{**vars(learned), "message": "another"}))
+    save(path, but(learned, message="another"))
     assert load(path).message == "another"
 
 
@@ -66,14 +76,63 @@ def test_only_results_are_saved(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_every_bit_flip_is_found(path):
+def regions(content):
+    """(start, end) of all that a file is made of, in order: of each array a zip header, a .npy header and data."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members, directory = archive.infolist(), archive.start_dir
+        for member, following in zip(members, [*members[1:], None], strict=True):
+            end = directory if following is None else following.header_offset
+            start = content.index(b"\x93NUMPY", member.header_offset)
+            data = start + 10 + int.from_bytes(content[start + 8 : start + 10], "little")
+            yield from ((member.header_offset, start), (start, data), (data, end))
+    record = content.rindex(b"PK\x05\x06")
+    digest = len(content) - 64
+    yield from ((directory, record), (record, digest), (digest, len(content)))
+
+
+def test_the_regions_are_the_whole_file(path):
     content = path.read_bytes()
-    for bit in range(8 * len(content)):
+    starts, ends = zip(*regions(content), strict=True)
+    assert (starts[0], *ends) == (*starts, len(content))
+    assert len(starts) == 3 * 5 + 3
+
+
+def assert_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"damaged|no file that dsrl_ref saved"):
+        load(path)
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(path, repeats):
+    """By default one bit of the first, the last and a middle byte of every region; with --nightly every bit."""
+    content = path.read_bytes()
+    places = {place for start, end in regions(content) for place in (start, (start + end) // 2, end - 1)}
+    few = {8 * place + place % 8 for place in places}
+    for bit in repeats(sorted(few), range(8 * len(content))):
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(flipped)
-        with pytest.raises(ModelFileError, match=r"damaged|no file that dsrl_ref saved"):
-            load(path)
+        assert_refused(path, flipped)
+    assert len(few) >= 3 * 18 - 2
+
+
+def test_a_truncation_is_found_wherever_it_is(path, repeats):
+    """By default at, before and behind the borders of every region; with --nightly at every byte."""
+    content = path.read_bytes()
+    borders = {border for start, _ in regions(content) for border in (start - 1, start, start + 1) if border >= 0}
+    for length in repeats(sorted({*borders, len(content) - 1}), range(len(content))):
+        assert_refused(path, content[:length])
+    assert load_of(path, content)
+
+
+def load_of(path, content):
+    path.write_bytes(content)
+    return load(path)
+
+
+def test_a_byte_more_is_found(path):
+    content = path.read_bytes()
+    assert_refused(path, content + b"0")
+    assert_refused(path, b"0" + content)
 
 
 def test_an_archive_of_others_is_not_called_damaged_alone(tmp_path):
@@ -82,22 +141,12 @@ def test_an_archive_of_others_is_not_called_damaged_alone(tmp_path):
         load(tmp_path / "problem.npz")
 
 
-def test_every_truncation_is_found(path):
-    content = path.read_bytes()
-    for length in range(len(content)):
-        path.write_bytes(content[:length])
-        with pytest.raises(ModelFileError, match=r"damaged|no file that dsrl_ref saved"):
-            load(path)
-
-
-def sealed(members):
+def sealed(members, compression=zipfile.ZIP_STORED):
     """A file with a checksum that is right: what a forger would write."""
-    import hashlib
-
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            archive.writestr(name, content, compress_type=compression)
     body = stream.getvalue()[:-2] + (64).to_bytes(2, "little")
     return body + hashlib.sha256(body).hexdigest().encode()
 
@@ -115,13 +164,25 @@ def header(**changes):
 
 class Bomb:
     def __reduce__(self):
-        return os._exit, (3,)
+        return exec, ("raise AssertionError('the pickle was run')",)
+
+
+def pickle_of_the_size_it_declares():
+    content = pickle.dumps(Bomb())
+    content += b"." * (-len(content) % 8)  # what follows the end of a pickle is not read
+    stream = io.BytesIO()
+    declared = {"descr": "|O", "fortran_order": False, "shape": (len(content) // 8,)}
+    np.lib.format.write_array_header_1_0(stream, declared)
+    return stream.getvalue() + content
 
 
 FORGED = {
+    "honest pickle": ({"header.npy": pickle_of_the_size_it_declares()}, "saved: Object arrays cannot be loaded"),
     "pickle": ({"header.npy": npy(np.array([Bomb()]), allow_pickle=True)}, "no file that dsrl_ref saved"),
     "bare pickle": ({"header": pickle.dumps(Bomb())}, "no file that dsrl_ref saved"),
     "newer version": ({"header.npy": header(version=2)}, r"has version 2, this dsrl_ref reads up to 1: upgrade"),
+    "version 0": ({"header.npy": header(version=0)}, "its version is 0"),
+    "a version between": ({"header.npy": header(version=1.5)}, r"its version is 1\.5"),
     "no version": ({"header.npy": header(version="x")}, "its version is 'x'"),
     "foreign": ({"header.npy": header(format="other")}, "its version is None"),
     "no header": ({"theta.npy": npy(np.zeros(4))}, "no file that dsrl_ref saved: 'header"),
@@ -140,6 +201,20 @@ def test_a_forged_file_is_refused_and_nothing_is_run(members, message, tmp_path)
         load(tmp_path / "model")
 
 
+def test_a_forged_file_that_is_compressed_is_refused_before_it_is_unpacked(tmp_path):
+    (tmp_path / "model").write_bytes(sealed({"header.npy": header()}, zipfile.ZIP_DEFLATED))
+    with pytest.raises(ModelFileError, match=r"no file that dsrl_ref saved: header.npy is compressed"):
+        load(tmp_path / "model")
+
+
+def test_an_array_of_another_npy_version_is_refused(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.zeros(3), version=(2, 0))
+    (tmp_path / "model").write_bytes(sealed({"header.npy": header(), "raw_theta.npy": stream.getvalue()}))
+    with pytest.raises(ModelFileError, match=r"raw_theta.npy is of another .npy version"):
+        load(tmp_path / "model")
+
+
 def test_a_header_that_promises_a_terabyte_is_refused_before_memory_is_asked_for(tmp_path):
     array = npy(np.zeros(3))
     lying = array.replace(b"(3,), }" + 12 * b" ", b"(1000000000000,), }")
@@ -150,11 +225,14 @@ def test_a_header_that_promises_a_terabyte_is_refused_before_memory_is_asked_for
         load(tmp_path / "model")
 
 
-def test_other_files_are_refused_and_missing_ones_are_missing(tmp_path):
+def test_other_files_are_refused_and_missing_ones_are_missing(tmp_path, path):
     for name, content in (("empty", b""), ("text", b"model" * 99), ("npz", npy(np.zeros(99)))):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ModelFileError, match="no file that dsrl_ref saved"):
             load(tmp_path / name)
+    path.write_bytes(path.read_bytes()[:70])
+    with pytest.raises(ModelFileError, match=r"no file that dsrl_ref saved, or only its beginning \(70 bytes\)"):
+        load(tmp_path / "model")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load(tmp_path / "nowhere")
     with pytest.raises(IsADirectoryError, match="directory"):
@@ -168,24 +246,86 @@ def test_an_unwritable_place_leaves_nothing(tmp_path, learned):
     assert [*tmp_path.iterdir()] == [tmp_path / "file"]
 
 
-def test_a_full_disk_leaves_the_old_file(path, learned, monkeypatch):
-    def full(handle):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("accident", [OSError(28, "No space left on device"), KeyboardInterrupt("Ctrl-C")])
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_an_accident_while_writing_leaves_the_old_file_alone(step, accident, path, learned, monkeypatch):
+    def fail(*_):
+        raise accident
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        save(path, type(learned)(**{**vars(learned), "message": "another"}))
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(type(accident), match=r"No space left|Ctrl-C"):
+        save(path, but(learned, message="another"))
     assert same(load(path), learned)
     assert [*path.parent.iterdir()] == [path]
+
+
+def test_content_is_on_disk_before_its_name_and_the_name_before_it_returns(path, learned, monkeypatch):
+    """Without either of the two an acknowledged file could be gone, or empty, after the power failed."""
+    size, steps = path.stat().st_size, []
+    sync, replace = os.fsync, os.replace
+
+    def spy_sync(handle):
+        status = os.fstat(handle)
+        folder = stat.S_ISDIR(status.st_mode)
+        assert not folder or os.path.samestat(status, path.parent.stat())
+        steps.append("folder" if folder else status.st_size)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", spy_sync)
+    monkeypatch.setattr(os, "replace", lambda *names: (steps.append("name"), replace(*names)))
+    save(path, learned)
+    assert steps == [size, "name", "folder"]
+
+
+def test_a_system_that_opens_no_folders_is_served_too(path, learned, monkeypatch):
+    whole = os.open
+
+    def without_folders(name, *arguments):
+        if os.path.isdir(name):
+            raise PermissionError(13, "Permission denied")
+        return whole(name, *arguments)
+
+    monkeypatch.setattr(os, "open", without_folders)
+    save(path, but(learned, message="another"))
+    assert load(path).message == "another"
+
+
+def test_no_descriptor_stays_open(path, learned, monkeypatch):
+    opened, whole = [], os.open
+    monkeypatch.setattr(os, "open", lambda *arguments: opened.append(whole(*arguments)) or opened[-1])
+    save(path, learned)
+    assert len(opened) == 2  # the temporary file and the folder
+    for handle in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(handle)
+
+
+def test_others_may_read_what_the_mask_allows(tmp_path, learned):
+    before = os.umask(0o027)
+    try:
+        save(tmp_path / "model", learned)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf])
+def test_an_infinite_number_is_refused_rather_than_changed(number, path, learned):
+    for changes in ({"loss": number}, {"raw": (learned.raw[0], number)}):
+        with pytest.raises(ValueError, match="JSON"):
+            save(path, but(learned, **changes))
+    assert same(load(path), learned)
 
 
 def test_a_file_that_another_process_is_writing_is_left_alone(path, learned):
     fcntl = pytest.importorskip("fcntl", reason="no such locks on this system")
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(BlockingIOError, match="another process is writing this file"):
-            save(path, learned)
+        for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+            fcntl.flock(stream, kind)
+            with pytest.raises(BlockingIOError, match=r"another process is writing this file: .*model'"):
+                save(path, learned)
+    assert same(load(path), learned)
     save(path, learned)
     assert [*path.parent.iterdir()] == [path]
 
@@ -197,14 +337,17 @@ def test_what_a_killed_writer_left_is_swept(path, learned):
     assert [*path.parent.iterdir()] == [path]
 
 
-def test_a_lock_taken_on_a_renamed_file_is_taken_again(path, learned, monkeypatch):
+@pytest.mark.parametrize("another_begins", [False, True])
+def test_a_lock_taken_on_a_renamed_file_is_taken_again(another_begins, path, learned, monkeypatch):
     """The owner before renamed the temporary file after we opened it: writing there would spoil the real one."""
-    whole, calls = files._lock, []
+    whole, calls, temporary = files._lock, [], path.with_name(f".{path.name}.part")
 
     def late(stream, target):
         calls.append(target)
         if len(calls) == 1:
-            os.replace(path.with_name(f".{path.name}.part"), path)
+            os.replace(temporary, path)
+            if another_begins:
+                temporary.touch()
         whole(stream, target)
 
     monkeypatch.setattr(files, "_lock", late)
@@ -213,7 +356,84 @@ def test_a_lock_taken_on_a_renamed_file_is_taken_again(path, learned, monkeypatc
     assert same(load(path), learned)
 
 
-SCRIPT = """
+EACH_STEP = """
+import os, signal, sys
+from dataclasses import replace
+from dsrl_ref import load, persistence, save
+
+folder, old = sys.argv[1], load(sys.argv[2])
+new = replace(old, message="new" * 100)
+
+def killed_at(step):
+    # Save in a child that kills itself before the step-th line that persistence.py runs.
+    path = os.path.join(folder, str(step))
+    save(path, old)
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        return os.WIFSIGNALED(status)
+    lines = 0
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        if frame.f_code.co_filename != persistence.__file__:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+    save(path, new)
+    os._exit(0)
+
+step = 1
+while killed_at(step):
+    step += 1
+print(step)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_kill_at_any_step_of_writing_leaves_the_old_file_or_the_new_one(path, learned):
+    folder = path.parent / "steps"
+    folder.mkdir()
+    steps = int(children.output("-c", EACH_STEP, folder, path))
+    found = [load(folder / str(step)) for step in range(1, steps + 1)]
+    new = [result.message == "new" * 100 for result in found]
+    assert all(same(result, but(learned, message=result.message)) for result in found)
+    assert new == sorted(new)  # old up to some step, new from it on
+    assert steps > 30
+    assert new.count(False) > 20
+    assert new.count(True) > 3
+    for step in range(1, steps + 1):
+        save(folder / str(step), learned)
+    assert len([*folder.iterdir()]) == steps  # what the killed had begun is swept
+
+
+FULL = """
+import resource, signal, sys
+from dataclasses import replace
+from dsrl_ref import load, save
+result = load(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+save(sys.argv[1], replace(result, message="new"))
+"""
+
+
+def test_a_kill_amid_a_write_leaves_the_old_file(path, learned):
+    """The system kills the child when its file has 700 bytes."""
+    pytest.importorskip("resource", reason="no such limits on this system")
+    done = children.run("-c", FULL, path, 700)
+    assert done.returncode < 0
+    assert path.with_name(".model.part").stat().st_size == 700
+    assert same(load(path), learned)
+
+
+FOREVER = """
 import sys
 from dsrl_ref import load, save
 result = load(sys.argv[1])
@@ -223,10 +443,11 @@ while True:
 """
 
 
-def test_kill_at_any_moment_leaves_a_whole_file(path, learned):
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        with subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE) as child:
+@pytest.mark.nightly
+def test_a_kill_at_any_moment_leaves_a_whole_file(path, learned):
+    rng = np.random.default_rng()
+    for _ in range(200):
+        with children.started("-c", FOREVER, path, stdout=subprocess.PIPE) as child:
             child.stdout.readline()
             time.sleep(0.03 * rng.random())
             child.kill()

@@ -1,78 +1,178 @@
 """Pictures show what was learned, and say what they need."""
 
 import builtins
+from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from dsrl_ref import Fidelity, Objective, Theta, fit, load, save, shrink
-from dsrl_ref.cli import main
+from dsrl_ref import Theta, forward, plotting, regularizer, shrink
 from dsrl_ref.errors import MissingExtraError
-from dsrl_ref.plotting import draw_model
+from dsrl_ref.plotting import draw_learned_graph, draw_model
 from dsrl_ref.results import FitResult
+from dsrl_ref.smooth import Fidelity
 
 PLOT = "the extra plot brings matplotlib"
+THETA, L = Theta(1.25, 0.75, 0.25, 0.875), 1.5
 
 
-@pytest.fixture(scope="module")
-def learned():
-    W = np.random.default_rng(0).normal(size=(10, 12))
-    return fit(Objective(Fidelity(W), shrink(W, (1.2, 0.7, 0.3, 0.8)), layers=1), epochs=10)
+def result(losses=(3.0, 2.0, 1.5), theta=THETA):
+    return FitResult(theta, L, 1.0, True, "", {"loss": np.array(losses, dtype=float)}, (np.array([*theta]), L))
+
+
+@pytest.fixture
+def matplotlib():
+    return pytest.importorskip("matplotlib", reason=PLOT)
+
+
+def told(panel):
+    return panel.get_title(), panel.get_xlabel(), panel.get_ylabel()
 
 
 @pytest.mark.peer
-def test_four_panels_show_the_model(learned):
-    pytest.importorskip("matplotlib", reason=PLOT)
-    xi, g, loss, network = draw_model(learned, layers=1).axes
+@pytest.mark.usefixtures("matplotlib")
+def test_four_panels_show_the_model():
+    figure = draw_model(result(), layers=3)
+    xi, g, loss, network = figure.axes
     z, drawn = xi.lines[-1].get_data()
-    assert np.array_equal(drawn, shrink(z, learned.theta))
-    assert g.lines[-1].get_ydata().min() >= 0
-    assert np.array_equal(loss.lines[0].get_ydata(), learned.history["loss"])
-    w, x = network.lines[2].get_data()
-    assert x == pytest.approx(shrink(w, learned.theta), abs=1e-12)
-    assert sorted(network.lines[3].get_xdata()) == pytest.approx(
-        sorted([*learned.theta[2:], *(-k for k in learned.theta[2:])])
-    )
+    assert np.array_equal(drawn, shrink(z, THETA))
+    x, drawn = g.lines[-1].get_data()
+    assert np.array_equal(drawn, regularizer(x, THETA))
+    assert loss.lines[0].get_ydata().tolist() == [3.0, 2.0, 1.5]
+    w, drawn = network.lines[2].get_data()
+    assert drawn == pytest.approx(forward(Fidelity(w.reshape(1, -1)), THETA, L, 3)[-1][0], abs=1e-12)
+    assert figure.get_suptitle() == "w1 = 1.25, w2 = 0.75, b1 = 0.25, b2 = 0.875, L = 1.5"
+    assert [told(panel) for panel in figure.axes] == [
+        ("shrinkage ξ", "z", "ξ(z)"),
+        ("regularizer g", "x", "g(x)"),
+        ("loss J before each step", "epoch", "J"),
+        ("network of 3 layers on an entry of W", "w", "$x_t$"),
+    ]
 
 
 @pytest.mark.peer
-def test_a_history_without_losses_or_of_zeros_is_drawn():
-    pytest.importorskip("matplotlib", reason=PLOT)
-    for losses in (np.zeros(0), np.zeros(3)):
-        result = FitResult(Theta(1, 1, 0, 0), 1.0, 0.0, True, "", {"loss": losses}, (np.ones(4), 1.0))
-        assert draw_model(result).axes[2].get_yscale() == "linear"
+@pytest.mark.usefixtures("matplotlib")
+def test_the_axes_reach_twice_as_far_as_the_knots():
+    xi, g, _, network = draw_model(result(), layers=1).axes
+    for panel in (xi, g, network):
+        axis = panel.lines[2].get_xdata()
+        assert (axis[0], axis[-1]) == (-1.75, 1.75)
+    for panel in draw_model(result(theta=Theta(1, 1, 0, 0)), layers=1).axes[:2]:  # no knot but 0
+        axis = panel.lines[2].get_xdata()
+        assert (axis[0], axis[-1]) == (-1, 1)
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
-def test_the_command_writes_a_picture(learned, tmp_path, capsys, kind):
-    pytest.importorskip("matplotlib", reason=PLOT)
-    save(tmp_path / "model.dsrl", learned)
-    output = tmp_path / f"picture.{kind}"
-    assert main(["plot", str(tmp_path / "model.dsrl"), "-o", str(output)]) == 0
-    assert capsys.readouterr().out == f"{output}\n"
-    assert output.read_bytes()[:4] in (b"\x89PNG", b"%PDF", b"<?xm")
-    assert main(["plot", str(tmp_path / "model.dsrl")]) == 0
-    assert (tmp_path / "model.dsrl.png").stat().st_size > 10_000
-    assert load(tmp_path / "model.dsrl").theta == learned.theta
+@pytest.mark.usefixtures("matplotlib")
+def test_few_pieces_are_marked_and_many_are_not(monkeypatch):
+    marked = draw_model(result(), layers=1).axes[3].lines[3]
+    assert sorted(marked.get_xdata()) == pytest.approx([-0.875, -0.25, 0.25, 0.875])
+    assert marked.get_ydata() == pytest.approx(shrink(marked.get_xdata(), THETA))
+    monkeypatch.setattr(plotting, "MARKED", 4)
+    assert len(draw_model(result(), layers=1).axes[3].lines) == 4
+    monkeypatch.setattr(plotting, "MARKED", 3)
+    assert len(draw_model(result(), layers=1).axes[3].lines) == 3
 
 
 @pytest.mark.peer
-def test_the_command_says_what_is_wrong(learned, tmp_path, capsys):
-    pytest.importorskip("matplotlib", reason=PLOT)
-    model = tmp_path / "model.dsrl"
-    save(model, learned)
-    assert main(["plot", str(tmp_path / "none")]) == 5
-    assert main(["plot", str(model), "-o", str(tmp_path / "picture.xyz")]) == 3
-    assert not (tmp_path / "picture.xyz").exists()
-    assert main(["plot", str(model), "-o", str(tmp_path / "no" / "folder.png")]) == 5
-    assert main(["plot", str(model), "--layers", "-1"]) == 2
-    model.write_bytes(b"no model")
-    assert main(["plot", str(model)]) == 4
-    assert "none" in capsys.readouterr().err
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize(
+    ("losses", "scale"), [((), "linear"), ((0, 0, 0), "linear"), ((2, 1, 0), "linear"), ((2, 1), "log")]
+)
+def test_a_history_is_drawn_by_powers_of_ten_where_it_has_no_zero(losses, scale):
+    assert draw_model(result(losses), layers=1).axes[2].get_yscale() == scale
 
 
-def test_without_matplotlib_it_names_the_extra(learned, monkeypatch):
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_learned_graph_is_drawn_in_the_order_given():
+    """Two classes of two samples, mixed: in their order both graphs have two blocks on the diagonal."""
+    order = np.array([3, 1, 0, 2])
+    pairs = np.zeros((4, 4))
+    pairs[3, 1] = pairs[1, 3] = 2.0
+    after = pairs.copy()
+    after[0, 2] = after[2, 0] = 1.0
+    after[3, 0] = 4.0
+    points = np.array([[0.0, 0.0, 1.0], [0.0, 3.0, 1.0], [0.0, 0.5, 1.0], [0.0, 7.0, 1.0]])
+    figure = draw_learned_graph(sp.csr_array(pairs), sp.csr_array(after), points, THETA, order)
+    shown = [panel.images[0].get_array() > 0 for panel in figure.axes[:2]]
+    assert shown[0].tolist() == (pairs[np.ix_(order, order)] > 0).tolist()
+    assert shown[1].tolist() == (after[np.ix_(order, order)] > 0).tolist()
+    assert [panel.get_title() for panel in figure.axes[:2]] == ["graph before: 2 nonzeros", "graph after: 5 nonzeros"]
+    places = np.asarray(figure.axes[2].collections[0].get_offsets())
+    along = (points[order] - points.mean(axis=0))[:, 1]  # the axis of most variance
+    assert np.abs(places[:, 0]) == pytest.approx(np.abs(along))
+    assert np.sign(places[:, 0]).tolist() in (np.sign(along).tolist(), np.sign(-along).tolist())
+    assert places[:, 1] == pytest.approx(0)
+    for panel, draw in ((figure.axes[3], shrink), (figure.axes[4], regularizer)):
+        z, drawn = panel.lines[-1].get_data()
+        assert np.array_equal(drawn, draw(z, THETA))
+    before, later = ([patch.get_height() for patch in bars] for bars in figure.axes[5].containers)
+    assert (sum(before), before[-1]) == (2, 2)  # each weight as a share of the largest of its graph
+    assert (sum(later), later[-1], later[20], later[10]) == (5, 1, 2, 2)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_large_graph_is_drawn_on_a_raster(monkeypatch):
+    monkeypatch.setattr(plotting, "RASTER", 2)
+    graph = sp.csr_array(np.eye(4))
+    image = draw_learned_graph(graph, graph, np.eye(4), THETA, np.arange(4)).axes[0].images[0].get_array()
+    assert image.tolist() == [[np.log(3), 0], [0, np.log(3)]]  # two entries each
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_an_embedding_of_one_axis_and_an_empty_graph_are_drawn():
+    empty = sp.csr_array((3, 3))
+    figure = draw_learned_graph(empty, empty, np.array([[1.0], [2.0], [6.0]]), THETA, np.arange(3))
+    places = np.asarray(figure.axes[2].collections[0].get_offsets())
+    assert np.abs(places) == pytest.approx(np.array([[2, 0], [1, 0], [3, 0]]))
+    assert figure.axes[0].get_title() == "graph before: 0 nonzeros"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "png"), ("a.SVG", "svg"), ("a.b.pdf", "pdf"), ("a", "png"), ("a.b/c", "png")]
+)
+def test_the_kind_of_a_picture_is_the_ending_of_its_name(name, kind):
+    assert plotting.kind_of(Path(name)) == kind
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_kinds_that_can_be_drawn_are_known():
+    assert plotting.require_kind("png") is None
+    with pytest.raises(ValueError, match=r"a picture is one of .*pdf, .*png, .*svg.*, not 'xyz'"):
+        plotting.require_kind("xyz")
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_a_picture_is_of_the_kind_asked_for(kind, magic):
+    figure = plotting._figure((1, 1))
+    figure.subplots()
+    assert plotting.as_bytes(figure, kind).startswith(magic)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_network_of_no_layers_is_the_identity():
+    w, drawn = draw_model(result(), layers=0).axes[3].lines[2].get_data()
+    assert np.array_equal(w, drawn)
+    assert (w[0], w[-1]) == (-1.75, 1.75)
+
+
+def test_layers_are_counted(monkeypatch):
+    monkeypatch.setattr(plotting, "_figure", lambda size: None)
+    with pytest.raises(TypeError, match=r"layers must be an integer, got 2\.5"):
+        draw_model(result(), layers=2.5)
+    with pytest.raises(ValueError, match="layers must be at least 0, got -1"):
+        draw_model(result(), layers=-1)
+
+
+def test_without_matplotlib_it_names_the_extra(monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **options):
@@ -82,4 +182,6 @@ def test_without_matplotlib_it_names_the_extra(learned, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"plot needs matplotlib: pip install 'dsrl_ref\[plot\]'"):
-        draw_model(learned)
+        draw_model(result())
+    with pytest.raises(MissingExtraError, match="plot needs matplotlib"):
+        plotting.require_kind("png")

@@ -75,12 +75,25 @@ class Checkpoint:
 
 
 def fingerprint(J: Objective) -> str:
-    """A digest of all that J is made of, its engine included."""
+    """Digest of all that J is made of, its engine included.
+
+    Of f these are its type and those values of ``vars(f)`` that are arrays, sparse matrices, numbers or texts.
+    """
     import hashlib
 
     digest = hashlib.sha256(f"{type(J.f).__name__} {J.shape} {J.layers} {J.method}".encode())
-    for matrix in (J.x0, J.target, *vars(J.f).values()):
-        for array in (matrix.data, matrix.indices, matrix.indptr) if is_sparse(matrix) else (matrix,):
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
-                digest.update(np.ascontiguousarray(array).data)
+    for name, value in [("x0", J.x0), ("target", J.target), *getattr(J.f, "__dict__", {}).items()]:
+        for part in _parts(value):
+            if isinstance(part, np.ndarray) and part.dtype.kind in "fiubc":
+                digest.update(f"{name} {part.dtype} {part.shape}".encode())
+                digest.update(np.ascontiguousarray(part).data)
+            elif isinstance(part, bool | int | float | complex | str | np.generic):
+                digest.update(f"{name} {part!r}".encode())
     return digest.hexdigest()
+
+
+def _parts(value: Any) -> list[Any]:
+    if not is_sparse(value):
+        return [value]
+    csr = value.tocsr()
+    return [csr.data, csr.indices, csr.indptr, np.array(csr.shape)]

@@ -3,9 +3,8 @@
 import os
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from dsrl_ref.training.progress import Progress
 
 METHODS = "gauss-newton", "authors"
 
+T = TypeVar("T")
 Callback = Callable[[int, float, Theta, float], Any]
 
 
@@ -166,24 +166,35 @@ def _of_objective(J: Objective, checkpoint: Any) -> dict[str, str]:
     return {} if checkpoint is None else {"objective": fingerprint(J)}
 
 
+class _CannotGoOnError(Exception):
+    """The descent came to where J cannot be evaluated; errors of the callback and of files are none of these."""
+
+
+def _going_on(move: Callable[[], T]) -> T:
+    try:
+        return move()
+    except ValueError as error:
+        raise _CannotGoOnError(error) from error
+
+
 def _run(
     J: Objective, descent: Descent, trail: Trail, epochs: int, callback: Callback | None, file: Checkpoint
 ) -> FitResult:
     try:
         with Progress(epochs) as progress:
             while len(trail) < epochs and not descent.message:
-                loss, at, epoch = descent.evaluate(), descent.values, len(trail)
+                loss, at, epoch = _going_on(descent.evaluate), descent.values, len(trail)
                 trail.append(loss, at)
                 if callback is not None and callback(epoch, loss, Theta.projected(at[:4]), float(at[4])):
                     return _result(J, at, trail, False, f"stopped by the callback in epoch {epoch}")
-                descent.step()
+                _going_on(descent.step)
                 file.save(descent, trail)
                 progress.tell(epoch, loss)
         file.save(descent, trail, now=True)
-        return _ended(J, descent, trail, epochs)
+        return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:
         message = f"interrupted in epoch {len(trail)}; this is the best so far"
-    except ValueError as error:
+    except _CannotGoOnError as error:
         message = f"stopped in epoch {len(trail)}: {error}; this is the best so far"
     return _result(J, _best(descent, trail), trail, False, message)
 
@@ -230,9 +241,7 @@ def _warn_of_start(J: Objective, descent: Descent) -> None:
 
 def _result(J: Objective, values: Array, trail: Trail, converged: bool, message: str) -> FitResult:
     theta, L = Theta.projected(values[:4]), float(values[4])
-    loss = np.nan
-    with suppress(ValueError):  # reported in `message`: only a diverged end has no loss
-        loss, _ = J(theta, L)
+    loss, _ = J(theta, L)
     steps = np.array(trail.values).reshape(-1, 5)
     history = {"loss": np.array(trail.losses), "theta": steps[:, :4], "L": steps[:, 4]}
-    return FitResult(theta, L, float(loss), converged, message, history, (values[:4].copy(), L))
+    return FitResult(theta, L, loss, converged, message, history, (values[:4], L))

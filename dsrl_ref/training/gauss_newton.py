@@ -85,8 +85,8 @@ class GaussNewtonDescent:
 
     @property
     def message(self) -> str:
-        """How it ended; empty before."""
-        return self.current.message if len(self.tried) == len(self.starts) else ""
+        """How it ended; empty before, as a trial that has ended gives way to the next at once."""
+        return self.current.message
 
     def evaluate(self) -> float:
         """J where the descent is."""
@@ -105,19 +105,21 @@ class GaussNewtonDescent:
                 self.current.state = min(self.tried, key=lambda trial: trial[0])[1]
 
     @property
-    def state(self) -> dict[str, Array]:
-        """All that the next step depends on."""
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, and whether there is one."""
         return {
             "current": self.current.state,
+            "message": np.array(self.current.message),
             "steps_of_trial": np.array(self.steps_of_trial),
             "losses": np.array([loss for loss, _ in self.tried]),
             "states": np.array([state for _, state in self.tried]).reshape(-1, 12),
         }
 
     @state.setter
-    def state(self, state: dict[str, Array]) -> None:
+    def state(self, state: dict[str, Any]) -> None:
         self.tried = list(zip(state["losses"].tolist(), state["states"], strict=True))
         self.steps_of_trial, self.current.state = int(state["steps_of_trial"]), state["current"]
+        self.current.message = str(state["message"])  # one that had ended takes no further step
 
 
 def starts(J: Objective) -> list[Array]:

@@ -21,7 +21,7 @@ class Progress:
 
     def tell(self, epoch: int, loss: float) -> None:
         """Show the epoch, if it is time."""
-        if sys.stderr.isatty() and time.monotonic() >= self.due:
+        if sys.stderr is not None and sys.stderr.isatty() and time.monotonic() >= self.due:
             sys.stderr.write(f"\rfit: epoch {epoch} of {self.epochs}, loss {loss:.6g}\x1b[K")
             sys.stderr.flush()
             self.shown, self.due = True, time.monotonic() + SECONDS

@@ -1,37 +1,35 @@
 """A run that is killed goes on from its checkpoint to the same bits."""
 
+import os
+import random
 import subprocess
-import sys
 import time
 from functools import partial
 
+import children
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from strategies import examples
+from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load
+from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load, save
 from dsrl_ref.errors import ModelFileError
+from dsrl_ref.persistence import read, write
 from dsrl_ref.training import checkpoint
+from dsrl_ref.training.checkpoint import Checkpoint, Trail, fingerprint
 
-W = np.random.default_rng(0).random((6, 7)) ** 2
-pytestmark = pytest.mark.filterwarnings("ignore:the gradient is zero at the start:dsrl_ref.errors.StartWarning")
-
-
-def recovery():
-    rng = np.random.default_rng(1)
-    D, X = rng.normal(size=(10, 20)) / 3, rng.normal(size=(20, 30)) * (rng.random((20, 30)) < 0.2)
-    return Objective(LeastSquares(D, D @ X), X, layers=4)
-
-
+numbers = np.random.default_rng(0)
+W = numbers.normal(scale=2.0, size=(2, 3))
+TARGET = W + numbers.normal(size=W.shape)
+D, X = numbers.normal(size=(3, 4)), numbers.normal(size=(4, 6))
 RUNS = {
-    "authors": partial(fit, Objective(Fidelity(W), layers=11), method="authors", epochs=60),
-    "gauss-newton": partial(fit, recovery(), epochs=60),
+    "authors": partial(fit, Objective(Fidelity(W), TARGET, layers=11), method="authors", learning_rate=0.2, epochs=25),
+    "gauss-newton": partial(fit, Objective(LeastSquares(D, D @ X), X, layers=3), epochs=60),
 }
-each_method = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
+each_method = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def at_every_epoch(monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
 
@@ -45,12 +43,189 @@ def bits(result):
     ]
 
 
+class Descent:
+    """Any: what matters here is its state."""
+
+    def __init__(self, number):
+        self.state = {"number": np.array(number), "matrix": np.eye(2) * number}
+
+
+def trail_of(epochs):
+    return Trail([1 / (epoch + 3) for epoch in range(epochs)], [epoch + np.arange(5) / 7 for epoch in range(epochs)])
+
+
+RUN = {"method": "mine", "start": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_state_and_trail_come_back_bit_for_bit(epochs, tmp_path):
+    Checkpoint(tmp_path / "run", RUN).save(Descent(0.1), trail_of(epochs), now=True)
+    descent = Descent(0)
+    trail = Checkpoint(tmp_path / "run", RUN).restore(descent)
+    assert sorted(descent.state) == ["matrix", "number"]
+    assert descent.state["number"].tolist() == 0.1
+    assert descent.state["matrix"].tobytes() == (np.eye(2) * 0.1).tobytes()
+    assert len(trail) == epochs
+    assert trail.losses == trail_of(epochs).losses
+    assert [values.tobytes() for values in trail.values] == [values.tobytes() for values in trail_of(epochs).values]
+    trail.append(0.5, np.zeros(5))  # it goes on
+    assert (len(trail), trail.losses[-1], trail.values[-1].tolist()) == (epochs + 1, 0.5, [0] * 5)
+
+
+def test_where_there_is_no_file_the_descent_stays_where_it_is(tmp_path):
+    for file in (Checkpoint(tmp_path / "none", RUN), Checkpoint(None, RUN)):
+        descent = Descent(7)
+        assert len(file.restore(descent)) == 0
+        assert descent.state["number"] == 7
+
+
+def test_a_run_without_a_file_writes_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Checkpoint(None, RUN).save(Descent(1), trail_of(2), now=True)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_it_is_written_once_a_second_and_whenever_asked(tmp_path, monkeypatch):
+    """A quarter of a second an epoch; the clock is the test's own."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    file, written = Checkpoint(tmp_path / "run", RUN), []
+    for epoch in range(1, 11):
+        now[0] += 0.25
+        file.save(Descent(epoch), trail_of(epoch), now=epoch == 6)
+        written.append(len(Checkpoint(tmp_path / "run", RUN).restore(Descent(0))))
+    assert written == [0, 0, 0, 4, 4, 6, 6, 6, 6, 10]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({**RUN, "method": "other"}, "its method is 'mine', here it is 'other'; take another file, or resume=False"),
+        ({**RUN, "start": [0.1, 0.3]}, r"its start is \[0.1, 0.2\], here it is \[0.1, 0.3\]"),
+        ({**RUN, "objective": "abc"}, "its objective is None, here it is 'abc'"),
+    ],
+)
+def test_the_file_of_another_run_is_refused(other, message, tmp_path):
+    Checkpoint(tmp_path / "run", RUN).save(Descent(1), trail_of(2), now=True)
+    descent = Descent(7)
+    with pytest.raises(ModelFileError, match=f"run is of another run: {message}"):
+        Checkpoint(tmp_path / "run", other).restore(descent)
+    assert descent.state["number"] == 7
+
+
+def test_another_objective_is_another_run(tmp_path):
+    RUNS["authors"](epochs=1, checkpoint=tmp_path / "run")
+    other = Objective(Fidelity(W), 2 * TARGET, layers=11)
+    with pytest.raises(ModelFileError, match=r"run is of another run: its objective is '[0-9a-f]{64}', here it is"):
+        fit(other, method="authors", learning_rate=0.2, checkpoint=tmp_path / "run", resume=True)
+
+
+def test_a_result_is_no_checkpoint_and_a_checkpoint_no_result(tmp_path):
+    save(tmp_path / "model", RUNS["authors"](epochs=1, checkpoint=tmp_path / "run"))
+    with pytest.raises(ModelFileError, match="its kind is 'FitResult', here it is 'checkpoint'"):
+        Checkpoint(tmp_path / "model", {}).restore(Descent(0))
+    with pytest.raises(ModelFileError, match="holds no result of fit: it holds a checkpoint"):
+        load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("lost", ["losses", "values", "state_values", "state_counts"])
+def test_a_file_that_lacks_a_part_is_refused(lost, tmp_path):
+    RUNS["authors"](epochs=2, checkpoint=tmp_path / "run")
+    header, arrays = read(tmp_path / "run")
+    del arrays[lost]
+    write(tmp_path / "run", header, arrays)
+    with pytest.raises(ModelFileError, match=f"no checkpoint that this version knows: .*{lost.removeprefix('state_')}"):
+        RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    RUNS["authors"](epochs=2, checkpoint=tmp_path / "run")
+    content = (tmp_path / "run").read_bytes()
+    (tmp_path / "run").write_bytes(content[:-100] + b"?" + content[-99:])
+    with pytest.raises(ModelFileError, match="damaged"):
+        RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
+
+
+class Scaled(FloatQuartic):
+    """A term of a user's own, with all kinds of attributes."""
+
+    def __init__(self, S, weight=1.0, kind="plain", mask=None, rule=len):
+        super().__init__(S)
+        self.weight, self.kind, self.mask, self.rule = weight, kind, mask, rule
+
+
+def of_term(f, target=W[:, :2], x0=W[:, :2]):
+    return Objective(f, target, x0=x0, layers=2)
+
+
+def moved(matrix, row=1, column=0):
+    matrix = matrix.copy()
+    matrix[row, column] = np.nextafter(matrix[row, column], np.inf)
+    return matrix
+
+
+SQUARE, SPARSE = np.array([[1.0, 0.25], [0.25, 0.5]]), sp.csr_array([[0.5, 0.0, 2.0], [0.0, 1.0, 0.0]])
+ELSEWHERE = sp.csr_array([[0.0, 0.5, 2.0], [0.0, 1.0, 0.0]])
+OTHER_ROWS = sp.csr_array([[0.5, 0.0, 0.0], [0.0, 0.0, 1.0]]), sp.csr_array([[0.5, 0.0, 1.0], [0.0, 0.0, 0.0]])
+DIFFERENT = {
+    "W": (Objective(Fidelity(W), TARGET, layers=2), Objective(Fidelity(moved(W)), TARGET, layers=2, x0=W)),
+    "target": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), moved(W), layers=2)),
+    "x0": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), x0=moved(W), layers=2)),
+    "layers": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), layers=3)),
+    "engine": (Objective(Fidelity(W), layers=2, method="adjoint"), Objective(Fidelity(W), layers=2, method="fused")),
+    "sparse": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(SPARSE.toarray()), layers=2)),
+    "value": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(2 * SPARSE), layers=2)),
+    "column": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(ELSEWHERE), layers=2)),
+    "row": tuple(Objective(Fidelity(matrix), layers=2) for matrix in OTHER_ROWS),
+    "D": (Objective(LeastSquares(D, D @ X), X, layers=3), Objective(LeastSquares(moved(D), D @ X), X, layers=3)),
+    "Y": (Objective(LeastSquares(D, D @ X), X, layers=3), Objective(LeastSquares(D, moved(D @ X)), X, layers=3)),
+    "class": (of_term(FloatQuartic(SQUARE)), of_term(type("Other", (FloatQuartic,), {})(SQUARE))),
+    "an array": (of_term(Scaled(SQUARE)), of_term(Scaled(moved(SQUARE)))),
+    "a number": (of_term(Scaled(SQUARE, weight=1.0)), of_term(Scaled(SQUARE, weight=1.0 + 2**-52))),
+    "a NumPy number": (of_term(Scaled(SQUARE, np.float32(1))), of_term(Scaled(SQUARE, np.float32(2)))),
+    "a text": (of_term(Scaled(SQUARE, kind="plain")), of_term(Scaled(SQUARE, kind="other"))),
+    "a shape": (of_term(Scaled(SQUARE, mask=np.ones((2, 3)))), of_term(Scaled(SQUARE, mask=np.ones((3, 2))))),
+    "a dtype": (of_term(Scaled(SQUARE, mask=np.zeros(2))), of_term(Scaled(SQUARE, mask=np.zeros(2, int)))),
+    "a sparse shape": (
+        of_term(Scaled(SQUARE, mask=sp.coo_array((2, 3)))),
+        of_term(Scaled(SQUARE, mask=sp.coo_array((2, 4)))),
+    ),
+    "a name": (of_term(Scaled(SQUARE, mask=1.0, rule=None)), of_term(Scaled(SQUARE, mask=None, rule=1.0))),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
+def test_the_fingerprint_is_of_all_that_makes_an_objective(one, other):
+    assert fingerprint(one) != fingerprint(other)
+    assert len(fingerprint(one)) == 64
+
+
+def test_the_fingerprint_is_the_same_for_the_same_and_does_not_know_where_it_is_in_memory():
+    for make in (
+        lambda: Objective(Fidelity(W.copy()), TARGET.copy(), layers=2),
+        lambda: Objective(Fidelity(SPARSE.copy()), layers=2, threads=random.randint(1, 2)),
+        lambda: of_term(Scaled(SQUARE.copy(), mask=object(), rule=lambda x: x)),
+        lambda: of_term(Scaled(SQUARE[::1], mask=np.asfortranarray(X))),
+    ):
+        assert fingerprint(make()) == fingerprint(make())
+
+
+def test_a_term_without_a_dictionary_has_a_fingerprint():
+    class Bare:
+        __slots__ = ()
+        gradient = staticmethod(lambda X: X)
+        hessian_product = staticmethod(lambda V, X: V)
+
+    assert len(fingerprint(of_term(Bare()))) == 64
+
+
 class Killed(BaseException):
     """Leaves `fit` as a kill does: nothing is written any more."""
 
 
+@pytest.mark.usefixtures("at_every_epoch")
 @each_method
-@pytest.mark.parametrize("epoch", [0, 1, 5, 6, 7, 13, 30])
+@pytest.mark.parametrize("epoch", [0, 1, 5, 6, 7, 13, 17, 18, 19])  # a trial of Gauss-Newton has 6 steps
 def test_resumes_to_the_same_bits(run, epoch, tmp_path):
     def kill(at, *_):
         if at == epoch:
@@ -58,7 +233,9 @@ def test_resumes_to_the_same_bits(run, epoch, tmp_path):
 
     with pytest.raises(Killed, match="here"):
         run(checkpoint=tmp_path / "run", callback=kill)
-    assert bits(run(checkpoint=tmp_path / "run", resume=True)) == bits(run())
+    seen = []
+    assert bits(run(checkpoint=tmp_path / "run", resume=True, callback=lambda at, *_: seen.append(at))) == bits(run())
+    assert seen[0] == epoch  # nothing is done again
 
 
 @each_method
@@ -72,87 +249,93 @@ def test_a_run_that_ended_is_there_at_once(run, tmp_path):
 @each_method
 def test_without_a_file_yet_it_begins(run, tmp_path):
     assert bits(run(checkpoint=tmp_path / "run", resume=True)) == bits(run())
+    assert (tmp_path / "run").exists()
 
 
-def test_more_epochs_go_on():
-    assert len(RUNS["authors"](epochs=80).history["loss"]) == 80
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (RUNS["gauss-newton"], "of another run: its method is 'authors', here it is 'gauss-newton'"),
-        (partial(RUNS["authors"], learning_rate=0.05), "its learning_rate is 0.02, here it is 0.05"),
-        (partial(RUNS["authors"], L=2.0), "its start is"),
-        (partial(fit, Objective(Fidelity(2 * W), layers=11), method="authors"), "its objective is"),
-    ],
-)
-def test_the_file_of_another_run_is_refused(other, message, tmp_path):
-    RUNS["authors"](checkpoint=tmp_path / "run")
-    with pytest.raises(ModelFileError, match=message):
-        other(checkpoint=tmp_path / "run", resume=True)
-
-
-def test_a_damaged_file_is_refused(tmp_path):
-    RUNS["authors"](checkpoint=tmp_path / "run")
-    content = (tmp_path / "run").read_bytes()
-    (tmp_path / "run").write_bytes(content[:-100] + b"?" + content[-99:])
-    with pytest.raises(ModelFileError, match="damaged"):
-        RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
-
-
-def test_a_checkpoint_is_no_result(tmp_path):
-    RUNS["authors"](checkpoint=tmp_path / "run")
-    with pytest.raises(ModelFileError, match="holds no result of fit: it holds a checkpoint"):
-        load(tmp_path / "run")
-
-
-def test_a_place_that_cannot_be_written_is_refused_before_any_step(tmp_path):
-    (tmp_path / "file").write_text("")
-    epochs = []
-    with pytest.raises(OSError, match="Not a directory"):
-        RUNS["authors"](checkpoint=tmp_path / "file" / "run", callback=lambda epoch, *_: epochs.append(epoch))
-    assert not epochs
-
-
-def test_resume_needs_a_file_to_go_on_from():
-    with pytest.raises(ValueError, match="resume=True needs checkpoint"):
-        RUNS["authors"](resume=True)
-
-
-def test_another_matrix_is_another_objective():
-    V = W.copy()
-    V[3, 4] = np.nextafter(V[3, 4], 1)
-    seen = {
-        checkpoint.fingerprint(Objective(Fidelity(matrix), layers=layers, method=method))
-        for matrix in (W, V, sp.csr_array(W))
-        for layers in (1, 2)
-        for method in ("fused", "adjoint")
-    }
-    assert len(seen) == 12
-
-
-SCRIPT = """
-import sys, warnings
+SET_UP = """
+import os, signal, sys, warnings
 import numpy as np
 from dsrl_ref import Fidelity, Objective, fit
 from dsrl_ref.training import checkpoint
 warnings.simplefilter("ignore")
 checkpoint.SECONDS = 0.0
-J = Objective(Fidelity(np.random.default_rng(0).random((6, 7)) ** 2), layers=11)
-print("ready", flush=True)
-fit(J, method="authors", epochs=1000, checkpoint=sys.argv[1])
+numbers = np.random.default_rng(0)
+W = numbers.normal(scale=2.0, size=(2, 3))
+J = Objective(Fidelity(W), W + numbers.normal(size=W.shape), layers=11)
 """
+KILLED = (
+    SET_UP
+    + """
+def run_until(epoch, where):
+    # Fit in a child that kills itself in the callback, or beside the renaming that follows in that epoch.
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        return
+    epochs, rename, die = [-1], os.replace, lambda: os.kill(os.getpid(), signal.SIGKILL)
+
+    def callback(at, *_):
+        epochs.append(at)
+        if at == epoch and where == "callback":
+            die()
+
+    def replace(*names):
+        if epochs[-1] == epoch and where == "before":
+            die()
+        rename(*names)
+        if epochs[-1] == epoch and where == "after":
+            die()
+
+    os.replace = replace
+    path = os.path.join(sys.argv[1], f"{epoch} {where}")
+    fit(J, method="authors", learning_rate=0.2, epochs=12, checkpoint=path, callback=callback)
+    os._exit(0)
+
+for epoch in (-1, 0, 1, 6, 11):
+    for where in ("callback", "before", "after")[epoch < 0 :]:
+        run_until(epoch, where)
+print("done")
+"""
+)
 
 
-def test_kill_at_any_moment_and_resume(tmp_path, monkeypatch):
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_run_killed_at_an_epoch_or_beside_the_renaming_is_resumed_to_the_same_bits(tmp_path):
+    assert children.output("-c", KILLED, tmp_path) == "done\n"
+    run = partial(RUNS["authors"], epochs=12)
+    names, begun = sorted(path.name for path in tmp_path.glob("[!.]*")), {}
+    for name in {*names, "-1 before"}:
+        seen = []
+        found = run(checkpoint=tmp_path / name, resume=True, callback=lambda epoch, *_, seen=seen: seen.append(epoch))
+        assert bits(found) == bits(run())
+        begun[name] = seen[0] if seen else 12
+    assert begun == {
+        **{f"{epoch} {where}": epoch for epoch in (0, 1, 6, 11) for where in ("callback", "before")},
+        **{f"{epoch} after": epoch + 1 for epoch in (-1, 0, 1, 6, 11)},
+        "-1 before": 0,  # before the first renaming there is no file
+    }
+    assert not [*tmp_path.glob(".*")]
+
+
+FOREVER = (
+    SET_UP
+    + """
+print("ready", flush=True)
+fit(J, method="authors", learning_rate=0.2, epochs=1000, checkpoint=sys.argv[1])
+"""
+)
+
+
+@pytest.mark.nightly
+def test_a_run_killed_at_any_moment_is_resumed_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
-    J = Objective(Fidelity(W), layers=11)
-    expected, rng = bits(fit(J, method="authors", epochs=1000)), np.random.default_rng(2)
-    for number in range(examples(50).max_examples):
+    run = partial(RUNS["authors"], epochs=1000)
+    expected = bits(run())
+    for number in range(200):
         path = tmp_path / f"run{number}"
-        with subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE) as child:
+        with children.started("-c", FOREVER, path, stdout=subprocess.PIPE) as child:
             child.stdout.readline()
-            time.sleep(0.4 * rng.random())
+            time.sleep(0.4 * random.random())
             child.kill()
-        assert bits(fit(J, method="authors", epochs=1000, checkpoint=path, resume=True)) == expected
+        assert bits(run(checkpoint=path, resume=True)) == expected

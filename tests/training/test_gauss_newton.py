@@ -1,4 +1,6 @@
-"""`fit` by Gauss-Newton: at the minimum within (7), from starts that reach the data, in few evaluations."""
+"""Gauss-Newton: each part against its definition, and the whole at the minimum within (7) in few evaluations."""
+
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from strategies import FloatQuartic, examples
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward
-from dsrl_ref.errors import DivergenceWarning, StartWarning
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit
 from dsrl_ref.training import gauss_newton
+from dsrl_ref.training.authors import Adam
+from dsrl_ref.training.gauss_newton import GaussNewtonDescent, LevenbergMarquardt
 
 
-def recovery(n=40, m=25, signals=60, layers=6, seed=0):
+def recovery(n=20, m=12, signals=30, layers=4, seed=0):
     rng = np.random.default_rng(seed)
     D = rng.normal(size=(m, n)) / np.sqrt(m)
     X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.1)
@@ -25,7 +28,7 @@ def learned():
     return fit(recovery())
 
 
-def test_converges_inside_condition_7(learned):
+def test_it_converges_inside_condition_7(learned):
     assert learned.converged
     assert learned.message.startswith("converged")
     assert learned.theta.violations() == ()
@@ -47,40 +50,14 @@ def test_no_other_optimiser_goes_lower(learned):
         assert found.fun >= learned.loss * (1 - 1e-4)  # J has a kink wherever an entry crosses a knot
 
 
-def test_takes_fifty_times_fewer_evaluations_than_adam(learned):
-    from dsrl_ref.training.authors import Adam
-
-    J, adam, values = recovery(), Adam(), gauss_newton.starts(recovery())[0]
+def test_adam_is_not_as_good_with_fifty_times_the_evaluations(learned):
+    J, adam, losses = recovery(), Adam(), []
+    values = gauss_newton.starts(J)[0]
     for _ in range(50 * len(learned.history["loss"])):
         loss, gradient = J(Theta.projected(values[:4]), values[4])
-        if loss <= learned.loss * (1 + 1e-6):
-            pytest.fail("Adam was as good")
+        losses.append(loss)
         values = gauss_newton.feasible(values - 0.01 * adam.direction(np.array(gradient)))
-
-
-def test_learns_what_made_the_data():
-    W = np.random.default_rng(1).normal(size=(20, 30))
-    made = Theta(1.5, 0.5, 0.4, 0.9)
-    target = forward(Fidelity(W), made, 1.2, 3)[-1]
-    found = fit(Objective(Fidelity(W), target, layers=3), epochs=300)
-    assert found.loss < 1e-24
-    x = np.linspace(-3, 3, 50).reshape(1, -1)
-    ours, theirs = (forward(Fidelity(x), theta, L, 3)[-1] for theta, L in ((found.theta, found.L), (made, 1.2)))
-    assert ours == pytest.approx(theirs, abs=1e-5)
-
-
-def test_with_target_W_it_finds_the_identity_and_says_so():
-    found = fit(Objective(Fidelity(np.random.default_rng(2).random((8, 9))), layers=4))
-    assert found.loss < 1e-20
-    assert "with target = W the optimum is the identity, so expect no sparsity" in found.message
-
-
-def test_sparse_and_dense_learn_the_same():
-    rng = np.random.default_rng(3)
-    W = rng.normal(size=(30, 30)) * (rng.random((30, 30)) < 0.3)
-    target = forward(Fidelity(W), (1.5, 0.5, 0.4, 0.9), 1.2, 2)[-1] + 0.1 * rng.normal(size=W.shape) * (W != 0)
-    dense, sparse = (fit(Objective(Fidelity(kind(W)), kind(target), layers=2)) for kind in (np.asarray, sp.csr_array))
-    assert [*dense.theta, dense.L] == pytest.approx([*sparse.theta, sparse.L], rel=1e-6)
+    assert min(losses) > learned.loss * (1 + 1e-6)
 
 
 def test_any_smooth_term_will_do():
@@ -90,74 +67,331 @@ def test_any_smooth_term_will_do():
     assert found.loss < J((1, 0.9, 0.05, 0.3), 4.0)[0]
 
 
-def test_goes_on_from_where_it_is_told():
+AT = np.array([0.9, 0.5, 0.5, 1.5, 3.0])  # well inside (7)
+
+
+class Bowl:
+    """As much of an objective as the descent looks at: ½‖A·values - y‖², or losses told beforehand."""
+
+    target = np.ones((2, 2))
+
+    def __init__(self, A, minimum, told=()):
+        self.A, self.y, self.told = A, A @ minimum, list(told)
+
+    def __call__(self, theta, L):
+        residual = self.A @ [*theta, L] - self.y
+        loss = self.told.pop(0) if self.told else 0.5 * residual @ residual
+        if loss is None:
+            raise ValueError("the network diverges")
+        return loss, self.A.T @ residual
+
+    def gauss_newton(self, theta, L):
+        residual = self.A @ [*theta, L] - self.y
+        return 0.5 * residual @ residual, tuple(self.A.T @ residual), self.A.T @ self.A
+
+
+A = np.random.default_rng(4).normal(size=(8, 5)) * [1, 2, 3, 4, 5]
+NEAR = AT + [0.01, -0.02, 0.01, 0.02, -0.03]  # noqa: RUF005  # a sum
+
+
+def damped_step(values, damping, scale):
+    gradient = A.T @ (A @ (values - NEAR))
+    return np.linalg.solve(A.T @ A + damping * np.diag(scale), -gradient)
+
+
+def test_a_step_minimises_the_damped_model():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    scale, damping, values = np.diag(A.T @ A), 1e-2, AT
+    for _ in range(4):
+        values = values + damped_step(values, damping, scale)
+        descent.step()
+        assert descent.values == pytest.approx(values, rel=1e-12)
+        damping /= 3  # all of the gain that the model promises: Nielsen's factor is least
+        assert descent.damping == pytest.approx(damping, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("share", "factor"), [(0.1, 1 + 0.8**3), (0.5, 1.0), (0.75, 0.875), (1.0, 1 / 3), (9.0, 1 / 3)]
+)
+def test_the_damping_follows_the_share_of_the_promised_gain(share, factor):
+    """Nielsen (1999): max(1/3, 1 - (2·share - 1)³)."""
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    step = damped_step(AT, 1e-2, np.diag(A.T @ A))
+    promised = 0.5 * np.sum((A @ (AT - NEAR)) ** 2) - 0.5 * np.sum((A @ (AT + step - NEAR)) ** 2)
+    descent.J.told.append(descent.loss - share * promised)
+    descent.step()
+    assert descent.damping == pytest.approx(1e-2 * factor, rel=1e-9)
+
+
+def test_the_damping_has_a_floor():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.damping = 2e-12
+    descent.step()
+    assert descent.damping == 1e-12
+
+
+@pytest.mark.parametrize("worse", [1e9, None], ids=["higher", "diverged"])
+def test_a_step_that_does_not_lower_the_loss_is_not_taken_and_the_next_is_shorter(worse):
+    descent = LevenbergMarquardt(Bowl(A, NEAR, [worse] * 3), AT)
+    dampings = []
+    for _ in range(3):
+        descent.step()
+        assert descent.values.tolist() == AT.tolist()
+        dampings.append(descent.damping)
+    assert dampings == pytest.approx([2e-2, 8e-2, 64e-2])  # doubled, times four, times eight
+    descent.step()
+    assert descent.values == pytest.approx(AT + damped_step(AT, 64e-2, np.diag(A.T @ A)), rel=1e-12)
+    descent.J.told.append(1e9)
+    before = descent.damping
+    descent.step()
+    assert descent.damping == 2 * before  # the growth begins anew
+
+
+def test_a_loss_that_stays_is_not_taken():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.J.told.append(descent.loss)
+    descent.step()
+    assert descent.values.tolist() == AT.tolist()
+    assert descent.message == ""
+
+
+def test_the_scale_is_the_largest_curvature_met_and_parameters_without_one_take_the_largest_of_all():
+    flat = A * [1, 0, 1, 1, 1]
+    descent = LevenbergMarquardt(Bowl(flat, NEAR), AT)
+    curvature = np.diag(flat.T @ flat)
+    assert descent.scale.tolist() == curvature.tolist()
+    gradient = flat.T @ flat @ (AT - NEAR)
+    scale = np.where(curvature > 0, curvature, curvature.max())
+    expected = np.linalg.solve(flat.T @ flat + 1e-2 * np.diag(scale), -gradient)
+    descent.step()
+    assert descent.values == pytest.approx(AT + expected, rel=1e-12)
+    assert expected[1] == 0
+    descent.J.A = A / 2
+    descent.move_to(AT)
+    assert descent.scale.tolist() == np.maximum(curvature, np.diag(A.T @ A) / 4).tolist()
+
+
+def test_where_nothing_curves_it_still_steps():
+    descent = LevenbergMarquardt(Bowl(0 * A, NEAR), AT)
+    descent.step()
+    assert descent.values.tolist() == AT.tolist()
+
+
+def test_it_has_converged_when_a_step_gains_less_than_a_ten_billionth_in_fact_and_by_the_model():
+    """A loss far above 0, as where the network cannot meet its target."""
+
+    class Raised(Bowl):
+        def gauss_newton(self, theta, L):
+            loss, gradient, matrix = super().gauss_newton(theta, L)
+            return loss + self.height, gradient, matrix
+
+        def __call__(self, theta, L):
+            loss, gradient = super().__call__(theta, L)
+            return loss + self.height, gradient
+
+    gain = LevenbergMarquardt(Bowl(A, NEAR), AT).loss  # nearly all of it, by the first step
+    for height, message in (
+        (2e10 * gain, "converged: a step lowers the loss by less than 1e-10 of it"),
+        (5e9 * gain, ""),
+    ):
+        J = Raised(A, NEAR)
+        J.height = height
+        descent = LevenbergMarquardt(J, AT)
+        descent.step()
+        assert descent.values.tolist() != AT.tolist()
+        assert descent.message == message
+
+
+def test_a_small_gain_where_the_model_promised_a_large_one_is_no_convergence():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.J.told.append(descent.loss * (1 - 1e-12))
+    descent.step()
+    assert descent.message == ""
+    assert descent.values.tolist() != AT.tolist()
+
+
+def test_a_large_gain_where_the_model_promised_next_to_none_is_no_convergence():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.damping = 1e15
+    descent.J.told.append(descent.loss / 2)
+    descent.step()
+    assert descent.message == ""
+    assert descent.damping == pytest.approx(1e15 / 3)
+
+
+def test_it_has_converged_when_even_the_shortest_step_does_not_lower_the_loss():
+    descent, steps = LevenbergMarquardt(Bowl(A, NEAR, [1e9] * 60), AT), 0
+    while not descent.message:
+        moved = damped_step(AT, descent.damping, np.diag(A.T @ A))
+        descent.step()
+        steps += 1
+        assert bool(descent.message) == bool((np.abs(moved) <= 1e-12 * AT).all())
+    assert descent.message == "converged: no step within (7) lowers the loss"
+    assert 5 < steps < 20
+
+
+def test_it_has_converged_when_the_loss_is_nothing_but_rounding():
+    """½‖X̃‖² is 2 here: 2e-28 is its rounding."""
+    for told, message in ((1.9e-28, "converged: the loss is 0 but for rounding"), (2.1e-28, "")):
+        descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
+        descent.J.gauss_newton = lambda theta, L, told=told: (told, (1.0,) * 5, np.eye(5))
+        descent.J.told.append(told)
+        descent.step()
+        assert descent.message == message
+
+
+def test_a_step_stays_within_7():
+    """The minimum of the model is at w2 = 2 and L = -1."""
+    descent = LevenbergMarquardt(Bowl(np.eye(5), np.array([0.9, 2.0, 0.5, 1.5, -1.0])), AT)
+    for _ in range(40):
+        descent.step()
+        assert Theta(*descent.values[:4]).violations() == ()
+    assert descent.values == pytest.approx([0.9, 1.0, 0.5, 1.5, 1e-4], rel=1e-6)
+    assert descent.message
+
+
+def test_a_start_outside_7_is_projected():
+    descent = LevenbergMarquardt(Bowl(A, NEAR), np.array([0.9, 1.5, 0.5, 1.5, -1.0]))
+    assert descent.values.tolist() == [0.9, 1.0, 0.5, 1.5, 1e-4]
+
+
+def states_of(descent, steps):
+    told = []
+    for _ in range(steps):
+        descent.step()
+        told.append((descent.values.tobytes(), descent.evaluate(), descent.message))
+    return told
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize("steps", [0, 1, 5, 6, 7, 11, 12, 13, 17, 18, 19, 20, 25, 40])
+def test_the_state_is_all_that_the_next_steps_depend_on(steps, trials):
+    J = recovery(4, 3, 5, 2)
+    begin = gauss_newton.starts(J)[:trials]
+    whole, restored = GaussNewtonDescent(J, begin), GaussNewtonDescent(J, begin)
+    states_of(whole, steps)
+    restored.state = {name: np.array(array) for name, array in whole.state.items()}
+    assert (restored.values.tobytes(), restored.evaluate(), restored.message) == (
+        whole.values.tobytes(),
+        whole.evaluate(),
+        whole.message,
+    )
+    assert states_of(restored, 10) == states_of(whole, 10)
+
+
+def test_every_start_has_six_steps_and_the_best_goes_on():
     J = recovery()
-    first = fit(J, epochs=10)
-    second = fit(J, theta=first.theta, L=first.L)
-    assert second.history["theta"][0].tolist() == list(first.theta)
-    assert second.history["L"][0] == first.L
-    assert not first.converged
-    assert "not converged after 10 epochs" in first.message
-    assert second.loss <= first.loss
+    begin = gauss_newton.starts(J)
+    descent, alone = GaussNewtonDescent(J, begin), [LevenbergMarquardt(J, start) for start in begin]
+    for trial in alone:
+        for step in range(6):
+            assert descent.values.tobytes() == trial.values.tobytes()
+            assert descent.evaluate() == trial.loss
+            assert (descent.message, step) == ("", step)
+            descent.step()
+            trial.step()
+    best = min(alone, key=lambda trial: trial.loss)
+    assert best is not alone[-1]  # so that going on from the last would be seen
+    for _ in range(3):
+        assert descent.values.tobytes() == best.values.tobytes()
+        descent.step()
+        best.step()
 
 
-def test_the_callback_sees_every_step_and_can_stop():
-    seen = []
-    found = fit(recovery(), callback=lambda epoch, loss, theta, L: seen.append(loss) or epoch == 4)
-    assert found.history["loss"].tolist() == seen
-    assert found.message == "stopped by the callback in epoch 4"
+def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_ends_the_whole():
+    J = Bowl(A, NEAR)
+    descent = GaussNewtonDescent(J, [NEAR, AT])
+    assert descent.evaluate() < 1e-28
+    descent.step()
+    assert descent.message == ""
+    assert descent.values.tolist() == AT.tolist()
+    for _ in range(6):
+        descent.step()
+    assert descent.evaluate() < 1e-20
 
 
-def test_ctrl_c_returns_the_best_so_far():
-    def interrupt(epoch, *_):
-        if epoch == 12:
-            raise KeyboardInterrupt
-
-    found = fit(recovery(), callback=interrupt)
-    assert found.message == "interrupted in epoch 13; this is the best so far"
-    assert found.loss == found.history["loss"].min()
-
-
-def test_a_start_beyond_the_data_is_warned_of():
-    with pytest.warns(StartWarning, match=r"the gradient is zero at the start, Theta\(w1=1.0, w2=1.0, b1=9.0"):
-        fit(Objective(Fidelity([[1.0, 0.5]]), layers=2), theta=(1, 1, 9, 9), epochs=1)
+def test_one_start_ends_when_it_has_converged():
+    descent, alone, steps = GaussNewtonDescent(Bowl(A, NEAR), [AT]), LevenbergMarquardt(Bowl(A, NEAR), AT), 0
+    while not alone.message:
+        assert descent.message == ""
+        descent.step()
+        alone.step()
+        steps += 1
+    assert steps <= gauss_newton.TRIAL
+    assert descent.message == alone.message
+    assert descent.values == pytest.approx(NEAR, rel=1e-9)
+    assert descent.evaluate() == descent.current.loss
 
 
-def test_a_start_with_ties_is_warned_of():
-    with pytest.warns(StartWarning, match="1 entries of Z sit on a knot at the start"):
-        fit(Objective(Fidelity([[1.0, 0.5]]), layers=1), theta=(1, 1, 0.5, 0.75), L=1, epochs=1)
+def test_starts_have_b1_a_little_below_quantiles_of_what_the_first_layer_sees():
+    W = np.array([[0.0, -1.0, 2.0], [-3.0, 4.0, 0.0], [0.0, 5.0, 0.0]])
+    expected = [[1, 0.9, 0.99 * q, 1.98 * q, 1] for q in (3, 4, 4.8)]  # of 1, 2, 3, 4, 5: zeros do not count
+    assert np.array(gauss_newton.starts(Objective(Fidelity(W), layers=2))) == pytest.approx(np.array(expected))
+    J = Objective(LeastSquares([[2.0]], [[1.0, 2.0, 3.0, 4.0, 5.0]]), np.ones((1, 5)), layers=2)
+    expected = [[1, 0.9, 0.99 * q / 2, 0.99 * q, 4] for q in (3, 4, 4.8)]  # DᵀY/L = Y/2
+    assert np.array(gauss_newton.starts(J)) == pytest.approx(np.array(expected))
 
 
-def test_a_start_whose_step_overshoots_is_warned_of():
-    J = Objective(Fidelity([[1.0, 0.4]]), [[0.5, 0.1]], layers=3)
-    with pytest.warns(DivergenceWarning, match=r"L = 0.45 is below 0.5 at the start: the step 1/L overshoots"):
-        fit(J, theta=(1, 1, 0.15, 0.75), L=0.45, epochs=1)
-    fit(J, theta=(1, 1, 0.15, 0.75), L=0.51, epochs=1)  # warnings are errors here
+def test_a_sparse_network_has_the_starts_of_the_dense_one():
+    W = np.array([[0.0, -1.0, 2.0], [-3.0, 4.0, 0.0], [0.0, 5.0, 0.0]])
+    dense, sparse = (gauss_newton.starts(Objective(Fidelity(kind(W)), layers=2)) for kind in (np.array, sp.csr_array))
+    assert np.array(sparse).tolist() == np.array(dense).tolist()
 
 
-@examples(300)
+def test_where_the_first_layer_sees_nothing_there_is_one_start():
+    J = Objective(Fidelity(np.zeros((2, 2))), layers=2)
+    assert [start.tolist() for start in gauss_newton.starts(J)] == [[1, 0.9, 1, 2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("J", "constant"),
+    [
+        (Objective(FloatQuartic(np.eye(2)), np.ones((2, 2)), layers=1), "inf"),
+        (Objective(LeastSquares([[0.0]], [[1.0]]), [[1.0]], layers=1), "0"),
+    ],
+)
+def test_a_smooth_term_without_a_constant_needs_a_start(J, constant):
+    with pytest.raises(ValueError, match=rf"f.lipschitz\(\) is {constant}.*, no step constant to start from: give fit"):
+        fit(J)
+
+
+def test_feasible_is_the_projection_and_a_floor_of_L():
+    assert gauss_newton.feasible(np.array([2.0, 1.5, 0.0, 1.0, 3.0])).tolist() == [2, 1, 0.4, 0.8, 3]
+    assert gauss_newton.feasible(np.array([2.0, 1.5, 0.0, 1.0, -3.0]))[4] == 1e-4
+
+
+def rules_of_7(values):
+    """What must not be negative, in their order; b1's bound, for w1 below 1 by its tangent at 1."""
+    w1, w2, b1, b2, L = values
+    bound = 1 - 1 / w1 if w1 >= 1 else w1 - 1
+    return np.array([w1 - 1e-4, w2 - 1e-4, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - 1e-4])
+
+
+@examples(200)
 @given(st.integers(0, 2**32 - 1))
-def test_the_constrained_minimum_is_one(seed):
-    rng = np.random.default_rng(seed)
-    root, gradient = rng.normal(size=(5, 5)), 3 * rng.normal(size=5)
-    matrix = root @ root.T + 0.1 * np.eye(5)
-    values = gauss_newton.feasible(2 * rng.normal(size=5))
+def test_constraints_are_the_rules_of_7_and_their_derivatives(seed):
+    values = gauss_newton.feasible(2 * np.random.default_rng(seed).normal(size=5))
     rows, slack = gauss_newton.constraints(values)
-    step = gauss_newton.constrained_minimum(matrix, gradient, rows, slack)
-    assert (rows @ step + slack >= -1e-9).all()
-    model = lambda d: 0.5 * d @ matrix @ d + gradient @ d  # noqa: E731
-    for other in rng.normal(size=(50, 5)) * rng.choice([1e-3, 0.1, 1], size=(50, 1)):
-        candidate = step + other
-        if (rows @ candidate + slack >= 0).all():
-            assert model(candidate) >= model(step) - 1e-9
+    assert (slack >= 0).all()
+    assert slack == pytest.approx(np.maximum(rules_of_7(values), 0), abs=1e-12)
+    side = 1 if values[0] >= 1 else -1  # the tangent of the side where w1 is
+    for k, h in enumerate(side * 2.0**-26 * np.eye(5)):
+        slope = (rules_of_7(values + h) - rules_of_7(values)) / h[k]
+        assert rows[:, k] == pytest.approx(slope, abs=1e-6 * (1 + np.abs(values).max()))
 
 
+def test_rounding_makes_no_slack_negative_at_the_edge():
+    at_the_edge = [gauss_newton.feasible(np.array([w1, 0.5, 0.0, 1.0, 1.0])) for w1 in np.linspace(1.1, 3, 200)]
+    assert min(rules_of_7(values).min() for values in at_the_edge) < 0  # so that it would be seen
+    assert min(gauss_newton.constraints(values)[1].min() for values in at_the_edge) == 0
+
+
+@examples(200)
 @given(st.integers(0, 2**32 - 1))
 def test_the_tangent_of_the_curved_bound_is_never_below_it(seed):
     rng = np.random.default_rng(seed)
     values = gauss_newton.feasible(3 * rng.normal(size=5))
     rows, slack = gauss_newton.constraints(values)
-    assert (slack >= 0).all()
     for w1 in (*rng.uniform(1e-4, 10, 20), max(values[0], 1.0)):
         moved = values + [w1 - values[0], 0, 0, 0, 0]  # noqa: RUF005  # a sum
         curved = moved[2] - (1 - 1 / w1) * moved[3]
@@ -166,7 +400,43 @@ def test_the_tangent_of_the_curved_bound_is_never_below_it(seed):
     assert tangent == pytest.approx(curved, abs=1e-9)  # where it touches
 
 
-def test_a_smooth_term_without_a_constant_needs_a_start():
-    J = Objective(FloatQuartic(np.eye(2)), np.ones((2, 2)), layers=1)
-    with pytest.raises(ValueError, match=r"f.lipschitz\(\) is inf, no step constant to start from"):
-        fit(J)
+def least_by_enumeration(matrix, gradient, rows, slack):
+    """The best of the model's minima under every set of constraints held with equality, where the others hold."""
+    best, least = np.inf, None
+    for count in range(6):
+        for active in combinations(range(len(rows)), count):
+            held = rows[list(active)].reshape(count, 5)
+            system = np.block([[matrix, held.T], [held, np.zeros((count, count))]])
+            try:
+                step = np.linalg.solve(system, np.concatenate([-gradient, -slack[list(active)]]))[:5]
+            except np.linalg.LinAlgError:  # constraints that depend on each other
+                continue
+            value = 0.5 * step @ matrix @ step + gradient @ step
+            if value < best and (rows @ step + slack >= -1e-9).all():
+                best, least = value, step
+    return least
+
+
+@examples(40)
+@given(st.integers(0, 2**32 - 1))
+def test_the_constrained_minimum_is_that_of_all_active_sets(seed):
+    rng = np.random.default_rng(seed)
+    root, gradient = rng.normal(size=(5, 5)), 3 * rng.normal(size=5)
+    matrix = root @ root.T + 0.1 * np.eye(5)
+    rows, slack = gauss_newton.constraints(gauss_newton.feasible(2 * rng.normal(size=5)))
+    step = gauss_newton.constrained_minimum(matrix, gradient, rows, slack)
+    assert (rows @ step + slack >= -1e-8).all()
+    assert step == pytest.approx(least_by_enumeration(matrix, gradient, rows, slack), rel=1e-5, abs=1e-6)
+
+
+def test_a_parameter_that_nothing_curves_moves_to_make_room_for_the_others():
+    """b1 is drawn below the edge of (7), which w1 lowers: by how much, the largest scale of all decides."""
+    flat, at = A * [0, 1, 1, 1, 1], np.array([1.5, 0.5, 0.6, 1.5, 3.0])
+    descent = LevenbergMarquardt(Bowl(flat, at - [0, 0, 0.3, 0, 0]), at)
+    matrix, gradient = flat.T @ flat, descent.gradient
+    curvature = np.diag(matrix)
+    damped = matrix + 1e-2 * np.diag(np.where(curvature > 0, curvature, curvature.max()))
+    expected = least_by_enumeration(damped, gradient, *gauss_newton.constraints(at))
+    assert expected[0] < -0.01
+    descent.step()
+    assert descent.values == pytest.approx(at + expected, rel=1e-9)
