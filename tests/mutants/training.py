@@ -190,7 +190,7 @@ MUTANTS = [
         ("np.linalg.cholesky(matrix).T", "np.linalg.cholesky(matrix)"),
         ("turned @ offset - slack]), np", "turned @ offset + slack]), np"),
         ("/ residual[5] - offset", "/ residual[5]"),
-        ("    except ValueError:  # the", "    except ZeroDivisionError:  # the"),
+        ("    except DivergenceError:\n", "    except ZeroDivisionError:\n"),
     ),
     Mutant(
         "training/gauss_newton.py",

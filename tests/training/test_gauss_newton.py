@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from strategies import FloatQuartic, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.training import gauss_newton
 from dsrl_ref.training.authors import Adam
 from dsrl_ref.training.gauss_newton import GaussNewtonDescent, LevenbergMarquardt
@@ -82,7 +83,7 @@ class Bowl:
         residual = self.A @ [*theta, L] - self.y
         loss = self.told.pop(0) if self.told else 0.5 * residual @ residual
         if loss is None:
-            raise ValueError("the network diverges")
+            raise DivergenceError("the network diverges")
         return loss, self.A.T @ residual
 
     def gauss_newton(self, theta, L):
