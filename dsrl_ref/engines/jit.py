@@ -7,6 +7,7 @@ its callees live in one file, since numba's cache does not see edits elsewhere.
 import functools
 import hashlib
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
         cached = njit(**OPTIONS, cache=True)(function)
     except RuntimeError:  # no folder to keep it in
+        say_that_nothing_is_kept()
         return fresh()
     if hasattr(cached, "_cache"):  # not under NUMBA_DISABLE_JIT=1
         seal(cached._cache._cache_file, Path(function.__code__.co_filename).read_bytes())
@@ -32,10 +34,24 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         try:
             return cached(*arguments)
+        except OSError:  # what was compiled cannot be written
+            say_that_nothing_is_kept()
         except Exception:  # whatever a damaged cache raises while it is read; a second failure is the kernel's own
-            return fresh()(*arguments)
+            pass
+        return fresh()(*arguments)
 
     return call
+
+
+@functools.cache
+def say_that_nothing_is_kept() -> None:
+    """Say on stderr, once a process, that every process will compile anew, and what to do about it."""
+    if sys.stderr is not None:
+        print(
+            "dsrl_ref: numba has no folder that it can write to, so that every process compiles its kernels anew: set "
+            "NUMBA_CACHE_DIR to one that can be written",
+            file=sys.stderr,
+        )
 
 
 def seal(file: Any, source: bytes) -> None:

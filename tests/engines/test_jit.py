@@ -154,6 +154,37 @@ def test_a_cache_that_cannot_be_read_is_compiled_around(monkeypatch):
     assert out[0] == 2
 
 
+@pytest.mark.parametrize("where", ["in no folder", "in a folder that is full"])
+def test_that_nothing_can_be_kept_is_said_once(monkeypatch, capsys, where):
+    def decorate(function):
+        if where == "in no folder":
+            raise RuntimeError("cannot cache function: no locator available")
+        return full
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    jit.say_that_nothing_is_kept.cache_clear()
+    in_place_of_caching(monkeypatch, decorate)
+    for _ in range(2):
+        out = np.zeros(1)
+        jit.compiled(_writes_two)(out)
+        assert out[0] == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("set NUMBA_CACHE_DIR to one that can be written\n") == 1
+
+
+def test_a_damaged_cache_is_compiled_around_without_a_word(monkeypatch, capsys):
+    def broken(*_):
+        raise EOFError("Ran out of input")
+
+    jit.say_that_nothing_is_kept.cache_clear()
+    in_place_of_caching(monkeypatch, lambda function: broken)
+    jit.compiled(_writes_two)(np.zeros(1))
+    assert capsys.readouterr().err == ""
+
+
 def in_place_of_caching(monkeypatch, decorate):
     """Let ``numba.njit(cache=True)`` be `decorate` for the kernel of these tests alone: numba uses njit itself."""
     import numba
