@@ -28,12 +28,14 @@ def as_real(value: Any, name: str) -> Array:
     Raises
     ------
     TypeError
-        For what is not numeric: strings, dates, structured arrays, ``np.matrix``, sparse containers.
+        For what is not numeric: strings, dates, structured arrays, ``np.matrix``, sparse containers; and for what is
+        not in memory: dask, h5py, zarr, lazy frames.
     ValueError
         For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
     if value is None:
         raise ValueError(f"{name} must be numeric, got None")
+    require_in_memory(value, name)
     if is_sparse(value):
         raise TypeError(f"{name} is sparse ({type(value).__name__}) where a dense array is needed; use .toarray()")
     if isinstance(value, np.matrix):
@@ -49,6 +51,27 @@ def as_real(value: Any, name: str) -> Array:
     array = _as_float64(_as_array(value, name), name)
     _require_finite(array, name)
     return np.ascontiguousarray(array) if array.ndim else array
+
+
+def require_in_memory(value: Any, name: str) -> None:
+    """Refuse what NumPy would compute or read whole without a word, however large it is.
+
+    Raises
+    ------
+    TypeError
+        For dask collections, chunked xarrays, h5py and zarr arrays and lazy frames; the message says what to pass.
+    """
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    if package == "dask" or (package == "xarray" and getattr(value, "chunks", None)):
+        what, how = "is computed only when asked", f"{name}.compute()"
+    elif package in ("h5py", "zarr"):
+        what, how = "is in a file", f"{name}[...]"
+    elif kind.__name__ == "LazyFrame":
+        what, how = "is computed only when asked", f"{name}.collect()"
+    else:
+        return
+    raise TypeError(f"{name} ({package}'s {kind.__name__}) {what}: pass {how}, if it fits into memory")
 
 
 def as_matrix(value: Any, name: str) -> Array:

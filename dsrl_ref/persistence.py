@@ -4,6 +4,7 @@ The format, version 1: a zip of .npy arrays, which ``numpy.load`` reads, one of 
 at the archive's end is the SHA-256 of every byte before it.
 """
 
+import errno
 import io
 import os
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from dsrl_ref.results import FitResult
 VERSION = 1
 HEADER = "header"
 DIGITS = 64  # of the SHA-256, in hexadecimal
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system: the last writer wins, whole
 END_OF_ARCHIVE = 22  # bytes of the zip record that the comment follows; its last two are the comment's length
 
 
@@ -208,6 +210,9 @@ def _lock(stream: BinaryIO, path: Path) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise BlockingIOError(error.errno, "another process is writing this file", str(path)) from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -328,3 +328,37 @@ def test_sparse_is_what_scipy_calls_so(value):
 def test_a_scalar_stays_one():
     assert arrays.as_real(3, "z").shape == ()
     assert arrays.as_real(np.zeros((2, 0)), "z").shape == (2, 0)
+
+
+def of_package(package, kind, **attributes):
+    """An object that says it is of that package, and fails the test if NumPy reads it."""
+
+    def reads(self, *_, **__):
+        pytest.fail("it was read whole")
+
+    return type(kind, (), {"__module__": f"{package}.core", "__array__": reads, **attributes})()
+
+
+@pytest.mark.parametrize(
+    ("lazy", "message"),
+    [
+        (
+            of_package("dask", "Array"),
+            r"W \(dask's Array\) is computed only when asked: pass W.compute\(\), if it fits",
+        ),
+        (of_package("xarray", "DataArray", chunks=((2,), (3,))), r"xarray's DataArray.*pass W.compute\(\)"),
+        (of_package("h5py", "Dataset"), r"W \(h5py's Dataset\) is in a file: pass W\[\.\.\.\]"),
+        (of_package("zarr", "Array"), r"W \(zarr's Array\) is in a file: pass W\[\.\.\.\]"),
+        (of_package("polars", "LazyFrame"), r"W \(polars's LazyFrame\).*pass W.collect\(\)"),
+    ],
+)
+def test_what_is_not_in_memory_is_refused_with_what_to_pass(lazy, message):
+    with pytest.raises(TypeError, match=message):
+        arrays.as_real(lazy, "W")
+
+
+def test_an_xarray_that_is_in_memory_is_read():
+    held = type(
+        "DataArray", (), {"__module__": "xarray.core", "chunks": None, "__array__": lambda *_, **__: np.eye(2)}
+    )()
+    assert np.array_equal(arrays.as_real(held, "W"), np.eye(2))

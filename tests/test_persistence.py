@@ -1,5 +1,6 @@
 """Files: equal to the last bit, whole after any accident, refused when damaged, and never executed."""
 
+import errno
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import time
 import zipfile
+from dataclasses import replace
 
 import children
 import numpy as np
@@ -335,6 +337,30 @@ def test_what_a_killed_writer_left_is_swept(path, learned):
     save(path, learned)
     assert same(load(path), learned)
     assert [*path.parent.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("reason", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_written_all_the_same(reason, path, learned, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="no such locks on this system")
+
+    def refuse(*_):
+        raise OSError(getattr(errno, reason), "this file system has no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    save(path, replace(learned, message="another"))
+    assert load(path).message == "another"
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_any_other_failure_of_a_lock_is_told(path, learned, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="no such locks on this system")
+
+    def refuse(*_):
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="the disk is broken"):
+        save(path, learned)
 
 
 @pytest.mark.parametrize("another_begins", [False, True])

@@ -151,6 +151,20 @@ MUTANTS = [
         ("format=kind", 'format="png"'),
     ),
     *of(
+        "arrays.py",
+        ("    require_in_memory(value, name)\n", "    pass\n"),
+        ('package == "dask" or (', 'package == "task" or ('),
+        ('getattr(value, "chunks", None)', 'hasattr(value, "chunks")'),
+        ('("h5py", "zarr")', '("h5py",)'),
+        ('kind.__name__ == "LazyFrame"', 'package == "LazyFrame"'),
+    ),
+    *of(
+        "persistence.py",
+        ("if error.errno not in NO_LOCKS:", "if error.errno in NO_LOCKS:"),
+        ("errno.ENOLCK, ", ""),
+        ("        if error.errno not in NO_LOCKS:\n            raise\n", "        return\n"),
+    ),
+    *of(
         "errors.py",
         ("class ModelFileError(DSRLError, ValueError)", "class ModelFileError(DSRLError, OSError)"),
         ("class SizeError(DSRLError, MemoryError)", "class SizeError(MemoryError)"),
