@@ -3,6 +3,7 @@
 import authors_data
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from views import naive_graph, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
@@ -139,6 +140,13 @@ def test_the_mean_counts_every_view():
     views = random_views()
     single = sum(similarity_graph([view], 4).toarray() for view in views) / 3
     assert similarity_graph(views, 4).toarray() == pytest.approx(single, rel=1e-14)
+
+
+def test_the_mean_of_graphs_is_in_order_whatever_they_are():
+    turned = csr_array((np.array([1.0, 2.0]), np.array([2, 0]), np.array([0, 2])), shape=(1, 3))
+    found = graph.mean_graph([turned, turned], np.array([0.25, 0.5]))
+    assert found.indices.tolist() == [0, 2]
+    assert found.data.tolist() == [1.5, 0.75]
 
 
 def test_equal_samples_have_weight_one_and_ties_go_to_the_first():
