@@ -9,13 +9,13 @@ import numpy as np
 from scipy.sparse import csr_array
 
 
-def hard_views(n=120, classes=4, seed=0):
+def hard_views(n=120, classes=4, seed=0, spread=1.5):
     """Three views of ten features, in each of which two of the classes have the same mean; and the classes."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % classes)
     views = []
     for v in range(3):
-        means = rng.normal(0, 1.5, size=(classes, 10))
+        means = rng.normal(0, spread, size=(classes, 10))
         means[v + 1] = means[v]
         views.append(means[labels] + rng.normal(size=(n, 10)))
     return views, labels
