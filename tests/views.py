@@ -36,7 +36,7 @@ def random_views(n=25, sizes=(4, 7, 3), seed=0):
 
 
 def standard(rows, like=None):
-    """Each row with the mean 0 and the deviation 1, or brought there as the rows `like` would be; equal entries are 0."""
+    """Each row with mean 0 and deviation 1, or brought there as the rows `like` would be; equal entries become 0."""
     done = []
     for row, model in zip(rows, rows if like is None else like, strict=True):
         mean = sum(model) / len(model)

@@ -202,7 +202,7 @@ def test_bad_arguments_are_refused():
         DSRLClassifier(keep=2).fit(VIEWS, KNOWN)
     with pytest.raises(ValueError, match=r"learning_rate = 5.0 is too large: training came to L = -"):
         DSRLClassifier(learning_rate=5).fit(VIEWS, KNOWN)
-    with pytest.raises((ValueError, AttributeError), match="DSRLClassifier instance is not fitted yet. Call 'fit'"):
+    with pytest.raises((ValueError, AttributeError), match=r"DSRLClassifier instance is not fitted yet\. Call 'fit'"):
         DSRLClassifier().predict(VIEWS)
 
 

@@ -306,7 +306,7 @@ def test_a_key_that_a_file_has_not_is_named_beside_those_it_has(tmp_path):
     for name in ("d.npz", "d.mat"):
         with pytest.raises(ValueError, match=rf"{name} has no key W; it has A, B$"):
             load_graph(tmp_path / name)
-    with pytest.raises(ValueError, match="is neither 'digits' nor a file ending in .mat or .npz or .npy or .mtx"):
+    with pytest.raises(ValueError, match=r"is neither 'digits' nor a file ending in .mat or .npz or .npy or .mtx"):
         load_graph(tmp_path / "graph.txt")
 
 

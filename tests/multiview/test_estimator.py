@@ -1,6 +1,8 @@
 """What both estimators share: what they read and refuse, what they remember, and scikit-learn's conventions."""
 
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,14 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
-from dsrl_ref.multiview.estimator import NotFittedError, as_affinity, as_generator, feature_names, split_views
+from dsrl_ref.multiview.estimator import (
+    NotFittedError,
+    as_affinity,
+    as_generator,
+    feature_names,
+    split_views,
+    warn_of_column,
+)
 
 ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
 both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -173,9 +182,21 @@ def test_parameters_are_read_and_set():
         model.set_params(cluster=3)
 
 
-def test_an_estimator_that_is_not_fitted_says_so():
-    with pytest.raises((NotFittedError, ValueError), match="DSRLClassifier instance is not fitted yet. Call 'fit' first"):
+def test_errors_and_warnings_are_scikit_learns_where_that_is_at_work(monkeypatch):
+    message = r"This DSRLClassifier instance is not fitted yet\. Call 'fit' first\."
+    theirs = SimpleNamespace(
+        NotFittedError=type("E", (Exception,), {}), DataConversionWarning=type("W", (Warning,), {})
+    )
+    monkeypatch.setitem(sys.modules, "sklearn.exceptions", theirs)
+    with pytest.raises(theirs.NotFittedError, match=message):
         DSRLClassifier().predict(VIEWS)
+    with pytest.warns(theirs.DataConversionWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
+    monkeypatch.delitem(sys.modules, "sklearn.exceptions")
+    with pytest.raises(NotFittedError, match=message):
+        DSRLClassifier().predict(VIEWS)
+    with pytest.warns(UserWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
 
 
 def test_random_states_of_every_kind():

@@ -8,7 +8,6 @@ from dsrl_ref.multiview import propagation
 from dsrl_ref.multiview.propagation import distributions, propagate
 
 
-
 def example(seed=0):
     """A graph of 30 samples, of which some are labelled."""
     rng = np.random.default_rng(seed)
