@@ -102,4 +102,4 @@ def _normalised_information(table: Array) -> float:
     joint = table / table.sum()
     rows, columns = _entropy(joint.sum(axis=1)), _entropy(joint.sum(axis=0))
     information = max(0.0, rows + columns - _entropy(joint.ravel()))
-    return 2 * information / (rows + columns) if rows + columns > 0 else 1.0
+    return min(1.0, 2 * information / (rows + columns)) if rows + columns > 0 else 1.0

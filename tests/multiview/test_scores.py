@@ -105,6 +105,14 @@ def test_partitions_that_know_nothing_of_one_another_have_no_negative_informatio
         assert 0 <= clustering_scores(*zip(*pairs, strict=True))["nmi"] < 1e-12
 
 
+def test_no_score_of_a_partition_with_itself_rounds_above_1():
+    for n, seed in itertools.product(range(2, 12), range(30)):
+        labels = np.random.default_rng(seed).integers(0, n, 20 * n)
+        scores = clustering_scores(labels, -labels)
+        assert scores == pytest.approx(dict.fromkeys(NAMES, 1.0), abs=1e-12)
+        assert max(scores.values()) <= 1
+
+
 @DRAWS
 @given(LABELS)
 def test_larger_partitions_have_the_accuracy_of_the_best_permutation(pairs):
