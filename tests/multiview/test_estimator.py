@@ -256,6 +256,14 @@ def test_all_edges_may_be_kept():
     assert model.graph_.nnz == model.affinity_matrix_.nnz
 
 
+def test_training_ends_after_200_epochs_where_no_other_number_is_given():
+    dense = 1 - np.eye(40)
+    dense[0, 1] = dense[1, 0] = 1e-6  # kept only when the network keeps all
+    with pytest.warns(GraphWarning, match=r"after 200 epochs only 99\.9% of the edges are kept, not 100\.0%"):
+        model = DSRLClustering(2, affinity="precomputed", keep=1, random_state=0).fit(dense)
+    assert model.n_iter_ == 200
+
+
 @pytest.mark.parametrize(
     ("X", "message"),
     [

@@ -136,6 +136,12 @@ def test_a_class_without_a_label_is_not_guessed(given):
     assert found.scores["accuracy"][0] == np.mean(np.delete(model.transduction_ == CODES, lacking[0]))
 
 
+def test_a_class_without_a_label_is_not_guessed_where_no_label_reaches():
+    codes, cliques = np.repeat(np.arange(4), 5), csr_array(np.kron(np.eye(4), 1 - np.eye(5)))
+    found = classify(Data([], cliques, codes, cliques, 5), [np.array([5, 10])], {})
+    assert found.scores == {"accuracy": [8 / 18]}
+
+
 @pytest.mark.parametrize("form", ["balanced", "one-hot"])
 def test_controls_of_classification_are_scored_on_their_graphs(data, form):
     dsrl = classify(data, SPLITS, {})
