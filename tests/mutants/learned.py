@@ -1,6 +1,6 @@
 """Wrong variants of the learned graph and of what is found on it: clusters, classes, and the controls beside them."""
 
-from mutants.mutant import of
+from mutants.mutant import Mutant, of
 
 MUTANTS = [
     *of(
@@ -258,7 +258,6 @@ MUTANTS = [
         ("np.random.default_rng(seed)", "np.random.default_rng(seeds[0])"),
         ("np.hstack([before, embed(graph, clusters)])", "embed(graph, clusters)"),
         ('{**(training if model.preset else {}), "preset": "authors"}', '{"preset": "authors"}'),
-        ("replace(data, graph=data.heat)", "data"),
         ("enumerate(self.views if self.graph is None else [])", "enumerate(self.views)"),
         ("of_views([view], self.codes, self.n_neighbors)", "of_views([view], self.codes)"),
         ("similarity_graph(views, n_neighbors), n_neighbors)", "similarity_graph(views), n_neighbors)"),
@@ -268,5 +267,11 @@ MUTANTS = [
         ),
         ('alone, labelled, "one-hot"), "one-hot")', 'alone, labelled, "balanced"), "one-hot")'),
         ("cluster(alone, clusters, seeds, training).scores", "cluster(alone, clusters, seeds[:1], training).scores"),
+    ),
+    Mutant(
+        "multiview/experiments.py",
+        "replace(data, graph=data.heat)",
+        "data",
+        equivalent="Of views, the preset builds the very graph that `heat` is; it is only not built again.",
     ),
 ]
