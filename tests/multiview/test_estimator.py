@@ -37,6 +37,7 @@ def test_the_candidates_are_three_times_as_many_neighbours_by_adaptive_weights()
     assert (given.graph_ != model.graph_).nnz == 0
     assert model.graph_.nnz >= 0.25 * expected.nnz
     assert (given.theta_, given.L_, given.scale_) == (model.theta_, model.L_, model.scale_)
+    assert model.scale_ == expected.max() < 1
     assert (model.n_features_in_, given.n_features_in_) == (30, 120)
 
 

@@ -167,7 +167,6 @@ MUTANTS = [
         ("W - W * (ones != 0) + ones", "W.maximum(0.9 * ones)"),
         ("if y is None:", "if False:"),
         ("        super()._check_parameters()\n", ""),
-        ("    joined.sort_indices()\n", ""),
     ),
     *of(
         "multiview/estimator.py",
