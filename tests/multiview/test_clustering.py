@@ -88,7 +88,7 @@ def test_half_of_a_precomputed_graph_is_kept_unless_another_share_is_asked():
     assert (given[0.3].share, DSRLClustering().share) == (0.3, 0.25)
 
 
-def test_the_result_does_not_depend_on_the_run_but_on_the_seed():
+def test_the_result_does_not_depend_on_the_run_but_on_the_seed(seen):
     first, second = (DSRLClustering(4, random_state=3).fit(VIEWS) for _ in range(2))
     assert np.array_equal(first.labels_, second.labels_)
     assert np.array_equal(first.embedding_, second.embedding_)
@@ -96,6 +96,7 @@ def test_the_result_does_not_depend_on_the_run_but_on_the_seed():
     assert np.array_equal(first.labels_, k_means(points, 4, 10, np.random.default_rng(3)))
     other = DSRLClustering(4, n_init=1, random_state=np.random.default_rng(7)).fit(VIEWS)
     assert np.array_equal(other.labels_, k_means(points, 4, 1, np.random.default_rng(7)))
+    assert [restarts for _, _, restarts in seen] == [10, 10, 1]
 
 
 def test_k_clusters_of_k_samples_and_one_of_all():
