@@ -2,13 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.arrays import Array
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
@@ -94,14 +93,14 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)
 
 
-def learn_as_authors(W: Any, *, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+def learn_as_authors(W: csr_array, *, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
     """Train as the authors' program does, for a number of epochs, on the graph as it is."""
     J = Objective(Fidelity(W), layers=layers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate)
     network = J.scalar_map(learned.theta, learned.L)
-    graph = csr_array(W, copy=True) if is_sparse(W) else csr_array(W)
+    graph = csr_array(W, copy=True)
     graph.data = network(graph.data)
     graph.eliminate_zeros()
     if W.nnz and not graph.nnz:

@@ -63,12 +63,15 @@ def _contingency(true: Any, predicted: Any) -> Array:
 def _codes(labels: Any, name: str) -> NDArray[np.intp]:
     if np.ma.is_masked(labels):
         raise ValueError(f"{name} has masked entries; every sample needs a label")
-    labels = np.asarray(labels)
+    given, labels = labels, np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"{name} must be a sequence of labels, not empty, got shape {labels.shape}")
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"{name} contains NaN: {name}[{int(np.argmax(np.isnan(labels)))}]; every sample needs a label")
+    if labels.dtype.kind in "US" and not hasattr(given, "dtype"):  # a number among strings has become one of them
+        labels = np.array(given, dtype=object)
     try:
+        missing = labels != labels
+        if missing.any():
+            raise ValueError(f"{name} contains NaN: {name}[{int(np.argmax(missing))}]; every sample needs a label")
         return np.unique(labels, return_inverse=True)[1]
     except TypeError as error:
         raise TypeError(f"{name} mixes labels that have no order: {error}") from error
@@ -99,4 +102,4 @@ def _normalised_information(table: Array) -> float:
     joint = table / table.sum()
     rows, columns = _entropy(joint.sum(axis=1)), _entropy(joint.sum(axis=0))
     information = max(0.0, rows + columns - _entropy(joint.ravel()))
-    return 2 * information / (rows + columns) if rows + columns > 0 else 1.0
+    return min(1.0, 2 * information / (rows + columns)) if rows + columns > 0 else 1.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.io import savemat
-from scipy.sparse import csc_array
+from scipy.io import mmwrite, savemat
+from scipy.sparse import csc_array, issparse, save_npz
 
 from dsrl_ref.multiview import complementary_views, load_dataset
 from dsrl_ref.multiview.datasets import load_graph
@@ -43,6 +43,11 @@ def cell(*views):
     return box
 
 
+def table(path, text):
+    path.write_text(text)
+    return path.parent
+
+
 def test_mat_and_npz_files(tmp_path):
     savemat(tmp_path / "d.mat", {"X": cell(X0, X1), "Y": Y.reshape(-1, 1)})
     np.savez(tmp_path / "d.npz", X0=X0, X1=X1, Y=Y)
@@ -70,6 +75,8 @@ def test_views_are_numbered_not_sorted_by_letter(tmp_path):
     [
         ({"Z": X0}, "has no views: key X is missing"),
         ({"X0": X0, "X1": X1[:2]}, r"X\[1\] has 2 samples, X\[0\] has 3"),
+        ({"X0": X0[:2], "X1": X1}, r"X\[1\] has 3 samples, X\[0\] has 2"),
+        ({"X0": X0, "X1": X1, "Y": [1, 2]}, "Y has 2 labels for 3 samples"),
         ({"X": X0, "Y": Y[:2]}, "Y has 2 labels for 3 samples"),
         ({"X": X0 * np.array([1, np.nan])}, r"X\[0\] contains NaN: X\[0\]\[0, 1\]"),
     ],
@@ -219,7 +226,13 @@ def test_csv_files_are_views_in_the_order_of_their_names(tmp_path):
     [
         ("1,2\n3,x\n", r"a.csv: line 2, column 2: 'x' is no number"),
         ("1,2\n3\n", r"a.csv: line 2 has 1 cells, the first has 2"),
+        ("1,2\n3,4,5\n", r"a.csv: line 2 has 3 cells, the first has 2"),
         ("1,2\n3,nan\n", r"X\[0\] contains NaN: X\[0\]\[1, 1\]"),
+        ("1,x\n3,4\n", r"a.csv: line 1, column 2: 'x' is no number"),
+        ("height,2\n3,4\n", r"a.csv: line 1, column 1: 'height' is no number"),
+        ("1,2\nx,y\n3,4\n", r"a.csv: line 2, column 1: 'x' is no number"),
+        ("h,w\n\n\n1,2\n3,x\n", r"a.csv: line 5, column 2: 'x' is no number"),
+        ("h,w\n", r"a.csv has no samples"),
     ],
 )
 def test_bad_csv_is_named_by_line_and_column(tmp_path, text, message):
@@ -228,18 +241,107 @@ def test_bad_csv_is_named_by_line_and_column(tmp_path, text, message):
         load_dataset(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("cat\ndog\ncat\n", ["cat", "dog", "cat"]),
+        ("class\n3\n1\n3\n", [3, 1, 3]),
+        ("class\n3\nx\n", ["class", "3", "x"]),
+        ("3.0\n1\n-1\n", [3, 1, -1]),
+    ],
+)
+def test_labels_of_a_folder_are_names_or_whole_numbers(tmp_path, text, labels):
+    (tmp_path / "Y.csv").write_text(text)
+    views, found = load_dataset(table(tmp_path / "a.csv", "1,2\n3,4\n5,6\n"))
+    assert [view.shape for view in views] == [(3, 2)]
+    assert found.tolist() == labels
+
+
+def test_a_file_of_labels_alone_has_no_views(tmp_path):
+    np.savez(tmp_path / "d.npz", Y=Y)
+    savemat(tmp_path / "d.mat", {"Y": Y})
+    for name in ("d.npz", "d.mat"):
+        views, labels = load_dataset(tmp_path / name)
+        assert (views, labels.tolist()) == ([], [1, 2, 1])
+
+
+def test_sparse_and_single_views_of_a_mat(tmp_path):
+    savemat(tmp_path / "d.mat", {"X": cell(csc_array(X0), X1)})
+    assert [view.tolist() for view in load_dataset(tmp_path / "d.mat")[0]] == [X0.tolist(), X1.tolist()]
+
+
+def test_keys_that_only_begin_like_views_are_none(tmp_path):
+    np.savez(tmp_path / "d.npz", X0=X0, Xlabel=X1, X=np.ones(2))
+    with pytest.raises(ValueError, match="has X and X0"):
+        load_dataset(tmp_path / "d.npz")
+    np.savez(tmp_path / "d.npz", X0=X0, Xlabel=X1, x1=X1)
+    assert [view.tolist() for view in load_dataset(tmp_path / "d.npz")[0]] == [X0.tolist()]
+
+
 def test_an_empty_folder_has_no_views(tmp_path):
     with pytest.raises(ValueError, match="has no views"):
         load_dataset(tmp_path)
 
 
-def test_complementary_views_coincide_in_two_classes_each():
-    views, labels = complementary_views(4000, 4, 3, random_state=0)
-    for v, view in enumerate(views):
-        means = np.array([view[labels == c].mean(axis=0) for c in range(4)])
-        gaps = {(a, b): np.linalg.norm(means[a] - means[b]) for a in range(4) for b in range(a)}
-        assert min(gaps, key=gaps.get) == (max(v, (v + 1) % 4), min(v, (v + 1) % 4))
+@pytest.mark.parametrize("kind", [".npz", "sparse.npz", ".npy", ".mtx", ".mat"])
+def test_graphs_are_as_they_were_in_files_of_every_kind(tmp_path, kind):
+    W = np.array([[0.0, 0.5, 0.0], [0.5, 0.0, 0.1], [0.0, 0.1, 0.0]])
+    path = tmp_path / f"graph{kind}"
+    writers = {
+        ".npz": lambda: np.savez(path, A=W, W=2 * W),
+        "sparse.npz": lambda: save_npz(path, csc_array(W)),
+        ".npy": lambda: np.save(path, W),
+        ".mtx": lambda: mmwrite(path, csc_array(W)),
+        ".mat": lambda: savemat(path, {"A": csc_array(W)}),
+    }
+    writers[kind]()
+    found = load_graph(path, "A")
+    assert issparse(found) == (kind in ("sparse.npz", ".mtx", ".mat"))
+    assert np.array_equal(found.toarray() if issparse(found) else found, W)
+
+
+def test_a_key_that_a_file_has_not_is_named_beside_those_it_has(tmp_path):
+    np.savez(tmp_path / "d.npz", A=X0, B=X1)
+    savemat(tmp_path / "d.mat", {"A": X0, "B": X1})
+    for name in ("d.npz", "d.mat"):
+        with pytest.raises(ValueError, match=rf"{name} has no key W; it has A, B$"):
+            load_graph(tmp_path / name)
+    with pytest.raises(ValueError, match=r"is neither 'digits' nor a file ending in .mat or .npz or .npy or .mtx"):
+        load_graph(tmp_path / "graph.txt")
+
+
+@pytest.mark.parametrize(("classes", "views"), [(4, 3), (3, 4)])
+def test_complementary_views_coincide_in_two_classes_each(classes, views):
+    found, labels = complementary_views(1000 * classes, classes, views, random_state=0)
+    for v, view in enumerate(found):
+        means = np.array([view[labels == c].mean(axis=0) for c in range(classes)])
+        gaps = {(a, b): np.linalg.norm(means[a] - means[b]) for a in range(classes) for b in range(a)}
+        same = {v % classes, (v + 1) % classes}
+        assert set(min(gaps, key=gaps.get)) == same
         assert sorted(gaps.values())[0] < 0.3 < 2 < sorted(gaps.values())[1]
-    assert np.bincount(labels).tolist() == [1000] * 4
-    again, _ = complementary_views(4000, 4, 3, random_state=0)
-    assert np.array_equal(again[2], views[2])
+        deviations = np.sqrt(np.mean([view[labels == c].var(axis=0) for c in range(classes)]))
+        assert deviations == pytest.approx(1, abs=0.02)
+    assert np.bincount(labels).tolist() == [1000] * classes
+    assert (np.diff(labels) == 0).mean() == pytest.approx(1 / classes, abs=0.05)  # in random order
+    again, _ = complementary_views(1000 * classes, classes, views, random_state=0)
+    assert np.array_equal(again[2], found[2])
+    assert not np.array_equal(complementary_views(1000 * classes, classes, views, random_state=1)[0][2], found[2])
+
+
+def test_means_of_complementary_views_have_their_deviation():
+    views, labels = complementary_views(4000, 400, 2, random_state=0)
+    spread = np.std([views[0][labels == c].mean(axis=0) for c in range(400)])
+    assert spread == pytest.approx(np.sqrt(1.5**2 + 1 / 10), rel=0.03)  # ten samples a class
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((3, 4, 3), "n_samples must be at least 4, got 3"),
+        ((9, 2, 3), "n_classes must be at least 3, got 2"),
+        ((9, 3, 1), "n_views must be at least 2, got 1"),
+    ],
+)
+def test_sizes_of_complementary_views_that_leave_none_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        complementary_views(*sizes)

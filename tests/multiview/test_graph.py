@@ -1,74 +1,46 @@
 """The similarity graph, against scalar loops and against the authors' own."""
 
-import math
-
 import authors_data
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from views import naive_graph, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
 
 
-def naive_graph(views, k):
-    """The recipe, sample by sample."""
-    n = len(views[0])
-    fused = [[0.0] * n for _ in range(n)]
+def naive_choice(views, k):
+    """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
+    tried = []
     for view in views:
-        samples = []
-        for row in view:
-            mean = sum(row) / len(row)
-            deviation = math.sqrt(sum((x - mean) ** 2 for x in row) / max(1, len(row) - 1)) + 1e-8
-            samples.append([(x - mean) / deviation for x in row])
-        d = [[math.dist(a, b) for b in samples] for a in samples]
-        t = sum(map(sum, d)) / n**2
-        weight = [[0.0] * n for _ in range(n)]
-        for i in range(n):
-            others = sorted((j for j in range(n) if j != i), key=lambda j, i=i: d[i][j])
-            for j in others[:k]:
-                weight[i][j] = math.exp(-(d[i][j] ** 2) / (2 * t**2))
-        for i in range(n):
-            for j in range(n):
-                fused[i][j] += max(weight[i][j], weight[j][i]) / len(views)
-    return np.array(fused)
+        ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
+        ways["features"] = standard(view.T).T
+        graphs = {axis: naive_graph(samples, k, "heat") for axis, samples in ways.items()}
+        tried.append({axis: {*zip(*np.nonzero(graph), strict=True)} for axis, graph in graphs.items()})
+    chosen = []
+    for view in tried:
+        others = [edges for other in tried if other is not view for edges in other.values()]
+        shares = {axis: sum(len(edges & other) for other in others) / len(edges) for axis, edges in view.items()}
+        chosen.append(max(shares, key=shares.get))
+    return chosen
 
 
-def naive_weights(view, k, kind):
-    """Weight of each neighbour, sample by sample, symmetrised by max."""
-    n = len(view)
-    mean = view.mean(axis=1, keepdims=True)
-    samples = (view - mean) / (view.std(axis=1, ddof=1, keepdims=True) + 1e-8)
-    d = [[math.dist(a, b) for b in samples] for a in samples]
-    near = [sorted((j for j in range(n) if j != i), key=lambda j, i=i: d[i][j]) for i in range(n)]
-    directed = np.zeros((n, n))
-    for i in range(n):
-        bound = d[i][near[i][k]] ** 2
-        total = sum(bound - d[i][j] ** 2 for j in near[i][:k])
-        for j in near[i][:k]:
-            if kind == "adaptive":
-                directed[i, j] = (bound - d[i][j] ** 2) / total
-            else:
-                directed[i, j] = math.exp(-(d[i][j] ** 2) / (d[i][near[i][k - 1]] * d[j][near[j][k - 1]]))
-    return np.maximum(directed, directed.T)
-
-
-def random_views(n=25, sizes=(4, 7, 3), seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.normal(size=(n, size)) for size in sizes]
-
-
-@pytest.mark.parametrize("k", [1, 3, 24])
-def test_equals_the_recipe_in_scalar_loops(k):
+@pytest.mark.parametrize("k", [1, 3, 23])
+@pytest.mark.parametrize("kind", graph.WEIGHTS)
+def test_equals_the_recipe_in_scalar_loops(kind, k):
     views = random_views()
-    assert similarity_graph(views, k).toarray() == pytest.approx(naive_graph(views, k), rel=1e-10, abs=1e-14)
+    for along, samples in (("samples", map(standard, views)), ("features", (standard(view.T).T for view in views))):
+        expected = np.mean([naive_graph(one, k, kind) for one in samples], axis=0)
+        found = similarity_graph(views, k, weights=kind, standardize=along).toarray()
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-14)
 
 
-@pytest.mark.parametrize("kind", ["adaptive", "self-tuning"])
-@pytest.mark.parametrize("k", [1, 4, 20])
-def test_other_weights_equal_their_formula(kind, k):
-    (view,) = random_views(sizes=(6,))
-    found = similarity_graph([view], k, weights=kind).toarray()
-    assert found == pytest.approx(naive_weights(view, k, kind), rel=1e-9, abs=1e-14)
+def test_all_others_may_be_neighbours_but_for_adaptive_weights():
+    views = random_views()
+    expected = np.mean([naive_graph(standard(view), 24, "heat") for view in views], axis=0)
+    assert similarity_graph(views, 24).toarray() == pytest.approx(expected, rel=1e-9, abs=1e-14)
+    assert similarity_graph(views, 24, weights="self-tuning").nnz == 25 * 24
 
 
 @pytest.mark.parametrize("kind", graph.WEIGHTS)
@@ -114,6 +86,33 @@ def test_auto_takes_what_the_other_views_agree_with():
     assert graph.fuse([pattern[:, :15]], 10, "adaptive", None, "auto").along == ["features"]
 
 
+def test_auto_takes_what_shares_more_edges_with_the_other_views():
+    chosen = []
+    for seed in range(40):
+        views = random_views(14, (16, 17, 5), seed)
+        chosen.append(naive_choice(views, 3))
+        assert graph.fuse(views, 3, "heat", None, "auto").along == chosen[-1]
+    assert {axes[0] for axes in chosen} == {axes[1] for axes in chosen} == {"samples", "features"}
+
+
+def test_auto_looks_at_some_of_many_samples(monkeypatch):
+    monkeypatch.setattr(neighbors, "SAMPLED", 12)
+    for seed in range(10):
+        views = random_views(60, (16, 17, 5), seed)
+        rows = neighbors.sampled(60)
+        expected = naive_choice([view[rows] for view in views], 10)
+        assert graph.fuse(views, 30, "heat", None, "auto").along == expected
+
+
+def test_weights_where_distances_leave_nothing_to_tell():
+    lengths, others = np.array([[0.0, 1.0, 1.0, 1.0]]), np.array([[False, True, True, True]])
+    assert graph.linear_weights(lengths, np.array([1.0]), others).tolist() == [[0, 1 / 3, 1 / 3, 1 / 3]]
+    assert graph.linear_weights(lengths, np.array([2.0]), others).tolist() == [[0, 1 / 3, 1 / 3, 1 / 3]]
+    assert graph.heat_weights(np.zeros((1, 2)), 0.0).tolist() == [[1, 1]]
+    found = graph.self_tuning_weights(np.array([[0.0, 1.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]))
+    assert found.tolist() == [[1, 0, np.exp(-1)]]
+
+
 def test_symmetric_without_loops_and_weights_up_to_one():
     W = similarity_graph(random_views(), 4)
     assert W.format == "csr"
@@ -141,6 +140,13 @@ def test_the_mean_counts_every_view():
     views = random_views()
     single = sum(similarity_graph([view], 4).toarray() for view in views) / 3
     assert similarity_graph(views, 4).toarray() == pytest.approx(single, rel=1e-14)
+
+
+def test_the_mean_of_graphs_is_in_order_whatever_they_are():
+    turned = csr_array((np.array([1.0, 2.0]), np.array([2, 0]), np.array([0, 2])), shape=(1, 3))
+    found = graph.mean_graph([turned, turned], np.array([0.25, 0.5]))
+    assert found.indices.tolist() == [0, 2]
+    assert found.data.tolist() == [1.5, 0.75]
 
 
 def test_equal_samples_have_weight_one_and_ties_go_to_the_first():

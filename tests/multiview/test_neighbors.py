@@ -2,64 +2,129 @@
 
 import numpy as np
 import pytest
+from views import euclidean, nearest_first, random_views, standard
 
 from dsrl_ref.multiview import neighbors
-from dsrl_ref.multiview.neighbors import distances, mean_distance, nearest, sampled, standardised
+from dsrl_ref.multiview.neighbors import distances, is_constant, mean_distance, nearest, sampled, standardised
 
-RNG = np.random.default_rng(0)
+
+def points(n, seed=0, features=3):
+    """As the module takes them: samples in columns."""
+    return random_views(n, (features,), seed)[0].T.copy()
 
 
 def by_sorting(some, others, count):
     """Ascending distances, of equal ones the first in order."""
-    found = [[(float(np.sqrt(((a - b) ** 2).sum())), j) for j, b in enumerate(others.T)] for a in some.T]
-    return [sorted(row)[:count] for row in found]
+    rows = euclidean(some.T, others.T)
+    places = [nearest_first(row)[:count] for row in rows]
+    return [[row[j] for j in near] for row, near in zip(rows, places, strict=True)], places
 
 
-@pytest.mark.parametrize("entries", [1, 50, 10**6])
-def test_nearest_are_those_of_a_full_sort(monkeypatch, entries):
-    monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", entries)
-    points = RNG.normal(size=(3, 20))
-    lengths, columns = nearest(points, points, 5)
-    expected = by_sorting(points, points, 5)
-    assert columns.tolist() == [[j for _, j in row] for row in expected]
-    assert lengths == pytest.approx(np.array([[d for d, _ in row] for row in expected]), abs=1e-7)
+@pytest.fixture(params=[1, 50, 10**6], ids=lambda entries: f"{entries} entries")
+def _blocks(request, monkeypatch):
+    monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", request.param)
 
 
-def test_of_equal_distances_the_first_stay_in():
-    points = np.zeros((2, 6))
-    lengths, columns = nearest(points, points, 3)
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_nearest_are_those_of_a_full_sort(count):
+    some, others = points(7, seed=1), points(20)
+    for first, second in ((others, others), (some, others)):
+        lengths, columns = nearest(first, second, count)
+        expected, places = by_sorting(first, second, count)
+        assert columns.tolist() == places
+        assert lengths == pytest.approx(np.array(expected), abs=1e-7)
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_each_sample_is_at_distance_0_from_itself_however_large():
+    large = 1e6 * points(40) + 1e7  # the matrix product alone leaves the root of rounding errors here
+    lengths, columns = nearest(large, large, 3)
+    assert not lengths[:, 0].any()
+    assert columns[:, 0].tolist() == list(range(40))
+    assert np.diag(distances(large, large)).any()
+    assert np.isfinite(lengths).all()
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_of_equal_distances_the_first_stay_in_and_come_first():
+    lengths, columns = nearest(np.zeros((2, 6)), np.zeros((2, 6)), 3)
     assert columns.tolist() == [[0, 1, 2]] * 6
     assert not lengths.any()
+    line = np.array([[1.0, -1.0, 2.0, -2.0, 1.0]])
+    lengths, columns = nearest(np.zeros((1, 1)), line, 4)
+    assert columns.tolist() == [[0, 1, 4, 2]]
+    assert lengths.tolist() == [[1, 1, 1, 2]]
 
 
-def test_the_tree_finds_the_same(monkeypatch):
-    points, others = RNG.normal(size=(3, 15)), RNG.normal(size=(3, 40))
-    expected = nearest(points, others, 4)
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_tree_finds_the_same(monkeypatch, count):
+    some, others = points(15, seed=1), points(40)
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 40)
+    monkeypatch.setattr(neighbors, "distances", None)  # the tree needs none
+    expected, places = by_sorting(some, others, count)
+    lengths, columns = nearest(some, others, count)
+    assert columns.tolist() == places
+    assert lengths == pytest.approx(np.array(expected), rel=1e-12)
+
+
+def test_the_trees_equal_distances_come_in_order(monkeypatch):
     monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1)
-    lengths, columns = nearest(points, others, 4)
-    assert columns.tolist() == expected[1].tolist()
-    assert lengths == pytest.approx(expected[0], rel=1e-12)
+    line = np.repeat([[0.0, 5.0, 1.0]], 30, axis=1)[:, np.random.default_rng(0).permutation(90)]
+    lengths, columns = nearest(line, line, 60)
+    for i in range(90):
+        same, other = np.flatnonzero(line[0] == line[0, i]), np.flatnonzero(line[0] == {0: 1, 1: 0, 5: 1}[line[0, i]])
+        assert columns[i].tolist() == [*same, *other]
+        assert lengths[i].tolist() == [0.0] * 30 + [4.0 if line[0, i] == 5 else 1.0] * 30
 
 
-def test_mean_distance_counts_the_diagonal():
-    points = np.array([[0.0, 3.0, 0.0]])
-    assert mean_distance(points) == pytest.approx(4 * 3 / 9)
+@pytest.mark.parametrize(("n", "features", "tree"), [(50, 8, True), (49, 8, False), (50, 9, False)])
+def test_a_tree_is_for_many_samples_of_few_features(monkeypatch, n, features, tree):
+    taken = []
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
+    monkeypatch.setattr(neighbors, "_by_tree", lambda *_: taken.append(True))
+    nearest(points(3, features=features), points(n, features=features), 2)
+    assert taken == [True] * tree
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_mean_distance_counts_the_diagonal_as_0():
+    assert mean_distance(np.array([[0.0, 3.0, 0.0]])) == pytest.approx(4 * 3 / 9)
+    some = points(20)
+    expected = sum(map(sum, euclidean(some.T, some.T))) / 400
+    assert mean_distance(some) == pytest.approx(expected, rel=1e-12)
+    assert mean_distance(np.full((2, 5), 1e7 / 3)) == 0
 
 
 def test_mean_distance_of_many_is_that_of_a_fixed_sample(monkeypatch):
-    monkeypatch.setattr(neighbors, "SAMPLED", 200)
-    points = RNG.normal(size=(5, 1000))
-    rows = sampled(1000)
-    assert len(set(rows)) == 200
-    assert np.array_equal(rows, np.sort(rows))
-    assert mean_distance(points) == pytest.approx(distances(points[:, rows], points[:, rows]).mean(), rel=1e-6)
-    monkeypatch.setattr(neighbors, "SAMPLED", 1000)
-    assert mean_distance(points) == pytest.approx(np.mean(distances(points, points)), rel=0.05)
+    monkeypatch.setattr(neighbors, "SAMPLED", 60)
+    some = points(200)
+    rows = sampled(200)
+    assert len(set(rows.tolist())) == 60
+    assert rows.tolist() == sorted(rows.tolist()) == sampled(200).tolist()
+    assert max(rows) > 150
+    among = some.T[rows]
+    assert mean_distance(some) == pytest.approx(sum(map(sum, euclidean(among, among))) / 3600, rel=1e-9)
+    assert sampled(60).tolist() == list(range(60))
 
 
-@pytest.mark.parametrize(("along", "axis"), [("samples", 1), ("features", 0)])
-def test_standardised_along_either_axis(along, axis):
-    view = RNG.normal(3, 2, size=(30, 4))
-    found = standardised(view, along).T
-    assert found.mean(axis=axis) == pytest.approx(0, abs=1e-12)
-    assert found.std(axis=axis, ddof=1) == pytest.approx(1, rel=1e-7)
+@pytest.mark.parametrize("shape", [(30, 4), (5, 1), (1, 5)])
+def test_standardised_along_either_axis(shape):
+    view = np.random.default_rng(0).normal(3, 2, size=shape)
+    found = standardised(view, "samples").T
+    assert found == pytest.approx(standard(view), rel=1e-12)
+    assert standardised(view, "features") == pytest.approx(standard(view.T), rel=1e-12)
+    assert standardised(np.asfortranarray(view), "samples").tolist() == standardised(view, "samples").tolist()
+
+
+def test_what_is_constant_becomes_0_although_its_mean_rounds():
+    values = np.random.default_rng(0).normal(size=40)  # seven times such a value, summed and divided by 7, is another
+    rows = np.tile(values[:, np.newaxis], (1, 7))
+    assert (rows.mean(axis=1) != values).any()
+    assert not standardised(rows, "samples").any()
+    assert not standardised(rows.T, "features").any()
+
+
+def test_a_view_is_constant_where_all_samples_are_equal():
+    assert is_constant(np.array([[1.0, 1.0], [2.0, 2.0]]))
+    assert not is_constant(np.array([[1.0, 1.0], [2.0, 2.5]]))

@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, linalg
 
 from dsrl_ref.multiview import propagation
 from dsrl_ref.multiview.propagation import distributions, propagate
 
-RNG = np.random.default_rng(0)
-DENSE = np.triu(RNG.random((30, 30)) * (RNG.random((30, 30)) < 0.2), 1)
-W = csr_array(DENSE + DENSE.T)
-CODES = np.where(RNG.random(30) < 0.4, RNG.integers(0, 3, 30), -1)
+
+def example(seed=0):
+    """A graph of 30 samples, of which some are labelled."""
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.random((30, 30)) * (rng.random((30, 30)) < 0.2), 1)
+    return csr_array(upper + upper.T), np.where(rng.random(30) < 0.4, rng.integers(0, 3, 30), -1)
+
+
+W, CODES = example()
 
 
 def expected(form, alpha):
@@ -45,6 +50,11 @@ def test_several_labellings_at_once_are_each_alone(monkeypatch, samples):
         assert pytest.approx(propagate(W, [codes], 3, "balanced", 10)[0], rel=1e-10, abs=1e-14) == F
 
 
+def test_rows_become_distributions():
+    F = np.array([[1.0, 3.0], [0.0, 0.0], [-1e-18, 2.0], [1e-300, 0.0]])
+    assert distributions(F).tolist() == [[0.25, 0.75], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0]]
+
+
 @pytest.mark.parametrize("samples", [0, 10**6])
 def test_a_component_without_labels_is_exactly_0_and_uniform(monkeypatch, samples):
     monkeypatch.setattr(propagation, "DENSE", samples)
@@ -56,7 +66,7 @@ def test_a_component_without_labels_is_exactly_0_and_uniform(monkeypatch, sample
 
 
 def test_labels_reach_the_far_end_of_a_chain(monkeypatch):
-    n = 600  # at each end a label; in the middle F is 1e-58, far below what a residual sees
+    n = 300  # at each end a label; in the middle F is 1e-21, below what a residual sees
     ones = np.ones(n - 1)
     chain = csr_array(diags_array([ones, ones], offsets=[1, -1]))
     codes = np.full(n, -1)
@@ -64,7 +74,7 @@ def test_labels_reach_the_far_end_of_a_chain(monkeypatch):
     (exact,) = propagate(chain, [codes], 2, "balanced", 10)
     monkeypatch.setattr(propagation, "DENSE", 0)
     (F,) = propagate(chain, [codes], 2, "balanced", 10)
-    assert F.argmax(axis=1).tolist() == [0] * 300 + [1] * 300
+    assert F.argmax(axis=1).tolist() == [0] * 150 + [1] * 150
     assert (np.abs(F - exact).max(axis=1) / exact.max(axis=1)).max() < 1e-6
 
 
@@ -91,6 +101,38 @@ def test_an_alpha_beyond_float64_is_refused(monkeypatch, samples, form, alpha):
     monkeypatch.setattr(propagation, "DENSE", samples)
     with pytest.raises(ValueError, match=r"alpha = 1e\+\d+ times the largest degree, .* is too large for float64"):
         propagate(W, [CODES], 3, form, alpha)
+
+
+def test_the_largest_degree_counts_where_an_alpha_is_refused(monkeypatch):
+    star = np.zeros((101, 101))
+    star[0, 1:] = star[1:, 0] = 1.0  # mean degree 200/101, largest 100
+    codes = np.array([0, 1] + 99 * [-1])
+    monkeypatch.setattr(propagation, "MOST", 101.1 * 5)
+    assert propagate(csr_array(star), [codes], 2, "balanced", 10)[0].shape == (101, 2)
+    with pytest.raises(ValueError, match=r"alpha = 10\.1 times the largest degree, 50\.5, is too large for float64"):
+        propagate(csr_array(star), [codes], 2, "balanced", 10.1)
+    assert propagate(csr_array(star), [codes], 2, "normalized", 500)[0].shape == (101, 2)
+    assert propagate(csr_array(5 * star), [codes], 2, "one-hot", None)[0].shape == (101, 2)
+    with pytest.raises(ValueError, match="alpha = 1 times the largest degree, 600, is too large"):
+        propagate(csr_array(6 * star), [codes], 2, "one-hot", None)
+
+
+def test_conjugate_gradients_that_fail_say_what_to_do(monkeypatch):
+    monkeypatch.setattr(propagation, "DENSE", 0)
+    monkeypatch.setattr(linalg, "cg", lambda matrix, column, **_: (column, 1))
+    with pytest.raises(ValueError, match="the propagation did not converge: alpha is too large for float64; take a"):
+        propagate(W, [CODES], 3, "balanced", 10)
+
+
+@pytest.mark.parametrize(("most", "dense"), [(30, True), (29, False)])
+def test_few_samples_are_solved_by_a_dense_factorisation(monkeypatch, most, dense):
+    monkeypatch.setattr(propagation, "DENSE", most)
+    monkeypatch.setattr(linalg, "cg", lambda *_, **__: pytest.fail("conjugate gradients were taken"))
+    if dense:
+        assert propagate(W, [CODES], 3, "balanced", 10)[0] == pytest.approx(expected("balanced", 10), rel=1e-9)
+    else:
+        with pytest.raises(pytest.fail.Exception, match="conjugate gradients were taken"):
+            propagate(W, [CODES], 3, "balanced", 10)
 
 
 @pytest.mark.parametrize("samples", [0, 10**6])

@@ -10,12 +10,17 @@ from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import spectral
 from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 
-RNG = np.random.default_rng(0)
 
-
-def random_graph(n, density=0.3):
-    dense = np.triu(RNG.random((n, n)) * (RNG.random((n, n)) < density), 1)
+def random_graph(n, density=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    dense = np.triu(rng.random((n, n)) * (rng.random((n, n)) < density), 1)
     return csr_array(dense + dense.T)
+
+
+def inertia_of(points, labels):
+    """Squares of the distances of all points from the means of their clusters."""
+    members = [points[np.asarray(labels) == c] for c in set(np.asarray(labels).tolist())]
+    return sum(((inside - inside.mean(axis=0)) ** 2).sum() for inside in members)
 
 
 def test_lanczos_spans_what_the_dense_solver_does(monkeypatch):
@@ -49,19 +54,46 @@ def test_row_affinity_is_the_formula():
     assert row_affinity(X).toarray() == pytest.approx(expected, abs=1e-12)
 
 
-def test_row_affinity_too_large_is_refused_before_it_is_allocated():
-    with pytest.raises(SizeError, match=r"dense 200000×200000 array, 298.0 GiB"):
+def test_row_affinity_too_large_is_refused_before_it_is_allocated(monkeypatch):
+    with pytest.raises(SizeError, match=r"dense 200000×200000 array, 298.0 GiB; take 'graph'"):
         row_affinity(csr_array((200_000, 200_000)))
+    monkeypatch.setattr(spectral, "LARGEST", 8 * 10**2)
+    assert row_affinity(csr_array((10, 10))).nnz == 90
+    with pytest.raises(SizeError, match="dense 11×11 array"):
+        row_affinity(csr_array((11, 11)))
 
 
 def test_k_means_finds_the_least_inertia():
-    points = RNG.normal(size=(8, 2))
+    points = np.random.default_rng(0).normal(size=(7, 2))
+    best = min(inertia_of(points, labels) for labels in itertools.product(range(3), repeat=7))
+    assert inertia_of(points, k_means(points, 3, 50, np.random.default_rng(0))) == pytest.approx(best)
 
-    def inertia(labels):
-        return sum(((points[labels == c] - points[labels == c].mean(axis=0)) ** 2).sum() for c in set(labels.tolist()))
 
-    best = min(inertia(np.array(labels)) for labels in itertools.product(range(3), repeat=8))
-    assert inertia(k_means(points, 3, 50, np.random.default_rng(0))) == pytest.approx(best)
+@pytest.mark.parametrize("seed", range(5))
+def test_lloyd_ends_where_every_point_is_nearest_to_the_mean_of_its_cluster(seed):
+    points = np.random.default_rng(seed).normal(size=(40, 2))
+    inertia, labels = spectral._lloyd(points, points[:4], 500)
+    means = np.array([points[labels == c].mean(axis=0) for c in range(4)])
+    squares = ((points[:, np.newaxis] - means) ** 2).sum(axis=2)
+    assert labels.tolist() == squares.argmin(axis=1).tolist()
+    assert inertia == pytest.approx(inertia_of(points, labels))
+
+
+def test_lloyd_ends_after_its_iterations():
+    line = np.array([[0.0], [1.0], [2.0], [10.0]])
+    assert spectral._lloyd(line, line[:2], 1)[1].tolist() == [0, 1, 1, 1]
+    assert spectral._lloyd(line, line[:2], 2)[1].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("inertias", "chosen"), [([3, 1, 2], 1), ([1, 2, 3], 0), ([3, 2, 1], 2), ([1, 1 - 1e-14, 1], 0), ([0, 0], 0)]
+)
+def test_the_restart_of_least_inertia_wins_and_of_equals_the_first(monkeypatch, inertias, chosen):
+    ends = iter([(float(inertia), np.full(4, r)) for r, inertia in enumerate(inertias)])
+    monkeypatch.setattr(spectral, "_lloyd", lambda points, centers, iterations: next(ends))
+    found = k_means(np.arange(4.0)[:, np.newaxis], 2, len(inertias), np.random.default_rng(0))
+    assert found.tolist() == [chosen] * 4
+    assert next(ends, None) is None
 
 
 def test_every_cluster_is_used_where_points_differ():
@@ -71,14 +103,41 @@ def test_every_cluster_is_used_where_points_differ():
     assert len(set(k_means(points, 6, 20, np.random.default_rng(0)))) == 6
 
 
+def test_seeds_are_spread_over_what_is_far_apart():
+    points = np.repeat([0.0, 1e3, 3e3, 7e3, 1.2e4], [60, 5, 5, 5, 5])[:, np.newaxis] + np.linspace(0, 1, 80)[:, None]
+    for seed in range(20):
+        seeds = spectral._seeds(points, 5, np.random.default_rng(seed))
+        assert sorted((seeds[:, 0] // 500).tolist()) == [0, 2, 6, 14, 24]
+
+
+def test_a_seed_is_the_best_of_its_draws(monkeypatch):
+    points = np.array([[0.0], [4.0], [6.0], [7.0], [-1.0]])
+
+    class Drawn:
+        def integers(self, count):
+            return 0
+
+        def choice(self, count, size, p):
+            assert p.tolist() == pytest.approx(np.array([0, 16, 36, 49, 1]) / 102)
+            assert size == 2 + int(np.log(2))
+            return np.array([1, 2])
+
+    # after 4, squares of 4 + 9 + 1 are left, after 6 of 4 + 1 + 1
+    assert spectral._seeds(points, 2, Drawn()).tolist() == [[0], [6]]
+
+
 def test_equal_points_are_one_cluster():
     assert set(k_means(np.zeros((5, 2)), 3, 2, np.random.default_rng(0))) == {0}
 
 
-def test_an_empty_cluster_begins_anew(monkeypatch):
-    points = np.array([[0.0], [0.1], [5.0], [5.1]])
-    monkeypatch.setattr(spectral, "_seeds", lambda points, clusters, rng: np.array([[0.0], [90.0]]))
-    assert k_means(points, 2, 1, np.random.default_rng(0)).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+def test_empty_clusters_begin_anew_at_what_is_served_worst():
+    points = 1e3 + np.array([[0.0], [0.1], [5.0], [5.2], [30.0]])
+    seeds = 1e3 + np.array([[0.0], [90.0], [95.0]])
+    assert spectral._lloyd(points, seeds, 1)[1].tolist() == [0, 0, 0, 0, 0]
+    assert spectral._lloyd(points, seeds, 2)[1].tolist() == [2, 2, 2, 2, 1]  # anew at 1030 and 1005.2
+    inertia, labels = spectral._lloyd(points, seeds, 500)
+    assert [labels.tolist().index(label) for label in labels] == [0, 0, 2, 2, 4]
+    assert inertia == pytest.approx(2 * 0.05**2 + 2 * 0.1**2)
 
 
 @pytest.mark.parametrize(("embedding", "power"), [(embed, -0.5), (embed_as_authors, 0.5)])
@@ -104,7 +163,10 @@ def cliques(count, size, seed=0):
     return csr_array(block_diag([np.maximum(B, B.T) * (1 - np.eye(size)) for B in blocks]))
 
 
-@pytest.mark.parametrize(("count", "size"), [(2, 5), (20, 12), (40, 10), (110, 3)])
+@pytest.mark.parametrize(
+    ("count", "size"),
+    [(2, 5), (20, 12), *(pytest.param(*many, marks=pytest.mark.nightly) for many in [(40, 10), (110, 3)])],
+)
 def test_each_of_many_components_is_a_point(count, size):
     points = embed(cliques(count, size), count)
     expected = np.kron(np.eye(count), np.ones((size, size)))
@@ -114,11 +176,11 @@ def test_each_of_many_components_is_a_point(count, size):
 @pytest.mark.parametrize("dense", [0, 1000])
 def test_what_comes_after_the_components_is_found(monkeypatch, dense):
     monkeypatch.setattr(spectral, "DENSE", dense)
-    W = cliques(30, 10)
+    W = cliques(12, 8)
     D = np.diag(W.sum(axis=1) ** -0.5)
-    vectors = np.linalg.eigh(D @ W.toarray() @ D)[1][:, ::-1][:, :34]
+    vectors = np.linalg.eigh(D @ W.toarray() @ D)[1][:, ::-1][:, :15]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    points = embed(W, 34)
+    points = embed(W, 15)
     assert points @ points.T == pytest.approx(vectors @ vectors.T, abs=1e-6)
 
 

@@ -1,0 +1,140 @@
+"""The clusterer: what it embeds, what k-means is given, and the authors' preset, against dense eigenvectors."""
+
+import numpy as np
+import pytest
+from views import GRAPH, LABELS, VIEWS
+
+from dsrl_ref import Fidelity, Objective, forward
+from dsrl_ref.errors import GraphWarning, StartWarning
+from dsrl_ref.multiview import (
+    DSRLClustering,
+    clustering,
+    clustering_scores,
+    load_dataset,
+    neighbors,
+    similarity_graph,
+)
+from dsrl_ref.multiview.spectral import k_means
+from dsrl_ref.training import fit
+
+
+def directions(affinity, power, dimensions):
+    """Cosines between samples in the top eigenvectors of D^power A D^power."""
+    roots = np.diag(affinity.sum(axis=1) ** power)
+    top = np.linalg.eigh(roots @ affinity @ roots)[1][:, ::-1][:, :dimensions]
+    top /= np.linalg.norm(top, axis=1, keepdims=True)
+    return top @ top.T
+
+
+def between_rows(X):
+    affinity = np.exp(-(((X[:, np.newaxis] - X) ** 2).sum(axis=2)) / len(X))
+    return affinity - np.eye(len(X))
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What k-means was given, call by call: points, clusters, restarts."""
+    calls = []
+    monkeypatch.setattr(clustering, "k_means", lambda *given: calls.append(given[:3]) or k_means(*given))
+    return calls
+
+
+def test_clusters_what_no_view_separates():
+    together = DSRLClustering(4, random_state=0).fit_predict(VIEWS)
+    alone = [DSRLClustering(4, random_state=0).fit_predict(view) for view in VIEWS]
+    assert clustering_scores(LABELS, together)["accuracy"] > 0.9
+    assert max(clustering_scores(LABELS, found)["accuracy"] for found in alone) < 0.9
+
+
+def test_the_embeddings_before_and_after_the_network_are_side_by_side(seen):
+    model = DSRLClustering(4, n_init=3, random_state=0).fit(VIEWS, y=LABELS)
+    before, after = model.embedding_[:, :4], model.embedding_[:, 4:]
+    assert model.embedding_.shape == (120, 8)
+    assert before @ before.T == pytest.approx(directions(model.affinity_matrix_.toarray(), -0.5, 4), abs=1e-8)
+    assert after @ after.T == pytest.approx(directions(model.graph_.toarray(), -0.5, 4), abs=1e-8)
+    ((points, clusters, restarts),) = seen
+    assert points is model.embedding_
+    assert (clusters, restarts) == (4, 3)
+    assert model.fit_predict(VIEWS).tolist() == model.labels_.tolist()
+
+
+def test_rows_are_the_eigenvectors_of_their_affinity():
+    model = DSRLClustering(4, embedding="rows", random_state=0).fit(VIEWS)
+    expected = directions(between_rows(model.graph_.toarray()), -0.5, 4)
+    assert model.embedding_ @ model.embedding_.T == pytest.approx(expected, abs=1e-6)
+    assert model.embedding_.shape == (120, 4)
+
+
+def test_the_preset_is_the_authors_program(seen):
+    model = DSRLClustering(4, preset="authors", n_neighbors=6, epochs=30, n_init=50, random_state=3).fit(VIEWS)
+    W = similarity_graph(VIEWS, 6).toarray()
+    with pytest.warns(StartWarning):
+        learned = fit(Objective(Fidelity(W), layers=11), method="authors", epochs=30)
+    X = forward(Fidelity(W), learned.theta, learned.L, 11)[-1]
+    expected = directions(between_rows(X), 0.5, 4)
+    assert model.embedding_ @ model.embedding_.T == pytest.approx(expected, abs=1e-8)
+    assert [restarts for _, _, restarts in seen] == [1]
+    assert np.array_equal(model.labels_, k_means(model.embedding_, 4, 1, np.random.default_rng(3)))
+
+
+def test_the_preset_trains_for_45_epochs():
+    assert DSRLClustering(4, preset="authors", random_state=0).fit(VIEWS).n_iter_ == 45
+
+
+def test_half_of_a_precomputed_graph_is_kept_unless_another_share_is_asked():
+    given = {keep: DSRLClustering(4, affinity="precomputed", keep=keep).fit(GRAPH) for keep in (None, 0.5, 0.3)}
+    assert (given[None].graph_ != given[0.5].graph_).nnz == 0
+    assert given[None].graph_.nnz >= 0.5 * GRAPH.nnz > given[0.3].graph_.nnz
+    assert (given[0.3].share, DSRLClustering().share) == (0.3, 0.25)
+
+
+def test_the_result_does_not_depend_on_the_run_but_on_the_seed(seen):
+    first, second = (DSRLClustering(4, random_state=3).fit(VIEWS) for _ in range(2))
+    assert np.array_equal(first.labels_, second.labels_)
+    assert np.array_equal(first.embedding_, second.embedding_)
+    points = first.embedding_
+    assert np.array_equal(first.labels_, k_means(points, 4, 10, np.random.default_rng(3)))
+    other = DSRLClustering(4, n_init=1, random_state=np.random.default_rng(7)).fit(VIEWS)
+    assert np.array_equal(other.labels_, k_means(points, 4, 1, np.random.default_rng(7)))
+    assert [restarts for _, _, restarts in seen] == [10, 10, 1]
+
+
+def test_k_clusters_of_k_samples_and_one_of_all():
+    few = [view[:6] for view in VIEWS]
+    assert len(set(DSRLClustering(6, n_neighbors=4, random_state=0).fit_predict(few))) >= 5
+    assert set(DSRLClustering(1, n_neighbors=4).fit_predict(few)) == {0}
+
+
+def test_many_neighbours_of_more_samples_than_are_looked_at(monkeypatch):
+    monkeypatch.setattr(neighbors, "SAMPLED", 30)
+    assert len(set(DSRLClustering(4, n_neighbors=20, random_state=0).fit_predict(VIEWS))) == 4
+
+
+def test_few_epochs_are_told():
+    with pytest.warns(GraphWarning, match="after 2 epochs only .*% of the edges are kept, not 25.0%"):
+        DSRLClustering(4, epochs=2).fit(VIEWS)
+    with pytest.warns(GraphWarning, match="the network kept no edge: take other epochs"):
+        DSRLClustering(4, preset="authors", epochs=1).fit(VIEWS)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_clusters": 121}, r"n_clusters = 121 is more than the 120 samples \(n_samples\)"),
+        ({"n_clusters": 0}, "n_clusters must be at least 1, got 0"),
+        ({"embedding": "umap"}, "embedding must be one of 'graph', 'rows', got 'umap'"),
+        ({"n_init": 0}, "n_init must be at least 1, got 0"),
+        ({"random_state": -1}, "random_state = -1: "),
+        ({"affinity": "precomputed"}, r"X must be a square matrix for affinity='precomputed', got shape \(120, 10\)"),
+    ],
+)
+def test_bad_parameters_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        DSRLClustering(**parameters).fit(VIEWS[0])
+
+
+@pytest.mark.parametrize("samples", [400, pytest.param(1797, marks=pytest.mark.nightly)])
+def test_the_digits_are_clustered(samples):
+    views, labels = load_dataset("digits")
+    found = DSRLClustering(10, random_state=0).fit_predict([view[:samples] for view in views])
+    assert clustering_scores(labels[:samples], found)["accuracy"] > 0.8 + 0.05 * (samples > 400)

@@ -1,0 +1,333 @@
+"""What both estimators share: what they read and refuse, what they remember, and scikit-learn's conventions."""
+
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table
+
+from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
+from dsrl_ref.multiview.estimator import (
+    NotFittedError,
+    as_affinity,
+    as_generator,
+    feature_names,
+    split_views,
+    warn_of_column,
+)
+
+ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
+both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+FEW = [view[:30] for view in VIEWS]
+
+
+def graph_of(model):
+    return model.affinity_matrix_.toarray()
+
+
+def test_the_candidates_are_three_times_as_many_neighbours_by_adaptive_weights():
+    model = DSRLClassifier(n_neighbors=4).fit(VIEWS, KNOWN)
+    expected = similarity_graph(VIEWS, 12, weights="adaptive", standardize="auto")
+    assert np.array_equal(graph_of(model), expected.toarray())
+    given = DSRLClassifier(affinity="precomputed", keep=0.25, epochs=200, learning_rate=0.02).fit(expected, KNOWN)
+    assert (given.graph_ != model.graph_).nnz == 0
+    assert model.graph_.nnz >= 0.25 * expected.nnz
+    assert (given.theta_, given.L_, given.scale_) == (model.theta_, model.L_, model.scale_)
+    assert model.scale_ == expected.max() < 1
+    assert (model.n_features_in_, given.n_features_in_) == (30, 120)
+
+
+def test_graphs_are_made_as_the_parameters_say():
+    options = {"weights": "self-tuning", "view_weights": [1, 2, 3], "standardize": "features"}
+    model = DSRLClassifier(n_neighbors=3, **options).fit(VIEWS, KNOWN)
+    assert np.array_equal(graph_of(model), similarity_graph(VIEWS, 9, **options).toarray())
+    preset = DSRLClustering(4, n_neighbors=9, preset="authors", epochs=40, **options).fit(VIEWS)
+    assert np.array_equal(graph_of(preset), similarity_graph(VIEWS, 9).toarray())
+
+
+@pytest.mark.parametrize(("preset", "most"), [(None, 10), ("authors", 11)])
+def test_more_neighbours_than_samples_are_as_many_as_there_are(preset, most):
+    few = [view[:12] for view in VIEWS]
+    model = DSRLClustering(2, n_neighbors=12, preset=preset, epochs=100, random_state=0)
+    with pytest.warns(GraphWarning, match="n_neighbors = 12, but each of 12 samples has only 11 neighbours; fewer"):
+        model.fit(few)
+    weights, standardize = ("heat", "samples") if preset else ("adaptive", "auto")
+    expected = similarity_graph(few, most, weights=weights, standardize=standardize)
+    assert np.array_equal(graph_of(model), expected.toarray())
+    fewer = DSRLClustering(2, n_neighbors=11, preset=preset, epochs=100, random_state=0).fit(few)
+    assert np.array_equal(graph_of(model), graph_of(fewer))
+
+
+@both
+def test_a_precomputed_graph_may_be_of_any_kind(estimator):
+    model = type(estimator)(**{**estimator.get_params(), "affinity": "precomputed"})
+    graphs = [graph_of(model.fit(graph, KNOWN)) for graph in (GRAPH, GRAPH.toarray(), GRAPH.tocoo())]
+    assert all(np.array_equal(graph, GRAPH.toarray()) for graph in graphs)
+
+
+def test_a_precomputed_graph_is_symmetrised_and_cleaned():
+    given = np.array([[5.0, 0.3, -2.0, 0.0], [0.4, 0.0, 0.0, 0.0], [-2.0, 0.1, 7.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    expected = [[0, 0.4, 0, 0], [0.4, 0, 0.1, 0], [0, 0.1, 0, 0], [0, 0, 0, 0]]
+    stored = csr_array((np.array([0.0, 0.3]), np.array([3, 0]), np.array([0, 1, 2, 2, 2])), shape=(4, 4))
+    assert as_affinity(given).toarray().tolist() == expected
+    assert as_affinity(csr_array(given)).nnz == 4
+    assert as_affinity(stored).toarray()[:2, :2].tolist() == [[0, 0.3], [0.3, 0]]
+    assert as_affinity(stored).nnz == 2
+    with pytest.raises(ValueError, match=r"X must be a square matrix for affinity='precomputed', got shape \(3, 4\)"):
+        as_affinity(given[:3])
+
+
+def test_a_graph_without_edges_is_told():
+    with pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal is positive"):
+        model = DSRLClustering(2, affinity="precomputed", random_state=0).fit(-np.ones((5, 5)))
+    assert set(model.labels_) == {0}
+
+
+def test_one_array_is_one_view_or_cut_by_columns():
+    stacked = np.arange(12.0).reshape(2, 6)
+    assert [view.tolist() for view in split_views(stacked, None)] == [stacked.tolist()]
+    cut = split_views(stacked, [1, 3, 2])
+    assert [view.tolist() for view in cut] == [stacked[:, part].tolist() for part in np.s_[:1, 1:4, 4:]]
+    assert [view.tolist() for view in split_views([stacked, stacked[:, :1]], None)][1] == [[0], [6]]
+    assert len(split_views([[1.0, 2.0], [3.0, 4.0]], None)) == 1  # a list of rows is one view
+    model = DSRLClassifier(view_sizes=[10, 10, 10]).fit(np.hstack(VIEWS), KNOWN)
+    assert np.array_equal(graph_of(model), graph_of(DSRLClassifier().fit(VIEWS, KNOWN)))
+    assert model.n_features_in_ == 30
+    assert model.predict(np.hstack(VIEWS)).tolist() == DSRLClassifier().fit(VIEWS, KNOWN).predict(VIEWS).tolist()
+
+
+@both
+def test_inputs_are_left_as_they_are(estimator):
+    copies, graph = [view.copy() for view in VIEWS], GRAPH.copy()
+    estimator.fit(VIEWS, KNOWN)
+    type(estimator)(affinity="precomputed", preset="authors", epochs=40).fit(graph, KNOWN)
+    assert all(np.array_equal(a, b) for a, b in zip(copies, VIEWS, strict=True))
+    assert (graph != GRAPH).nnz == 0
+
+
+def test_what_was_seen_is_the_models_own():
+    views = [view.copy() for view in VIEWS]
+    model = DSRLClassifier().fit(views, KNOWN)
+    expected = model.predict_proba(VIEWS)
+    for view in views:
+        view[:] = view[::-1].copy()
+    assert np.array_equal(model.predict_proba(VIEWS), expected)
+
+
+def test_a_refused_fit_leaves_the_model_as_it_was():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    expected = model.predict_proba(VIEWS)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit([view[:, :4] for view in VIEWS], KNOWN[:3])
+    assert np.array_equal(model.predict_proba(VIEWS), expected)
+
+
+@pytest.mark.filterwarnings("ignore:views.3. is constant:dsrl_ref.errors.GraphWarning")
+def test_a_constant_view_changes_no_class():
+    constant = np.full((120, 3), 7.0)
+    model = DSRLClassifier(standardize="features").fit([*VIEWS, constant], KNOWN)
+    expected = DSRLClassifier(standardize="features").fit(VIEWS, KNOWN)
+    assert np.array_equal(model.transduction_, expected.transduction_)
+    new = [view[:5] for view in [*VIEWS, constant]]
+    assert np.array_equal(model.predict(new), expected.predict(new[:3]))
+
+
+def test_negative_similarities_of_new_samples_are_none():
+    model = DSRLClassifier(affinity="precomputed").fit(GRAPH, KNOWN)
+    rows = GRAPH.toarray()[30:35]
+    rows[4] = 1e-9 * (np.arange(120) == 40)  # the network keeps nothing of it
+    spoiled = np.where(rows == 0, -1.0, rows)
+    for given in (spoiled, csr_array(spoiled)):
+        assert np.array_equal(model.predict_proba(given), model.predict_proba(rows))
+
+
+def test_new_samples_of_other_features_are_refused():
+    model = DSRLClassifier().fit(VIEWS, KNOWN)
+    with pytest.raises(ValueError, match="X has 10 features, but DSRLClassifier is expecting 30 features as input"):
+        model.predict(VIEWS[0])
+    with pytest.raises(ValueError, match=r"X has views of \[30\] features, but fit saw \[10, 10, 10\]"):
+        model.predict(np.hstack(VIEWS))
+    model = DSRLClassifier(affinity="precomputed").fit(GRAPH, KNOWN)
+    with pytest.raises(ValueError, match="X has 119 features, but DSRLClassifier is expecting 120 features"):
+        model.predict(GRAPH.toarray()[:, 1:])
+
+
+def test_names_of_features_are_those_of_all_views_or_none():
+    named, half = Table(np.ones((2, 2)), ["a", "b"]), Table(np.ones((2, 2)), ["c", 1])
+    assert feature_names(named).tolist() == ["a", "b"]
+    assert feature_names([named, named]).tolist() == ["a", "b", "a", "b"]
+    assert [feature_names(X) for X in (half, [named, half], [named, np.ones((2, 2))], np.ones((2, 2)))] == [None] * 4
+
+
+def test_names_of_features_are_remembered_compared_and_forgotten():
+    names = [f"f{j}" for j in range(10)]
+    model = DSRLClassifier().fit(Table(VIEWS[0], names), KNOWN)
+    assert model.feature_names_in_.tolist() == names
+    assert len(model.predict(Table(VIEWS[0], names))) == len(model.predict(VIEWS[0])) == 120
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit, in the same"):
+        model.predict(Table(VIEWS[0], names[::-1]))
+    assert not hasattr(model.fit(VIEWS[0], KNOWN), "feature_names_in_")
+
+
+def test_parameters_are_read_and_set():
+    model = DSRLClustering(3, weights="heat")
+    assert model.get_params()["weights"] == "heat"
+    assert set(model.get_params()) == set(vars(DSRLClustering()))
+    assert model.set_params(n_clusters=5) is model
+    assert repr(model) == "DSRLClustering(n_clusters=5, weights='heat')"
+    assert repr(DSRLClassifier(alpha=2.5)) == "DSRLClassifier(alpha=2.5)"
+    with pytest.raises(ValueError, match=r"Invalid parameter 'cluster' for estimator .* are: n_clusters, affinity"):
+        model.set_params(cluster=3)
+
+
+def test_errors_and_warnings_are_scikit_learns_where_that_is_at_work(monkeypatch):
+    message = r"This DSRLClassifier instance is not fitted yet\. Call 'fit' first\."
+    theirs = SimpleNamespace(
+        NotFittedError=type("E", (Exception,), {}), DataConversionWarning=type("W", (Warning,), {})
+    )
+    monkeypatch.setitem(sys.modules, "sklearn.exceptions", theirs)
+    with pytest.raises(theirs.NotFittedError, match=message):
+        DSRLClassifier().predict(VIEWS)
+    with pytest.warns(theirs.DataConversionWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
+    monkeypatch.delitem(sys.modules, "sklearn.exceptions")
+    with pytest.raises(NotFittedError, match=message):
+        DSRLClassifier().predict(VIEWS)
+    with pytest.warns(UserWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
+
+
+def test_random_states_of_every_kind():
+    draw = np.random.default_rng(5).random()
+    assert as_generator(5).random() == as_generator(np.random.SeedSequence(5)).random() == draw
+    generator = np.random.default_rng(5)
+    assert as_generator(generator) is generator
+    first, second = (as_generator(np.random.RandomState(seed)).random() for seed in (0, 1))
+    assert first == as_generator(np.random.RandomState(0)).random() != second
+    legacy = np.random.RandomState(0)
+    assert as_generator(legacy).random() != as_generator(legacy).random()
+
+
+@pytest.mark.parametrize(
+    ("random_state", "error", "message"),
+    [
+        (0.5, TypeError, r"random_state must be None, an integer or a generator, got 0\.5"),
+        (True, TypeError, "random_state must be None, an integer or a generator, got True"),
+        (-1, ValueError, "random_state = -1: "),
+        ("a", TypeError, "random_state = 'a': "),
+    ],
+)
+def test_bad_random_states_are_named(random_state, error, message):
+    with pytest.raises(error, match=message):
+        as_generator(random_state)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
+        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
+        ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
+        ({"learning_rate": 0}, "learning_rate must be positive, got 0.0"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"layers": 0}, "layers must be at least 1, got 0"),
+        ({"n_neighbors": 0}, "n_neighbors must be at least 1, got 0"),
+        ({"view_sizes": [3]}, "view_sizes is for one array"),
+        ({"preset": "authors", "layers": 3}, "has 11 layers, got layers = 3"),
+        ({"preset": "authors", "keep": 2}, r"keep must be a share of the edges, in \(0, 1\], got 2.0"),
+        ({"preset": "authors", "weights": "cosine"}, "weights must be one of"),
+        ({"preset": "authors", "standardize": "rows"}, "standardize must be one of"),
+        ({"affinity": "precomputed", "view_sizes": [10, 10]}, "view_sizes cuts views"),
+        ({"view_sizes": [0, 30]}, r"view_sizes\[0\] must be at least 1, got 0"),
+    ],
+)
+@both
+def test_bad_parameters_are_refused(estimator, parameters, message):
+    model = type(estimator)(**{**estimator.get_params(), **parameters})
+    with pytest.raises(ValueError, match=message):
+        model.fit(VIEWS, KNOWN)
+
+
+def test_all_edges_may_be_kept():
+    model = DSRLClustering(2, keep=1, n_neighbors=3, random_state=0).fit(FEW)
+    assert model.graph_.nnz == model.affinity_matrix_.nnz
+
+
+def test_training_ends_after_200_epochs_where_no_other_number_is_given():
+    dense = 1 - np.eye(40)
+    dense[0, 1] = dense[1, 0] = 1e-6  # kept only when the network keeps all
+    with pytest.warns(GraphWarning, match=r"after 200 epochs only 99\.9% of the edges are kept, not 100\.0%"):
+        model = DSRLClustering(2, affinity="precomputed", keep=1, random_state=0).fit(dense)
+    assert model.n_iter_ == 200
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([VIEWS[0], VIEWS[1][:5]], r"views\[1\] has 5 samples, but views\[0\] has 120"),
+        ([VIEWS[0], np.full((120, 2), np.nan)], r"views\[1\] contains NaN"),
+        (np.ones((2, 3)), r"Found array with 2 sample\(s\) while a minimum of 3 is required: n_samples = 2"),
+        (np.ones(4), "Expected 2D array"),
+        ([VIEWS[0], VIEWS[1][:, 0]], r"views\[1\]: Expected 2D array, got 1D array"),
+        ([], r"X is \[\]: at least one view of the samples is needed"),
+        (None, "X is None: at least one view of the samples is needed"),
+    ],
+)
+@both
+def test_bad_views_are_refused(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, np.zeros(3 if X is None else len(X)))
+
+
+def test_bad_sizes_of_views_are_refused():
+    with pytest.raises(ValueError, match=r"view_sizes = \[10, 10\] has sum 20, but X has 30 features"):
+        DSRLClassifier(view_sizes=[10, 10]).fit(np.hstack(VIEWS), KNOWN)
+    for sizes in (5, "abc"):
+        with pytest.raises(TypeError, match=f"view_sizes must be a list of one integer a view, got {sizes!r}"):
+            DSRLClassifier(view_sizes=sizes).fit(np.hstack(VIEWS), KNOWN)
+
+
+CHECKED = [("DSRLClustering", "precomputed"), ("DSRLClassifier", "views")]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("estimator", "affinity"),
+    [
+        pytest.param(type(e), a, marks=[] if (type(e).__name__, a) in CHECKED else pytest.mark.nightly)
+        for e in ESTIMATORS
+        for a in ("views", "precomputed")
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Estimator .* does not inherit:UserWarning")
+def test_scikit_learns_checks_pass(estimator, affinity):
+    checks = pytest.importorskip(
+        "sklearn.utils.estimator_checks", reason="scikit-learn is missing: pip install '.[dev]'"
+    )
+    expected = {"check_classifiers_classes": "label -1 means unlabelled here"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", checks.SkipTestWarning)  # not a mark: pytest would import the class for it
+        warnings.filterwarnings("ignore", "n_neighbors = 10, but", GraphWarning)  # some check with 10 samples
+        done = checks.check_estimator(estimator(affinity=affinity), on_fail=None, expected_failed_checks=expected)
+    failed = [(check["check_name"], check["exception"]) for check in done if check["status"] == "failed"]
+    assert failed == []
+    assert sum(check["status"] == "passed" for check in done) >= 40
+
+
+@pytest.mark.peer
+def test_works_in_pipelines_and_searches():
+    selection = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is missing: pip install '.[dev]'")
+    from sklearn.base import clone
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    stacked = np.hstack(VIEWS)
+    model = make_pipeline(StandardScaler(), DSRLClassifier(view_sizes=[10, 10, 10]))
+    search = selection.GridSearchCV(model, {"dsrlclassifier__alpha": [1.0, 10.0]}, cv=2).fit(stacked, LABELS)
+    assert search.best_score_ > 0.8
+    assert clone(DSRLClustering(5)).n_clusters == 5

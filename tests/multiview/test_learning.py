@@ -1,0 +1,144 @@
+"""The learned graph: where training stops, what is kept, and that it is what the network makes of each weight."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from views import hard_views, naive_graph, standard
+
+from dsrl_ref import Theta, forward
+from dsrl_ref.errors import GraphWarning, StartWarning
+from dsrl_ref.multiview import learning
+from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity
+from dsrl_ref.training import fit
+
+GRAPH = csr_array(np.mean([naive_graph(standard(view), 6, "heat") for view in hard_views(40)[0]], axis=0))
+TRAINING = {"layers": 11, "epochs": 300, "learning_rate": 0.02}
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 1.0])
+def test_learning_stops_where_the_share_of_edges_is_kept(keep):
+    learned = learn_graph(GRAPH, keep=keep, **TRAINING)
+    assert keep <= learned.graph.nnz / GRAPH.nnz <= keep + 0.2
+    assert np.count_nonzero(learned.apply(GRAPH.data)) >= keep * GRAPH.nnz
+    with pytest.warns(GraphWarning, match=r"only .*% of the edges are kept, not 100.0%; raise epochs or learning_rate"):
+        earlier = learn_graph(GRAPH, keep=1.0, **{**TRAINING, "epochs": len(learned.losses) - 1})
+    assert np.count_nonzero(earlier.apply(GRAPH.data)) < keep * GRAPH.nnz
+    assert earlier.losses.tolist() == learned.losses[:-1].tolist()
+
+
+def test_a_share_that_is_met_exactly_is_met():
+    first = learn_graph(GRAPH, keep=0.5, **TRAINING)
+    share = np.count_nonzero(first.apply(GRAPH.data)) / GRAPH.nnz
+    again = learn_graph(GRAPH, keep=share, **{**TRAINING, "epochs": len(first.losses)})
+    assert len(again.losses) == len(first.losses)
+
+
+def test_a_few_outstanding_weights_do_not_stop_the_training():
+    dense = 0.03 * GRAPH.toarray()
+    dense[[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]] = 1.0
+    dense[3, 4] = dense[4, 3] = 1.0  # once these four are learned, the loss stands still for more than ten epochs
+    learned = learn_graph(csr_array(dense), keep=0.25, **TRAINING)
+    assert learned.graph.nnz >= 0.25 * GRAPH.nnz
+    assert len(learned.losses) < 100
+
+
+def test_the_learned_graph_is_the_networks_output():
+    learned = learn_graph(GRAPH, keep=0.5, **{**TRAINING, "layers": 5})
+    largest = GRAPH.data.max()
+    output = largest * forward(Fidelity(GRAPH / largest), learned.theta, learned.L, 5)[-1].toarray()
+    joined = learned.graph.toarray() != 0
+    alone = ~(output != 0).any(axis=1)
+    usual = joined & ~alone & ~alone[:, np.newaxis]
+    assert usual.any()
+    assert learned.graph.toarray()[usual] == pytest.approx(output[usual], rel=1e-12, abs=1e-15)
+    assert learned.scale == largest
+    assert learned.losses[-1] == pytest.approx(
+        Objective(Fidelity(GRAPH / largest), layers=5)(learned.theta, learned.L)[0]
+    )
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    expected, found = (learn_graph(unit * GRAPH, keep=0.5, **TRAINING) for unit in (1.0, 8.0))
+    assert found.scale == 8 * expected.scale
+    assert found.graph.toarray() == pytest.approx(8 * expected.graph.toarray(), rel=1e-12)
+    assert found.losses == pytest.approx(expected.losses, rel=1e-12)
+
+
+def test_a_learned_network_is_one_function_of_a_weight():
+    learned = LearnedGraph(GRAPH, Theta(0.5, 1.0, 0.25, 0.75), 1.0, 4.0, np.empty(0), 1)
+    weights = np.array([-4.0, 0.0, 1.0, 2.0, 3.0, 5.0])  # 4 ξ(w/4): knots at 1 and 3, slopes ½ and 1
+    assert learned.apply(weights).tolist() == [0, 0, 0, 0.5, 1, 3]
+
+
+def test_no_sample_loses_its_last_edge():
+    dense = np.zeros((9, 9))
+    dense[:4, :4] = 1 - np.eye(4)
+    dense[0, 1] = dense[1, 0] = 0.8
+    dense[4, 5] = dense[5, 4] = 0.01
+    dense[6, 7] = dense[7, 6] = 0.02  # 6 has a weaker and a stronger edge, and 8 none
+    dense[4, 6] = dense[6, 4] = 0.004
+    learned = learn_graph(csr_array(dense), keep=0.65, **TRAINING)
+    least = learned.graph.toarray()[0, 1]
+    assert 0 < least < learned.graph.toarray()[0, 2]
+    assert (learned.graph != learned.graph.T).nnz == 0
+    expected = np.zeros((9, 9))
+    expected[[4, 5, 6, 7], [5, 4, 7, 6]] = least
+    assert np.array_equal(learned.graph.toarray()[4:], expected[4:])
+
+
+def test_where_nothing_is_left_every_sample_has_its_strongest_edge():
+    with pytest.warns(GraphWarning, match=r"after 1 epochs only 0\.0% of the edges are kept, not 50\.0%"):
+        learned = learn_graph(GRAPH, keep=0.5, **{**TRAINING, "epochs": 1})
+    dense = GRAPH.toarray()
+    expected = np.zeros(dense.shape)
+    for i in range(len(dense)):
+        j = int(dense[i].argmax())
+        expected[i, j] = expected[j, i] = 1
+    assert np.array_equal(learned.graph.toarray(), expected)
+    assert len(learned.losses) == 1
+
+
+def test_a_graph_without_edges_stays_one():
+    learned = learn_graph(csr_array((5, 5)), keep=0.5, **TRAINING)
+    assert (learned.graph.nnz, learned.scale, len(learned.losses)) == (0, 1.0, 1)
+
+
+def test_a_learning_rate_that_is_too_large_is_named():
+    with pytest.raises(ValueError, match=r"learning_rate = 5 is too large: training came to L = -"):
+        learn_graph(GRAPH, keep=0.5, **{**TRAINING, "learning_rate": 5})
+
+
+def test_training_starts_where_the_authors_do_and_leaves_that_as_it_was():
+    learned = learn_graph(GRAPH, keep=1e-9, **TRAINING)
+    assert learning.START.tolist() == [1, 1, 1, 2, 1]
+    scaled = GRAPH / GRAPH.data.max()
+    assert learned.losses[0] == pytest.approx(0.5 * (scaled.data**2).sum())  # all is below the knot 1
+
+
+def test_graphs_are_left_as_they_are():
+    graph = GRAPH.copy()
+    learn_graph(graph, keep=0.5, **TRAINING)
+    learn_as_authors(graph, layers=11, epochs=30, learning_rate=0.02)
+    assert np.array_equal(graph.data, GRAPH.data)
+    assert np.array_equal(graph.indices, GRAPH.indices)
+
+
+def test_the_authors_training_takes_its_epochs_on_the_graph_as_it_is():
+    W = 0.9 * GRAPH.toarray()
+    learned = learn_as_authors(csr_array(W), layers=11, epochs=50, learning_rate=0.03)
+    with pytest.warns(StartWarning):
+        expected = fit(Objective(Fidelity(W), layers=11), method="authors", epochs=50, learning_rate=0.03)
+    output = forward(Fidelity(W), expected.theta, expected.L, 11)[-1]
+    assert learned.graph.toarray() == pytest.approx(output, rel=1e-9, abs=1e-15)
+    assert learned.graph.nnz == np.count_nonzero(output) > 0
+    assert (learned.scale, learned.layers) == (1.0, 11)
+    assert learned.losses == pytest.approx(expected.history["loss"])
+
+
+def test_the_authors_training_tells_where_it_kept_nothing():
+    with pytest.warns(GraphWarning, match="the network kept no edge: take other epochs or a smaller learning_rate"):
+        learned = learn_as_authors(GRAPH, layers=11, epochs=1, learning_rate=0.02)
+    assert learned.graph.nnz == 0
+    assert learn_as_authors(csr_array((5, 5)), layers=11, epochs=1, learning_rate=0.02).graph.nnz == 0

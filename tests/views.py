@@ -1,0 +1,90 @@
+"""What the tests of multiview share: views that need each other, and oracles in scalar loops.
+
+Nothing here imports the package: these are data and judges of it.
+"""
+
+import math
+
+import numpy as np
+from scipy.sparse import csr_array
+
+
+def hard_views(n=120, classes=4, seed=0, spread=1.5):
+    """Three views of ten features, in each of which two of the classes have the same mean; and the classes."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(n) % classes)
+    views = []
+    for v in range(3):
+        means = rng.normal(0, spread, size=(classes, 10))
+        means[v + 1] = means[v]
+        views.append(means[labels] + rng.normal(size=(n, 10)))
+    return views, labels
+
+
+class Table(np.ndarray):
+    """An array with names of columns, as a data frame has."""
+
+    def __new__(cls, values, columns):
+        table = np.asarray(values).view(cls)
+        table.columns = columns
+        return table
+
+
+def random_views(n=25, sizes=(4, 7, 3), seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(n, size)) for size in sizes]
+
+
+def standard(rows, like=None):
+    """Each row with mean 0 and deviation 1, or brought there as the rows `like` would be; equal entries become 0."""
+    done = []
+    for row, model in zip(rows, rows if like is None else like, strict=True):
+        mean = sum(model) / len(model)
+        deviation = math.sqrt(sum((x - mean) ** 2 for x in model) / max(1, len(model) - 1)) + 1e-8
+        done.append([0.0 if min(model) == max(model) else (x - mean) / deviation for x in row])
+    return np.array(done)
+
+
+def euclidean(some, others):
+    """Distance of every sample from every other, samples in rows."""
+    return [[math.dist(a, b) for b in others] for a in some]
+
+
+def nearest_first(lengths, without=None):
+    """Places in ascending order of their lengths, of equal ones the first."""
+    return sorted((j for j in range(len(lengths)) if j != without), key=lambda j: (lengths[j], j))
+
+
+def naive_weights(lengths, k, kind, mean=None, scales=None, without=None):
+    """Weights of one sample to its k nearest: {place: weight}.
+
+    `lengths` are its distances from all; "heat" needs the `mean` of all distances, "self-tuning" the distances `scales`
+    of all from their k-th neighbours. The place `without` is the sample itself.
+    """
+    near = nearest_first(lengths, without)
+    own = lengths[near[k - 1]]
+    if kind == "heat":
+        return {j: math.exp(-(lengths[j] ** 2) / (2 * mean**2)) for j in near[:k]}
+    if kind == "self-tuning":
+        return {j: math.exp(-(lengths[j] ** 2) / (own * scales[j])) for j in near[:k]}
+    bound = lengths[near[k]] ** 2
+    total = sum(bound - lengths[j] ** 2 for j in near[:k])
+    return {j: (bound - lengths[j] ** 2) / total for j in near[:k]}
+
+
+def naive_graph(samples, k, kind):
+    """The graph of one view whose samples are standardised already, symmetrised by max."""
+    d = euclidean(samples, samples)
+    n = len(d)
+    mean = sum(map(sum, d)) / n**2
+    scales = [row[nearest_first(row, i)[k - 1]] for i, row in enumerate(d)]
+    directed = np.zeros((n, n))
+    for i in range(n):
+        for j, weight in naive_weights(d[i], k, kind, mean, scales=scales, without=i).items():
+            directed[i, j] = weight
+    return np.maximum(directed, directed.T)
+
+
+VIEWS, LABELS = hard_views()
+KNOWN = np.where(np.arange(120) < 24, LABELS, -1)  # the first 24 are labelled
+GRAPH = csr_array(np.mean([naive_graph(standard(view), 8, "heat") for view in VIEWS], axis=0))
