@@ -7,6 +7,7 @@ import pytest
 from dsrl_ref import errors
 
 KINDS = {
+    errors.DivergenceError: ValueError,
     errors.InfeasibleThetaError: ValueError,
     errors.ModelFileError: ValueError,
     errors.SizeError: MemoryError,
