@@ -7,6 +7,7 @@ deep-learning framework, or the authors' program, whose training is a preset her
 """
 
 from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
+from dsrl_ref.differences import check_gradient, check_smooth_term
 from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
 from dsrl_ref.persistence import load, save
 from dsrl_ref.results import FitResult, SolveResult
@@ -25,6 +26,8 @@ __all__ = [
     "SolveResult",
     "Theta",
     "__version__",
+    "check_gradient",
+    "check_smooth_term",
     "fit",
     "forward",
     "load",

@@ -10,59 +10,12 @@ import pytest
 from command_data import LABELS, VIEWS, in_json
 from scipy.sparse import csr_array
 
-from dsrl_ref import Fidelity, Gradient, Objective, Theta, cli, fit, forward
+from dsrl_ref import Fidelity, Gradient, Objective, Theta, check_gradient, cli, fit, forward
 from dsrl_ref.cli import demo, experiment
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, load_dataset, similarity_graph
 
-THETA = Theta(1.0, 0.5, 0.25, 0.75)
-ENTRIES = np.array([0.11, 0.37, 0.53, 1.9])
 CONTROLS = ["raw graph", "soft threshold", "candidates", "candidates, threshold"]
-
-
-def test_the_check_halves_its_step_near_a_knot():
-    far = demo.check_gradient(np.array([0.1, 0.5, 2.0]), THETA, 1.0, 1)
-    near = demo.check_gradient(np.array([0.1, 0.25 + 2.0**-22, 2.0]), THETA, 1.0, 1)
-    assert far.step == 2.0**-20
-    assert near.step == 2.0**-22
-    assert max(far.gap, near.gap) < 1e-8
-    assert far.agrees
-    assert near.agrees
-
-
-def test_the_check_cannot_difference_across_a_tie():
-    with pytest.raises(ValueError, match="an entry sits on a knot: no step in b1"):
-        demo.check_gradient(np.array([0.25]), THETA, 1.0, 1)
-
-
-@pytest.mark.parametrize("factor", [0.999, -1.0])
-@pytest.mark.parametrize("name", Gradient._fields)
-def test_the_check_sees_a_wrong_derivative(monkeypatch, name, factor):
-    assert demo.check_gradient(ENTRIES, THETA, 1.25, 3).agrees
-    right = Objective.__call__
-
-    def wrong(self, theta, L):
-        loss, gradient = right(self, theta, L)
-        return loss, gradient._replace(**{name: factor * getattr(gradient, name)})
-
-    monkeypatch.setattr(Objective, "__call__", wrong)
-    checked = demo.check_gradient(ENTRIES, THETA, 1.25, 3)
-    assert not checked.agrees
-    assert checked.gap == checked.gaps[name]
-    assert [gap > demo.LARGEST_GAP for gap in checked.gaps.values()] == [field == name for field in Gradient._fields]
-
-
-def test_the_gap_of_a_large_derivative_is_relative():
-    once = demo.check_gradient(ENTRIES, THETA, 1.25, 3)
-    often = demo.check_gradient(np.tile(ENTRIES, 2**13), THETA, 1.25, 3)
-    assert once.agrees
-    assert often.agrees
-    assert often.step == once.step
-
-
-def test_a_derivative_of_one_entry_is_seen_beside_large_losses_that_stand_still():
-    entries = np.append(np.full(4096, 99.3), 101.73)
-    assert demo.check_gradient(entries, Theta(0.9, 0.5, 100.0, 110.0), 1.0, 1).agrees
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +46,9 @@ def test_zeros_are_counted_before_and_after_the_network(small):
 
 def test_the_gradient_is_checked_where_training_ended(small):
     learned = small.learned
-    assert small.checked == demo.check_gradient(similarity_graph(VIEWS).data, learned.theta, learned.L, 11)
+    assert small.checked == check_gradient(
+        Objective(Fidelity(similarity_graph(VIEWS)), layers=11), learned.theta, learned.L
+    )
     assert demo.as_record(small)["gradient_check"]["gaps"].keys() == set(Gradient._fields)
     assert small.passed
 

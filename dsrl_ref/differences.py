@@ -1,0 +1,258 @@
+"""Derivatives beside differences that know about kinks: figures, not a verdict.
+
+A difference says what a derivative is only while no entry changes its region within it: across a knot, ξ has another
+slope. The step is therefore halved until the five-row region of every entry of every layer is the same at all points
+that are taken: one on each side, or two on the side that allows it, beside a knot and on the edge of what Θ may be.
+Within its regions J is as smooth as f, and what is left is a truncation, of the square of the step, and the rounding of
+the losses, which grows as the step shrinks.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm, evaluated, forward, preactivations
+from dsrl_ref.appendix.shrinkage import rows
+from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
+from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constant
+from dsrl_ref.engines import implicit
+from dsrl_ref.engines.entries import dense_problem
+from dsrl_ref.errors import InfeasibleThetaError
+from dsrl_ref.objective import Gradient, Objective
+
+FIRST_STEP, LAST_STEP = 20, 36  # powers of 1/2, as shares of the parameter
+UNIT = 2.0**-52
+Scheme: TypeAlias = tuple[tuple[int, float], ...]  # points in steps, and weights: f' = Σ weight·f / step
+CENTRAL: Scheme = ((1, 0.5), (-1, -0.5))
+UPWARD = ((0, -1.5), (1, 2.0), (2, -0.5))
+DOWNWARD = tuple((-place, -weight) for place, weight in UPWARD)
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How far a gradient is from differences of the loss.
+
+    Attributes
+    ----------
+    gap : float
+        The largest of `gaps`.
+    gaps : dict of str to float
+        For each parameter, |derivative - difference| beyond what the rounding of the losses explains, in units of what
+        the difference adds up over the entries of X_(t) with absolute values: a number without a unit.
+    rounding : float
+        The largest such rounding, in the same unit: a derivative that is wrong by less is not seen.
+    step : float
+        The smallest step that was taken, as a share of its parameter.
+    ties : int
+        How many Z sit on a knot, where the gradient is one-sided.
+    """
+
+    gap: float
+    gaps: dict[str, float]
+    rounding: float
+    step: float
+    ties: int
+
+
+def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
+    """Compare the gradient of an objective with differences of its loss.
+
+    Parameters
+    ----------
+    J : Objective
+        Any method, any f, any number of layers.
+    theta : Theta or four numbers
+        w1, w2, b1, b2. Where b1 = 0 or b1 = b2, the difference is taken on the side where Θ is one.
+    L : float
+        Step constant, positive.
+
+    Returns
+    -------
+    GradientCheck
+        Figures; it is for the caller to say what is near enough.
+
+    Raises
+    ------
+    ValueError
+        Where entries sit on knots, on both sides of which they would change their regions, and where b1 = b2 = 0. An
+        entry that only one side moves is on that of the appendix's half-open rows, whose derivative the gradient is.
+
+    Examples
+    --------
+    >>> from dsrl_ref import Fidelity, Objective, check_gradient
+    >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), layers=3)
+    >>> check_gradient(J, (1.1, 0.5, 0.2, 0.6), L=1.5).gap < 1e-8
+    True
+    """
+    theta, L = as_theta(theta), as_step_constant(L)
+    gradient = J(theta, L)[1]
+    network, at = _Network(J), np.array([*theta, L])
+    gaps, roundings, steps = {}, [], []
+    for number, name in enumerate(Gradient._fields):
+        difference = _difference(network, at, number)
+        scale = max(difference.size, abs(gradient[number]))
+        beyond = max(abs(gradient[number] - difference.value) - difference.rounding, 0.0)
+        gaps[name] = beyond / scale if scale else 0.0
+        roundings.append(difference.rounding / scale if scale else 0.0)
+        steps.append(difference.step)
+    worst = float(np.max([*gaps.values()]))
+    return GradientCheck(worst, gaps, max(roundings), min(steps), J.ties(theta, L))
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A difference quotient: its value, the same with absolute values, its rounding, and the step as a share."""
+
+    value: float
+    size: float
+    rounding: float
+    step: float
+
+
+class _Network:
+    """The dense network behind an objective, as a function of x = (w1, w2, b1, b2, L)."""
+
+    def __init__(self, J: Objective) -> None:
+        self.f, self.x0, self.target = dense_problem(J.f, J.x0, J.target)
+        self.layers = J.layers
+
+    def regions(self, x: Array) -> list[bytes]:
+        """The rows of (12)-(14) in which the entries of every layer lie; of the limit, where layers are infinite."""
+        theta, L = Theta(*x[:4]), float(x[4])
+        if self.layers == math.inf:
+            return [rows(implicit.fixed_point(self.f, theta, L, self.x0).Z, theta).tobytes()]
+        return [rows(Z, theta).tobytes() for Z in preactivations(self.f, theta, L, int(self.layers), self.x0)]
+
+    def losses(self, x: Array) -> Array:
+        """What each entry of X_(t) adds to J."""
+        theta, L = Theta(*x[:4]), float(x[4])
+        if self.layers == math.inf:
+            X = implicit.fixed_point(self.f, theta, L, self.x0).X
+        else:
+            X = forward(self.f, theta, L, int(self.layers), self.x0)[-1]
+        return 0.5 * np.square(X - self.target).ravel()
+
+
+def _difference(network: _Network, at: Array, number: int) -> _Difference:
+    """The quotient in one parameter, with the largest step within which no entry changes its region."""
+    home = network.regions(at)
+    unit = at[number] or at[3] or 1.0  # b1 = 0 goes by steps of b2
+    for power in range(FIRST_STEP, LAST_STEP):
+        step = 2.0**-power * unit
+        for scheme in (CENTRAL, UPWARD, DOWNWARD):
+            points = [at + place * step * (np.arange(5) == number) for place, _ in scheme]
+            if all(_is_theta(point) and network.regions(point) == home for point in points):
+                return _quotient(network, points, scheme, step, 2.0**-power)
+    name = Gradient._fields[number]
+    if at[2] == at[3] == 0 and name in ("b1", "b2"):
+        raise ValueError(f"{name} cannot move by itself where b1 = b2 = 0: take a positive b2")
+    raise ValueError(f"entries sit on knots: no step in {name} leaves every region as it is; move it a little")
+
+
+def _quotient(network: _Network, points: list[Array], scheme: Scheme, step: float, share: float) -> _Difference:
+    weighted = np.array([weight * network.losses(point) for point, (_, weight) in zip(points, scheme, strict=True)])
+    terms = weighted.sum(axis=0) / step
+    rounding = UNIT * len(points) * np.abs(weighted).sum() / step
+    return _Difference(math.fsum(terms), float(np.abs(terms).sum()), float(rounding), share)
+
+
+def _is_theta(x: Array) -> bool:
+    try:
+        Theta(*x[:4])
+    except InfeasibleThetaError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class SmoothTermCheck:
+    """How far the methods of a smooth term are from what they should be: numbers without a unit.
+
+    Attributes
+    ----------
+    gradient : float
+        The largest |<∇f(X), V> - difference of f| over the points X and directions V that were drawn, in units of
+        ‖∇f(X)‖·‖V‖.
+    hessian : float
+        The same of ‖∇²f(X)V - difference of ∇f‖, in units of ‖∇²f(X)V‖.
+    asymmetry : float
+        The largest |<U, ∇²f(X)V> - <V, ∇²f(X)U>|, in units of the larger of ‖U‖·‖∇²f(X)V‖ and ‖V‖·‖∇²f(X)U‖.
+    curvature : float
+        The largest ‖∇²f(X)V‖/‖V‖ that was seen, as a share of ``f.lipschitz()``: at most 1 where that bounds it.
+    """
+
+    gradient: float
+    hessian: float
+    asymmetry: float
+    curvature: float
+
+
+def check_smooth_term(f: SmoothTerm, *, points: int = 3, random_state: int = 0) -> SmoothTermCheck:
+    """Compare ``gradient`` and ``hessian_product`` of your own f with differences of ``value`` and of ``gradient``.
+
+    Parameters
+    ----------
+    f : SmoothTerm
+        With all five methods.
+    points : int
+        How many X are drawn: around ``f.start()``, as far as it is large, or 1 where it is 0.
+    random_state : int
+        Seed of the draws.
+
+    Returns
+    -------
+    SmoothTermCheck
+        Figures; 1e-6 and less is what differences of a right f leave.
+
+    Raises
+    ------
+    ValueError, TypeError, DSRLError
+        Where a method fails or returns another shape; the message names it.
+
+    Examples
+    --------
+    >>> from dsrl_ref import LeastSquares, check_smooth_term
+    >>> checked = check_smooth_term(LeastSquares([[1.0, 2.0], [0.0, 1.0]], [[1.0], [2.0]]))
+    >>> max(checked.gradient, checked.hessian, checked.asymmetry) < 1e-6
+    True
+    """
+    rng, start = np.random.default_rng(random_state), as_matrix(f.start(), "f.start()")
+    reach = float(np.abs(start).max()) or 1.0
+    found = np.zeros((as_count(points, "points", least=1), 4))
+    for k in range(len(found)):
+        X, U, V = (reach * rng.normal(size=start.shape) for _ in range(3))
+        found[k] = _at(f, start + X, U, V)
+    return SmoothTermCheck(*np.max(found, axis=0).tolist())  # NaN where one is
+
+
+def _at(f: SmoothTerm, X: Array, U: Array, V: Array) -> tuple[float, float, float, float]:
+    """The four figures at one X, in two directions."""
+    gradient = evaluated(f, "gradient", 1, X)
+    HU, HV = (evaluated(f, "hessian_product", 1, W, X) for W in (U, V))
+    slopes, curved = [], []
+    for power in range(10, 25):
+        step = 2.0**-power
+        ahead, behind = X + step * V, X - step * V
+        slopes.append((f.value(ahead) - f.value(behind)) / (2 * step))
+        curved.append((evaluated(f, "gradient", 1, ahead) - evaluated(f, "gradient", 1, behind)) / (2 * step))
+    norms = {
+        name: float(np.linalg.norm(M)) for name, M in (("g", gradient), ("U", U), ("V", V), ("HU", HU), ("HV", HV))
+    }
+    slope = min(abs(float(np.vdot(gradient, V)) - other) for other in slopes)
+    bend = min(float(np.linalg.norm(HV - other)) for other in curved)
+    asymmetry = abs(float(np.vdot(U, HV) - np.vdot(V, HU)))
+    return (
+        _share(slope, norms["g"] * norms["V"]),
+        _share(bend, norms["HV"]),
+        _share(asymmetry, max(norms["U"] * norms["HV"], norms["V"] * norms["HU"])),
+        _share(norms["HV"] / norms["V"], f.lipschitz()),
+    )
+
+
+def _share(part: float, whole: float) -> float:
+    """The part as a share of the whole; infinite where only the whole is 0."""
+    if part == 0:
+        return 0.0
+    return part / whole if whole else math.inf

@@ -1,0 +1,204 @@
+"""Differences see every wrong derivative, in any unit of the data, and never one that is right."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from strategies import FloatQuartic
+
+from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, check_gradient, check_smooth_term
+from dsrl_ref.errors import DSRLError
+
+RNG = np.random.default_rng(3)
+THETA, L = Theta(1.1, 0.6, 0.21, 0.64), 3.3
+W = RNG.normal(size=(4, 5))
+D, Y, X = RNG.normal(size=(4, 6)), RNG.normal(size=(4, 3)), RNG.normal(size=(6, 3))
+S = RNG.normal(size=(3, 3))
+SPARSE = sp.csr_array(np.where(RNG.random((9, 9)) < 0.2, RNG.normal(size=(9, 9)), 0.0))
+OBJECTIVES = {
+    **{method: Objective(Fidelity(W), W[::-1], layers=4, method=method) for method in ("tensor", "fused", "pieces")},
+    **{method: Objective(LeastSquares(D, Y), X, layers=4, method=method) for method in ("tangent", "adjoint")},
+    "sparse": Objective(Fidelity(SPARSE), layers=3),
+    "sparse beside a dense target": Objective(Fidelity(SPARSE), np.ones((9, 9)), layers=3),
+    "quartic": Objective(FloatQuartic(S + S.T), X[:3, :2], x0=X[3:, :2], layers=3),
+    "implicit": Objective(LeastSquares(D[:, :3], Y), X[:3], layers=math.inf),
+}
+STEPS = {"adjoint": 20.0, "tangent": 20.0, "quartic": 25.0, "implicit": 20.0}
+each = pytest.mark.parametrize("name", OBJECTIVES)
+PARAMETERS = pytest.mark.parametrize("parameter", Gradient._fields)
+
+
+def checked(name):
+    theta = Theta(1.1, 0.6, 0.02, 0.13) if name in STEPS else THETA
+    return check_gradient(OBJECTIVES[name], theta, STEPS.get(name, L))
+
+
+def spoil(monkeypatch, change):
+    right = Objective.__call__
+
+    def wrong(self, theta, L):
+        loss, gradient = right(self, theta, L)
+        return loss, change(gradient)
+
+    monkeypatch.setattr(Objective, "__call__", wrong)
+
+
+@each
+def test_a_right_gradient_is_within_rounding_and_truncation(name):
+    found = checked(name)
+    assert found.gap <= 1e-8
+    assert found.gap == max(found.gaps.values())
+    assert found.gaps.keys() == set(Gradient._fields)
+    assert 0 < found.rounding < 1e-6
+    assert found.ties == 0
+
+
+@each
+@PARAMETERS
+@pytest.mark.parametrize("factor", [1.001, -1.0, 0.0])
+def test_a_wrong_derivative_is_seen_and_no_other_is_blamed(monkeypatch, name, parameter, factor):
+    spoil(monkeypatch, lambda gradient: gradient._replace(**{parameter: factor * getattr(gradient, parameter)}))
+    gaps = checked(name).gaps
+    assert gaps.pop(parameter) > 1e-6
+    assert max(gaps.values()) <= 1e-8
+
+
+@pytest.mark.parametrize("unit", [2.0**-40, 2.0**40])
+def test_the_unit_of_the_data_does_not_matter(monkeypatch, unit):
+    theta = Theta(THETA.w1, THETA.w2, unit * THETA.b1, unit * THETA.b2)
+    one, other = Objective(Fidelity(W), W[::-1], layers=4), Objective(Fidelity(unit * W), unit * W[::-1], layers=4)
+    assert check_gradient(other, theta, L).gaps == pytest.approx(check_gradient(one, THETA, L).gaps, rel=1e-6)
+    spoil(monkeypatch, lambda gradient: gradient._replace(w1=1.001 * gradient.w1))
+    assert check_gradient(other, theta, L).gap > 1e-5
+
+
+def test_a_small_derivative_beside_large_ones_is_judged_by_what_it_adds_up():
+    found = check_gradient(Objective(Fidelity([[1.0, -1.0]]), [[0.25, -0.75]], layers=1), (1, 1, 0.5, 0.5), 1.0)
+    assert OBJECTIVES["fused"](THETA, L)[0] > 0
+    assert found.gaps["b1"] <= 1e-8
+
+
+@pytest.mark.parametrize("theta", [(1.0, 0.8, 0.3, 0.3), (1.2, 0.8, 0.0, 0.5), (1.0, 1.0, 0.3, 0.3)])
+def test_on_the_edge_of_its_domain_the_difference_is_taken_inside(theta):
+    found = check_gradient(Objective(Fidelity(W), W[::-1], layers=1), theta, 1.5)
+    assert found.gap <= 1e-8
+
+
+def test_the_step_is_halved_between_knots_on_both_sides():
+    far, near = (
+        check_gradient(Objective(Fidelity([[0.25 - off, 0.25 + off, 2.0]]), layers=1), (1.0, 0.5, 0.25, 0.75), 1.0)
+        for off in (0.1, 2.0**-24)
+    )
+    assert far.step == 2.0**-20
+    assert near.step < 2.0**-20
+    assert max(far.gap, near.gap) < 1e-6
+
+
+@pytest.mark.parametrize("entry", [0.25, -0.25, 0.75, -0.75])
+def test_on_a_knot_the_difference_is_on_the_side_of_the_appendix(entry):
+    found = check_gradient(Objective(Fidelity([[entry, 2.0]]), [[0.5, 1.0]], layers=1), (1.1, 0.5, 0.25, 0.75), 1.0)
+    assert found.ties == 1
+    assert found.gap < 1e-8
+
+
+def test_knots_that_allow_no_step_are_refused():
+    J = Objective(Fidelity([[0.25, -0.25, 1.0]]), layers=1)
+    with pytest.raises(ValueError, match="entries sit on knots: no step in b1 leaves every region as it is"):
+        check_gradient(J, (1.0, 0.5, 0.25, 0.75), 1.0)
+    with pytest.raises(ValueError, match="b1 cannot move by itself where b1 = b2 = 0"):
+        check_gradient(J, (1.0, 1.0, 0.0, 0.0), 1.0)
+
+
+class Spoiled(LeastSquares):
+    """A term whose method `spoiled` answers `factor` times what it should, plus `more` at one entry."""
+
+    def __init__(self, spoiled, factor=1.0, more=0.0, unit=1.0):
+        super().__init__(unit * D, unit * Y)
+        self.spoiled, self.factor, self.more = spoiled, factor, more
+
+    def _answer(self, method, right):
+        if method != self.spoiled:
+            return right
+        wrong = self.factor * right
+        wrong[0, 0] += self.more * np.linalg.norm(right)
+        return wrong
+
+    def gradient(self, X):
+        return self._answer("gradient", super().gradient(X))
+
+    def hessian_product(self, V, X):
+        return self._answer("hessian_product", super().hessian_product(V, X))
+
+    def lipschitz(self):
+        return super().lipschitz() * (self.factor if self.spoiled == "lipschitz" else 1.0)
+
+
+@pytest.mark.parametrize(
+    "f", [LeastSquares(D, Y), LeastSquares(1e-6 * D, 1e-6 * Y), Fidelity(W), FloatQuartic(S + S.T)]
+)
+def test_a_right_term_passes(f):
+    found = check_smooth_term(f)
+    assert max(found.gradient, found.hessian, found.asymmetry) < 1e-6
+    assert found.curvature <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("wrong", [{"factor": 1.001}, {"factor": -1.0}, {"more": 0.01}])
+def test_a_wrong_gradient_is_seen_in_any_unit(wrong, unit):
+    assert check_smooth_term(Spoiled("gradient", unit=unit, **wrong)).gradient > 1e-5
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("wrong", [{"factor": 1.001}, {"factor": -1.0}])
+def test_a_wrong_hessian_is_seen_in_any_unit(wrong, unit):
+    found = check_smooth_term(Spoiled("hessian_product", unit=unit, **wrong))
+    assert found.hessian > 1e-5
+    assert found.gradient < 1e-6
+
+
+def test_a_hessian_that_is_not_symmetric_is_seen():
+    assert check_smooth_term(Spoiled("hessian_product", more=0.01)).asymmetry > 1e-5
+
+
+def test_a_hessian_that_forgets_X_is_seen():
+    class Forgets(FloatQuartic):
+        def hessian_product(self, V, X):
+            return super().hessian_product(V, self.start())
+
+    assert check_smooth_term(Forgets(S + S.T)).hessian > 1e-3
+
+
+def test_a_gradient_that_is_wrong_somewhere_is_seen():
+    class Half(LeastSquares):
+        def gradient(self, X):
+            return super().gradient(X) * (1.5 if X[0, 0] > 0 else 1.0)
+
+    assert check_smooth_term(Half(D, Y), points=8).gradient > 1e-3
+    assert min(check_smooth_term(Half(D, Y), points=1, random_state=seed).gradient for seed in range(8)) < 1e-6
+
+
+def test_a_constant_that_bounds_no_curvature_is_seen():
+    assert check_smooth_term(Spoiled("lipschitz", factor=0.01)).curvature > 1
+
+
+def test_a_gradient_of_zeros_is_infinitely_wrong():
+    found = check_smooth_term(Spoiled("gradient", factor=0.0))
+    assert found.gradient == math.inf
+
+
+def test_a_method_that_fails_is_named():
+    class Fails(LeastSquares):
+        def hessian_product(self, V, X):
+            raise KeyError("what")
+
+    with pytest.raises(DSRLError, match=r"f\.hessian_product failed"):
+        check_smooth_term(Fails(D, Y))
+
+
+def test_the_same_seed_draws_the_same_points():
+    f = Spoiled("gradient", factor=1.5)
+    assert check_smooth_term(f, random_state=1) == check_smooth_term(f, random_state=1)
+    assert check_smooth_term(f, random_state=1) != check_smooth_term(f, random_state=2)
+    with pytest.raises(ValueError, match="points must be at least 1, got 0"):
+        check_smooth_term(f, points=0)
