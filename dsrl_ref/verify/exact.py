@@ -182,17 +182,29 @@ def own_terms(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> lis
     return terms
 
 
-def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
-    """(10), (11), (15), (16) with the tensor (14), contracted over (j,k)."""
-    size = len(target)
-    total = [[ZERO] * 5 for _ in range(size)]
+def sensitivities(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run) -> list[list[Flat]]:
+    """(11), (16) with the tensor (14), contracted over (j,k): dX_(i) for i = 0..t, five derivatives an entry."""
+    size = len(path.iterates[0])
+    totals = [[[ZERO] * 5 for _ in range(size)]]
     for X, Z in zip(path.iterates, path.preactivations, strict=False):
-        T, own = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z)
-        total = [
-            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
-            for i in range(size)
-        ]
-    residual = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
+        T, own, before = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z), totals[-1]
+        totals.append(
+            [
+                [own[i][c] + sum((T[i][k] * before[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
+                for i in range(size)
+            ]
+        )
+    return totals
+
+
+def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(10), (15): the last of `sensitivities`, contracted with X_(t) - X̃."""
+    return contracted(sensitivities(f, theta, L, path)[-1], path.iterates[-1], target)
+
+
+def contracted(total: list[Flat], X: Flat, target: Flat) -> Flat:
+    """(10), (15): Σ (x - x̃)·dx over the entries, for each of the five."""
+    residual = [x - y for x, y in zip(X, target, strict=True)]
     return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
 
 
@@ -270,3 +282,18 @@ def misread_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target
         pushed = [f.hessian_product(V, X) for V in sloped]
         total = [[own[i][c] + sloped[c][i] - pushed[c][i] / L for i in range(size)] for c in range(5)]
     return [sum(((x - y) * v for x, y, v in zip(path.iterates[-1], target, V, strict=True)), ZERO) for V in total]
+
+
+def unchained_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(11), (16) with the last layer's own terms alone: what is got where the recursion is forgotten."""
+    own = own_terms(f, theta, L, path.iterates[-2], path.preactivations[-1])
+    return contracted([list(line) for line in own], path.iterates[-1], target)
+
+
+def summed_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(11), (16) with dX_(i-1) added as it is, not contracted with the tensor (14)."""
+    total = [[ZERO] * 5 for _ in target]
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        own = own_terms(f, theta, L, X, Z)
+        total = [[a + b for a, b in zip(line, more, strict=True)] for line, more in zip(total, own, strict=True)]
+    return contracted(total, path.iterates[-1], target)
