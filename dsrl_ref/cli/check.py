@@ -110,7 +110,8 @@ def _show_problem(function: Implementation, rung: Rung, arguments: argparse.Name
             print(_summary([outcome], ignore_ties=False))
         elif outcome.equation:
             print(f"points at equation ({outcome.equation}), if all problems before this one agree")
-            print(outcome.hint)
+            if outcome.hint:
+                print(outcome.hint)
     return 0 if outcome.status == "agrees" else 1
 
 

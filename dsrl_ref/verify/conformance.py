@@ -177,10 +177,9 @@ def compare(problem: Problem, got: list[float]) -> list[Answer]:
     """Put what was got beside the loss and the five derivatives in rationals, each with the scale of its rounding."""
     path = problem.run()
     last = path.iterates[-1]
-    loss_scale = sum(((abs(x) + abs(y)) ** 2 for x, y in zip(last, problem.target, strict=True)), Fraction(0)) / 2
     arguments = (problem.f, problem.theta, problem.L, path, problem.target)
     expected = [exact.loss(last, problem.target), *exact.tensor_gradient(*arguments)]
-    scales = [loss_scale, *exact.rounding_scale(*arguments)]
+    scales = [exact.loss_scale(last, problem.target), *exact.rounding_scale(*arguments)]
     return [Answer(*line) for line in zip(QUANTITIES, got, expected, scales, strict=True)]
 
 
