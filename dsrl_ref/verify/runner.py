@@ -50,6 +50,11 @@ def findings(equations: Iterable[int] | None = None, *, quick: bool = False, see
 
 
 def _run(checks: Iterable[CheckFunction], cases: Cases) -> Iterator[Check]:
+    """What the checks find; one that raises has failed, as the package that it called has."""
     for check in checks:
-        found = check(cases)
-        yield from [found] if isinstance(found, Check) else found
+        try:
+            found = check(cases)
+            yield from [found] if isinstance(found, Check) else found
+        except Exception as error:
+            told = (check.__doc__ or "").strip().splitlines()
+            yield Check(told[0] if told else check.__qualname__, False, f"raised {type(error).__name__}: {error}")

@@ -13,7 +13,6 @@ from dsrl_ref.smooth import Fidelity
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.cases import Cases, as_floats
 from dsrl_ref.verify.checks.partials import SOFT
-from dsrl_ref.verify.exact import Flat
 from dsrl_ref.verify.findings import OWN, Check, demonstrated, none_differ, of_rationals
 from dsrl_ref.verify.networks import TINY, exact_differences, exactly
 from dsrl_ref.verify.problems import Problem
@@ -132,8 +131,9 @@ def the_pair_is_contracted(cases: Cases) -> Check:
     """(11), (16): a remark; `sensitivities` is what contracts it."""
     found = cases.networks.rational
     arguments = (COUPLED.f, COUPLED.theta, COUPLED.L, COUPLED.run(), COUPLED.target)
-    _, gradient = totals.loss_and_gradient(*COUPLED.arguments())
-    read: Flat = [Fraction(value) for value in gradient.tolist()]
+    X, *parts = totals.sensitivities(*COUPLED.arguments()[:-1])
+    total = [[Fraction(d) for d in line] for line in np.concatenate(parts, axis=2).reshape(-1, 5).tolist()]
+    read = exact.contracted(total, [Fraction(x) for x in X.ravel().tolist()], COUPLED.target)
     misread = exact.misread_gradient(*arguments)
     right = exact_differences(COUPLED)
     return demonstrated(
