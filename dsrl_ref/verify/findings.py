@@ -45,6 +45,10 @@ class Check:
     figure: str
     kind: Literal["claim", "remark", "erratum"] = "claim"
 
+    def __post_init__(self) -> None:
+        """Keep a plain bool, which JSON can write: comparisons of NumPy's numbers give their own."""
+        object.__setattr__(self, "passed", bool(self.passed))
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -123,7 +123,7 @@ def lipschitz_is_largest_eigenvalue(cases: Cases) -> Check:
         gram = D @ D.T if number % 2 else D.T @ D
         half, gap = (gram[0, 0] + gram[1, 1]) / 2, (gram[0, 0] - gram[1, 1]) / 2
         right = half + math.hypot(gap, gram[0, 1])
-        worst = max(worst, abs(LeastSquares(D, np.zeros((len(D), 1))).lipschitz() / right - 1))
+        worst = max(worst, float(abs(LeastSquares(D, np.zeros((len(D), 1))).lipschitz() / right - 1)))
     n = 40
     differences = diags_array([np.ones(n), -np.ones(n)], offsets=[0, 1], shape=(n, n + 1))
     right = 2 + 2 * math.cos(math.pi / (n + 1))

@@ -70,7 +70,7 @@ def _side_by_side(cases: Cases, part: slice, name: str) -> Check:
     wrong = sum(
         not exactly(
             partials.dtheta(as_row(zs), as_floats(theta))[:, :, part],
-            [p for z in zs for p in exact.partials(z, theta)[part]],
+            [p for z in zs for p in list(exact.partials(z, theta))[part]],
         )
         for theta, zs in cases.layers
     )

@@ -173,7 +173,8 @@ def named_thetas(cases: Cases) -> Check:
             concave = b * x - b * x**2 / (2 * c) if x <= c else b * c / 2
             wrong += exact.regularizer(x, soft) != b * x or exact.regularizer(x, firm) != concave
             tried += 1
-        wrong += soft != (1, 1, b, b) or firm != (c / (c - b), 1, b, c)
+        one = Fraction(1)
+        wrong += soft != (one, one, b, b) or firm != (c / (c - b), one, b, c)
     return none_differ("Theta.soft is b·|x|, Theta.firm the MCP", wrong, tried, "values")
 
 
