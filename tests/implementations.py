@@ -275,6 +275,10 @@ def _transposed_product(self, V, f, L):
     return V - self.hessian(f, V) / L**2
 
 
+def _without_step(self, V, f, L):
+    return V - self.hessian(f, V)
+
+
 def _diagonal(self, f, V):
     return V if f["kind"] == "fidelity" else np.diag(f["D"].T @ f["D"])[:, None] * V
 
@@ -321,14 +325,17 @@ WRONG = {
     ),
     "dw2 from b1": (12, _of_table("dw", 1, lambda Z, w1, w2, b1, b2: Z - b1, None, None, None, None)),
     "dw2 wrong on the far left": (12, _of_table("dw", 1, None, None, None, None, lambda Z, w1, w2, b1, b2: Z - b2)),
+    "dw1 and dw2 exchanged": (12, {"dw": lambda self, *arguments: Right.dw(self, *arguments)[::-1]}),
     "db1 stops at b2": (13, _of_table("db", 0, lambda Z, w1, w2, b1, b2: 0 * Z, None, None, None, None)),
     "db1 not odd": (13, _of_table("db", 0, None, None, None, lambda Z, w1, *_: 0 * Z - w1, None)),
     "db2 without w2": (13, _of_table("db", 1, lambda Z, w1, *_: 0 * Z + w1, None, None, None, None)),
+    "db1 and db2 exchanged": (13, {"db": lambda self, *arguments: Right.db(self, *arguments)[::-1]}),
     "(13) with |Z| > b": (13, _strict("rows_of_b")),
     "(13) with Z <= -b": (13, _closed("rows_of_b")),
     "(14) without the Hessian": (14, {"dZ": lambda self, V, f, L: V}),
     "(14) without the slope": (14, {"slope_of_X": lambda self, theta, row: 1.0}),
     "(14) with the diagonal of the Hessian": (14, {"hessian": _diagonal}),
+    "(14) with H for H/L": (14, {"dZ": _without_step}),
     "(14) with 1/L²": (14, {"dZ": _transposed_product}),
     "(14) with |Z| > b": (14, _strict("rows_of_X")),
     "(14) with Z <= -b": (14, _closed("rows_of_X")),

@@ -70,7 +70,8 @@ def _summary(outcomes: list[Outcome], ignore_ties: bool) -> str:
         first = failed[0]
         what = f"your function failed on {len(failed)} of {len(outcomes)} problems, first on {first.name!r}:"
         form = "" if EXPECTED_FORM in first.failure else EXPECTED_FORM
-        return "\n".join(part for part in (what, first.traceback.rstrip() or first.failure, form) if part)
+        also = f"beside, {len(wrong)} disagree, first with equation ({wrong[0].equation})" if wrong else ""
+        return "\n".join(part for part in (what, first.traceback.rstrip() or first.failure, form, also) if part)
     if wrong:
         if all(outcome.ties and not outcome.failure.startswith("loss") for outcome in wrong):
             return f"{TIES}\n{len(wrong)} of {len(outcomes)} problems disagree, all of them there"

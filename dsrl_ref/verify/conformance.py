@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dsrl_ref.verify import exact
+from dsrl_ref.verify import exact, misreadings
 from dsrl_ref.verify.ladder import Rung, ladder
 from dsrl_ref.verify.problems import Problem
 from dsrl_ref.verify.vectors import float_term
@@ -201,19 +201,21 @@ def _part(wrong: set[str]) -> str:
 
 def _reading(rung: Rung, answers: list[Answer], wrong: set[str]) -> tuple[int, str] | None:
     """Recognise a mistake that leaves its mark on several derivatives at once; None where there is none."""
-    derivatives = answers[1:]
+    derivatives, points_at = answers[1:], rung.points_at
     got, expected = [a.got for a in derivatives], [float(a.expected) for a in derivatives]
     if not np.isfinite(got).all():
         return None
     if len(set(expected)) == 5 and np.allclose(sorted(got), sorted(expected), rtol=1e-9, atol=0):
-        return 10, "the right derivatives in another order: w1, w2, b1, b2, L is asked for"
+        part = _part(wrong)
+        equation = 10 if part in ("theta", "all") else points_at[part]
+        return equation, "the right derivatives in another order: w1, w2, b1, b2, L is asked for"
     if rung.problem.layers <= 1:
         theta = [(a.quantity, a.got / float(a.expected)) for a in derivatives[:4] if a.expected]
         ratios = [ratio for _, ratio in theta]
         if len(theta) >= 3 and {name for name, _ in theta} <= wrong and np.ptp(ratios) <= 1e-9:
             return 10, f"{ratios[0]:.6g} times the right ones: look at how dJ/dX_(t) = X_(t) - X̃ is contracted"
         return None
-    if rung.points_at["theta"] != 11:
+    if points_at["theta"] != 11:
         return None  # the chain was settled below
     chain = 11 if wrong - {"L"} else 16
     problem = rung.problem
@@ -235,7 +237,7 @@ def _nothing(f: exact.ExactTerm, theta: exact.ThetaQ, L: Fraction, path: exact.R
 
 READINGS = {
     _nothing: "all derivatives are 0",
-    exact.unchained_gradient: "as if dX_(i-1) were 0: the terms of the last layer alone",
-    exact.summed_gradient: "as if dX_(i-1) were added as it is, without (14)",
-    exact.misread_gradient: "as if the pair (p,q) of (14) were contracted, and not (j,k)",
+    misreadings.unchained_gradient: "as if dX_(i-1) were 0: the terms of the last layer alone",
+    misreadings.summed_gradient: "as if dX_(i-1) were added as it is, without (14)",
+    misreadings.misread_gradient: "as if the pair (p,q) of (14) were contracted, and not (j,k)",
 }

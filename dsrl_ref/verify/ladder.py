@@ -110,10 +110,12 @@ def _one_layer() -> Iterator[Rung]:
 def _two_layers() -> Iterator[Rung]:
     """Yield one entry each, the first layer on the outer piece; L = 2, so that Z_(2) = (X_(1) + W)/2.
 
-    In the first of them X_(1) = W: there ∇f = 0 and dw2 = db2 = 0 in layer 2, and all of dX_(2)/dw2, dX_(2)/db2 and
-    dX_(2)/dL comes down the chain.
+    In the first of them f = ½(x/2 - 3/4)² and X_(1) = 3/2: there ∇f = 0 and dw2 = db2 = 0 in layer 2, and all of
+    dX_(2)/dw2, dX_(2)/db2 and dX_(2)/dL comes down the chain. Its Hessian is neither 0 nor 1, nor is it L.
     """
-    yield _entry("two layers, nothing but the chain", ALL, CHAIN, THETA, 2, 2, w=0.75, x0=2)
+    f = exact.LeastSquares([[*_q(0.5)]], [*_q(0.75)])
+    chain = Problem(f, _q(0.75, 0.5, 0.25, 2), Fraction(2), 2, (1, 1), [*_q(2.5)], [*_q(3.5)])
+    yield Rung("two layers, nothing but the chain", ALL, chain, CHAIN)
     aims = {"outer": 2, **PIECES}
     for name, z in aims.items():
         yield _entry(f"two layers, {name} piece after outer", ALL, SLOPES, THETA, 2, 2, *_second_at(z))

@@ -13,7 +13,7 @@ from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.objective import Gradient
-from dsrl_ref.verify import exact
+from dsrl_ref.verify import exact, misreadings
 from dsrl_ref.verify.exact import Flat
 from dsrl_ref.verify.problems import Arguments, Problem, grid_problem, network_problem, rational_problem
 from dsrl_ref.verify.ways import WAYS, Way
@@ -80,6 +80,15 @@ class Networks:
         self.grid_problems = [grid_problem(rng, number) for number in range(grid_cases)]
         self.rational_problems = [rational_problem(rng, number) for number in range(rational_cases)]
         self.draws = draws
+        self._totals: dict[int, list[Flat]] = {}
+
+    def exact_total(self, number: int) -> list[Flat]:
+        """dX_(t) of a grid problem, five derivatives an entry; found once."""
+        if number not in self._totals:
+            problem = self.grid_problems[number]
+            path = problem.run()
+            self._totals[number] = exact.sensitivities(problem.f, problem.theta, problem.L, path)[-1]
+        return self._totals[number]
 
     @cached_property
     def grid(self) -> GridEvidence:
@@ -151,7 +160,7 @@ def _compare_schedules(problem: Problem, found: RationalEvidence) -> None:
 
 def _compare_readings(problem: Problem, found: RationalEvidence) -> None:
     arguments = (problem.f, problem.theta, problem.L, problem.run(), problem.target)
-    found.misreading_differs += exact.misread_gradient(*arguments) != exact.forward_gradient(*arguments)
+    found.misreading_differs += misreadings.misread_gradient(*arguments) != exact.forward_gradient(*arguments)
     found.misread_cases += 1
 
 

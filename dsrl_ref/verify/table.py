@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.checks import engines, network, partials, regularizer, theta, totals
+from dsrl_ref.verify.checks import engines, network, partials, regularizer, shrinkage, theta, totals
 from dsrl_ref.verify.findings import Check
 
 CheckFunction = Callable[[Cases], Check | Iterable[Check]]
@@ -179,9 +179,9 @@ EQUATIONS: dict[int, Row] = {
             partials.dw1_is_exact,
             partials.dw2_is_exact,
             partials.dtheta_has_w,
-            partials.shrink_is_exact,
-            partials.region_is_exact,
-            partials.table_determines_xi,
+            shrinkage.shrink_is_exact,
+            shrinkage.region_is_exact,
+            shrinkage.table_determines_xi,
         ),
     ),
     13: Row(
@@ -191,7 +191,7 @@ EQUATIONS: dict[int, Row] = {
             partials.db1_is_exact,
             partials.db2_is_exact,
             partials.dtheta_has_b,
-            partials.region_is_exact,
+            shrinkage.region_is_exact,
             partials.one_sided_at_every_tie,
             partials.no_derivative_at_zero_knot,
         ),
@@ -212,8 +212,8 @@ EQUATIONS: dict[int, Row] = {
             partials.tensor_is_exact,
             partials.tensor_rounds_little,
             partials.hessian_products_are_exact,
-            partials.region_is_exact,
-            partials.ties_are_counted,
+            shrinkage.region_is_exact,
+            shrinkage.ties_are_counted,
             partials.rows_are_not_odd,
             partials.hessian_is_needed,
         ),

@@ -197,9 +197,9 @@ def test_check_shows_one_problem(module, capsys):
     assert cli.main(["check", f"{module}:wrong", "--problem", name]) == 1
     out = capsys.readouterr().out
     for told in (
-        "W         3/4",
-        "X_(0)     2",
-        "Z_(1)     11/8",
+        "D         1/2",
+        "X_(0)     5/2",
+        "Z_(1)     19/8",
         "dX_(1)/dL",
         "dX_(2)/dw2",
         "expected",

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from dsrl_ref.appendix import regularizer
-from dsrl_ref.verify import Check, Finding, exact, findings, networks, verify
+from dsrl_ref.verify import Check, Finding, exact, findings, misreadings, networks, verify
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.checks import engines, theta, totals
 from dsrl_ref.verify.checks import regularizer as of_g
@@ -100,11 +100,11 @@ def test_a_prox_that_is_not_the_minimiser_is_caught():
         (7, theta, "inner_piece", lambda x, theta: Fraction(0)),
         (7, exact, "nonnegative", exact.nondecreasing),
         (7, exact, "nondecreasing", lambda theta: True),
-        (11, exact, "misread_gradient", exact.tensor_gradient),
+        (11, misreadings, "misread_gradient", exact.tensor_gradient),
         (12, exact, "xi", lambda z, theta: z),
         (13, exact, "xi", lambda z, theta: z),
         (14, exact, "row", lambda z, theta: 1),
-        (16, exact, "misread_gradient", exact.tensor_gradient),
+        (16, misreadings, "misread_gradient", exact.tensor_gradient),
         (17, exact, "partials", lambda z, theta: (Fraction(0),) * 5),
     ],
 )
@@ -119,7 +119,7 @@ def test_what_cannot_be_demonstrated_fails_its_equation(monkeypatch, equation, m
     [
         (1, "regularizer", lambda x, theta: Fraction(0)),
         (8, "loss", lambda X, target: Fraction(0)),
-        (10, "forward_gradient", exact.misread_gradient),
+        (10, "forward_gradient", misreadings.misread_gradient),
         (12, "partials", lambda z, theta: (Fraction(0),) * 5),
         (14, "row", lambda z, theta: 1),
     ],
@@ -161,7 +161,7 @@ def test_six_draws_in_a_row_reach_every_way():
 def test_the_coupled_network_tells_the_two_contractions_apart():
     problem = totals.COUPLED
     arguments = (problem.f, problem.theta, problem.L, problem.run(), problem.target)
-    assert exact.misread_gradient(*arguments) != exact.tensor_gradient(*arguments)
+    assert misreadings.misread_gradient(*arguments) != exact.tensor_gradient(*arguments)
 
 
 def test_the_exact_regularizer_is_the_printed_one():

@@ -1,5 +1,6 @@
 """Checks of (2), (3), (5), (6) and (7): the conditions on Θ."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -185,14 +186,16 @@ def violations_decide(cases: Cases) -> Check:
 
 
 def tolerance_is_rounding(cases: Cases) -> Check:
-    """(7): a b1 that is rounded from its least value is forgiven; one that is 2^-40 lower is not."""
+    """(7): a b1 within 4 units in the last place of b2 is forgiven, as rounding takes it there; one 8 below is not."""
     rng, wrong = cases.rng("tolerance"), 0
     for _ in range(cases.many):
         w1, b2 = rng.uniform(1.01, 4), rng.uniform(0.1, 2)
         least = (Fraction(w1) - 1) / Fraction(w1) * Fraction(b2)
-        on_edge, below = float(least), float(least * (1 - Fraction(1, 2**36)))
-        wrong += bool(Theta(w1, 0.5, on_edge, b2).violations()) or not Theta(w1, 0.5, below, b2).violations()
-    return none_differ("violations forgives rounding of b1, and no more", wrong, 2 * cases.many, "Θ next to the edge")
+        ulp = Fraction(math.ulp(b2))
+        for units in (0, 2):
+            wrong += bool(Theta(w1, 0.5, float(least - units * ulp), b2).violations())
+        wrong += not Theta(w1, 0.5, float(least - 8 * ulp), b2).violations()
+    return none_differ("violations forgives rounding of b1, and no more", wrong, 3 * cases.many, "Θ next to the edge")
 
 
 def projection_is_nearest(cases: Cases) -> Check:
