@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def _show_problem(function: Implementation, rung: Rung, arguments: argparse.Name
     except (Exception, SystemExit):  # `outcome` tells
         answers = []
     if arguments.json:
-        got = {answer.quantity: answer.got if answer.agrees else repr(answer.got) for answer in answers}
+        got = {a.quantity: a.got if math.isfinite(a.got) else repr(a.got) for a in answers}  # JSON has no NaN
         print_json({"passed": outcome.status == "agrees", **solved, "got": got, "outcome": vars(outcome)})
     else:
         _print_problem(solved)

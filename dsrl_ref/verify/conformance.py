@@ -15,6 +15,8 @@ from dsrl_ref.verify.problems import Problem
 from dsrl_ref.verify.vectors import float_term
 
 TOLERANCE = 1e-12
+NEARLY = 1e-6
+SINGLE = "right to within 1e-6·S: is all of it in float64? JAX and PyTorch start with float32"
 QUANTITIES = ("loss", "w1", "w2", "b1", "b2", "L")
 EXPECTED_FORM = (
     "function(f, theta, L, layers, x0, target) must return (loss, gradient): a number, and five numbers, "
@@ -70,6 +72,11 @@ class Answer:
     def agrees(self) -> bool:
         """Whether the error is within 1e-12·S."""
         return math.isfinite(self.got) and abs(Fraction(self.got) - self.expected) <= Fraction(TOLERANCE) * self.scale
+
+    @property
+    def nearly_agrees(self) -> bool:
+        """Whether the error is what float32 would leave."""
+        return math.isfinite(self.got) and abs(Fraction(self.got) - self.expected) <= Fraction(NEARLY) * self.scale
 
     @property
     def label(self) -> str:
@@ -142,7 +149,8 @@ def numbers_of(answer: Any) -> list[float]:
     except TypeError:
         raise AnswerError(f"returned a {type(answer).__name__}, no pair; {EXPECTED_FORM}") from None
     except ValueError:
-        raise AnswerError(f"returned {len(answer)} values where a pair is expected; {EXPECTED_FORM}") from None
+        count = f"{len(answer)} values" if hasattr(answer, "__len__") else f"a {type(answer).__name__} that is no pair"
+        raise AnswerError(f"returned {count} where a pair is expected; {EXPECTED_FORM}") from None
     return [*_floats(loss, "loss", 1), *_floats(gradient, "gradient", 5)]
 
 
@@ -186,9 +194,10 @@ def compare(problem: Problem, got: list[float]) -> list[Answer]:
 def suspect(rung: Rung, answers: list[Answer], wrong: set[str]) -> tuple[int, str]:
     """Name the equation that a disagreement points at, and what the wrong numbers look like."""
     points_at = rung.points_at
+    hint = SINGLE if all(answer.nearly_agrees for answer in answers) else ""
     if "loss" in wrong:
-        return points_at["loss"], ""
-    return _reading(rung, answers, wrong) or (points_at[_part(wrong)], "")
+        return points_at["loss"], hint
+    return _reading(rung, answers, wrong) or (points_at[_part(wrong)], hint)
 
 
 def _part(wrong: set[str]) -> str:

@@ -68,6 +68,7 @@ DEEPER = points_at(9, 11, 11, 11, 16, 11)
 
 ONE_LAYER, ALL = [8, 9, 10, 12, 13, 15, 17], list(range(8, 18))
 THETA: ThetaQ = (Fraction(3, 4), Fraction(1, 2), Fraction(1, 4), Fraction(1))
+ZERO_KNOT: ThetaQ = (Fraction(3, 4), Fraction(1, 2), Fraction(0), Fraction(1))
 ENTRIES = [2, 0.5, 0.125, -0.5, -2, 1.5]
 PIECES = {"middle": 0.5, "dead": 0.125, "middle left": -0.5, "outer left": -2}
 AT_KNOT = {"b2": 1, "b1": 0.25, "-b1": -0.25, "-b2": -1}
@@ -97,13 +98,16 @@ def _one_layer() -> Iterator[Rung]:
         yield _entry(f"one layer, {name} piece", ONE_LAYER, TABLES, THETA, 1, 1, w=z)
     for name, z in AT_KNOT.items():
         yield _entry(f"one layer, on the knot {name}", ONE_LAYER, KNOTS, THETA, 1, 1, w=z)
-    yield _entry("one layer, b1 = 0 and z = 0", ONE_LAYER, KNOTS, _q(0.75, 0.5, 0, 1), 1, 1, w=0)
+    yield _entry("one layer, b1 = 0 and z = 0", ONE_LAYER, KNOTS, ZERO_KNOT, 1, 1, w=0)
     yield _entry("one layer, b1 = b2", ONE_LAYER, TABLES, _q(1, 1, 0.5, 0.5), 1, 1, w=2)
+    for name, z in (("b1 = b2", 0.5), ("-b1 = -b2", -0.5)):
+        yield _entry(f"one layer, on the knot {name}", ONE_LAYER, KNOTS, _q(0.75, 0.5, 0.5, 0.5), 1, 1, w=z)
     for name, x0 in (("middle", 1), ("outer left", -3), ("middle left", -1.125)):
         yield _entry(f"one layer, L = 4, {name} piece", ONE_LAYER, TABLES, THETA, 4, 1, w=0.25, x0=x0)
     yield _entry("one layer, L = 3, outer piece", ONE_LAYER, TABLES, THETA, 3, 1, w=1, x0=4)
     for name, z in AT_KNOT.items():
         yield _entry(f"one layer, ∇f ≠ 0, on the knot {name}", ONE_LAYER, KNOTS, THETA, 2, 1, w=3, x0=2 * z - 3)
+    yield _entry("one layer, ∇f ≠ 0, b1 = 0 and z = 0", ONE_LAYER, KNOTS, ZERO_KNOT, 2, 1, w=3, x0=-3)
     yield _fidelity("one layer, several entries", ONE_LAYER, SUMS, THETA, 2, 1)
 
 
@@ -121,6 +125,7 @@ def _two_layers() -> Iterator[Rung]:
         yield _entry(f"two layers, {name} piece after outer", ALL, SLOPES, THETA, 2, 2, *_second_at(z))
     for name, z in AT_KNOT.items():
         yield _entry(f"two layers, the second on the knot {name}", ALL, SLOPES, THETA, 2, 2, *_second_at(z))
+    yield _entry("two layers, b1 = 0 and Z_(2) = 0", ALL, SLOPES, ZERO_KNOT, 2, 2, w=-1.25, x0=5.25)
 
 
 def _second_at(z: float) -> tuple[float, float]:

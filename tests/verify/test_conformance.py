@@ -71,6 +71,10 @@ FORM = r"function\(f, theta, L, layers, x0, target\) must return \(loss, gradien
         (lambda *_: (0.0, [0.0] * 4), f"returned a gradient of 4 numbers, not 5; {FORM}"),
         (lambda *_: (0.0, dict.fromkeys("abcde", 0.0)), f"returned a dict as the gradient; {FORM}"),
         (lambda *_: (0.0, *[0.0] * 5), f"returned 6 values where a pair is expected; {FORM}"),
+        (
+            lambda *_: iter([0.0, 1.0, 2.0]),
+            f"returned a list_iterator that is no pair where a pair is expected; {FORM}",
+        ),
         (lambda *_: ([0.0, 1.0], [0.0] * 5), f"returned a loss of 2 numbers, not 1; {FORM}"),
         (lambda *_: (0.0, ["a"] * 5), f"returned a gradient that is not of real numbers .*; {FORM}"),
         (lambda *_: (None, [0.0] * 5), f"returned a NoneType as the loss; {FORM}"),
@@ -136,6 +140,16 @@ def test_what_the_wrong_numbers_look_like_is_said():
     assert "in another order" in first_failure(reordered).hint
     assert "-1 times the right ones" in first_failure(lambda *a: (implementation(*a)[0], _negated(a))).hint
     assert first_failure(spoiled(3, 1.001)).hint == ""
+
+
+def test_float32_is_recognised():
+    def single(*arguments):
+        loss, gradient = implementation(*arguments)
+        return np.float32(loss), np.array(gradient, dtype=np.float32)
+
+    first = first_failure(single)
+    assert first.status == "disagrees"
+    assert "JAX and PyTorch start with float32" in first.hint
 
 
 def _negated(arguments):
