@@ -74,10 +74,10 @@ def _summary(outcomes: list[Outcome], ignore_ties: bool) -> str:
         also = f"beside, {len(wrong)} disagree, first with equation ({wrong[0].equation})" if wrong else ""
         return "\n".join(part for part in (what, first.traceback.rstrip() or first.failure, form, also) if part)
     if wrong:
-        if all(outcome.ties and not outcome.failure.startswith("loss") for outcome in wrong):
-            return f"{TIES}\n{len(wrong)} of {len(outcomes)} problems disagree, all of them there"
         first = wrong[0]
-        lines = [f"first disagreement: equation ({first.equation}), problem {first.name!r}", first.hint]
+        only_ties = all(outcome.ties and not outcome.failure.startswith("loss") for outcome in wrong)
+        lines = [TIES if only_ties else f"{len(wrong)} of {len(outcomes)} problems disagree"]
+        lines += [f"first disagreement: equation ({first.equation}), problem {first.name!r}", first.hint]
         lines.append(f"see it with --problem {first.name!r}")
         return "\n".join(line for line in lines if line)
     left = sum(outcome.ties > 0 for outcome in outcomes) if ignore_ties else 0

@@ -160,6 +160,8 @@ def _floats(value: Any, name: str, count: int) -> list[float]:
     value = _detached(value)
     parts = [_detached(part) for part in value] if isinstance(value, list | tuple) else value
     try:
+        if np.iscomplexobj(parts):
+            raise TypeError("they are complex")
         array = np.asarray(parts, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise AnswerError(f"returned a {name} that is not of real numbers ({error}); {EXPECTED_FORM}") from error

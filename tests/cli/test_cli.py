@@ -187,7 +187,7 @@ def test_check_explains_ties_and_leaves_them_out_on_request(module, capsys):
     assert cli.main(["check", f"{module}:on_knots"]) == 1
     out = capsys.readouterr().out
     assert "Only problems with entries on a knot of ξ disagree" in out
-    assert "first disagreement" not in out
+    assert "first disagreement: equation (13), problem 'one layer, on the knot b2'" in out
     assert cli.main(["check", f"{module}:on_knots", "--ignore-ties"]) == 0
     assert "only the loss was judged" in capsys.readouterr().out
 

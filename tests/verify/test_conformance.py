@@ -78,6 +78,7 @@ FORM = r"function\(f, theta, L, layers, x0, target\) must return \(loss, gradien
         (lambda *_: ([0.0, 1.0], [0.0] * 5), f"returned a loss of 2 numbers, not 1; {FORM}"),
         (lambda *_: (0.0, ["a"] * 5), f"returned a gradient that is not of real numbers .*; {FORM}"),
         (lambda *_: (None, [0.0] * 5), f"returned a NoneType as the loss; {FORM}"),
+        (lambda *_: (np.complex128(1), [0.0] * 5), f"returned a loss that is not of real numbers .*; {FORM}"),
         (lambda *_: (1j, [0.0] * 5), f"returned a loss that is not of real numbers .*; {FORM}"),
     ],
 )
