@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json
-from dsrl_ref.verify import Finding, findings
+from dsrl_ref.verify import Finding, each_finding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
-    found = findings(equations, quick=arguments.quick, seed=arguments.seed)
+    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
     if arguments.json:
         everything = list(found)
         passed = all(finding.passed for finding in everything)

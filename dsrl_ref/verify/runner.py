@@ -36,10 +36,10 @@ def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed:
     >>> finding.verdict, finding.passed
     ('erratum', True)
     """
-    return list(findings(equations, quick=quick, seed=seed))
+    return list(each_finding(equations, quick=quick, seed=seed))
 
 
-def findings(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> Iterator[Finding]:
+def each_finding(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> Iterator[Finding]:
     """Check equations of the appendix as `verify` does, and yield each finding as soon as it is there."""
     numbers = sorted(EQUATIONS if equations is None else set(equations))
     for number in numbers:

@@ -276,7 +276,7 @@ def test_ctrl_c_exits_130(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dsrl_ref.cli.verify.findings", interrupted)
+    monkeypatch.setattr("dsrl_ref.cli.verify.each_finding", interrupted)
     assert cli.main(["verify"]) == 130
 
 

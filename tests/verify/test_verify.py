@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from dsrl_ref.appendix import regularizer
-from dsrl_ref.verify import Check, Finding, exact, findings, misreadings, networks, verify
+from dsrl_ref.verify import Check, Finding, each_finding, exact, misreadings, networks, verify
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.checks import engines, theta, totals
 from dsrl_ref.verify.checks import regularizer as of_g
@@ -43,7 +43,7 @@ def test_an_equation_alone_finds_the_same_figures_as_among_the_others(found, equ
 
 
 def test_findings_come_one_by_one():
-    some = findings([2, 6], quick=True)
+    some = each_finding([2, 6], quick=True)
     assert next(some).equation == 2
     assert [finding.equation for finding in some] == [6]
 
