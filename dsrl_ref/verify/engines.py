@@ -1,8 +1,8 @@
 """Evidence on the engines beside that of small networks: matrices, large problems, fixed points, order of answers."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -16,17 +16,16 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import Flat, ThetaQ
 from dsrl_ref.verify.networks import QUANTITIES, TINY, Networks, ways_of
-from dsrl_ref.verify.problems import Problem, dyadic, grid_problem, thetas
+from dsrl_ref.verify.problems import Arguments, Problem, dyadic, grid_problem, thetas
 from dsrl_ref.verify.ways import evaluated, objective
 
 
 @dataclass(frozen=True)
 class Large:
-    """Many copies of a small problem: what it gives with one thread and with three, for what one copy gives exactly."""
+    """Many copies of a small problem: what they give with one thread and with three, and what is right."""
 
     name: str
     entries: int
-    copies: int
     by_one: list[float]
     by_three: list[float]
     right: Flat
@@ -94,32 +93,41 @@ class Engines:
     def large(self) -> list[Large]:
         """Problems that take compiled blocks, with one thread and with three."""
         found = []
-        for name, problem, method, copies in self._large_problems():
-            S = exact.rounding_scale(problem.f, problem.theta, problem.L, problem.run(), problem.target)
-            scales = [exact.loss_scale(problem.run().iterates[-1], problem.target), *S]
-            answer = []
-            for threads in (1, 3):
-                loss, gradient = evaluated(_copied(problem, method, copies, threads), problem.arguments())
-                answer.append([loss, *gradient.tolist()])
-            one, three = answer
-            found.append(Large(name, copies * len(problem.x0), copies, one, three, answers(problem), scales))
+        for name, problem, method, copies, beside in self._large_problems():
+            right, scales = [copies * value for value in answers(problem)], [copies * S for S in _scales(problem)]
+            if beside is not None:
+                right = [a + b for a, b in zip(right, answers(beside), strict=True)]
+            one, three = (
+                [loss, *gradient.tolist()]
+                for arguments in [_copied(problem, copies, beside)]
+                for loss, gradient in (evaluated(objective(arguments, method, threads=t), arguments) for t in (1, 3))
+            )
+            found.append(Large(name, copies * len(problem.x0), one, three, right, scales))
         return found
 
-    def _large_problems(self) -> Iterator[tuple[str, Problem, str, int]]:
-        """Entries in more than one block and kernel call; unless quick, what "pieces" sorts and columns too."""
+    def _large_problems(self) -> Iterator[tuple[str, Problem, str, int, Problem | None]]:
+        """Entries in more than one block and kernel call; unless quick, what "pieces" sorts and columns too.
+
+        Beside the copies of "fused" there is one of larger entries, of which its sample of the data sees nothing.
+        """
         rng = self._rng("large")
         theta = (Fraction(3, 4), Fraction(5, 8), Fraction(1, 4), Fraction(1))
         L, number = Fraction(rng.choice([2, 4])), dyadic(rng)
-        W, target = ([number(-3, 3) or Fraction(1, 8) for _ in range(12)] for _ in range(2))
+        W, target = ([number(-1, 1) or Fraction(1, 8) for _ in range(12)] for _ in range(2))
         of_W = Problem(exact.Fidelity(W), theta, L, 3, (1, 12), W, target)
-        yield '"fused"', of_W, "fused", 25_000
-        yield '"pieces"', of_W, "pieces", (2_000 if self.quick else 360_000)
-        elsewhere = Problem(exact.Fidelity(W), theta, L, 3, (1, 12), target[::-1], target)
-        yield '"fused" with another x0', elsewhere, "fused", 12_000
+        wide = [16 * w for w in W]
+        far = replace(of_W, f=exact.Fidelity(wide), x0=wide)
+        yield '"fused"', of_W, "fused", 25_000, far
+        of_itself = replace(of_W, target=W), replace(far, target=wide)
+        yield '"fused", target W', of_itself[0], "fused", 25_000, of_itself[1]
+        yield '"pieces"', of_W, "pieces", (2_000 if self.quick else 360_000), None
+        yield '"pieces", target W', of_itself[0], "pieces", 2_000, of_itself[1]
+        elsewhere = replace(of_W, x0=target[::-1])
+        yield '"fused" with another x0', elsewhere, "fused", 12_000, None
         D = [[Fraction(rng.choice([-1, 1])) for _ in range(3)] for _ in range(2)]
         Y, x0, target = ([number(-2, 2) for _ in range(size)] for size in (4, 6, 6))
         columns = Problem(exact.LeastSquares(D, Y), theta, L, 2, (3, 2), x0, target)
-        yield "LeastSquares by columns", columns, "auto", (5_000 if self.quick else 250_000)
+        yield "LeastSquares by columns", columns, "auto", (5_000 if self.quick else 250_000), None
 
     @cached_property
     def fixed_points(self) -> list[FixedPoint]:
@@ -140,13 +148,24 @@ def answers(problem: Problem) -> Flat:
     return [exact.loss(path.iterates[-1], problem.target), *gradient]
 
 
-def _copied(problem: Problem, method: str, copies: int, threads: int) -> Objective:
-    """The problem beside itself, so many times; the entries are enough for `Objective` to compile."""
-    f, _, _, layers, x0, target = problem.arguments()
-    assert x0.size * copies >= WORTH_COMPILING_FOR_MANY
-    wide = [np.tile(matrix, (1, copies)) for matrix in (f.Y if isinstance(f, LeastSquares) else f.start(), x0, target)]
-    term = LeastSquares(f.D, wide[0]) if isinstance(f, LeastSquares) else Fidelity(wide[0])
-    return Objective(term, wide[2], layers=layers, x0=wide[1], method=method, threads=threads)
+def _scales(problem: Problem) -> Flat:
+    path = problem.run()
+    S = exact.rounding_scale(problem.f, problem.theta, problem.L, path, problem.target)
+    return [exact.loss_scale(path.iterates[-1], problem.target), *S]
+
+
+def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
+    """The problem beside itself, so many times, and another one at the end; enough for `Objective` to compile."""
+    first, others = problem.arguments(), [] if beside is None else [beside.arguments()]
+
+    def joined(of: Callable[[Arguments], Array]) -> Array:
+        return np.hstack([np.tile(of(first), (1, copies)), *map(of, others)])
+
+    x0, target = joined(lambda part: part.x0), joined(lambda part: part.target)
+    data = joined(lambda part: part.f.Y if isinstance(part.f, LeastSquares) else part.f.start())
+    assert data.size >= WORTH_COMPILING_FOR_MANY
+    term = LeastSquares(first.f.D, data) if isinstance(first.f, LeastSquares) else Fidelity(data)
+    return first._replace(f=term, x0=x0, target=target)
 
 
 def _contracting(problem: Problem, rng: random.Random) -> Problem:

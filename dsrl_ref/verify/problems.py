@@ -1,5 +1,6 @@
 """Problems to verify on, each in exact rationals with the float64 twin that has the very same values."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -141,26 +142,53 @@ def rational_problem(rng: random.Random, number: int) -> Problem:
 
 
 def grid_problem(rng: random.Random, number: int) -> Problem:
-    """Draw data on a grid with L a power of two and an integer Hessian: every float64 operation is exact.
+    """Draw data on a grid with L a power of two and an integer Hessian, such that every float64 operation is exact."""
+    while True:
+        layers, bits = rng.randint(1, 3), rng.randint(1, 3)
+        L = Fraction(2) ** rng.randint(-1, 3)
+        problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
+        if isinstance(problem.f, exact.Fidelity) and rng.randrange(2):
+            problem = _tied(rng, problem)
+        if _bits_needed(problem) <= 53:
+            return problem
 
-    Each layer may add three bits for a slope and log2(L) for the step, and dJ/dL takes 2·log2(L) more.
+
+def _bits_needed(problem: Problem) -> int:
+    """How many bits the largest sum of a gradient takes: those after the point by counting, the others by a bound.
+
+    Data, knots and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope
+    and log2(L) for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
     """
-    layers, bits = rng.randint(1, 3), rng.randint(1, 3)
-    L = Fraction(2) ** rng.randint(-1, 2 if layers == 3 else 3)
-    problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
-    return _tied(rng, problem) if isinstance(problem.f, exact.Fidelity) and rng.randrange(2) else problem
+    w1, w2, _, b2 = map(float, problem.theta)
+    path, L, steepest = problem.run(), float(problem.L), max(w1, w2)
+    of_step = max(0, round(math.log2(L)))
+    h = 1.0
+    if isinstance(problem.f, exact.LeastSquares):
+        D = np.array([[float(d) for d in line] for line in problem.f.D])
+        h = float(np.abs(D.T @ D).sum(axis=1).max())
+    x_bits, d_bits, d = 4, 0, 0.0
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        g = max(abs(float(value)) for value in problem.f.gradient(X))
+        z = max(abs(float(value)) for value in Z)
+        d = max(z + b2, w1 + w2, steepest * g / min(L, L * L)) + steepest * (1 + h / L) * d
+        d_bits = max(3 + d_bits + of_step, 3 + x_bits + 2 * of_step)
+        x_bits += 3 + of_step
+    residual = max(abs(float(x)) + abs(float(y)) for x, y in zip(path.iterates[-1], problem.target, strict=True))
+    largest = len(problem.target) * residual * max(d, residual)
+    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0)))
 
 
 def _tied(rng: random.Random, problem: Problem) -> Problem:
-    """Move some entries of W so that the Z_(1) of a `Fidelity` network sits on a knot there; x0 = W moves along."""
+    """Move some entries of W so that Z_(1) sits on a knot there; an x0 or a target that is W moves along."""
     knots = [*problem.theta[2:], *(-knot for knot in problem.theta[2:])]
     L, W, x0 = problem.L, list(problem.f.W), problem.x0  # type: ignore[union-attr]
-    moves_along = x0 == W
+    moves_along, target_is_W = x0 == W, problem.target == W
     for i, x in enumerate(x0):
         if rng.randrange(2):
             knot = rng.choice(knots)
             W[i] = knot if moves_along else L * knot - (L - 1) * x
-    return replace(problem, f=exact.Fidelity(W), x0=list(W) if moves_along else x0)
+    target = list(W) if target_is_W else problem.target
+    return replace(problem, f=exact.Fidelity(W), x0=list(W) if moves_along else x0, target=target)
 
 
 def _problem(
@@ -178,9 +206,10 @@ def _problem(
         return [number(-2, 2) for _ in range(size)]
 
     f: Any
-    x0 = draw(n * m)
+    x0, target = draw(n * m), draw(n * m)
     if kind == "fidelity":
         f = exact.Fidelity(draw(n * m))
+        target = rng.choice([target, list(f.W)])
         x0 = {"anywhere": x0, "W": list(f.W), "zeros": [Fraction(0)] * (n * m)}[start]
     elif kind == "quartic":
         f = exact.Quartic([abs(value) for value in draw(n * m)])
@@ -189,7 +218,7 @@ def _problem(
         D = [[Fraction(rng.randint(-1, 1)) if integer else number(-1, 1) for _ in range(n)] for _ in range(k)]
         f = exact.LeastSquares(D, draw(k * m))
     (theta,) = thetas(rng, 1, number)
-    return Problem(f, theta, L, layers, (n, m), x0, draw(n * m))
+    return Problem(f, theta, L, layers, (n, m), x0, target)
 
 
 def network_problem(rng: np.random.Generator, number: int) -> Arguments:

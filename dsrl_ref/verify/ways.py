@@ -30,9 +30,11 @@ class Way(NamedTuple):
 
 
 def objective(arguments: Arguments, method: str, **options: Any) -> Objective:
-    """The objective of a problem, by a method."""
+    """The objective of a problem, by a method; an x0 or a target that is W is left to be the default, as users do."""
     f, _, _, layers, x0, target = arguments
-    return Objective(f, target, layers=layers, x0=x0, method=method, **options)
+    W = f.W if isinstance(f, Fidelity) else None
+    given = [None if W is not None and np.array_equal(matrix, W) else matrix for matrix in (target, x0)]
+    return Objective(f, given[0], layers=layers, x0=given[1], method=method, **options)
 
 
 def evaluated(J: Objective, arguments: Arguments) -> Evaluation:

@@ -92,7 +92,7 @@ def large(part: str) -> Makes:
 
     def check(cases: Cases) -> Iterator[Check]:
         for found in cases.engines.large:
-            pairs = ((found.by_one[k] / found.copies, float(found.right[k]), float(found.scales[k])) for k in kept)
+            pairs = ((found.by_one[k], float(found.right[k]), float(found.scales[k])) for k in kept)
             gap = max(abs(got - right) / (S or 1.0) for got, right, S in pairs)
             same = all(found.by_one[k] == found.by_three[k] for k in kept)
             yield Check(
