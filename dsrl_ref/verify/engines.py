@@ -169,16 +169,20 @@ def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
 
 
 def _contracting(problem: Problem, rng: random.Random) -> Problem:
-    """The same f with a Θ whose layers draw together, and a step that does not overshoot."""
-    (theta,) = thetas(rng, 1, dyadic(rng))
-    w1, w2, b1, b2 = theta
-    theta = (min(w1, Fraction(7, 8)), min(w2, Fraction(7, 8)), b1 + Fraction(1, 16), b2 + Fraction(3, 32))
-    L = Fraction(3, 2) if isinstance(problem.f, exact.Fidelity) else Fraction(12)
+    """The same f with a Θ whose layers draw together, and a step that does not overshoot.
+
+    A fixed point is stationary for f + L·g: with the L that D needs, knots must be small to leave entries active.
+    """
+    ((w1, w2, b1, b2),) = thetas(rng, 1, dyadic(rng))
+    of_W = isinstance(problem.f, exact.Fidelity)
+    L, unit = (Fraction(3, 2), Fraction(1)) if of_W else (Fraction(10), Fraction(1, 16))
+    knots = unit * (b1 + Fraction(1, 16)), unit * (b2 + Fraction(3, 32))
+    theta = (min(w1, Fraction(7, 8)), min(w2, Fraction(7, 8)), *knots)
     return Problem(problem.f, theta, L, 0, problem.shape, problem.x0, problem.target)
 
 
 def _settled_rows(problem: Problem) -> list[int] | None:
-    """The regions in which the layers end, found by floats and checked by rationals; None next to a knot."""
+    """The regions in which the layers end, by floats, checked by rationals; None next to a knot, or where all are dead."""
     numbers = tuple(map(float, problem.theta))
     f = problem.smooth_term()
     L, X = float(problem.L), problem.matrix(problem.x0)
@@ -192,7 +196,7 @@ def _settled_rows(problem: Problem) -> list[int] | None:
     right_Z = [x - g / problem.L for x, g in zip(there, problem.f.gradient(there), strict=True)]
     near = min(abs(abs(z) - knot) for z in right_Z for knot in problem.theta[2:])
     settled = [exact.row(z, problem.theta) for z in right_Z] == rows and near > Fraction(1, 1000)
-    return rows if settled else None
+    return rows if settled and any(rows) else None
 
 
 def _at_fixed_point(problem: Problem, rows: list[int]) -> FixedPoint:
