@@ -97,12 +97,11 @@ class Engines:
             right, scales = [copies * value for value in answers(problem)], [copies * S for S in _scales(problem)]
             if beside is not None:
                 right = [a + b for a, b in zip(right, answers(beside), strict=True)]
-            one, three = (
-                [loss, *gradient.tolist()]
-                for arguments in [_copied(problem, copies, beside)]
-                for loss, gradient in (evaluated(objective(arguments, method, threads=t), arguments) for t in (1, 3))
-            )
-            found.append(Large(name, copies * len(problem.x0), one, three, right, scales))
+            arguments, got = _copied(problem, copies, beside), {}
+            for threads in (3, 1):  # the other way round, memory that is not cleared might hold the answer already
+                loss, gradient = evaluated(objective(arguments, method, threads=threads), arguments)
+                got[threads] = [loss, *gradient.tolist()]
+            found.append(Large(name, arguments.x0.size, got[1], got[3], right, scales))
         return found
 
     def _large_problems(self) -> Iterator[tuple[str, Problem, str, int, Problem | None]]:
@@ -182,7 +181,7 @@ def _contracting(problem: Problem, rng: random.Random) -> Problem:
 
 
 def _settled_rows(problem: Problem) -> list[int] | None:
-    """The regions in which the layers end, by floats, checked by rationals; None next to a knot, or where all are dead."""
+    """The regions in which the layers end, by floats, checked by rationals; None next to a knot, or if all are dead."""
     numbers = tuple(map(float, problem.theta))
     f = problem.smooth_term()
     L, X = float(problem.L), problem.matrix(problem.x0)
