@@ -107,12 +107,17 @@ class Engines:
     def _large_problems(self) -> Iterator[tuple[str, Problem, str, int, Problem | None]]:
         """Entries in more than one block and kernel call; unless quick, what "pieces" sorts and columns too.
 
-        Beside the copies of "fused" there is one of larger entries, of which its sample of the data sees nothing.
+        Some entries are closer to a knot than the width of a bin of "fused", and beside its copies there is one of
+        larger entries, of which its sample of the data sees nothing.
         """
         rng = self._rng("large")
         theta = (Fraction(3, 4), Fraction(5, 8), Fraction(1, 4), Fraction(1))
         L, number = Fraction(rng.choice([2, 4])), dyadic(rng)
         W, target = ([number(-1, 1) or Fraction(1, 8) for _ in range(12)] for _ in range(2))
+        # W is only placed by the package; what is right there, the rationals say
+        network = Objective(Fidelity([[0.0]]), layers=3).scalar_map(tuple(map(float, theta)), float(L))
+        near = [Fraction(round(at * 2**12) - 2, 2**12) for at in network.breakpoints.tolist()]
+        W[12 - len(near[:6]) :] = near[:6]
         of_W = Problem(exact.Fidelity(W), theta, L, 3, (1, 12), W, target)
         wide = [16 * w for w in W]
         far = replace(of_W, f=exact.Fidelity(wide), x0=wide)
