@@ -214,7 +214,10 @@ def _rows(Z: Flat, problem: Problem) -> list[int]:
 
 
 def _difference(rng: np.random.Generator, found: DifferenceEvidence) -> None:
-    """Compare every way with differences on one draw, or count a redraw."""
+    """Compare every way with differences on one draw, or count a redraw.
+
+    Of two central differences, with steps h and 2h, the part that grows with h² is taken away: (4·D(h) - D(2h))/3.
+    """
     arguments = network_problem(rng, found.draws)
     f, theta, L, layers, x0, target = arguments
     at = np.array([*theta, L])
@@ -223,15 +226,15 @@ def _difference(rng: np.random.Generator, found: DifferenceEvidence) -> None:
     estimates = []
     for number, h in enumerate(steps):
         values = []
-        for sign in (1, -1):
+        for steps_off in (1, -1, 2, -2):
             moved = at.copy()
-            moved[number] += sign * h
+            moved[number] += steps_off * h
             there = arguments._replace(theta=Theta(*moved[:4]), L=float(moved[4]))
             if _regions(there) != regions:
                 found.redraws += 1
                 return
             values.append(loss(target, forward(f, there.theta, there.L, layers, x0)[-1]))
-        estimates.append((values[0] - values[1]) / (2 * h))
+        estimates.append((8 * (values[0] - values[1]) - (values[2] - values[3])) / (12 * h))
     found.draws += 1
     for way in ways_of(arguments):
         J, gradient = way.evaluate(arguments)

@@ -17,7 +17,7 @@ from dsrl_ref.verify.networks import QUANTITIES
 from dsrl_ref.verify.ways import NAMES_OF_WAYS
 
 MOST_UNITS = 1000.0  # of 2^-53·S, the errors of X_(t) that grow from layer to layer included
-GAP, USUAL_GAP, USUAL = 1e-7, 1e-9, 0.9  # where the third derivative is large, a difference is off by more than usual
+GAP, USUAL_GAP, USUAL = 1e-8, 1e-9, 0.99
 MOST_REDRAWN = 0.2
 CLOSE = 1e-12  # of S, for many copies of a small problem
 AT_FIXED_POINT = 1e-10  # relative, of what linear equations give
