@@ -13,6 +13,7 @@ import dsrl_ref
 ROOT = Path(dsrl_ref.__file__).parent
 FLOORS = [
     "errors",
+    "status",
     "arrays",
     "files",
     "appendix.theta",
@@ -54,6 +55,7 @@ NAMES = {
         "solve",
         "solve_path",
         "SolveResult",
+        "Status",
         "__version__",
     ),
 }
