@@ -68,9 +68,14 @@ def relative_gap(point: Point, h: Penalty) -> Array:
     gaps = _gap(point, h, limit, off_u)
     if np.any(h.p2 > 0):
         gaps = np.minimum(gaps, _gap(point, h, np.ones_like(limit), off_u))
-    objective = 0.5 * point.u_norms**2 + _row_sums(X != 0, X.shape[0], lambda at: h.at(at).value(X[at]))
-    relative = _ratio(gaps + off_v * lengths, objective)
-    return np.where(objective <= 0.5 * off_u**2, 0.0, relative)
+    least = objective(point, h)
+    return np.where(least <= 0.5 * off_u**2, 0.0, _ratio(gaps + off_v * lengths, least))
+
+
+def objective(point: Point, h: Penalty) -> Array:
+    """½‖u‖² + Σ h(x_j) of every row."""
+    X = point.X
+    return 0.5 * point.u_norms**2 + _row_sums(X != 0, X.shape[0], lambda at: h.at(at).value(X[at]))
 
 
 def relative_violation(point: Point, h: Penalty) -> Array:

@@ -103,6 +103,10 @@ class Penalty:
         """The same with every attribute of this shape; nothing is copied."""
         return Penalty(*(np.broadcast_to(each, shape) for each in (self.s0, self.s1, self.p1, self.p2, self.joint)))
 
+    def transposed(self) -> "Penalty":
+        """The same for rows in place of columns."""
+        return Penalty(self.s0.T, self.s1.T, self.p1.T, self.p2.T, self.joint.T)
+
     def at(self, index: Any) -> "Penalty":
         """The penalties of some entries; every attribute is an array."""
         return Penalty(self.s0[index], self.s1[index], self.p1[index], self.p2[index], self.joint[index])

@@ -65,6 +65,10 @@ class Scaled:
         """V = Dᵀu of every row u."""
         return np.ascontiguousarray((self.D.T @ U.T).T)
 
+    def term(self, rows: slice) -> LeastSquares:
+        """The smooth term of some rows, which are its columns."""
+        return LeastSquares(self.D, self.Y[rows].T)
+
     def gram(self, chosen: Any = None) -> Array:
         """DᵀD of the chosen columns, or of all."""
         some = self.columns if chosen is None else self.columns[:, chosen]

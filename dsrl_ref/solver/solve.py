@@ -144,7 +144,8 @@ def _ends(f: SmoothTerm, theta: Theta, h: Penalty, X: Any, free: bool, tol: floa
     X = _dense(X)
     if type(f) is not LeastSquares:
         _require_finite(_square(f.gradient(np.zeros(X.shape))), "the square of ∇f(0)")
-        return whole.descend(f, h, X, tol, max_iter)
+        X, residuals, taken = whole.minimise(f, h, X, tol, max_iter)
+        return Ends(X, residuals, np.full(len(residuals), taken), np.zeros(len(residuals), np.bool_))
     _require_finite(_square(f.D), "the curvature of f")
     _require_finite(_square(f.D.T @ f.Y), "the square of ∇f(0)")
     scaled = Scaled(f)

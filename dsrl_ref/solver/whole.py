@@ -1,53 +1,68 @@
 """Any smooth term: accelerated proximal gradient descent on the whole of X, with backtracking.
 
-FISTA (Beck & Teboulle 2009) with the adaptive restart of O'Donoghue & Candès (2015). A step is X - ∇f(X)/L followed by the
-minimiser of ½L·(x - z)² + h(x), entry by entry. L is what f says, or found: lowered until the quadratic model fails,
-then doubled wherever it fails.
+FISTA (Beck & Teboulle 2009) with the adaptive restart of O'Donoghue & Candès (2015). A step is X - ∇f(X)/L followed by
+the minimiser of ½L·(x - z)² + h(x), entry by entry. L is what f says, or found: lowered until the quadratic model
+fails, then doubled wherever it fails.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.arrays import Array
-from dsrl_ref.solver.least_squares import Ends
 from dsrl_ref.solver.penalty import Penalty
 
 LARGEST_L = 1e150
 SLACK = 1e-12  # of the model, by which its rounding may exceed it
 
 
-def descend(f: SmoothTerm, h: Penalty, X: Array, tol: float, max_iter: int) -> Ends:
-    """Descend until no column violates a condition of first order by more than tol, or the iterations run out."""
+def minimise(f: SmoothTerm, h: Penalty, X: Array, tol: float, max_iter: int) -> tuple[Array, Array, int]:
+    """Descend until no column violates a condition of first order by more than tol, or the iterations run out.
+
+    Returns the best X, the largest violation of every column, and the number of iterations.
+    """
     at_zero = np.abs(f.gradient(np.zeros(X.shape)))
+    return descend(f, h, X, lambda X, L: violations(f, h, X, at_zero, L), tol, max_iter, every=1)
+
+
+def descend(
+    f: SmoothTerm,
+    h: Penalty,
+    X: Array,
+    residuals_of: Callable[[Array, float], Array],
+    tol: float,
+    max_iter: int,
+    every: int,
+) -> tuple[Array, Array, int]:
+    """Descend until all residuals are within tol; they are asked for after so many iterations, and at the end."""
     known = f.lipschitz()
     L = known if 0 < known < LARGEST_L else _first_guess(f, h, X)
-    residuals = violations(f, h, X, at_zero, L)
-    best, least = X, residuals
+    best, least = X, residuals_of(X, L)
     Y, momentum, iteration = X, 1.0, 0
-    while iteration < max_iter and residuals.max() > tol:
+    while iteration < max_iter and least.max() > tol:
         iteration += 1
         new, L = _backtracked(f, h, Y, L)
-        residuals = violations(f, h, new, at_zero, L)
-        if residuals.max() <= least.max():
-            best, least = new, residuals
+        if iteration % every == 0 or iteration == max_iter:
+            residuals = residuals_of(new, L)
+            if residuals.max() <= least.max():
+                best, least = new, residuals
         back, ahead, larger = Y - new, new - X, (1 + math.sqrt(1 + 4 * momentum**2)) / 2
         uphill = np.vdot(back, ahead) > 0
         Y = new if uphill else new + (momentum - 1) / larger * ahead
         X, momentum = new, 1.0 if uphill else larger
-    columns = X.shape[1]
-    return Ends(best, least, np.full(columns, iteration), np.zeros(columns, np.bool_))
+    return best, least, iteration
 
 
 def violations(f: SmoothTerm, h: Penalty, X: Array, at_zero: Array, L: float) -> Array:
-    """The largest violation of every column, relative to h's slope at 0 or, where that is 0, to the largest term there is.
+    """The largest violation of every column, relative to h's slope at 0 or, where that is 0, to the largest term.
 
-    The terms of a gradient that is only known as a whole: ∇f(0), the slope of h, and what X may have added to the first,
-    at most L times its largest entry.
+    The terms of a gradient that is only known as a whole are ∇f(0), the slope of h, and what X may have added to the
+    first, at most L times its largest entry.
     """
     violation = h.violation(X, -f.gradient(X))
-    if h.s0 > 0:
+    if np.all(h.s0 > 0):
         return np.asarray(violation.max(axis=0) / h.s0)
     slopes = np.where(X == 0, 0.0, np.abs(h.slope(X)))
     unit = np.maximum(np.maximum(at_zero, slopes), L * np.abs(X).max(axis=0))

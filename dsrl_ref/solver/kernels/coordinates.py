@@ -23,7 +23,9 @@ S0, S1, P1, P2, JOINT = range(5)  # rows of pieces
 SHARE = 0.25  # of the largest violation: entries that violate so much become members
 SWEEPS = 8  # of a round
 LARGEST_SYSTEM = 1000  # entries: Ctrl-C waits for one system
+CREDIT = 5.0  # systems, once one is paid for: an entry after the other leaves its piece
 SINGULAR = 1e-13  # a pivot that is so much smaller than its diagonal entry is rounding
+LEVEL = 1e-9  # a slope that is so much smaller than its terms is rounding
 PATIENCE = 8  # rounds without halving the largest violation
 STILL = 4.0 * 2.0**-53  # a relative change that is rounding
 
@@ -135,11 +137,14 @@ def not_zero(x, count, active):
 
 
 @inlined
-def factor(matrix, count):
-    """Eliminate below the diagonal, in the upper triangle alone; return the first row whose pivot is not positive."""
-    for k in range(count):
-        least = SINGULAR * matrix[count, k]
-        if not matrix[k, k] > least:
+def factor(matrix, begin, count):
+    """Eliminate below the diagonal from row `begin` on, in the upper triangle alone.
+
+    Returns the first row whose pivot is not positive, but for rounding; `count` if all are. The row below the matrix
+    holds what a pivot is compared with.
+    """
+    for k in range(begin, count):
+        if not matrix[k, k] > SINGULAR * matrix[count, k]:
             return k
         for i in range(k + 1, count):
             share = matrix[k, i] / matrix[k, k]
@@ -159,28 +164,43 @@ def back_substitute(matrix, right, count):
 
 
 @inlined
-def find_direction(matrix, right, step, count):
-    """Solve the system, or find where it does not curve upwards; return the largest multiple of step to take."""
-    ended = factor(matrix, count)
-    if ended == count:
-        for i in range(count):
-            step[i] = right[i]
-        for k in range(count):
-            for i in range(k + 1, count):
-                step[i] -= matrix[k, i] / matrix[k, k] * step[k]
-        back_substitute(matrix, step, count)
-        return 1.0
+def uncurved_direction(matrix, right, step, ended, count):
+    """The direction of the row whose pivot was not positive, downhill; return whether there it does go down."""
     for i in range(count):
         step[i] = -matrix[i, ended] if i < ended else 0.0
     back_substitute(matrix, step, ended)
     step[ended] = 1.0
-    downhill = 0.0
+    downhill, size = 0.0, 0.0
     for i in range(ended + 1):
         downhill += right[i] * step[i]
+        size += abs(right[i] * step[i])
     if downhill < 0.0:
         for i in range(ended + 1):
             step[i] = -step[i]
-    return np.inf
+    return abs(downhill) > LEVEL * size or matrix[ended, ended] < -SINGULAR * matrix[count, ended]
+
+
+@inlined
+def find_direction(matrix, right, step, count):
+    """Solve the system, or find a direction that does not curve upwards; return the largest multiple of it to take.
+
+    Where a direction is level too, its last entry is left where it is, and out of the system.
+    """
+    ended = factor(matrix, 0, count)
+    while ended < count:
+        if uncurved_direction(matrix, right, step, ended, count):
+            return np.inf
+        for i in range(count):
+            matrix[min(i, ended), max(i, ended)] = 0.0
+        matrix[ended, ended], right[ended] = 1.0, 0.0
+        ended = factor(matrix, ended + 1, count)
+    for i in range(count):
+        step[i] = right[i]
+    for k in range(count):
+        for i in range(k + 1, count):
+            step[i] -= matrix[k, i] / matrix[k, k] * step[k]
+    back_substitute(matrix, step, count)
+    return 1.0
 
 
 @inlined
@@ -256,9 +276,10 @@ def improve(gram, x, v, pieces, count, most, spent, active, matrix, right, step)
             break
     spent += work
     active_count = not_zero(x, count, active)
+    credit = CREDIT * float(active_count) ** 3 / 6.0 if spent >= float(active_count) ** 3 / 6.0 else 0.0
     while 0 < active_count <= LARGEST_SYSTEM and taken < most and not reached:
         system = float(active_count) ** 3 / 6.0
-        if spent < system:
+        if spent + credit < system:
             break
         reached = direct_step(gram, x, v, pieces, count, active, active_count, matrix, right, step)
         taken += 1
