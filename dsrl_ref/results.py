@@ -66,10 +66,10 @@ class SolveResult:
     column_status : ndarray (m,) of Status
         The same for every column.
     residuals : ndarray (m,)
-        How far every column is from its end, without a unit. For convex g with `Fidelity` or `LeastSquares` and weight > 0, a
-        bound on (objective - minimum)/objective of the column, from its duality gap. Otherwise the largest violation
-        of a condition of first order in the column, relative to weight·b1 or, where that is 0, to the largest term of that
-        coordinate's gradient.
+        How far every column is from its end, without a unit. For convex g with `Fidelity` or `LeastSquares` and
+        weight > 0, a bound on (objective - minimum)/objective of the column, from its duality gap. Otherwise the
+        largest violation of a condition of first order in the column, relative to weight·b1 or, where that is 0, to
+        the largest term of that coordinate's gradient.
     column_iterations : ndarray (m,) of int
         What every column took.
     """

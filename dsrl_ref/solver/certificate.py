@@ -4,15 +4,16 @@ Nothing here knows how a point was found. Points are given by rows: row k of X i
 the residual u = y - Dx that belongs to it, row k of V its products v = Dᵀu with the columns of D.
 
 **Convex h, weight > 0: the duality gap relative to the objective** (`relative_gap`). Any vector is a dual point, and so
-is s·u with u as it was computed, rounding and all: see `dsrl_ref.solver.penalty` for the sum of terms that the gap is. s is
-1 where h* is finite at v, or else the largest that makes it finite; where both are possible the lower gap counts.
+is s·u with u as it was computed, rounding and all: see `dsrl_ref.solver.penalty` for the sum of terms that the gap
+is. s is 1 where h* is finite at v, or else the largest that makes it finite; where both are possible the lower gap
+counts.
 
 **Rounding.** Let ε be 2^-53. A sum of k products is off by at most 8√k·ε times the product of the two norms, but
 for a probability that is negligible (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
-So v_j is off by δ_j = 8√k·ε·‖d_j‖·‖u‖, and u itself by E = 8√n·ε·(‖y‖ + Σ‖d_j‖·|x_j|). Both are counted against the point: s
-keeps the room δ_j, |x_j|·δ_j is added for every coordinate, and E to (1-s)·‖u‖. What is reported is thus a bound on
-the true gap of the x that is returned, and it does not fall below about 8√k·ε·‖u‖·Σ‖d_j‖·|x_j| relative to the objective. A
-tol below that is not attainable in float64 and ends as `Status.STALLED`.
+So v_j is off by δ_j = 8√k·ε·‖d_j‖·‖u‖, and u itself by E = 8√n·ε·(‖y‖ + Σ‖d_j‖·|x_j|). Both are counted against the
+point: s keeps the room δ_j, |x_j|·δ_j is added for every coordinate, and E to (1-s)·‖u‖. What is reported is thus a
+bound on the true gap of the x that is returned, and it does not fall below about 8√k·ε·‖u‖·Σ‖d_j‖·|x_j| relative to
+the objective. A tol below that is not attainable in float64 and ends as `Status.STALLED`.
 
 An objective of a convex problem is never negative, so one that is 0 but for E is a minimum: there the gap is called 0.
 

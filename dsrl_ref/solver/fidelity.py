@@ -1,9 +1,9 @@
 """`Fidelity`: every entry by itself, in closed form.
 
 ½(x - w)² + h(x) has its least value where a line of slope 1 meets the slope of h, or where h has a hill that is
-steeper than that, on one of its two sides: `Penalty.minimiser` compares them. The certificate is that of D = I, one product an
-entry. Columns are taken in blocks, of a sparse W the stored entries alone: a column of few of them is a short row, filled up
-with zeros, which are where they should be.
+steeper than that, on one of its two sides: `Penalty.minimiser` compares them. The certificate is that of D = I, one
+product an entry. Columns are taken in blocks, of a sparse W the stored entries alone: a column of few of them is a
+short row, filled up with zeros, which are where they should be.
 """
 
 from collections.abc import Iterator

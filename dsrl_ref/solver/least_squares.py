@@ -6,10 +6,10 @@ rounding of the kernel's running sums does not build up, and nothing that the ke
 asks the kernel for a violation of each coordinate's condition within some part of its unit, a quarter of tol at
 first, and ten times less whenever that was met and the certificate says that it was not enough.
 
-The kernel needs DᵀD. Where n is at most 2k that is formed once. In a wider D, or a large one, columns go one by one, and
-DᵀD is that of a column's *members*: the entries that are not 0 and those that violate their conditions most. All others
-are held for that round, which is descent by blocks of coordinates. A column with more than 1,000 entries that are not 0
-leaves this: it goes by accelerated gradients, which need no DᵀD, to the same certificate.
+The kernel needs DᵀD. Where n is at most 2k that is formed once. In a wider D, or a large one, columns go one by one,
+and DᵀD is that of a column's *members*: the entries that are not 0 and those that violate their conditions most. All
+others are held for that round, which is descent by blocks of coordinates. A column with more than 1,000 entries that
+are not 0 leaves this: it goes by accelerated gradients, which need no DᵀD, to the same certificate.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from dsrl_ref.solver.penalty import Penalty
 from dsrl_ref.solver.scaling import Scaled, norms
 
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
-LARGEST_GRAM = 2048  # entries of a column, or members
+LARGEST_GRAM = 2048  # entries of a column whose DᵀD is formed once
 MOST_NONZEROS = 1000  # of a column that goes by its members
 ALWAYS_WHOLE = 256  # entries of a column: DᵀD is small
 ROUGHLY = 0.1  # of the largest violation, which is enough while the members may change
@@ -149,12 +149,11 @@ class Block:
 
     def _gram_of_members(self, ratios: Array, pending: NDArray[np.int_]) -> Array:
         """Choose the entries to move, by how many times its goal each violates its condition; DᵀD of them."""
-        worst = ratios.max(axis=0)
-        used = (self.X[pending] != 0).any(axis=0)
+        used, worst = (self.X[pending] != 0).any(axis=0), ratios.max(axis=0)
         room = max(ALWAYS_WHOLE, 2 * int(np.count_nonzero(used)))
         wanted = np.flatnonzero(used | (worst > 1))
-        order = np.lexsort((-worst[wanted], ~used[wanted] if room < LARGEST_GRAM else np.zeros(len(wanted))))
-        self.members = np.sort(wanted[order[: min(room, LARGEST_GRAM)]])
+        order = np.lexsort((-worst[wanted], ~used[wanted]))  # those in use first, then by what they violate
+        self.members = np.sort(wanted[order[:room]])
         return self.scaled.gram(self.members)
 
 

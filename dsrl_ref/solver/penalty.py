@@ -136,12 +136,15 @@ class Penalty:
             0.0,
             np.where(level <= self.s1, (level - self.s0) / self.p1, self.joint + (level - self.s1) / self.p2),
         )
+        finite = np.isfinite(end)  # else the slope never reaches the level
+        end = np.where(finite, end, size)
         inner, inner_end = np.minimum(size, self.joint), np.minimum(end, self.joint)
         outer, outer_end = np.maximum(size, self.joint), np.maximum(end, self.joint)
         below = self.s0 + self.p1 * inner, self.s0 + self.p1 * inner_end
         above = self.s1 + self.p2 * (outer - self.joint), self.s1 + self.p2 * (outer_end - self.joint)
         opposite = np.where((x < 0) != (v < 0), 2 * size * level, 0.0)
-        return opposite + _trapezoid(inner, inner_end, below, level) + _trapezoid(outer, outer_end, above, level)
+        area = opposite + _trapezoid(inner, inner_end, below, level) + _trapezoid(outer, outer_end, above, level)
+        return np.where(finite, area, np.inf)
 
     def minimiser(self, q: Array, curvature: Any) -> Array:
         """The x with the least ½·curvature·x² - q·x + h(x), over all x, entry by entry; 0 where two are equal."""

@@ -62,16 +62,16 @@ def solve(
 
     Notes
     -----
-    *When it stops.* Where g is convex (w1 <= 1, or b1 = b2) and f is `Fidelity` or `LeastSquares`, when the duality gap of
-    every column is at most tol times the column's objective: the objective then is at most so far above its minimum.
-    Otherwise, when every coordinate meets its condition of first order within tol times weight·b1, the slope of
-    weight·g at 0, or, where that is 0, tol times the largest term of that coordinate's gradient. The module
+    *When it stops.* Where g is convex (w1 <= 1, or b1 = b2) and f is `Fidelity` or `LeastSquares`, when the duality
+    gap of every column is at most tol times the column's objective: the objective then is at most so far above its
+    minimum. Otherwise, when every coordinate meets its condition of first order within tol times weight·b1, the slope
+    of weight·g at 0, or, where that is 0, tol times the largest term of that coordinate's gradient. The module
     `dsrl_ref.solver.certificate` says it in formulas, and what rounding has to do with it.
 
-    *How it gets there.* The entries of a `Fidelity` have a closed form. The columns of a `LeastSquares` are independent,
-    and go by compiled coordinate descent, every coordinate with the curvature that is its own, with linear systems in
-    between for the entries that are not 0 (`dsrl_ref.solver.kernels.coordinates`); an iteration is a sweep or such
-    a system. Any other f goes by accelerated proximal gradient descent.
+    *How it gets there.* The entries of a `Fidelity` have a closed form. The columns of a `LeastSquares` are
+    independent, and go by compiled coordinate descent, every coordinate with the curvature that is its own, with
+    linear systems in between for the entries that are not 0 (`dsrl_ref.solver.kernels.coordinates`); an iteration is
+    a sweep or such a system. Any other f goes by accelerated proximal gradient descent.
 
     Examples
     --------

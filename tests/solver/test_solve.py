@@ -1,6 +1,5 @@
-"""`solve`: where it ends no condition of a minimum is broken, and other people's solvers agree."""
+"""`solve`: where it ends no condition of a minimum is broken, in any unit, and other people's solvers agree."""
 
-import importlib
 import os
 
 import numpy as np
@@ -8,13 +7,14 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import FloatQuartic
+from solver_oracles import lasso_gap, least, objective, stationary_points, violation
+from strategies import examples
 
-from dsrl_ref import Fidelity, LeastSquares, Theta, prox, regularizer, regularizer_gradient, solve, solve_path
-
-
+from dsrl_ref import Fidelity, LeastSquares, Status, Theta, regularizer, regularizer_gradient, solve, solve_path
 
 CONVEX, FIRM = Theta(0.8, 0.6, 0.2, 0.7), Theta.firm(0.2, 1.5)
+THETAS = [Theta.soft(0.3), CONVEX, FIRM, Theta(2.5, 1, 0.7, 1.0), Theta(0.5, 1.0, 0.0, 0.4), Theta(1.0, 0.5, 0.0, 0.3)]
+seeds = st.integers(0, 10**6)
 
 
 def least_squares(k=20, n=35, m=12, seed=0):
@@ -24,50 +24,32 @@ def least_squares(k=20, n=35, m=12, seed=0):
     return LeastSquares(D, D @ X + 0.01 * rng.normal(size=(k, m)))
 
 
-@pytest.fixture(params=["only"])
-def way(request, monkeypatch):
-    """Both ways to a convex minimum, however small the problem."""
-    if request.param == "coordinates":
-        monkeypatch.setattr(importlib.import_module("dsrl_ref.solver.solve"), "WORTH_COMPILING", 0)
-    return request.param
-
-
-def violation(f, theta, weight, x):
+def broken(f, theta, weight, x):
     """How far 0 is from ∇f + weight·∂g, entry by entry."""
     slope = f.gradient(x)
     off = np.abs(slope + weight * regularizer_gradient(x, theta))
     return np.where(x == 0, np.maximum(0, np.abs(slope) - weight * Theta(*theta).b1), off).max()
 
 
-thetas = st.builds(
-    lambda w1, w2, b1, rise: (w1, w2, b1, b1 + rise),
-    st.floats(0.1, 3),
-    st.floats(0.1, 1),
-    st.floats(0, 2),
-    st.floats(0, 2),
-)
-
-
-@given(thetas, st.floats(0.1, 5), st.floats(0.01, 10), st.lists(st.floats(-9, 9), min_size=1))
-def test_the_prox_in_two_passes_is_that_of_the_appendix(theta, weight, L, values):
-    ours = Prox(Theta(*theta), weight, L)
-    assert ours.L >= L
-    assert ours(np.array(values)) == pytest.approx(prox(values, theta, weight / ours.L), rel=1e-12, abs=1e-12)
+def small(seed, k=5, n=3, m=1):
+    """A problem for brute force."""
+    rng = np.random.default_rng(seed)
+    return LeastSquares(rng.normal(size=(k, n)), 2 * rng.normal(size=(k, m)))
 
 
 @pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX, FIRM, Theta(2.5, 1, 0.7, 1.0)])
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 1.5])
-def test_no_condition_of_a_minimum_is_broken(way, theta, weight):
+def test_no_condition_of_a_minimum_is_broken(theta, weight):
     f = least_squares()
     found = solve(f, theta, weight, tol=1e-10)
     assert found.converged
     assert found.residual <= 1e-10
-    assert violation(f, theta, weight, found.x) < 1e-7
+    assert broken(f, theta, weight, found.x) < 1e-7
     assert found.objective == pytest.approx(f.value(found.x) + weight * regularizer(found.x, theta).sum(), rel=1e-14)
 
 
 @pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX])
-def test_nothing_near_or_far_is_lower_where_g_is_convex(way, theta):
+def test_nothing_near_or_far_is_lower_where_g_is_convex(theta):
     f, rng = least_squares(), np.random.default_rng(1)
     found = solve(f, theta, 0.5, tol=1e-10)
     for size in (1e-4, 1e-2, 1):
@@ -76,139 +58,165 @@ def test_nothing_near_or_far_is_lower_where_g_is_convex(way, theta):
             assert f.value(x) + 0.5 * regularizer(x, theta).sum() >= found.objective
 
 
-@pytest.mark.parametrize("theta", [Theta.soft(0.5), CONVEX, Theta(1.5, 0.5, 0.5, 1)])
-@pytest.mark.parametrize("weight", [0.5, 2.0, 4.0])
-def test_fidelity_is_solved_in_each_entry(theta, weight):
-    W = np.linspace(-4, 4, 41).reshape(1, -1)
-    x = np.linspace(-5, 5, 10_001)
-    found = solve(Fidelity(W), theta, weight)
-    for w, ours in zip(W[0], found.x[0], strict=True):
-        costs = 0.5 * (x - w) ** 2 + weight * regularizer(x, theta)
-        cost = 0.5 * (ours - w) ** 2 + weight * regularizer(ours, theta)
-        if weight * (1 - 1 / theta.w1) < 1:  # else the cost has more than one minimum
-            assert cost <= costs.min() + 1e-12
-    assert violation(Fidelity(W), theta, weight, found.x) < 1e-6
+@examples(100)
+@given(seeds, st.sampled_from(THETAS), st.floats(0.05, 2))
+def test_brute_force_finds_nothing_lower_where_g_is_convex_and_the_same_points_where_not(seed, theta, weight):
+    f = small(seed)
+    found = solve(f, theta, weight)
+    D, y, x = f.D, f.Y[:, 0], found.x[:, 0]
+    if found.status is Status.CONVERGED:
+        assert objective(D, y, theta, weight, x) <= least(D, y, theta, weight) * (1 + 1e-8) + 1e-14
+    else:
+        assert found.status is Status.STATIONARY
+        assert min(np.abs(x - each).max() for each in stationary_points(D, y, theta, weight)) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-8, 1e-9, 1e-10, 1e-150, 1e6, 1e100])
+def test_small_units_do_not_pass_for_small_residuals(scale):
+    """At 1e-8, 1e-9 and 1e-10 a residual with a floor of 1 was 2, 19 and 46 % above the minimum."""
+    rng = np.random.default_rng(0)
+    D, Y = rng.normal(size=(30, 60)), rng.normal(size=(30, 4))
+    found = solve(LeastSquares(D, Y * scale), Theta.soft(1.0), 0.5 * scale)
+    assert found.status is Status.CONVERGED
+    assert np.count_nonzero(found.x) == 108
+    for k in range(4):
+        assert lasso_gap(D, Y[:, k], 0.5, found.x[:, k] / scale) < 1e-8
+
+
+def test_a_column_of_ones_beside_large_columns():
+    rng = np.random.default_rng(1)
+    D = np.column_stack([np.ones(50), rng.normal(size=(50, 5)) * 1e3 + 1e4])
+    y = D @ [1.0, 2, 0, 0, 3, 0] + rng.normal(size=50)
+    found = solve(LeastSquares(D, y[:, None]), Theta.soft(1.0), 10.0)
+    assert found.status is Status.CONVERGED
+    assert lasso_gap(D, y, 10.0, found.x[:, 0]) < 1e-8
+    assert found.objective == pytest.approx(70.16, abs=0.01)
+
+
+@pytest.mark.parametrize("theta", THETAS[:4])
+@pytest.mark.parametrize("scale", [1e7, 1e8, 1e-9, 3.0])
+def test_scaling_one_column_leaves_the_others_as_they_are(theta, scale):
+    rng = np.random.default_rng(0)
+    D, Z = rng.normal(size=(30, 60)), rng.normal(size=(30, 3))
+    expected = solve(LeastSquares(D, Z), theta, 0.5).x
+    scaled = solve(LeastSquares(D, Z * [1.0, scale, 1.0]), theta, 0.5).x
+    assert np.array_equal(scaled[:, [0, 2]], expected[:, [0, 2]])
+
+
+@examples(40)
+@given(seeds, st.integers(-100, 100), st.integers(-100, 100), st.sampled_from(THETAS))
+def test_by_powers_of_two_units_leave_the_same_bits(seed, d, y, theta):
+    f, of_d, of_y = small(seed, n=8, m=2), 2.0**d, 2.0**y
+    expected = solve(f, Theta.soft(0.3), 0.5)
+    in_d = solve(LeastSquares(f.D * of_d, f.Y), Theta.soft(0.3), 0.5 * of_d)
+    assert np.array_equal(in_d.x * of_d, expected.x)
+    in_y = solve(LeastSquares(f.D, f.Y * of_y), Theta.soft(0.3), 0.5 * of_y)
+    assert np.array_equal(in_y.x, expected.x * of_y)
+    w1, w2, b1, b2 = theta
+    any_g = solve(LeastSquares(f.D, f.Y * of_y), (w1, w2, b1 * of_y, b2 * of_y), 0.5)
+    expected = solve(f, theta, 0.5)
+    assert np.array_equal(any_g.x, expected.x * of_y)
+    assert np.array_equal(any_g.residuals, expected.residuals)
+
+
+@examples(40)
+@given(seeds, st.integers(-9, 9), st.integers(-9, 9), st.sampled_from([each for each in THETAS if each.w1 <= 1]))
+def test_by_powers_of_ten_units_leave_the_objective(seed, d, y, theta):
+    f, of_d, of_y = small(seed, n=8, m=2), 10.0**d, 10.0**y
+    expected = solve(f, Theta.soft(0.3), 0.5, tol=1e-10).objective
+    in_d = solve(LeastSquares(f.D * of_d, f.Y), Theta.soft(0.3), 0.5 * of_d, tol=1e-10)
+    assert in_d.objective == pytest.approx(expected, rel=1e-9)
+    in_y = solve(LeastSquares(f.D, f.Y * of_y), Theta.soft(0.3), 0.5 * of_y, tol=1e-10)
+    assert in_y.objective / of_y**2 == pytest.approx(expected, rel=1e-9)
+    w1, w2, b1, b2 = theta
+    any_g = solve(LeastSquares(f.D, f.Y * of_y), (w1, w2, b1 * of_y, b2 * of_y), 0.5, tol=1e-10)
+    assert any_g.objective / of_y**2 == pytest.approx(solve(f, theta, 0.5, tol=1e-10).objective, rel=1e-9)
+
+
+def test_zero_is_no_stationary_point_because_the_weight_is_large():
+    """x = 0 violates by 1e-9 of the weight, and by 5.4 of weight·b1."""
+    rng, scale = np.random.default_rng(0), 1e-9
+    D, Y = rng.normal(size=(30, 60)), rng.normal(size=(30, 4))
+    theta = Theta.firm(0.2 * scale, 2 * scale)
+    found = solve(LeastSquares(D, Y * scale), theta, 10.0)
+    assert found.status is Status.STATIONARY
+    assert all(found.x.any(axis=0))
+    for k in range(4):
+        assert violation(D, Y[:, k] * scale, theta, 10.0, found.x[:, k]) < 1e-7
+
+
+def test_numbers_that_lost_their_digits_in_a_prox():
+    assert solve(LeastSquares([[1e-9]], [[1.0]]), Theta.soft(0.1)).x == 0.0
+    d = (1 / (2**53 + 2)) ** 0.5
+    found = solve(LeastSquares([[d]], [[1e9]]), Theta.soft(1.0))
+    assert found.x[0, 0] == pytest.approx((d * 1e9 - 1) / d**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("theta", THETAS)
+def test_a_column_of_zeros_is_0_and_certified(theta):
+    rng = np.random.default_rng(0)
+    found = solve(LeastSquares(rng.normal(size=(5, 8)), np.zeros((5, 2))), theta)
     assert found.converged
+    assert found.residual == 0
+    assert not found.x.any()
 
 
-def test_sparse_and_dense_are_one():
-    W = sp.random(30, 20, 0.2, format="csr", random_state=0) * 3
-    sparse, dense = (solve(Fidelity(kind), CONVEX) for kind in (W, W.toarray()))
-    assert sp.issparse(sparse.x)
-    assert np.array_equal(sparse.x.toarray(), dense.x)
-    assert sparse.objective == pytest.approx(dense.objective)
-    beyond = [solve(Fidelity(kind), (1.5, 0.5, 0.5, 1), 4.0).x for kind in (W, W.toarray())]
-    assert np.array_equal(*beyond)
-    D = sp.random(20, 30, 0.3, format="csr", random_state=1)
-    Y = np.random.default_rng(0).normal(size=(20, 4))
-    ours, theirs = (solve(LeastSquares(kind, Y), Theta.soft(0.1), tol=1e-11).x for kind in (D, D.toarray()))
-    assert ours == pytest.approx(theirs, abs=1e-9)
+def test_g_that_is_not_convex_starts_from_the_lasso_but_from_x0_where_that_is_given():
+    rng = np.random.default_rng(3)
+    D = rng.normal(size=(20, 35)) / np.sqrt(20)
+    f = LeastSquares(D, D @ (2 * rng.normal(size=(35, 6)) * (rng.random((35, 6)) < 0.15)))
+    free, lasso = solve(f, FIRM, 2.0), solve(f, Theta.soft(0.2), 2.0)
+    from_lasso = solve(f, FIRM, 2.0, x0=lasso.x)
+    assert free.x == pytest.approx(from_lasso.x, abs=1e-6)
+    assert free.iterations > 0
+    there = solve(f, FIRM, 2.0, x0=free.x)
+    assert there.iterations == 0
+    assert np.array_equal(there.x, free.x)
 
 
-@pytest.mark.parametrize("shape", [{}, {"n": 50}, {"k": 10, "n": 20, "m": 1}])
-def test_columns_are_independent(way, monkeypatch, shape):
-    from dsrl_ref.solver import columns
-
-    f = least_squares(**shape)
-    whole = solve(f, CONVEX, tol=1e-11).x
-    monkeypatch.setattr(columns, "ENTRIES", 3 * f.shape[0])
-    assert solve(f, CONVEX, tol=1e-11).x == pytest.approx(whole, abs=1e-9)
-    alone = solve(LeastSquares(f.D, f.Y[:, :1]), CONVEX, tol=1e-11).x
-    assert alone == pytest.approx(whole[:, :1], abs=1e-9)
-
-
-@pytest.mark.parametrize("theta", [Theta.soft(0.3), CONVEX, Theta(0.5, 1.0, 0.0, 0.4)])
-def test_coordinates_end_where_columns_do(monkeypatch, theta):
-    f = least_squares(m=40)
-    f.D[:, 3] = 0  # an entry that f does not see
-    start = np.random.default_rng(2).normal(size=f.shape)
-    expected = solve(f, theta, 0.4, tol=1e-11).x
-    monkeypatch.setattr(importlib.import_module("dsrl_ref.solver.solve"), "WORTH_COMPILING", 0)
-    for x0 in (None, start, expected):
-        assert solve(f, theta, 0.4, x0=x0, tol=1e-11).x == pytest.approx(expected, abs=1e-8)
-    monkeypatch.setattr(coordinates, "WORK_PER_CALL", 1)  # one sweep a call
-    in_small_calls = solve(f, theta, 0.4, tol=1e-11)
-    assert in_small_calls.x == pytest.approx(expected, abs=1e-8)
-    assert in_small_calls.iterations > 1
-    assert np.array_equal(start, np.random.default_rng(2).normal(size=f.shape))
-
-
-def test_a_singular_system_is_left_to_the_iteration(monkeypatch):
-    def fail(*_):
-        raise np.linalg.LinAlgError
-
+def test_the_states_of_the_columns_add_up():
     f = least_squares()
-    expected = solve(f, CONVEX, tol=1e-10)
-    monkeypatch.setattr(np.linalg, "solve", fail)
-    alone = solve(f, CONVEX, tol=1e-10)
-    assert alone.x == pytest.approx(expected.x, abs=1e-8)
-    assert alone.iterations > expected.iterations
+    f.Y[:, 0] = 0.0
+    found = solve(f, CONVEX, max_iter=8)
+    assert found.status is Status.MAX_ITER
+    assert set(found.column_status) == {Status.CONVERGED, Status.MAX_ITER}
+    assert [status.converged for status in found.column_status] == (found.residuals <= 1e-8).tolist()
+    assert found.residual == found.residuals.max()
+    assert found.iterations == found.column_iterations.max() == 8
+    short = np.count_nonzero(found.residuals > 1e-8)
+    assert f"({short} of 12 columns are beyond it)" in found.message
 
 
-def test_the_number_of_threads_leaves_no_trace(way, monkeypatch):
-    module, f = importlib.import_module("dsrl_ref.solver.solve"), least_squares(m=100)
-    solutions = []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(module, "processors", lambda threads=threads: threads)
-        solutions.append(solve(f, CONVEX).x)
-    assert np.array_equal(solutions[0], solutions[1])
-    assert np.array_equal(solutions[0], solutions[2])
+def test_what_rounding_hides_is_told_apart_from_what_is_left_to_do():
+    rng = np.random.default_rng(0)
+    found = solve(LeastSquares(rng.normal(size=(30, 5)), rng.normal(size=(30, 2))), FIRM, 1e-13)
+    assert found.status is Status.STALLED
+    assert "rounding hides the rest, so raise tol" in found.message
+    assert not found.converged
 
 
-def test_any_smooth_term_will_do_though_its_constant_is_unknown():
-    f = FloatQuartic(np.array([[2.0, 0.5], [0.5, 1.0]]))
-    start = np.array([[0.75, 0.125], [0.25, -0.5]])
-    found = solve(f, Theta.soft(0.1), x0=start, tol=1e-10)
-    assert found.converged
-    assert violation(f, Theta.soft(0.1), 1.0, found.x) < 1e-8
-    assert found.objective < f.value(start) + regularizer(start, Theta.soft(0.1)).sum()
-
-
-def test_a_term_of_ones_own_finds_what_least_squares_finds():
-    class Own:
-        def __init__(self, f):
-            self.shape, self.value, self.gradient, self.start = f.shape, f.value, f.gradient, f.start
-
-        def lipschitz(self):
-            return np.inf
-
-    f = least_squares()
-    assert solve(Own(f), CONVEX, tol=1e-11).x == pytest.approx(solve(f, CONVEX, tol=1e-11).x, abs=1e-8)
-
-
-def test_a_value_that_is_no_number_ends_the_search_for_a_step():
-    class Wrong(LeastSquares):
-        def value(self, X):
-            return np.nan
-
-    f = least_squares()
-    with pytest.raises(ValueError, match=r"f is not below its quadratic model for any L up to .*e\+150: are its value"):
-        solve(Wrong(f.D, f.Y), CONVEX)
-
-
-def test_a_path_is_its_solutions(way):
+def test_a_path_is_its_solutions():
     f, weights = least_squares(), [1.0, 0.5, 0.1]
-    for one, weight in zip(solve_path(f, CONVEX, weights, tol=1e-11), weights, strict=True):
-        alone = solve(f, CONVEX, weight, tol=1e-11)
-        assert one.x == pytest.approx(alone.x, abs=1e-8)
+    for one, weight in zip(solve_path(f, CONVEX, weights, tol=1e-13), weights, strict=True):
+        alone = solve(f, CONVEX, weight, tol=1e-13)
+        assert one.x == pytest.approx(alone.x, abs=1e-6)
     path = solve_path(f, Theta.soft(0.1), np.linspace(1, 0.8, 8))
     assert path[-1].iterations < solve(f, Theta.soft(0.1), 0.8).iterations
 
 
-def test_it_says_how_it_ended(way):
+def test_it_says_how_it_ended():
     f = least_squares()
     assert solve(f, CONVEX).message == "converged: the minimum"
-    assert "a stationary point; g is not convex, as w1 > 1" in solve(f, FIRM).message
+    assert solve(f, FIRM).message == "converged: a stationary point; g is not convex, as w1 > 1, so there may be others"
     early = solve(f, CONVEX, max_iter=3)
     assert not early.converged
     assert early.iterations == 3
     assert "after 3 iterations, tol is 1e-08: raise max_iter or tol, or start from this x" in early.message
     assert solve(f, CONVEX, x0=early.x).converged
-    assert not solve(FloatQuartic(np.eye(2)), CONVEX, x0=np.ones((2, 2)), max_iter=1).converged
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
-def test_what_f_does_not_see_is_0_at_once_however_small_the_weight(way, kind):
+def test_what_f_does_not_see_is_0_at_once_however_small_the_weight(kind):
     f = LeastSquares(kind([[1e3, 0.0], [0.0, 0.0]]), [[1.0], [1.0]])
     found = solve(f, CONVEX, 1e-9, x0=[[0.0], [5.0]], max_iter=50)
     assert found.converged
@@ -257,7 +265,7 @@ def test_bad_arguments_are_refused(theta, options, error, message):
 
 
 @pytest.mark.peer
-def test_agrees_with_the_lasso_of_scikit_learn(way):
+def test_agrees_with_the_lasso_of_scikit_learn():
     linear_model = pytest.importorskip("sklearn.linear_model", reason="the extra dev brings scikit-learn")
     f, weight = least_squares(), 0.1
     ours = solve(f, Theta.soft(1.0), weight, tol=1e-12).x
@@ -270,12 +278,13 @@ def test_agrees_with_the_lasso_of_scikit_learn(way):
 def test_agrees_with_the_mcp_of_skglm():
     """MCP(α, γ) is α|x| - x²/2γ up to γα: g of firm thresholding at α and γα."""
     skglm = pytest.importorskip("skglm", reason="the extra dev brings skglm")
-    f = least_squares(m=1)
+    f = least_squares(seed=1)
     alpha, gamma, k = 0.05, 3.0, len(f.D)
     # skglm minimises ‖y - Dw‖²/2k + MCP(w): k times that is f + k·MCP
-    ours = solve(f, Theta.firm(alpha, gamma * alpha), k, tol=1e-12)
+    theta = Theta.firm(alpha, gamma * alpha)
+    ours = solve(f, theta, k, tol=1e-12)
     peer = skglm.estimators.MCPRegression(alpha=alpha, gamma=gamma, fit_intercept=False, tol=1e-12, max_iter=1000)
-    theirs = peer.fit(f.D, f.Y[:, 0]).coef_[:, None]
-    again = solve(f, Theta.firm(alpha, gamma * alpha), k, x0=theirs, tol=1e-10)
+    theirs = np.column_stack([peer.fit(f.D, y).coef_ for y in f.Y.T])
+    again = solve(f, theta, k, x0=theirs, tol=1e-10)
     assert again.x == pytest.approx(theirs, abs=1e-6)  # theirs is stationary for us
-    assert ours.objective <= again.objective * (1 + 0.2)
+    assert ours.objective <= again.objective * (1 + 0.05)

@@ -6,9 +6,9 @@ beyond; h_j is even, and need not be convex.
 
 A round chooses *members*, the entries that are not 0 and those that should not be, and copies what belongs to them side
 by side: x, v, pieces, and the part of G that couples them. A *sweep* takes every member to its minimum while the others
-are held. A *direct step* takes the members that are not 0, each with the sign and the piece of its slope that it has now:
-within these the objective is quadratic, and the step goes towards its stationary point, but stops at the first entry
-that would leave its piece. So no step is ever judged by a quadratic that does not hold where it ends. Where the
+are held. A *direct step* takes the members that are not 0, each with the sign and the piece of its slope that it has
+now: within these the objective is quadratic, and the step goes towards its stationary point, but stops at the first
+entry that would leave its piece. So no step is ever judged by a quadratic that does not hold where it ends. Where the
 matrix of the system is not positive definite, the step goes along a direction in which the quadratic does not curve
 upwards, until an entry leaves its piece. At the end of a round v of all entries follows what the members have moved.
 
