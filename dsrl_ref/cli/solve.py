@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tol",
         type=float,
         default=1e-8,
-        help="largest residual of a column: its duality gap relative to its objective, or what violates a condition of first "
-        "order relative to weight·b1 (1e-8)",
+        help="largest residual of a column: its duality gap relative to its objective, or what violates a condition "
+        "of first order relative to weight·b1 (1e-8)",
     )
     parser.add_argument("--max-iter", type=int, default=10_000, help="most iterations of a column (10000)")
     add_json(parser)

@@ -76,13 +76,11 @@ def test_a_gap_is_not_hidden_by_what_cancels():
 
 
 def test_what_rounding_may_hide_is_counted_against_the_point():
-    """With v off by its last bits x would seem to be the minimum, though d·‖u‖ is 1e15 times the weight."""
-    D = np.array([[1e8], [1.0]])
-    y = np.array([0.0, 1e8])
-    x = np.array([1e-9])
-    h = penalty(Theta.soft(1.0), 1e-7, 1)
+    """x is the minimum as far as floats tell, but v, 1.5, is a sum of products that could be off by 1e-7."""
+    D, y, x = np.array([[1.0], [0.0]]), np.array([2.5, 1e8]), np.array([1.0])
+    h = penalty(Theta(0.5, 0.5, 0.5, 0.5), 1.0, 1)  # slope 0.5 + x
     found = certificate.relative_gap(point(D, y, x), h)[0]
-    assert found >= certificate.SAFETY * np.linalg.norm(D) * np.linalg.norm(y) * 1e-9 / (0.5e16)
+    assert found * 0.5e16 == pytest.approx(8 * 2.0**-53 * np.sqrt(2) * 1e8, rel=1e-6)
 
 
 def test_an_objective_that_is_0_but_for_rounding_is_a_minimum_and_no_other():

@@ -41,9 +41,7 @@ def test_no_end_is_called_converged_that_is_not_and_few_are_not_reached(seed, re
         ends[found.converged] += 1
         for k in np.flatnonzero([status.converged for status in found.column_status]):
             y, x = Y[:, k], found.x[:, k]
-            if theta.w1 == 1:
-                left = lasso_gap(D, y, weight, x)
-            else:
-                left = violation(D, y, theta, weight, x)
+            soft = theta.w1 == 1
+            left = lasso_gap(D, y, weight, x) if soft else violation(D, y, theta, weight, x)
             assert left <= 10 * TOL
     assert ends[False] <= 0.01 * problems
