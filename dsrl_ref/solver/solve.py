@@ -93,8 +93,10 @@ def solve(
     max_iter = as_count(max_iter, "max_iter", least=1)
     X = starting_point(f, x0)
     with np.errstate(all="ignore"):  # what overflows is refused; penalties divide by curvatures that may be 0
-        ends = _ends(f, theta, Penalty.of(theta, weight), X, x0 is None, tol, max_iter)
-        return _result(f, theta, weight, ends, tol)
+        h = Penalty.of(theta, weight)
+        convex = is_convex(theta) or h.vanishes()
+        ends = _ends(f, h, convex, X, x0 is None, tol, max_iter)
+        return _result(f, theta, weight, convex, ends, tol)
 
 
 def solve_path(
@@ -133,9 +135,8 @@ def solve_path(
     return solutions
 
 
-def _ends(f: SmoothTerm, theta: Theta, h: Penalty, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
+def _ends(f: SmoothTerm, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
     """Take the way that f and h allow; the start is `free` where the caller gave none."""
-    convex = is_convex(theta)
     if type(f) is Fidelity:
         _require_finite(_square(f.W), "the square of ∇f(0)")
         x, residuals = fidelity.minimise(f.W, h, convex and not h.vanishes())
@@ -160,13 +161,13 @@ def _ends(f: SmoothTerm, theta: Theta, h: Penalty, X: Any, free: bool, tol: floa
     return replace(ends, iterations=start.iterations + ends.iterations)
 
 
-def _result(f: SmoothTerm, theta: Theta, weight: float, ends: Ends, tol: float) -> SolveResult:
+def _result(f: SmoothTerm, theta: Theta, weight: float, convex: bool, ends: Ends, tol: float) -> SolveResult:
     """Say how it ended: for every column, and for the whole as for the column that ended worst."""
     X = ends.X
     _require_finite(X.data if is_sparse(X) else X, "the solution")
     entries = X.data if is_sparse(X) else X
     objective = float(f.value(X)) + weight * float(np.sum(regularizer(entries, theta)))
-    known = type(f) in (Fidelity, LeastSquares) and is_convex(theta)
+    known = type(f) in (Fidelity, LeastSquares) and convex
     good = Status.CONVERGED if known else Status.STATIONARY
     states = np.full(ends.residuals.shape, good, dtype=object)
     open_ended = ~(ends.residuals <= tol)
@@ -174,17 +175,19 @@ def _result(f: SmoothTerm, theta: Theta, weight: float, ends: Ends, tol: float) 
     states[open_ended & ends.stalled] = Status.STALLED
     status = next(each for each in (Status.MAX_ITER, Status.STALLED, good) if each is good or (states == each).any())
     residual, iterations = float(ends.residuals.max()), int(ends.iterations.max())
-    message = _message(theta, status, residual, iterations, tol, states)
+    message = _message(theta, convex, status, residual, iterations, tol, states)
     return SolveResult(
         X, objective, residual, iterations, status.converged, message, status, states, ends.residuals, ends.iterations
     )
 
 
-def _message(theta: Theta, status: Status, residual: float, iterations: int, tol: float, states: Any) -> str:
+def _message(
+    theta: Theta, convex: bool, status: Status, residual: float, iterations: int, tol: float, states: Any
+) -> str:
     """What to tell a person: how it ended, what is left, and what to do."""
     if status is Status.CONVERGED:
         return status.value
-    if status is Status.STATIONARY and is_convex(theta):
+    if status is Status.STATIONARY and convex:
         return "converged: a stationary point; it is the minimum if f is convex"
     if status is Status.STATIONARY:
         return "converged: a stationary point; g is not convex, as w1 > 1, so there may be others"
@@ -195,7 +198,7 @@ def _message(theta: Theta, status: Status, residual: float, iterations: int, tol
         message += "rounding hides the rest, so raise tol"
     if len(states) > 1:
         message += f" ({sum(not state.converged for state in states)} of {len(states)} columns are beyond it)"
-    if theta.w2 == 1 and theta.violations():
+    if not convex and theta.w2 == 1 and theta.violations():
         message += "; or lower w2: as (7) is broken and w2 = 1, g is unbounded below, and the objective may be too"
     return message
 

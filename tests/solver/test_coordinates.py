@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from solver_oracles import least, objective, stationary_points
 from strategies import examples
 
-from dsrl_ref import Theta
+from dsrl_ref import Theta, regularizer
 from dsrl_ref.solver.kernels import coordinates
 from dsrl_ref.solver.penalty import Penalty
 
@@ -52,6 +52,18 @@ def test_where_it_is_not_it_ends_at_one_of_the_stationary_points_and_no_higher_t
     assert ended == 1
     assert min(np.abs(x - each).max() for each in stationary_points(D, y, theta, weight)) < 1e-6
     assert objective(D, y, theta, weight, x) <= objective(D, y, theta, weight, start) + 1e-12
+
+
+@examples(150)
+@given(st.floats(-8, 8), st.floats(0.2, 3), st.floats(0.1, 4))
+def test_one_coordinate_goes_to_its_least_value_though_there_are_two_minima(y, d, weight):
+    theta = Theta.firm(0.5, 1.5)
+    x, _, ended = descend(np.array([[d]]), np.array([y]), theta, weight, x=np.array([77.0]))
+    grid = np.linspace(-60, 60, 120_001)
+    costs = (d * grid - y) ** 2 / 2 + weight * regularizer(grid, theta)
+    found = (d * x[0] - y) ** 2 / 2 + weight * float(regularizer(x[0], theta))
+    assert ended == 1
+    assert found <= costs.min() + 1e-9
 
 
 def test_systems_end_what_coordinates_would_not(monkeypatch):
