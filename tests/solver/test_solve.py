@@ -161,6 +161,16 @@ def test_a_column_of_zeros_is_0_and_certified(theta):
     assert not found.x.any()
 
 
+@pytest.mark.parametrize("rise", [0.3, 30.0])
+def test_an_objective_that_can_be_0_is_followed_there(rise):
+    """g is 0 up to the knot, and D x = y has solutions below it: no gap is small beside an objective that vanishes."""
+    rng = np.random.default_rng(0)
+    D, Y = rng.normal(size=(30, 60)), rng.normal(size=(30, 2))
+    found = solve(LeastSquares(D, Y), Theta(1.0, 0.5, 0.0, rise), 0.5)
+    assert found.status is Status.CONVERGED
+    assert found.objective < 1e-14  # what (1) rounds to next to the knot
+
+
 def test_g_that_is_not_convex_starts_from_the_lasso_but_from_x0_where_that_is_given():
     rng = np.random.default_rng(3)
     D = rng.normal(size=(20, 35)) / np.sqrt(20)

@@ -93,3 +93,18 @@ def test_a_value_that_is_no_number_ends_the_search_for_a_step():
     f = least_squares()
     with pytest.raises(ValueError, match=r"f is not below its quadratic model for any L up to .*e\+150: are its value"):
         solve(Wrong(f.D, f.Y), CONVEX)
+
+
+def test_momentum_is_worth_its_while():
+    """Without it, or with a restart whenever it helps, these would be the steps of plain proximal gradient descent."""
+    rng = np.random.default_rng(0)
+    D = rng.normal(size=(20, 20)) @ np.diag(np.geomspace(1, 0.3, 20))
+    f, theta = LeastSquares(D, D @ rng.normal(size=(20, 1))), Theta.soft(1e-3)
+    h, L, X, plain = Penalty.of(theta, 1.0), f.lipschitz(), np.zeros(f.shape), 0
+    at_zero = np.abs(f.gradient(X))
+    while whole.violations(f, h, X, at_zero, L).max() > 1e-2:
+        X = h.minimiser(L * X - f.gradient(X), L)
+        plain += 1
+    _, least, taken = whole.minimise(f, h, np.zeros(f.shape), 1e-2, plain)
+    assert least.max() <= 1e-2
+    assert taken < plain / 5
