@@ -15,7 +15,9 @@ point: s keeps the room δ_j, |x_j|·δ_j is added for every coordinate, and E t
 bound on the true gap of the x that is returned, and it does not fall below about 8√k·ε·‖u‖·Σ‖d_j‖·|x_j| relative to
 the objective. A tol below that is not attainable in float64 and ends as `Status.STALLED`.
 
-An objective of a convex problem is never negative, so one that is 0 but for E is a minimum: there the gap is called 0.
+An objective of a convex problem is never negative, and no gap is small beside one that vanishes. This can happen
+where g is flat at 0 up to the joint (b1 = 0, w1 = 1). There a point up to the joint with Dx = y but for rounding, ‖u‖
++ E being at most a hundred times what y alone would make of E, is a minimum, and the gap is called 0.
 
 **Otherwise: the violation of the conditions of first order** (`relative_violation`), the largest of a column. It is how
 far v_j is from the slopes of h at x_j, as a part of s0 = weight·b1, the slope of h at 0; where that is 0, of the
@@ -32,6 +34,7 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array
 from dsrl_ref.solver.penalty import Penalty
 
+ZERO = 100.0  # roundings of y that a residual may have which is called 0
 SAFETY = 8 * 2.0**-53  # of a rounding, times the root of how many there are
 
 
@@ -69,8 +72,8 @@ def relative_gap(point: Point, h: Penalty) -> Array:
     gaps = _gap(point, h, limit, off_u)
     if np.any(h.p2 > 0):
         gaps = np.minimum(gaps, _gap(point, h, np.ones_like(limit), off_u))
-    least = objective(point, h)
-    return np.where(least <= 0.5 * off_u**2, 0.0, _ratio(gaps + off_v * lengths, least))
+    relative = _ratio(gaps + off_v * lengths, objective(point, h))
+    return np.where(_nothing_is_left(point, h, off_u), 0.0, relative)
 
 
 def objective(point: Point, h: Penalty) -> Array:
@@ -99,6 +102,15 @@ def _largest_finite(point: Point, h: Penalty, off_v: Array) -> Array:
     return np.asarray(np.where(needed > h.s1, h.s1 / needed, 1.0).min(axis=1))
 
 
+def _nothing_is_left(point: Point, h: Penalty, off_u: Array) -> NDArray[np.bool_]:
+    """Whether Dx = y but for rounding, and x is where h is flat at 0, but for what moves Dx by no more than that."""
+    if np.any(h.s0 > 0) or np.any(h.p1 > 0):
+        return np.zeros(point.X.shape[0], np.bool_)
+    beyond = np.maximum(np.abs(point.X) - h.joint, 0.0) @ point.d_norms
+    allowed = ZERO * SAFETY * np.sqrt(point.X.shape[1]) * point.y_norms
+    return np.asarray(point.u_norms + off_u + beyond <= allowed)
+
+
 def _gap(point: Point, h: Penalty, s: Array, off_u: Array) -> Array:
     """The gap to the dual point s·u; entries that are 0, as they should be, add nothing and are left out."""
     X, V = point.X, s[:, None] * point.V
@@ -113,5 +125,6 @@ def _row_sums(chosen: NDArray[np.bool_], rows: int, terms: Callable[[Any], Array
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """part/whole, 0 where part is."""
-    return np.where(part == 0, 0.0, part / whole)
+    """part/whole, 0 where part is; infinite where either overflows, since then nothing is known."""
+    known = np.isfinite(part) & np.isfinite(whole)
+    return np.where(known, np.where(part == 0, 0.0, part / whole), np.inf)

@@ -91,6 +91,21 @@ def test_an_objective_that_is_0_but_for_rounding_is_a_minimum_and_no_other():
     assert certificate.relative_gap(point(D, np.zeros(2), np.zeros(2)), flat)[0] == 0
 
 
+def test_large_entries_that_cancel_do_not_make_an_objective_of_0():
+    """Rounding is as large as what is left of y: nothing is known, and least of all that this is a minimum."""
+    D, y, x = np.array([[1.0, -1.0], [1.0, -1.0]]), np.array([1.0, -1.0]), np.array([1e17, 1e17])
+    for theta in (Theta(1.0, 0.5, 0.0, 1e18), Theta.soft(1e-40)):
+        assert certificate.relative_gap(point(D, y, x), penalty(theta, 1.0, 2))[0] > 0.1
+
+
+@pytest.mark.parametrize("size", [1e170, 1e300])
+def test_what_overflows_is_not_certified(size):
+    D, y, x = np.array([[1e5, 1.0], [0.0, 1.0]]), np.array([1.0, 2.0]), np.array([size, -size])
+    assert certificate.relative_gap(point(D, y, x), penalty(CONVEX[1], 1.0, 2))[0] > 0.1
+    for theta in (Theta.firm(0.2, 1.5), Theta(2.0, 0.5, 0.0, 1.0)):
+        assert certificate.relative_violation(point(D, y, x), penalty(theta, 1.0, 2))[0] > 0.1
+
+
 @examples(60)
 @given(
     st.integers(0, 10**6), st.sampled_from([Theta.firm(0.2, 1.5), Theta(2.5, 1, 0.7, 1.0), Theta(0.8, 0.6, 0.2, 0.7)])

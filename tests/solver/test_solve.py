@@ -171,6 +171,15 @@ def test_an_objective_that_can_be_0_is_followed_there(rise):
     assert found.objective < 1e-14  # what (1) rounds to next to the knot
 
 
+@pytest.mark.parametrize("size", [1e10, 1e100, 1e200])
+def test_a_start_that_is_far_away_is_no_end(size):
+    f = least_squares()
+    expected = solve(f, CONVEX)
+    found = solve(f, CONVEX, x0=np.full(f.shape, size))
+    assert found.converged
+    assert found.objective == pytest.approx(expected.objective, rel=1e-7)
+
+
 def test_g_that_is_not_convex_starts_from_the_lasso_but_from_x0_where_that_is_given():
     rng = np.random.default_rng(3)
     D = rng.normal(size=(20, 35)) / np.sqrt(20)
