@@ -68,7 +68,7 @@ def lasso(size: str) -> Row:
     X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.05)
     f = LeastSquares(D, D @ X + 0.01 * rng.normal(size=(k, signals)))
     contestants: dict[str, Call | None] = {
-        "dsrl_ref solve, tol=1e-6": lambda: solve(f, Theta.soft(1.0), weight, tol=1e-6).x,
+        "dsrl_ref solve, tol=1e-9": lambda: solve(f, Theta.soft(1.0), weight, tol=1e-9).x,
         "scikit-learn sparse_encode, 2 jobs": trainers.sklearn_lasso(D, f.Y, weight),
     }
     least = solve(f, Theta.soft(1.0), weight, tol=1e-12).objective

@@ -13,6 +13,7 @@ from dsrl_ref.persistence import load, save
 from dsrl_ref.results import FitResult, SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.solver import solve, solve_path
+from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "LeastSquares",
     "Objective",
     "SolveResult",
+    "Status",
     "Theta",
     "__version__",
     "check_gradient",

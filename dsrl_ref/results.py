@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.status import Status
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,29 @@ class SolveResult:
     Attributes
     ----------
     x : ndarray (n, m) or sparse
-        The minimiser; where g is not convex, a stationary point.
+        The minimiser; where g is not convex, or f one's own, a stationary point.
     objective : float
         f(x) + weight·g(x).
     residual : float
-        L·‖x - prox(x - ∇f(x)/L)‖_F / max(1, ‖∇f(0)‖_F): 0 exactly at stationary points.
+        The largest of `residuals`.
     iterations : int
         Most that any column took.
     converged : bool
         Whether ``residual <= tol``.
     message : str
-        How it ended, and what to do about it.
+        How it ended, what is left, and what to do about it.
+    status : Status
+        How it ended: `Status.CONVERGED` (the minimum), `Status.STATIONARY`, `Status.MAX_ITER` or `Status.STALLED`; as
+        the column that ended worst.
+    column_status : ndarray (m,) of Status
+        The same for every column.
+    residuals : ndarray (m,)
+        How far every column is from its end, without a unit. For convex g with `Fidelity` or `LeastSquares` and
+        weight > 0, a bound on (objective - minimum)/objective of the column, from its duality gap. Otherwise the
+        largest violation of a condition of first order in the column, relative to weight·b1 or, where that is 0, to
+        the largest term of that coordinate's gradient.
+    column_iterations : ndarray (m,) of int
+        What every column took.
     """
 
     x: Any
@@ -64,3 +80,7 @@ class SolveResult:
     iterations: int
     converged: bool
     message: str
+    status: Status
+    column_status: NDArray[Any]
+    residuals: Array
+    column_iterations: NDArray[np.int64]

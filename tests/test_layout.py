@@ -51,7 +51,7 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
 NAMES = {
     *("Theta", "shrink", "region", "regularizer", "regularizer_gradient", "prox", "Fidelity", "LeastSquares"),
     *("forward", "Objective", "loss_and_gradient", "Gradient", "fit", "FitResult", "save", "load"),
-    *("solve", "solve_path", "SolveResult", "check_gradient", "check_smooth_term", "__version__"),
+    *("solve", "solve_path", "SolveResult", "Status", "check_gradient", "check_smooth_term", "__version__"),
 }
 
 

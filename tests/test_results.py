@@ -5,11 +5,12 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
-from dsrl_ref import Theta
+from dsrl_ref import Status, Theta
 from dsrl_ref.results import FitResult, SolveResult
 
 FITTED = FitResult(Theta(1, 1, 0.5, 0.5), 1.0, 0.25, True, "ended", {"loss": np.ones(1)}, (np.ones(4), 1.0))
-SOLVED = SolveResult(np.ones((1, 1)), 0.5, 0.0, 3, True, "ended")
+ONE = np.ones(1)
+SOLVED = SolveResult(ONE, 0.5, 0.0, 3, True, "ended", Status.CONVERGED, np.array([Status.CONVERGED]), ONE, ONE)
 
 
 @pytest.mark.parametrize("result", [FITTED, SOLVED], ids=lambda result: type(result).__name__)

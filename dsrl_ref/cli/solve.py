@@ -23,9 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta; optional weight, x0"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="write the solution here, as key x")
-    parser.add_argument("--weight", type=float, help="of g, instead of the file's (1)")
-    parser.add_argument("--tol", type=float, default=1e-8, help="largest residual (1e-8)")
-    parser.add_argument("--max-iter", type=int, default=10_000, help="most iterations (10000)")
+    parser.add_argument("--weight", type=float, help="of g, instead of the file's (1); 0 is f alone")
+    parser.add_argument(
+        "--tol",
+        type=float,
+        default=1e-8,
+        help="largest residual of a column: its duality gap relative to its objective, or what violates a condition "
+        "of first order relative to weight·b1 (1e-8)",
+    )
+    parser.add_argument("--max-iter", type=int, default=10_000, help="most iterations of a column (10000)")
     add_json(parser)
 
 
@@ -47,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         "nonzeros": int(np.count_nonzero(found.x)),
         "entries": int(found.x.size),
         "converged": found.converged,
+        "status": found.status.name,
+        "columns": {status.name: int(sum(found.column_status == status)) for status in set(found.column_status)},
         "message": found.message,
     }
     if arguments.json:

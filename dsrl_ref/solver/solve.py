@@ -1,7 +1,7 @@
 """`solve`: argmin f + weight·g."""
 
-import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,15 @@ from dsrl_ref.appendix.network import SmoothTerm, starting_point
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
-from dsrl_ref.engines.blocks import processors
-from dsrl_ref.engines.jit import WORTH_COMPILING
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares
-from dsrl_ref.solver import columns, coordinates, whole
-from dsrl_ref.solver.prox import MARGIN, Prox, entrywise, norm, residual
+from dsrl_ref.solver import fidelity, least_squares, ordinary, whole
+from dsrl_ref.solver.least_squares import Ends
+from dsrl_ref.solver.penalty import Penalty, is_convex
+from dsrl_ref.solver.scaling import Scaled
+from dsrl_ref.status import Status
+
+START_TOL = 1e-4  # of the convex problem whose minimum is the start of one that is not convex
 
 
 def solve(
@@ -27,7 +30,7 @@ def solve(
     tol: float = 1e-8,
     max_iter: int = 10_000,
 ) -> SolveResult:
-    """Minimise f(X) + weight·g(X).
+    """Minimise f(X) + weight·g(X), each column of X to a relative accuracy that is certified.
 
     Parameters
     ----------
@@ -36,32 +39,39 @@ def solve(
     theta : Theta or four numbers
         w1, w2, b1, b2 of g; w2 <= 1, for else g is unbounded below. `Theta.soft` is the lasso, `Theta.firm` MCP.
     weight : float
-        Of g; not negative.
+        Of g; not negative. With 0, `LeastSquares` is least squares.
     x0 : array_like (n, m), optional
-        Where to start; defaults to ``f.start()``.
+        Where to start; defaults to ``f.start()`` or, for a `LeastSquares` and g that is not convex, to the minimum for
+        the convex g with the same slope at 0, the lasso. A start that is certified already is returned as it is.
     tol : float
-        Largest residual, see `SolveResult`; positive.
+        Largest residual of a column, see `SolveResult`; positive. It has no unit: the same tol means the same for data
+        in any unit.
     max_iter : int
         Most iterations, of any column.
 
     Returns
     -------
     SolveResult
-        ``.x``, ``.objective``, ``.residual``, ``.iterations``, ``.converged`` and, in words, ``.message``.
+        ``.x``, ``.objective``, ``.residual``, ``.iterations``, ``.converged``, ``.status`` and, in words, ``.message``;
+        for every column ``.column_status``, ``.residuals`` and ``.column_iterations``.
 
     Raises
     ------
     ValueError, TypeError
-        For bad arguments.
+        For bad arguments, and where the squares of the data overflow float64.
 
     Notes
     -----
-    FISTA (Beck & Teboulle 2009) with the adaptive restart of O'Donoghue & Candès (2015). The prox of a step 1/L is ξ
-    of S(weight/L)Θ, see `Theta.scaled`; L is kept where that exists. The columns of a `LeastSquares` are independent
-    and go in blocks, each set aside when it has converged; where g is convex and the regions of a column's entries no
-    longer change, a linear system tells where it ends. Where g is convex and there are 200,000 entries or more, it is
-    compiled coordinate descent instead, on working sets, columns in threads; its iterations are sweeps over the
-    working set. For another f, L is doubled where it proves too small.
+    *When it stops.* Where g is convex (w1 <= 1, or b1 = b2) and f is `Fidelity` or `LeastSquares`, when the duality
+    gap of every column is at most tol times the column's objective: the objective then is at most so far above its
+    minimum. Otherwise, when every coordinate meets its condition of first order within tol times weight·b1, the slope
+    of weight·g at 0, or, where that is 0, tol times the largest term of that coordinate's gradient. The module
+    `dsrl_ref.solver.certificate` says it in formulas, and what rounding has to do with it.
+
+    *How it gets there.* The entries of a `Fidelity` have a closed form. The columns of a `LeastSquares` are
+    independent, and go by compiled coordinate descent, every coordinate with the curvature that is its own, with
+    linear systems in between for the entries that are not 0 (`dsrl_ref.solver.kernels.coordinates`); an iteration is
+    a sweep or such a system. Any other f goes by accelerated proximal gradient descent.
 
     Examples
     --------
@@ -82,12 +92,11 @@ def solve(
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
     X = starting_point(f, x0)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-        if type(f) is LeastSquares:
-            return _solve_least_squares(f, theta, weight, _dense(X), tol, max_iter)
-        if type(f) is Fidelity:
-            return _solve_fidelity(f, theta, weight, X, tol, max_iter)
-        return _solve_whole(f, theta, weight, _dense(X), tol, max_iter)
+    with np.errstate(all="ignore"):  # what overflows is refused; penalties divide by curvatures that may be 0
+        h = Penalty.of(theta, weight)
+        convex = is_convex(theta) or h.vanishes()
+        ends = _ends(f, h, convex, X, x0 is None, tol, max_iter)
+        return _result(f, theta, weight, convex, ends, tol)
 
 
 def solve_path(
@@ -126,77 +135,83 @@ def solve_path(
     return solutions
 
 
-def _solve_least_squares(
-    f: LeastSquares, theta: Theta, weight: float, X: Array, tol: float, max_iter: int
-) -> SolveResult:
-    """By coordinates where that is worth compiling and g is convex: else they may end where columns do not."""
-    constant, L = f.D.T @ f.Y, _finite(f.lipschitz(), "the curvature of f")
-    scale, gram, prox = _scale(constant), _gram_matrix(f.D), Prox(theta, weight, L or 1.0)
-    if theta.w1 <= 1:
-        X = np.where(_seen(f.D), X, 0.0)
-    enough = tol * scale / math.sqrt(X.shape[1])
-    if gram is not None and theta.w1 <= 1 and X.size >= WORTH_COMPILING:
-        X, taken = coordinates.descend(gram, constant, X, theta, weight, prox, enough, max_iter, processors())
-    else:
-        X, taken = columns.descend(f.D, gram, constant, X, prox, enough, max_iter)
-    return _result(f, theta, weight, X, prox, scale, tol, taken)
+def _ends(f: SmoothTerm, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
+    """Take the way that f and h allow; the start is `free` where the caller gave none."""
+    if type(f) is Fidelity:
+        _require_finite(_square(f.W), "the square of ∇f(0)")
+        x, residuals = fidelity.minimise(f.W, h, convex and not h.vanishes())
+        columns = len(residuals)
+        return Ends(x, residuals, np.zeros(columns, np.int64), np.ones(columns, np.bool_))
+    X = _dense(X)
+    if type(f) is not LeastSquares:
+        _require_finite(_square(f.gradient(np.zeros(X.shape))), "the square of ∇f(0)")
+        X, residuals, taken = whole.minimise(f, h, X, tol, max_iter)
+        return Ends(X, residuals, np.full(len(residuals), taken), np.zeros(len(residuals), np.bool_))
+    _require_finite(_square(f.D), "the curvature of f")
+    _require_finite(_square(f.D.T @ f.Y), "the square of ∇f(0)")
+    scaled = Scaled(f)
+    if convex:
+        X = np.where(scaled.d_norms[:, None] > 0, X, 0.0)  # what f does not see is where g alone has its minimum
+    if h.vanishes():
+        return ordinary.least_squares(scaled, X, tol, max_iter)
+    if convex or h.s0 == 0 or not free:
+        return least_squares.descend(scaled, h, convex, X, tol, max_iter)
+    start = least_squares.descend(scaled, h.tangent(), True, X, START_TOL, max_iter)
+    ends = least_squares.descend(scaled, h, False, start.X, tol, max_iter - int(start.iterations.max()))
+    return replace(ends, iterations=start.iterations + ends.iterations)
 
 
-def _seen(D: Any) -> Array:
-    """Which entries of a column f sees; the others are where g alone has its minimum, if it is convex: at 0."""
-    return np.asarray(abs(D).sum(axis=0) > 0).reshape(-1, 1)
-
-
-def _gram_matrix(D: Any) -> Array | None:
-    """DᵀD, where a product with it takes no more operations than two with D."""
-    k, n = D.shape
-    gram: Array | None = None if is_sparse(D) or n > 2 * k else D.T @ D
-    return gram
-
-
-def _solve_fidelity(f: Fidelity, theta: Theta, weight: float, X: Any, tol: float, max_iter: int) -> SolveResult:
-    """In closed form where there is one: the prox of weight·g at W."""
-    if weight * (theta.w1 - 1) <= MARGIN * theta.w1:
-        prox = Prox(theta, weight, 1.0)
-        return _result(f, theta, weight, entrywise(prox, f.W), prox, _scale(f.W), tol, 0)
-    if is_sparse(f.W):
-        f = Fidelity(f.W.toarray())
-    return _solve_whole(f, theta, weight, _dense(X), tol, max_iter)
-
-
-def _solve_whole(f: SmoothTerm, theta: Theta, weight: float, X: Array, tol: float, max_iter: int) -> SolveResult:
-    scale = _scale(f.gradient(np.zeros(X.shape)))
-    X, prox, iterations = whole.descend(f, theta, weight, X, tol * scale, max_iter)
-    return _result(f, theta, weight, X, prox, scale, tol, iterations)
-
-
-def _result(
-    f: SmoothTerm, theta: Theta, weight: float, X: Any, prox: Prox, scale: float, tol: float, iterations: int
-) -> SolveResult:
+def _result(f: SmoothTerm, theta: Theta, weight: float, convex: bool, ends: Ends, tol: float) -> SolveResult:
+    """Say how it ended: for every column, and for the whole as for the column that ended worst."""
+    X = ends.X
+    _require_finite(X.data if is_sparse(X) else X, "the solution")
     entries = X.data if is_sparse(X) else X
     objective = float(f.value(X)) + weight * float(np.sum(regularizer(entries, theta)))
-    left = residual(f, X, prox) / scale
-    kind = "a stationary point; g is not convex, as w1 > 1, so there may be others" if theta.w1 > 1 else "the minimum"
-    message = (
-        f"converged: {kind}"
-        if left <= tol
-        else f"the residual is {left:.2g} after {iterations} iterations, tol is {tol:g}: raise max_iter or tol, or "
-        "start from this x"
+    known = type(f) in (Fidelity, LeastSquares) and convex
+    good = Status.CONVERGED if known else Status.STATIONARY
+    states = np.full(ends.residuals.shape, good, dtype=object)
+    open_ended = ~(ends.residuals <= tol)
+    states[open_ended] = Status.MAX_ITER
+    states[open_ended & ends.stalled] = Status.STALLED
+    status = next(each for each in (Status.MAX_ITER, Status.STALLED, good) if each is good or (states == each).any())
+    residual, iterations = float(ends.residuals.max()), int(ends.iterations.max())
+    message = _message(theta, convex, status, residual, iterations, tol, states)
+    return SolveResult(
+        X, objective, residual, iterations, status.converged, message, status, states, ends.residuals, ends.iterations
     )
-    if left > tol and theta.w2 == 1 and theta.violations():
+
+
+def _message(
+    theta: Theta, convex: bool, status: Status, residual: float, iterations: int, tol: float, states: Any
+) -> str:
+    """What to tell a person: how it ended, what is left, and what to do."""
+    if status is Status.CONVERGED:
+        return status.value
+    if status is Status.STATIONARY and convex:
+        return "converged: a stationary point; it is the minimum if f is convex"
+    if status is Status.STATIONARY:
+        return "converged: a stationary point; g is not convex, as w1 > 1, so there may be others"
+    message = f"the residual is {residual:.2g} after {iterations} iterations, tol is {tol:g}: "
+    if status is Status.MAX_ITER:
+        message += "raise max_iter or tol, or start from this x"
+    else:
+        message += "rounding hides the rest, so raise tol"
+    if len(states) > 1:
+        message += f" ({sum(not state.converged for state in states)} of {len(states)} columns are beyond it)"
+    if not convex and theta.w2 == 1 and theta.violations():
         message += "; or lower w2: as (7) is broken and w2 = 1, g is unbounded below, and the objective may be too"
-    return SolveResult(X, objective, left, iterations, left <= tol, message)
+    return message
 
 
-def _scale(gradient: Any) -> float:
-    """max(1, ‖∇f(0)‖_F), of which residuals are a part."""
-    return max(1.0, _finite(norm(gradient), "the square of ∇f(0)"))
+def _square(values: Any) -> float:
+    """The sum of squares."""
+    entries = values.data if is_sparse(values) else values
+    return float(np.vdot(entries, entries))
 
 
-def _finite(value: float, name: str) -> float:
-    if not np.isfinite(value):
+def _require_finite(values: Any, name: str) -> None:
+    if not np.isfinite(values).all():
         raise ValueError(f"{name} overflows float64: scale the data down")
-    return value
 
 
 def _dense(X: Any) -> Array:

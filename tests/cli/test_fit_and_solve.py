@@ -49,6 +49,26 @@ def test_solve_as_a_table_and_not_converged(file, capsys):
     assert "raise max_iter or tol" in out
 
 
+def test_a_weight_of_0_is_a_weight(file, capsys):
+    assert main(["solve", file(**LASSO), "--weight", "0", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["objective"] == pytest.approx(0.0, abs=1e-20)  # not the file's 0.5
+    assert printed["objective"] == solve(LeastSquares(D, D @ X), Theta.soft(0.1), 0.0).objective
+
+
+def test_tol_and_max_iter_are_those_of_solve(file, capsys):
+    f, theta = LeastSquares(D, D @ X), Theta.soft(0.1)
+    for options, given in ((["--tol", "1e-3"], {"tol": 1e-3}), (["--max-iter", "3"], {"max_iter": 3})):
+        expected = solve(f, theta, 0.5, **given)
+        assert main(["solve", file(**LASSO), *options, "--json"]) == (0 if expected.converged else 1)
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed["residual"], printed["iterations"]) == (expected.residual, expected.iterations)
+        assert printed["status"] == expected.status.name
+        assert sum(printed["columns"].values()) == 20
+    assert main(["solve", file(**LASSO), "--tol", "0"]) == 3
+    assert "tol must be positive" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("command", "arrays", "message"),
     [

@@ -47,7 +47,8 @@ NEAREST_LAYER = {
 def mirror(file):
     """The tests of a file of the package: multiview/graph.py has tests/multiview/test_graph.py."""
     path = Path(file)
-    return TESTS / path.parent / f"test_{path.stem if path.stem != '__init__' else path.parent.name}.py"
+    folder = path.parent.parent if path.parent.name == "kernels" else path.parent
+    return TESTS / folder / f"test_{path.stem if path.stem != '__init__' else path.parent.name}.py"
 
 
 def caught_by(mutant):

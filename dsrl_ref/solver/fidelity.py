@@ -1,0 +1,63 @@
+"""`Fidelity`: every entry by itself, in closed form.
+
+½(x - w)² + h(x) has its least value where a line of slope 1 meets the slope of h, or where h has a hill that is
+steeper than that, on one of its two sides: `Penalty.minimiser` compares them. The certificate is that of D = I, one
+product an entry. Columns are taken in blocks, of a sparse W the stored entries alone: a column of few of them is a
+short row, filled up with zeros, which are where they should be.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.solver.certificate import Point, relative_gap, relative_violation
+from dsrl_ref.solver.penalty import Penalty
+from dsrl_ref.solver.scaling import largest, norms, units
+
+ENTRIES = 1 << 17  # of a block of columns: it stays in cache
+
+
+def minimise(W: Any, h: Penalty, convex: bool) -> tuple[Any, Array]:
+    """The least ½(x - w)² + h(x) for every entry w of W, sparse as W is, and the residual of every column."""
+    residuals = np.empty(W.shape[1])
+    if not is_sparse(W):
+        X = np.empty(W.shape)
+        for first in range(0, W.shape[1], width := max(1, ENTRIES // W.shape[0])):
+            block = slice(first, first + width)
+            rows, residuals[block] = _minimise_rows(np.ascontiguousarray(W[:, block].T), h, convex)
+            X[:, block] = rows.T
+        return X, residuals
+    X = W.tocsc()
+    for columns, places, stored in _rows_of_stored(X):
+        rows = np.zeros(stored.shape)
+        rows[stored] = X.data[places]
+        rows, residuals[columns] = _minimise_rows(rows, h, convex)
+        X.data[places] = rows[stored]
+    return X.tocsr(), residuals
+
+
+def _minimise_rows(W: Array, h: Penalty, convex: bool) -> tuple[Array, Array]:
+    """The same for the rows of W, in units in which the largest entry of a row is between ½ and 1."""
+    of_w = units(largest(W, 1))[:, None]
+    W = W / of_w
+    own = h.in_units(1.0, of_w).spread(W.shape)
+    X = own.minimiser(W, 1.0)
+    U = W - X
+    point = Point(X, U, norms(U), norms(W), np.ones(W.shape[1]), 1)
+    return X * of_w + 0.0, (relative_gap if convex else relative_violation)(point, own)
+
+
+def _rows_of_stored(W: Any) -> Iterator[tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.bool_]]]:
+    """Columns of about as many stored entries, where these are in ``W.data``, and which part of the rows they fill."""
+    counts = np.diff(W.indptr)
+    order = np.argsort(counts, kind="stable")[::-1]
+    first = 0
+    while first < len(order):
+        length = max(1, int(counts[order[first]]))
+        columns = order[first : first + max(1, ENTRIES // length)]
+        stored = np.arange(length) < counts[columns, None]
+        yield columns, (W.indptr[columns, None] + np.arange(length))[stored], stored
+        first += len(columns)
