@@ -45,7 +45,7 @@ NEAREST_LAYER = {
 
 
 def mirror(file):
-    """The tests of a file of the package: multiview/graph.py has tests/multiview/test_graph.py."""
+    """The tests of a file: multiview/graph.py has tests/multiview/test_graph.py, and so would a kernel of that name."""
     path = Path(file)
     folder = path.parent.parent if path.parent.name == "kernels" else path.parent
     return TESTS / folder / f"test_{path.stem if path.stem != '__init__' else path.parent.name}.py"

@@ -66,6 +66,14 @@ def test_one_coordinate_goes_to_its_least_value_though_there_are_two_minima(y, d
     assert found <= costs.min() + 1e-9
 
 
+def test_a_coordinate_crosses_the_hill_exactly_where_the_far_side_is_lower():
+    theta, grid = Theta.firm(0.5, 1.5), np.linspace(-40, 40, 160_001)
+    for y in np.linspace(0.2, 8, 79):
+        costs = (0.5 * grid - y) ** 2 / 2 + regularizer(grid, theta)
+        x, _, _ = descend(np.array([[0.5]]), np.array([y]), theta, 1.0, x=np.array([77.0]))
+        assert (0.5 * x[0] - y) ** 2 / 2 + float(regularizer(x[0], theta)) <= costs.min() + 1e-9
+
+
 def test_systems_end_what_coordinates_would_not(monkeypatch):
     """Two columns at an angle of 1e-4: every sweep goes 1e-8 of the way."""
     D = np.array([[1.0, 1.0], [0.0, 1e-4]])

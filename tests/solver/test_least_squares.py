@@ -135,3 +135,17 @@ def test_a_kernel_that_lies_does_not_make_a_certificate(monkeypatch):
     found = descend(problem())
     assert (found.residuals > 0.1).all()
     assert found.stalled.all()
+
+
+@pytest.mark.parametrize(("theta", "convex"), [(CONVEX, True), (FIRM, False)])
+def test_nearness_is_the_gap_itself_where_g_is_convex(theta, convex):
+    """Relative to an objective that falls too, a gap may rise on the way down."""
+    f = problem(m=3)
+    scaled, rows = Scaled(f), np.random.default_rng(5).normal(size=(3, 35))
+    block = least_squares.Block(
+        scaled, Penalty.of(theta, 0.5).in_units(scaled.of_d, 1.0), convex, slice(0, 3), rows, scaled.gram()
+    )
+    _, residuals, distances = block.certify()
+    X = scaled.original(rows)
+    objectives = ((f.D @ X - f.Y) ** 2).sum(axis=0) / 2 + 0.5 * regularizer(X, theta).sum(axis=0)
+    assert distances == pytest.approx(residuals * (objectives / scaled.of_y**2 if convex else 1.0), rel=1e-12)
