@@ -5,6 +5,7 @@ would never end by itself.
 """
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -43,6 +44,27 @@ def finish(child, limit=LIMIT):
         child.send_signal(signal.SIGABRT)
         _, err = child.communicate()
         pytest.fail(f"the child did not end within {limit:g} seconds; it was here:\n{err}")
+
+
+def forked(function, limit=LIMIT):
+    """What ``function()`` returns in a fork of this process, and the child is gone; there is no fork on Windows."""
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: sending.send(function()))
+    with receiving, sending:
+        child.start()
+        try:
+            sending.close()  # else the end of the child would not be seen
+            if not receiving.poll(limit):
+                os.kill(child.pid, signal.SIGABRT)  # its stack is on stderr: pytest enables faulthandler
+                pytest.fail(f"the fork did not answer within {limit:g} seconds")
+            return receiving.recv()
+        except EOFError:
+            pytest.fail("the fork ended without an answer; what it raised is on stderr")
+        finally:
+            child.kill()
+            child.join()
+            child.close()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,35 @@
-"""Six layers that judge a copy of the package, mutated or not: each raises AssertionError where it is wrong.
+"""Six layers that judge the mathematics of a copy of the package and its engines, whether a mutant is in it or not.
 
-They know naive.py and NumPy; everything of the package comes in through `package`.
+A layer is a function of one argument, the imported package. It returns nothing where everything it looks at is right,
+and raises where something is wrong: AssertionError, or whatever a broken package raises on the way. It reaches the
+package through that argument alone, and compares it with naive.py, NumPy and exact fractions, so that no mutant can
+spoil what judges it. `mutants/hunt.py` imports a mutated copy with kernels in plain Python and asks the layers in
+turn, the nearest first; the first that raises has caught the mutant. `test_mutants.py` asks all six of a faithful
+copy, which has to pass. A layer therefore works on little data, and takes a second or two.
+
+tables
+    One entry and one layer, exactly: ξ, its regions, g and ∇g, the derivatives of (12), (13), (14) and (17), and the
+    count of ties, on a grid that holds every knot and both sides of it.
+networks
+    Whole networks, exactly: iterates, loss, gradient and ties by every method, Fidelity and LeastSquares, on grids
+    where float64 does not round; blocks of columns of any width, with their Gauss-Newton matrix.
+differences
+    Whole networks whose f is not quadratic, so that the Hessian depends on X: the gradient of every method against
+    central differences of the loss of naive.py.
+rules
+    What is said about Θ and f: condition (7) with (2), (3), (5) and (6), the projection and its Jacobian, scaling and
+    prox; values, gradients, Hessian products and Lipschitz constants of the two smooth terms.
+pieces
+    The network as a scalar map, in both engines that sum over its pieces: exactly on a grid, on breakpoints and
+    beside them, with all digits near the identity and near a fixed point. It makes blocks so small that a few dozen
+    entries fill several.
+limits
+    Infinitely many layers: loss, gradient and Gauss-Newton matrix against three hundred layers of naive.py, and that
+    what has no derivative is refused.
+
+To add a layer: write such a function, add it to `LAYERS` under the name by which reports call it, and name it in
+`NEAREST_LAYER` of `mutants/hunt.py` for the files it is nearest to. Settings of the package that it changes need not
+be put back, since the copy is thrown away, but are seen by the layers asked after it.
 """
 
 import importlib
@@ -82,6 +111,7 @@ def grid_problems():
 
 
 def term(package, f):
+    """The smooth term of the package that `f` of naive.py is."""
     if isinstance(f, naive.Fidelity):
         return package.Fidelity(floats(f.W))
     return package.LeastSquares(floats(f.D), floats(f.Y))
@@ -116,7 +146,7 @@ def networks(package):
 
 
 class Quartic:
-    """¼‖XXᵀ - S‖², whose Hessian depends on X."""
+    """A term of a user's own in NumPy, ¼‖XXᵀ - S‖²: its Hessian depends on X."""
 
     def __init__(self, S):
         self.S = S

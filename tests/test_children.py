@@ -1,6 +1,7 @@
 """Children end with their test, and a hanging one fails with its stack."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -36,6 +37,17 @@ def test_a_child_is_killed_when_its_test_fails():
     assert child.stdout.closed
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_fork_answers_or_fails_and_is_gone():
+    here = os.getpid()
+    assert children.forked(lambda: (os.getppid(), os.getpid() != here)) == (here, True)
+    with pytest.raises(pytest.fail.Exception, match="the fork ended without an answer"):
+        children.forked(lambda: os._exit(3))
+    with pytest.raises(pytest.fail.Exception, match="the fork did not answer within 1 seconds"):
+        children.forked(signal.pause, limit=1)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to list the children of this process")
 def test_a_test_that_leaves_a_child_fails(pytester):
     conftest = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
@@ -50,7 +62,7 @@ def test_a_test_that_leaves_a_child_fails(pytester):
             child.kill(); child.wait(); child.stdin.close()
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly")
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*left * running*"])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import thetas
+from strategies import examples, thetas
 
 from dsrl_ref import Theta
 from dsrl_ref.appendix.theta import (
@@ -109,6 +109,7 @@ def test_named_thetas():
         Theta.firm(1, 1)
 
 
+@examples(150)
 @given(thetas())
 def test_violations_decide_like_the_rationals(theta):
     assert naive.holds_7(theta) == (not Theta(*map(float, theta)).violations())
@@ -121,6 +122,7 @@ def test_rounding_of_four_units_is_forgiven():
     assert theta._replace(b1=theta.b1 - 9 * ulp(1.7)).violations()
 
 
+@examples(150)
 @given(thetas())
 def test_conditions_2_3_5_and_6_are_what_they_say(theta):
     w1, _, b1, b2 = theta
@@ -133,6 +135,7 @@ def test_conditions_2_3_5_and_6_are_what_they_say(theta):
     assert claimed_chain(at) == pytest.approx((float((w1 - 1) / w1 * b2), float((w1 - 1) / (w1 + 1) * b2)))
 
 
+@examples(150)
 @given(four)
 def test_projection_is_feasible_and_idempotent(values):
     theta = Theta.projected(values)
@@ -142,12 +145,14 @@ def test_projection_is_feasible_and_idempotent(values):
     assert theta.w2 == min(max(values[1], 1e-4), 1)
 
 
+@examples(150)
 @given(thetas(feasible=True))
 def test_projection_leaves_feasible_points_alone(theta):
     at = Theta(*map(float, theta))
     assert at.project() == at
 
 
+@examples(150)
 @given(four, st.floats(0, 1), st.floats(0, 5))
 def test_projection_is_the_nearest_point_of_the_cone(values, share, b2):
     theta = Theta.projected(values)
@@ -162,6 +167,7 @@ def test_projection_of_huge_numbers_is_finite():
     assert Theta.projected([1, 1, 1.7e308, 1.6e308]).b1 == pytest.approx(1.65e308)
 
 
+@examples(150)
 @given(four)
 def test_jacobian_of_the_projection_is_that_of_differences(values):
     w1, w2, b1, b2 = values

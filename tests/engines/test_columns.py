@@ -4,6 +4,7 @@ import os
 import tracemalloc
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import naive
 import numpy as np
@@ -30,13 +31,14 @@ def problem(k=8, n=12, m=30, seed=0):
     return f, f.lipschitz(), rng.normal(size=(n, m))
 
 
-@pytest.mark.parametrize("width", [1, 2, 10**6])
-@examples(150 if JIT else 20)
+@pytest.mark.parametrize("entries", [1, 50, 10**9])
+@examples(60)
 @given(drawn=problems(kinds=("least squares",)))
-def test_equals_the_rationals_at_any_width(width, drawn):
+def test_equals_the_rationals_at_any_width(entries, drawn):
+    """One column at a time, two or three where the layers are few, all."""
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "BLOCK_ENTRIES", ((drawn.layers + 4) * len(x0) + len(f.D)) * width)
+        patch.setattr(columns, "BLOCK_ENTRIES", entries)
         J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
     assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
     assert naive.tensor_gradient(*drawn.arguments) == list(gradient)
@@ -98,15 +100,18 @@ def test_the_gauss_newton_matrix_is_that_of_the_unblocked_pass(monkeypatch, entr
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("start", [0.0, 1.0])
 def test_more_columns_need_no_more_memory(monkeypatch, sparse, start):
+    """Two layers of 80 entries a column: a block holds 250 of the columns."""
     monkeypatch.setattr(columns, "BLOCK_ENTRIES", 20_000)
     peaks = []
-    for m in (400, 6400):
+    for m in (250, 4000 if JIT else 1000):
         f, L, target = problem(m=m)
         f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
         x0 = f.start() + start
-        columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        evaluate = partial(columns.loss_and_gradient, f, THETA, L, 2, x0, target)
+        if JIT:
+            evaluate()  # compiles
         tracemalloc.start()
-        columns.loss_and_gradient(f, THETA, L, LAYERS, x0, target)
+        evaluate()
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] <= 1.2 * peaks[0]
@@ -143,37 +148,86 @@ def test_is_chosen_for_least_squares_that_is_large_for_the_evaluations_to_come(m
     assert takes_columns(partial(loss_and_gradient, large, layers=1, target=many))
 
 
+class Counting(np.ndarray):
+    """A matrix that notes the multiplications of each product it is in; of a symmetric one NumPy makes half."""
+
+    products: list = []  # noqa: RUF012
+
+    def __array_ufunc__(self, ufunc, kind, *inputs, **options):
+        plain = [np.asarray(matrix) for matrix in inputs]
+        if ufunc is np.matmul:
+            (n, k), (_, m) = (matrix.shape for matrix in plain)
+            symmetric = np.shares_memory(*plain) and n == m
+            self.products.append(n * k * m // (2 if symmetric else 1))
+        return getattr(ufunc, kind)(*plain, **options)
+
+
+def work(*steps):
+    """How many multiplications each product took that the steps made."""
+    Counting.products.clear()
+    for step in steps:
+        step()
+    return list(Counting.products)
+
+
 @pytest.mark.parametrize(
-    ("k", "n", "products", "by_gram"),
-    [(256, 512, 40_960, True), (256, 600, 40_960, False), (4000, 2000, 200, False), (4000, 2000, 20_000, True)],
+    ("k", "n", "m", "by_gram"),
+    [(4, 8, 640, True), (8, 19, 640, False), (40, 20, 2, False), (40, 20, 9, True), (40, 20, 200, True)],
 )
-def test_takes_the_products_that_are_less_work(k, n, products, by_gram):
-    curvature = columns.Curvature(np.ones((k, n)), 0.5, products)
-    assert (curvature.gram is not None) is by_gram
-    assert curvature.work == (n * max(k, n) if by_gram else k * n)
+def test_takes_the_products_that_are_less_work(k, n, m, by_gram):
+    """DᵀD once and its products, or D and Dᵀ for every column: measured, and within a tenth of the lesser."""
+    D, V, out = np.ones((k, n)).view(Counting), np.ones((n, m)).view(Counting), np.empty((n, m))
+    one_by_one = sum(work(lambda: D.T @ (D @ V).view(Counting)))
+    at_once = sum(work(lambda: (D.T @ D) @ V))
+    taken = sum(work(lambda: columns.Curvature(D, 0.5, m).apply(V, out)))
+    assert taken <= 1.1 * min(one_by_one, at_once)
+    assert (taken == at_once) is by_gram
+    assert out == pytest.approx(0.5 * k * n)
 
 
 def test_a_tall_sparse_D_is_a_small_square_that_is_dense():
     D = sp.random_array((3000, 40), density=0.1, format="csr", rng=np.random.default_rng(0))
     curvature = columns.Curvature(D, 0.5, 2000)
     assert curvature.gram == pytest.approx(0.5 * (D.T @ D).toarray(), rel=1e-12, abs=1e-12)
-    wide = columns.Curvature(D.T.tocsr(), 0.5, 2000)
-    assert wide.gram is None
-    assert curvature.work == wide.work == columns.SPARSE * D.nnz
+    assert columns.Curvature(D.T.tocsr(), 0.5, 2000).gram is None
 
 
 @pytest.mark.parametrize("shape", [(8, 12), (3, 12), (40, 12)])
-@pytest.mark.parametrize("sparse", [False, True])
-def test_large_products_are_made_some_rows_or_columns_at_a_time(monkeypatch, shape, sparse):
+def test_no_product_is_so_long_that_an_interrupt_waits_for_it(monkeypatch, shape):
     f, L, target = problem(*shape)
-    f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
     expected = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
-    monkeypatch.setattr(columns, "AT_ONCE", 10_000)
-    widths, block = [], columns._block
-    monkeypatch.setattr(columns, "_block", lambda *them: widths.append(them[4].shape[1]) or block(*them))
+    monkeypatch.setattr(columns, "AT_ONCE", 2_000)
+    widths, apply = [], columns.Curvature.apply
+
+    def counted(self, V, out):
+        widths.append(V.shape[1])
+        apply(self, V.view(Counting), out)
+
+    monkeypatch.setattr(columns.Curvature, "apply", counted)
+    counting = SimpleNamespace(D=f.D.view(Counting), Y=f.Y)
+    answers = []
+    products = work(lambda: answers.append(columns.loss_and_gradient(counting, THETA, L, LAYERS, 0.5 * target, target)))
+    assert max(products) <= 2_000
+    assert max(widths) == 30 or max(products) * (max(widths) + 1) / max(widths) > 2_000  # no column more would do
+    assert answers[0][0] == pytest.approx(expected[0], rel=1e-13)
+    assert answers[0][1] == pytest.approx(expected[1], rel=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (3, 12), (40, 12)])
+def test_no_product_with_a_sparse_D_takes_longer_than_that(monkeypatch, shape):
+    """A stored entry takes as long as so many multiplications of a dense product as `SPARSE` says."""
+    f, L, target = problem(*shape)
+    f = LeastSquares(sp.csr_array(f.D), f.Y)
+    expected = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
+    monkeypatch.setattr(columns, "AT_ONCE", 20_000)
+    widths, apply = [], columns.Curvature.apply
+    monkeypatch.setattr(
+        columns.Curvature, "apply", lambda self, V, out: widths.append(V.shape[1]) or apply(self, V, out)
+    )
     loss, gradient = columns.loss_and_gradient(f, THETA, L, LAYERS, 0.5 * target, target)
-    slow = columns.SPARSE if sparse else 1
-    assert max(widths) == min(30, 10_000 // max(144 if shape[0] > 3 or sparse else 0, slow * 12 * shape[0]))
+    a_column = max(columns.SPARSE * f.D.nnz, 12 * 12)
+    assert max(widths) * a_column <= 20_000
+    assert max(widths) == 30 or (max(widths) + 1) * a_column > 20_000
     assert loss == pytest.approx(expected[0], rel=1e-13)
     assert gradient == pytest.approx(expected[1], rel=1e-11)
 

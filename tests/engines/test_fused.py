@@ -1,11 +1,11 @@
 """The compiled engine for Fidelity: every entry once, the same bits for any threads, from any place, cache or not."""
 
-import multiprocessing
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from math import fsum
 
+import children
+import entrywise
 import naive
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from strategies import examples, floats, problems
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, loss_and_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import blocks, fused, recursion, scalar_map
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
@@ -37,7 +37,7 @@ def evaluate(W=None, threads=None, **options):
     return Objective(Fidelity(W), layers=LAYERS, method="fused", threads=threads, **options)(THETA, L)
 
 
-@examples(300 if JIT else 30)
+@examples(100)
 @given(problems(kinds=("fidelity",)))
 def test_equals_the_rationals(problem):
     x0, target = floats(problem.x0), floats(problem.target)
@@ -52,10 +52,10 @@ def test_equals_the_rationals(problem):
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 512, 513, 1537])
 def test_every_entry_is_counted_once(size):
     W = data(size)
-    x = forward(Fidelity(W), THETA, L, LAYERS)[-1]
-    assert evaluate(W)[0] == pytest.approx(0.5 * fsum(((x - W) ** 2).ravel()), rel=1e-13)
-    adjoint = loss_and_gradient(Fidelity(W), THETA, L, LAYERS, method="adjoint")[1]
-    assert evaluate(W)[1] == pytest.approx(adjoint, rel=1e-11, abs=1e-11)
+    loss, gradient = evaluate(W)
+    right = entrywise.answer(W, THETA, L, LAYERS)
+    assert loss == pytest.approx(right.loss, rel=1e-13)
+    assert gradient == pytest.approx(right.gradient, rel=1e-11, abs=1e-11)
 
 
 def test_same_bits_for_any_number_of_threads():
@@ -69,21 +69,11 @@ def test_same_bits_from_several_callers_at_once():
         assert set(pool.map(lambda _: evaluate(threads=2), range(8))) == {expected}
 
 
-def _in_child(queue):
-    queue.put(evaluate(threads=2))
-
-
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_same_bits_after_a_fork():
     expected = evaluate(threads=2)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=_in_child, args=(queue,))
-    child.start()
-    assert queue.get(timeout=60) == expected
-    child.join(timeout=60)
-    assert child.exitcode == 0
+    assert children.forked(lambda: evaluate(threads=2)) == expected
 
 
 def test_sparse_is_the_stored_entries():
@@ -138,12 +128,12 @@ def test_entries_next_to_a_knot_alone_go_through_the_layers(monkeypatch):
 
 
 def test_too_many_pieces_go_through_the_layers(monkeypatch):
-    expected = evaluate()
     monkeypatch.setattr(scalar_map, "MOST_PIECES", 4)
     loss, gradient = evaluate()
+    right = entrywise.answer(data(), THETA, L, LAYERS)
+    assert loss == pytest.approx(right.loss, rel=1e-13)
+    assert gradient == pytest.approx(right.gradient, rel=1e-11)
     assert entries_through_the_layers(monkeypatch, data()) == SIZE
-    assert loss == pytest.approx(expected[0], rel=1e-13)
-    assert gradient == pytest.approx(expected[1], rel=1e-11)
 
 
 @pytest.mark.parametrize("power", [-150, 100, 150])
@@ -196,11 +186,6 @@ def test_one_evaluation_of_large_data_takes_it(monkeypatch):
         assert bool(used) == large
 
 
-def products(J):
-    _, dx = recursion.sensitivities(J.f.W.ravel(), J.x0.ravel(), THETA, L, LAYERS)
-    return dx @ dx.T
-
-
 @pytest.mark.parametrize("size", [1, 255, 513, 5000])
 def test_gauss_newton_is_the_sum_of_outer_products(size):
     W = data(size)
@@ -208,9 +193,7 @@ def test_gauss_newton_is_the_sum_of_outer_products(size):
         J = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="fused", threads=2)
         loss, gradient, matrix = J.gauss_newton(THETA, L)
         assert (loss, gradient) == J(THETA, L)
-        assert matrix == pytest.approx(products(J), rel=1e-12)
-        tangent = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="tangent").gauss_newton(THETA, L)[2]
-        assert matrix == pytest.approx(tangent, rel=1e-11)
+        assert matrix == pytest.approx(entrywise.answer(W, THETA, L, LAYERS, x0).matrix, rel=1e-12)
         assert np.array_equal(matrix, matrix.T)
 
 
@@ -226,8 +209,9 @@ def test_divergence_names_the_layer():
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    def fails(item):
-        raise RuntimeError("item 3") if item == 3 else None
+    def work(item):
+        if item == 3:
+            raise RuntimeError("item 3")
 
     with pytest.raises(RuntimeError, match="item 3"):
-        blocks.in_threads(lambda item: fails(item) if item == 3 else None, range(9), 2)
+        blocks.in_threads(work, range(9), 2)

@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import FloatQuartic, examples
 
@@ -52,12 +52,12 @@ def by_dense_inverse(f, theta, L, X, target):
 
 
 @pytest.mark.parametrize("theta", [CONVEX, FIRM, Theta.soft(0.1)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_is_the_limit_of_many_layers(theta, seed):
     f, target = least_squares(seed=seed)
     L = f.lipschitz()
     assert implicit.fixed_point(f, Theta(*theta), L, f.start()).radius <= 0.99
-    limit, layers = (Objective(f, target, layers=layers) for layers in (math.inf, 10_000))
+    limit, layers = (Objective(f, target, layers=layers) for layers in (math.inf, 4_000))
     assert limit.method == "implicit"
     assert_agree(limit(theta, L), layers(theta, L))
 
@@ -66,7 +66,7 @@ def test_is_the_limit_of_many_layers(theta, seed):
 def test_is_the_dense_inverse_applied(theta):
     f, target = least_squares()
     L = 1.1 * f.lipschitz()
-    X = forward(f, theta, L, 10_000)[-1]
+    X = forward(f, theta, L, 3_000)[-1]
     J, gradient, matrix = Objective(f, target, layers=math.inf).gauss_newton(theta, L)
     K, expected, products = by_dense_inverse(f, theta, L, X, target)
     assert_agree((J, gradient), (K, expected))
@@ -79,7 +79,7 @@ def test_a_hessian_that_depends_on_X():
     X = forward(f, theta, L, 10_000, x0)[-1]
     J = Objective(f, target, layers=math.inf, x0=x0)
     assert_agree(J(theta, L), by_dense_inverse(f, theta, L, X, target)[:2])
-    assert_agree(J(theta, L), Objective(f, target, layers=10_000, x0=x0)(theta, L))
+    assert_agree(J(theta, L), Objective(f, target, layers=3_000, x0=x0)(theta, L))
 
 
 def test_its_gradient_is_that_of_differences():
@@ -90,12 +90,11 @@ def test_its_gradient_is_that_of_differences():
         assert gradient[i] == pytest.approx((J.flat(at + step)[0] - J.flat(at - step)[0]) / 2e-5, rel=1e-6, abs=1e-8)
 
 
-@examples(50)
+@examples(20)
 @given(st.floats(0.2, 1.5), st.floats(0.2, 1), st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0.6, 4))
 def test_of_fidelity_it_has_a_closed_form(w1, w2, b1, rise, L):
     theta = Theta(w1, w2, b1, b1 + rise)
-    if w1 * abs(1 - 1 / L) >= 0.9:
-        return
+    assume(w1 * abs(1 - 1 / L) < 0.9)  # so that 300 layers are as good as all
     rng = np.random.default_rng(1)
     f, target = Fidelity(rng.normal(size=(5, 7))), rng.normal(size=(5, 7))
     limit, layers = (Objective(f, target, layers=layers) for layers in (math.inf, 300))
@@ -128,7 +127,7 @@ def test_sparse_is_dense():
 
 
 def test_the_same_regularizer_with_another_step_has_the_same_fixed_point():
-    """N11: (Θ, L) and (S(L/L2)Θ, L2)."""
+    """(Θ, L) and (S(L/L2)Θ, L2) minimise the same f + L·g."""
     f, target = least_squares()
     L = f.lipschitz()
     J = Objective(f, target, layers=math.inf)
@@ -147,7 +146,6 @@ def test_can_be_trained():
     J = Objective(f, target, layers=math.inf)
     learned = fit(J, epochs=15)
     assert learned.loss < J(CONVEX, f.lipschitz())[0]
-    assert J.ties(learned.theta, learned.L) == 0
 
 
 def test_two_columns_alike_are_refused():
@@ -194,7 +192,7 @@ def test_a_point_that_the_layers_leave_is_no_limit():
     z = (1.3 * 0.25 - 1.3 * 1.0 / L) / (1.3 * (1 - 1 / L) - 1) + 1e-9
     f, x0 = Fidelity([[1.0]]), np.array([[z]])
     limit = Objective(f, np.zeros((1, 1)), layers=math.inf, x0=x0)
-    assert_agree(limit(theta, L), Objective(f, np.zeros((1, 1)), layers=10_000, x0=x0)(theta, L))
+    assert_agree(limit(theta, L), Objective(f, np.zeros((1, 1)), layers=3_000, x0=x0)(theta, L))
 
 
 def test_lanczos_that_fails_is_no_radius(monkeypatch):

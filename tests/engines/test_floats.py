@@ -1,0 +1,124 @@
+"""Every engine on data of 53 bits: rounding, central differences, and the limit of many layers."""
+
+from fractions import Fraction
+
+import naive
+import numpy as np
+import pytest
+from methods import METHODS, each_for_least_squares, evaluate, methods_for, package_evaluates
+from strategies import FloatQuartic, Problem, exact, floats
+
+from dsrl_ref import Fidelity, LeastSquares, Theta, forward, region
+from dsrl_ref.appendix.network import preactivations
+
+UNIT = 2.0**-53  # the rounding of a float64
+
+
+def regions(problem):
+    _, Z = naive.forward(*problem.arguments[:5])
+    return [[naive.region(z, problem.theta) for line in matrix for z in line] for matrix in Z]
+
+
+@each_for_least_squares
+def test_many_layers_tend_to_the_implicit_gradient(method):
+    """Which solves (I - D·(I - H/L))·dX = ∂ξ, D the slopes of ξ: no more than .8 here, so that .8^200 is left over."""
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        D = rng.normal(size=(6, 4))
+        f, theta = LeastSquares(D, 5 * rng.normal(size=(6, 1))), Theta(0.8, 0.6, 0.2, 0.7)
+        L = f.lipschitz()
+        X = forward(f, theta, L, 200)[-1]
+        Z = X - f.gradient(X) / L
+        rows = np.array([naive.partials(z, theta) for z in Z.ravel().tolist()])
+        slope = rows[:, 4]
+        own = np.column_stack([rows[:, :4], slope * f.gradient(X).ravel() / L**2])
+        limit = np.linalg.solve(np.eye(4) - slope[:, None] * (np.eye(4) - D.T @ D / L), own)
+        _, gradient = package_evaluates(f, theta, L, 200, np.zeros((4, 1)), np.zeros((4, 1)), method)
+        assert np.array(gradient) == pytest.approx(limit.T @ X.ravel(), rel=1e-10, abs=1e-10)
+
+
+def random_problem(rng):
+    """53-bit data, as the rationals that the floats are."""
+    n, m = rng.choice([(2, 3), (4, 2), (3, 1)])
+    draw = lambda *shape: exact(rng.normal(size=shape))  # noqa: E731
+    kind, b1 = rng.integers(3), rng.uniform(0, 0.5)
+    f = naive.Fidelity(draw(n, m))
+    if kind == 1:
+        f = naive.LeastSquares(draw(n + 1, n), draw(n + 1, m))
+    if kind == 2:
+        S = rng.normal(size=(n, n))
+        f = naive.Quartic(exact(S + S.T))
+    theta = tuple(map(Fraction, (rng.uniform(0.2, 1.4), rng.uniform(0.2, 1), b1, b1 + rng.uniform(0, 0.5))))
+    layers = int(rng.integers(1, 3 if kind == 2 else 5))
+    x0 = f.W if kind == 0 else draw(n, m)
+    return Problem(f, theta, Fraction(rng.uniform(2, 9)), layers, x0, draw(n, m))
+
+
+def test_rounding_is_bounded_by_the_scale(repeats):
+    """|error| <= 10³(t+1)·2^-53·S wherever float64 finds the exact regions, which it nearly always does."""
+    rng = np.random.default_rng(4)
+    elsewhere, draws = 0, repeats(50, 500)
+    for _ in range(draws):
+        problem = random_problem(rng)
+        theta, x0 = Theta(*problem.float_theta), floats(problem.x0)
+        Z = preactivations(problem.term, theta, float(problem.L), problem.layers, x0)
+        if [region(matrix, theta).ravel().tolist() for matrix in Z] != regions(problem):
+            elsewhere += 1
+            continue
+        expected = naive.reverse_gradient(*problem.arguments)
+        scale = naive.tensor_gradient(*problem.arguments, absolute=True)
+        bound = Fraction(10**3 * (problem.layers + 1) * UNIT)
+        for method in methods_for(problem.f):
+            _, gradient = evaluate(problem, method)
+            for value, right, S in zip(gradient, expected, scale, strict=True):
+                assert abs(value - right) <= bound * S
+    assert elsewhere <= draws / 50
+
+
+def float_network(rng):
+    n, m = (int(k) for k in rng.integers(3, 7, 2))
+    b1 = rng.uniform(0.02, 0.3)
+    theta = np.array([rng.uniform(0.3, 1.4), rng.uniform(0.3, 1.2), b1, b1 + rng.uniform(0.05, 0.5)])
+    S = rng.normal(size=(n, n))
+    f = [
+        Fidelity(rng.normal(size=(n, m))),
+        LeastSquares(rng.normal(size=(n + 2, n)), rng.normal(size=(n + 2, m))),
+        FloatQuartic(S + S.T),
+    ][rng.integers(3)]
+    L = {Fidelity: 1.0, LeastSquares: 20.0, FloatQuartic: 25.0}[type(f)] * rng.uniform(0.7, 2)
+    x0 = f.W if isinstance(f, Fidelity) else rng.normal(size=(n, m))
+    return f, np.append(theta, L), int(rng.integers(1, 9)), x0, rng.normal(size=(n, m))
+
+
+def all_regions(f, x, layers, x0):
+    return [region(Z, x[:4]).tobytes() for Z in preactivations(f, Theta(*x[:4]), float(x[4]), layers, x0)]
+
+
+def differences(f, x, layers, x0, target):
+    """Central differences of the loss; None where an entry changes region within a step."""
+    home, answer = all_regions(f, x, layers, x0), []
+    for number in range(5):
+        h = 2.0 ** round(np.log2(2.0**-20 * max(1.0, abs(x[number]))))
+        sides = [x + sign * h * (np.arange(5) == number) for sign in (1, -1)]
+        if any(all_regions(f, side, layers, x0) != home for side in sides):
+            return None
+        losses = [0.5 * np.sum((forward(f, y[:4], y[4], layers, x0)[-1] - target) ** 2) for y in sides]
+        answer.append((losses[0] - losses[1]) / (2 * h))
+    return np.array(answer)
+
+
+def test_agrees_with_central_differences(repeats):
+    rng = np.random.default_rng(5)
+    gaps, redraws, draws = [], 0, repeats(50, 1000)
+    while len(gaps) < draws * len(METHODS):
+        f, x, layers, x0, target = float_network(rng)
+        expected = differences(f, x, layers, x0, target)
+        if expected is None:
+            redraws += 1
+            assert redraws <= 0.2 * draws
+            continue
+        for method in methods_for(f):
+            J, gradient = package_evaluates(f, x[:4], x[4], layers, x0, target, method)
+            gaps.append(np.max(np.abs(gradient - expected) / np.maximum(1, np.maximum(abs(J), np.abs(expected)))))
+    assert max(gaps) <= 1e-7
+    assert np.mean(np.array(gaps) <= 1e-9) >= 0.99
