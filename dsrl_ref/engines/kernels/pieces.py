@@ -216,6 +216,22 @@ def follow(w, start, layers, w1, w2, b1, b2, L, kept, line):
     line[0], line[1], line[2], line[3] = sh, sl, ch, cl
 
 
+@compiled
+def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, anchors, intercepts):
+    """Write x, or x - w where `kept`, as slope*(w - anchor) + intercept on the piece of each value.
+
+    The anchor is where the line is 0, rounded, and the intercept is what rounding leaves: near the anchor, where the
+    terms of A*w + C cancel, none of its digits is lost.
+    """
+    line = np.empty(4)
+    for k in range(values.size):
+        follow(values[k], start, layers, w1, w2, b1, b2, L, kept[k], line)
+        anchor = -line[2] / line[0] if line[0] != 0.0 else 0.0
+        anchor = anchor if abs(anchor) < np.inf else 0.0
+        slopes[k], anchors[k] = line[0], anchor
+        intercepts[k], _ = expand(line, anchor, 0.0, 1.0, 0.0, 0.0, 0.0)
+
+
 @inlined
 def sums_on_line(line, count, sums, out):
     """Put Σr, Σrw and Σr², two words each, into `out`: r = slope*w + intercept + y."""
