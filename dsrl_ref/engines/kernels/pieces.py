@@ -1,6 +1,6 @@
 """Sums over sorted data in double-double, and over the pieces of the scalar map.
 
-Tables of pieces are those of the kernels in scalar_map.py: A, E, C, DA and DC are the columns where its rows keep them.
+Tables of pieces are those of the kernels in scalar_map.py: A, E, .. are the columns where its rows keep them.
 
 On a piece x = A*w + C, so that the sums of r = x - target follow from those of w and of y, in either of two forms:
 r = E*w + C + y with y = w - target, whose digits the identity leaves alone, and r = A*w + C + y with y = -target,
@@ -14,11 +14,12 @@ import numpy as np
 
 from dsrl_ref.engines.jit import compiled, inlined
 
-A, E, C, DA, DC = 2, 3, 4, 7, 12
+A, E, C, ALPHA, BETA, DA, DC = 2, 3, 4, 5, 6, 7, 12
 W, Y = 0, 4  # columns of the sums over a piece: Σw, Σw²; then Σy, Σyw, Σy², all of two words
 REACH, COLUMNS = 10, 12  # and of Σw² and Σy² the running sum that was subtracted
 SUMS = 16  # columns of running sums: those of w; then those of y in its first form, and in its second
 ROUNDED = 2.0**-6  # of its terms, below which a sum of r² is formed again, with a line of two words
+FINE = 2.0**-45  # of r, more than which the x of a line may be off beside a target: likewise
 LOST = 2.0**-47  # of its terms, below which a sum in two words has lost what float64 would keep
 BLOCK = 256  # entries between two rows of running sums
 RUN = 32  # entries added before their sum's second word is: the fewer, the less rounds off it
@@ -265,7 +266,12 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1,
             if line[0] < -0.5:
                 line[0], line[1] = two_sum(table[k, A], -1.0)
         sums_on_line(line, count, row, out[k])
-        if k < lines and out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4]):
+        if own:
+            off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
+            again = FINE * FINE * out[k, 4] < off * off
+        else:
+            again = out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4])
+        if again and k < lines:
             follow(w[begins[k]], start, layers, w1, w2, b1, b2, L, kept, line)
             sums_on_line(line, count, row, out[k])
         ww, yy = max(row[W + 2], row[REACH]), max(row[Y + 4], row[REACH + 1])
