@@ -14,7 +14,7 @@ from strategies import Problem, exact
 from dsrl_ref import Theta
 from dsrl_ref.engines.scalar_map import pieces_of_map
 
-MOST_LAYERS = 11
+DEPTHS = st.integers(1, 11)
 
 
 def bounded(most):
@@ -26,9 +26,9 @@ def powers(base, low, high):
     return st.floats(low, high).map(lambda k: base**k)
 
 
-def beside(values, least=20, most=53):
+def beside(values, least=20):
     """Of the given numbers one, or one that differs from it in the k-th bit and those behind it."""
-    moved = st.integers(least, most).map(lambda k: 1.0 + 2.0**-k)
+    moved = st.integers(least, 53).map(lambda k: 1.0 + 2.0**-k)
     moves = st.one_of(st.just(1.0), moved, moved.map(lambda factor: 2.0 - factor))
     return st.tuples(st.sampled_from(values), moves).map(lambda pair: pair[0] * pair[1])
 
@@ -71,7 +71,7 @@ def rounded_step(problem):
 
 
 @st.composite
-def beside_knots(draw, attenuated=False, layers=st.integers(1, MOST_LAYERS)):
+def beside_knots(draw, attenuated=False, layers=DEPTHS):
     """A `Fidelity` some of whose entries come next to a knot in some layer, from W or zeros, beside any target."""
     theta, t = draw(float_thetas(attenuated)), draw(layers)
     L = draw(st.one_of(STEPS, LONG_STEPS_BACK) if attenuated else STEPS)
@@ -103,7 +103,7 @@ def targets(draw, W, X):
 
 @st.composite
 def least_squares_beside_knots(draw):
-    """A `LeastSquares` whose Z_(1) comes next to a knot in one entry, and whose D may have columns far apart in size."""
+    """A `LeastSquares` whose Z_(1) comes next to a knot in one entry; columns of D may be of other sizes."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     k, n, m = draw(st.sampled_from([(2, 3, 1), (3, 2, 2), (1, 2, 2)]))
     D, Y, x0 = rng.normal(size=(k, n)), rng.normal(size=(k, m)), draw(st.sampled_from([0, 1])) * rng.normal(size=(n, m))
@@ -111,8 +111,8 @@ def least_squares_beside_knots(draw):
     L = draw(st.floats(0.6, 3)) * float(np.linalg.norm(D, 2) ** 2)
     w1, w2, b1, b2 = draw(float_thetas())
     z = abs(float((x0 - D.T @ (D @ x0 - Y) / L).ravel()[draw(st.integers(0, n * m - 1))]))
-    knot = draw(beside([z], 20, 40))
-    b1, b2 = (knot, knot + b2 - b1) if draw(st.booleans()) else (min(b1, knot), knot)
+    knot = z * (1 + draw(st.sampled_from([1, -1])) * 2.0 ** -draw(st.integers(12, 34)))
+    b1, b2 = (knot, knot + (b2 - b1)) if draw(st.booleans()) else (min(b1, knot), knot)
     problem = Problem(
         naive.LeastSquares(exact(D), exact(Y)),
         tuple(map(Fraction, (w1, w2, b1, b2))),

@@ -164,7 +164,7 @@ def regions(preactivations, theta):
 
 
 def forward(f, theta, L, layers, x0, rows=None):
-    """Iterates X_(0..t) and pre-activations Z_(1..t); through given regions, `rows`, where these are not to be Z's own."""
+    """Iterates X_(0..t) and pre-activations Z_(1..t); `rows`: regions to take for those of Z."""
     X, iterates, preactivations = x0, [x0], []
     for layer in range(layers):
         Z = minus(X, f.gradient(X), 1 / L)
@@ -219,6 +219,22 @@ def tensor_gradient(f, theta, L, layers, x0, target):
     return [sum(residual[p][q] * total[p, q][c] for p, q in places) for c in range(5)]
 
 
+def sizes(f, theta, L, x0, rows):
+    """How large all is that cancelled to make X_(0..t) and Z_(1..t), through the regions `rows`: see `scale`."""
+    w1, w2, b1, b2 = theta
+    M = absolute(x0)
+    of_X, of_Z = [M], []
+    for where in rows:
+        Z = minus(M, f.gradient_size(M), -1 / L)
+        shrunk = [0, lambda z: w1 * (z + b1), lambda z: w2 * (z + b2) + w1 * (b2 + b1)]
+        M = [
+            [shrunk[abs(k)](z) if k else 0 for z, k in zip(*lines, strict=True)] for lines in zip(Z, where, strict=True)
+        ]
+        of_X.append(M)
+        of_Z.append(Z)
+    return of_X, of_Z
+
+
 def scale(f, theta, L, layers, x0, target, rows=None):
     """S, the scale of rounding: of the loss, and of its five derivatives.
 
@@ -227,33 +243,29 @@ def scale(f, theta, L, layers, x0, target, rows=None):
 
         M_(0) = |x0|,  M_Z = M + |∇f|(M)/L,  M_(i) = w1(M_Z + b1) or w2(M_Z + b2) + w1(b2 + b1) or 0,  M_(t) + |target|
 
-    where |∇f| is the gradient with all of its terms positive. The regions are those of Z, or `rows`. To first order
-    every operation of float64 errs by 2^-53 of a term of S; so (t+1)·S·2^-53, times how many operations make a
-    term, bounds the error of any order of summation.
+    where |∇f| is the gradient with all of its terms positive. The regions are those of Z, or `rows`. Each operation
+    of float64 errs by at most 2^-53 of its result, which a term of S bounds. The error of the loss and of every
+    derivative is therefore within a modest multiple of (t + 1)·2^-53·S, in whatever order they are summed.
     """
     w1, w2, b1, b2 = theta
     rows = regions(forward(f, theta, L, layers, x0)[1], theta) if rows is None else rows
-    n, m = len(x0), len(x0[0])
-    M, total = absolute(x0), [[[0] * m for _ in range(n)] for _ in range(5)]
-    for where in rows:
+    (*before, last), of_Z = sizes(f, theta, L, x0, rows)
+    total = [[[0] * len(line) for line in x0] for _ in range(5)]
+    for where, M, Z in zip(rows, before, of_Z, strict=True):
         G = f.gradient_size(M)
-        Z = minus(M, G, -1 / L)
         pushed = [minus(V, f.hessian_size(V, M), -1 / L) for V in total]
-        M = [[0] * m for _ in range(n)]
-        total = [[[0] * m for _ in range(n)] for _ in range(5)]
-        for p in range(n):
-            for q in range(m):
-                z, row = Z[p][q], abs(where[p][q])
-                if row == 0:
-                    continue
-                own = [z + b1, 0, w1, 0] if row == 1 else [b2 + b1, z + b2, w1, w1 + w2]
-                slope = w1 if row == 1 else w2
-                M[p][q] = w1 * own[0] + w2 * own[1]
-                for c, value in enumerate([*own, slope * G[p][q] / L / L]):
-                    total[c][p][q] = value + slope * pushed[c][p][q]
-    residual = minus(M, absolute(target), -1)
-    loss_scale = sum(r * r for line in residual for r in line) / 2
-    return loss_scale, [sum(residual[p][q] * V[p][q] for p in range(n) for q in range(m)) for V in total]
+        total = [[[0] * len(line) for line in x0] for _ in range(5)]
+        for p, line in enumerate(Z):
+            for q, z in enumerate(line):
+                row = abs(where[p][q])
+                if row:
+                    own = [z + b1, 0, w1, 0] if row == 1 else [b2 + b1, z + b2, w1, w1 + w2]
+                    slope = w1 if row == 1 else w2
+                    for c, value in enumerate([*own, slope * G[p][q] / L / L]):
+                        total[c][p][q] = value + slope * pushed[c][p][q]
+    residual = minus(last, absolute(target), -1)
+    of_loss = sum(r * r for line in residual for r in line) / 2
+    return of_loss, [sum(residual[p][q] * x for p, line in enumerate(V) for q, x in enumerate(line)) for V in total]
 
 
 def forward_gradient(f, theta, L, layers, x0, target):

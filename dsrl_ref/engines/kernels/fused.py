@@ -1,8 +1,8 @@
 """One pass over the entries of W: each finds its piece of the scalar map in a table of bins, and adds to its sums.
 
 On a column of `lines` r = x - target is SLOPE*w + INTERCEPT where the target is W, and with a target of its own
-SLOPE*(w - ANCHOR) + INTERCEPT + (KEPT*w - target); of a piece the gradient needs no more than Σr and Σrw. An entry whose bin is no one piece's is found by halving; one so near
-a knot that it is on no piece is only listed.
+SLOPE*(w - ANCHOR) + INTERCEPT + (KEPT*w - target); of a piece the gradient needs no more than Σr and Σrw. An entry
+whose bin is no one piece's is found by halving; one so near a knot that it is on no piece is only listed.
 """
 
 import numpy as np
@@ -44,8 +44,9 @@ def add_by_bins(values, start, slopes, intercepts, bins, at, added, listed, left
 
 
 @inlined
-def add_with_target(values, target, start, slopes, anchors, intercepts, kept, bins, at, added, listed, left):
+def add_with_target(values, target, start, lines, bins, at, added, listed, left):
     """The same beside a target that is not W."""
+    slopes, anchors, intercepts, kept = lines[SLOPE], lines[ANCHOR], lines[INTERCEPT], lines[KEPT]
     squares = 0.0
     for i in range(values.size):
         value = values[i]
@@ -96,7 +97,7 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added
     and `at` are scratch.
     """
     left = np.int64(0)  # a plain 0 is a type of its own, and all helpers would be compiled for both
-    slopes, anchors, intercepts, kept = lines[SLOPE], lines[ANCHOR], lines[INTERCEPT], lines[KEPT]
+    slopes, intercepts = lines[SLOPE], lines[INTERCEPT]
     for row in range(len(sums)):
         for i in range(len(added)):
             added[i, R] = added[i, RW] = 0.0
@@ -110,7 +111,7 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added
             find_bins(v, origin, scale, bins.size - 1.0, at)
             if target.size:
                 y = target[start:stop]
-                left, rr = add_with_target(v, y, start, slopes, anchors, intercepts, kept, bins, at, added, listed, left)
+                left, rr = add_with_target(v, y, start, lines, bins, at, added, listed, left)
             else:
                 left, rr = add_by_bins(v, start, slopes, intercepts, bins, at, added, listed, left)
             sums[row, 0] += 0.5 * rr
