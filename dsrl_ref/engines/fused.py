@@ -24,7 +24,6 @@ SLACK = 1e-3  # of a bin: far more than rounding moves its ends
 NARROWEST = 1e-9  # bin, in units of where it lies
 NEAR_IDENTITY = 1 / 8  # of |w|: how far x may be from it
 STEEP = 8.0  # slope of x - w: beyond, its line and w may cancel to an x that is far smaller
-TINY = 1e-300
 FARTHEST = 1e150  # bin: no difference of two values overflows
 
 
@@ -57,6 +56,7 @@ def _by_bins(
     from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
 
     own = target.ctypes.data != w.ctypes.data or bool(np.abs(table[:, E]).max() > STEEP)
+    table = split_near_identity(table) if own else table
     bins, lines = make_bins(table, w), make_lines(table, start, theta, L, layers, own)
     table, blocks = np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
     sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
@@ -92,10 +92,26 @@ def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, 
         slopes[:], intercepts[:], kept[:] = table[:, E], table[:, C], 1.0
         return lines
     nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
-    farthest_off = np.abs(table[:, E]) + np.abs(table[:, C]) / np.maximum(np.abs(nearest), TINY)
-    kept[:] = farthest_off <= NEAR_IDENTITY
+    kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
     anchored_lines(nearest, kept, start, layers, *theta, L, slopes, anchors, intercepts)
     return lines
+
+
+def split_near_identity(table: Array) -> Array:
+    """Divide the pieces on which x is near w only from some entry on, as those of a small soft threshold are."""
+    low, high = table[:, LOW], table[:, HIGH]
+    at = np.copysign(_identity_from(table), np.clip(0.0, low, high))
+    inside = (low < at) & (at < high)
+    second = np.flatnonzero(inside) + np.arange(1, 1 + np.count_nonzero(inside))
+    table = np.repeat(table, 1 + inside, axis=0)
+    table[second - 1, HIGH] = table[second, LOW] = at[inside]
+    return table
+
+
+def _identity_from(table: Array) -> Array:
+    """The |w| from which on x is nearer to w than `NEAR_IDENTITY`, piece by piece; it may be infinite."""
+    room = NEAR_IDENTITY - np.abs(table[:, E])
+    return np.divide(np.abs(table[:, C]), room, out=np.full(len(table), np.inf), where=room > 0)
 
 
 def make_bins(table: Array, w: Array) -> Bins:

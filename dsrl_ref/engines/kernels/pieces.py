@@ -260,11 +260,7 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1,
     line, least, certain = np.empty(4), np.empty(counts.size), 0.0
     for k in range(counts.size):
         row, count, kept = sums[k], counts[k], from_w(own, table[k, A])
-        line[0], line[1], line[2], line[3] = table[k, A], 0.0, table[k, C], 0.0
-        if kept:
-            line[0] = table[k, E]
-            if line[0] < -0.5:
-                line[0], line[1] = two_sum(table[k, A], -1.0)
+        line[0], line[1], line[2], line[3] = table[k, E if kept else A], 0.0, table[k, C], 0.0
         sums_on_line(line, count, row, out[k])
         if own:
             off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
