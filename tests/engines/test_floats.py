@@ -42,11 +42,14 @@ def test_many_layers_tend_to_the_implicit_gradient(method):
 
 
 def within_the_promise(answer, problem, rows):
-    """|error| <= 10³(t+1)·2^-53·S of the loss and of every derivative; `answer` by the package, `rows` the regions."""
+    """|error| <= 10³(t+1)·2^-53·S is promised, of the loss and of every derivative; a hundredth of it is what is held.
+
+    `answer` is the package's, `rows` are its regions.
+    """
     last = naive.forward(*problem.arguments[:5], rows)[0][-1]
     right = [naive.loss(problem.target, last), *naive.reverse_gradient(*problem.arguments, rows)]
     of_loss, of_gradient = naive.scale(*problem.arguments, rows)
-    bound = Fraction(10**3 * (problem.layers + 1) * UNIT)
+    bound = Fraction(10 * (problem.layers + 1) * UNIT)
     got = [answer[0], *answer[1]]
     return all(abs(a - b) <= bound * S for a, b, S in zip(got, right, [of_loss, *of_gradient], strict=True))
 

@@ -299,7 +299,7 @@ def test_the_entries_of_a_lost_sum_are_summed_once():
     assert_agree(W, THETA, 1.0, 2, target=target, tolerance=1e-3)
 
 
-@pytest.mark.parametrize("copies", [1, 600])
+@pytest.mark.parametrize("copies", [1, 5, 600])
 def test_no_square_of_a_sensitivity_has_a_negative_sum(copies):
     """The entries are where ∂x/∂w2 crosses 0, as near as floats come."""
     theta, layers = (1.3, 0.7, 0.2, 0.6), 3
