@@ -2,11 +2,29 @@
 
 import argparse
 import importlib
+import math
 import sys
+from pathlib import Path
 from typing import Any
 
 from dsrl_ref.cli.output import add_json, print_json
-from dsrl_ref.verify.conformance import check
+from dsrl_ref.verify.conformance import (
+    EXPECTED_FORM,
+    Implementation,
+    Outcome,
+    call,
+    check,
+    compare,
+    judge,
+)
+from dsrl_ref.verify.ladder import Rung, ladder
+from dsrl_ref.verify.vectors import read, record
+
+TIES = """\
+Only problems with entries on a knot of ξ disagree, and nothing but their derivatives: off the knots yours are right.
+On a knot ξ has a left and a right derivative. The appendix's half-open rows, b2 <= z, b1 <= z < b2, -b1 <= z < b1, ...,
+take the right one in z; automatic differentiation has rules of its own there (0 for relu at 0, halves for maximum).
+Branch by these rows where you need the appendix's numbers; --ignore-ties judges everything else."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,25 +32,113 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "implementation",
         metavar="module:function",
-        help="called as function(f, theta, L, layers, x0, target), returns (loss, five derivatives)",
+        help="called as function(f, theta, L, layers, x0, target), returns (loss, five derivatives); f is a dict with "
+        '"kind": "fidelity" and "W", or "least_squares" and "D", "Y"',
     )
+    parser.add_argument("--problem", metavar="NAME", help="this one, with inputs, iterates, dX_(i), expected and got")
+    parser.add_argument("--ignore-ties", action="store_true", help="judge the loss alone where an entry is on a knot")
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help="problems from a file of vectors, version 1 or 2")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the ladder; exit 1 at a disagreement, naming the equation of the first."""
-    outcomes = list(check(_load(arguments.implementation)))
-    failed = [outcome for outcome in outcomes if outcome.failure]
+    """Run the ladder; exit 1 at a disagreement, naming the equation of the first, or where the function failed."""
+    rungs = list(ladder()) if arguments.vectors is None else read(arguments.vectors)
+    chosen = None if arguments.problem is None else _named(rungs, arguments.problem)
+    function = _load(arguments.implementation)
+    if chosen is not None:
+        return _show_problem(function, chosen, arguments)
+    outcomes = list(check(function, rungs, ignore_ties=arguments.ignore_ties))
+    wrong = [outcome for outcome in outcomes if outcome.status != "agrees"]
     if arguments.json:
-        print_json({"passed": not failed, "problems": [vars(outcome) for outcome in outcomes]})
-        return 1 if failed else 0
+        print_json({"passed": not wrong, "problems": [vars(outcome) for outcome in outcomes]})
+        return 1 if wrong else 0
     for outcome in outcomes:
-        print(f"{'FAILED' if outcome.failure else 'ok':<7} {outcome.name}{outcome.failure and ': ' + outcome.failure}")
+        print(_line(outcome))
+    print(_summary(outcomes, arguments.ignore_ties))
+    return 1 if wrong else 0
+
+
+def _line(outcome: Outcome) -> str:
+    mark = {"agrees": "ok", "disagrees": "WRONG", "failed": "FAILED"}[outcome.status]
+    return f"{mark:<7} {outcome.name}{outcome.failure and ': ' + outcome.failure}"
+
+
+def _summary(outcomes: list[Outcome], ignore_ties: bool) -> str:
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    wrong = [outcome for outcome in outcomes if outcome.status == "disagrees"]
     if failed:
-        print(f"first disagreement: equation ({failed[0].equation}), problem {failed[0].name!r}")
-        return 1
-    print(f"agrees on all {len(outcomes)} problems within 1e-12·S")
-    return 0
+        first = failed[0]
+        what = f"your function failed on {len(failed)} of {len(outcomes)} problems, first on {first.name!r}:"
+        form = "" if EXPECTED_FORM in first.failure else EXPECTED_FORM
+        also = f"beside, {len(wrong)} disagree, first with equation ({wrong[0].equation})" if wrong else ""
+        return "\n".join(part for part in (what, first.traceback.rstrip() or first.failure, form, also) if part)
+    if wrong:
+        first = wrong[0]
+        only_ties = all(outcome.ties and not outcome.failure.startswith("loss") for outcome in wrong)
+        lines = [TIES if only_ties else f"{len(wrong)} of {len(outcomes)} problems disagree"]
+        lines += [f"first disagreement: equation ({first.equation}), problem {first.name!r}", first.hint]
+        lines.append(f"see it with --problem {first.name!r}")
+        return "\n".join(line for line in lines if line)
+    left = sum(outcome.ties > 0 for outcome in outcomes) if ignore_ties else 0
+    noted = f"; of {left} with entries on a knot only the loss was judged" if left else ""
+    return f"agrees on all {len(outcomes)} problems within 1e-12·S{noted}"
+
+
+def _named(rungs: list[Rung], name: str) -> Rung:
+    for rung in rungs:
+        if rung.name == name:
+            return rung
+    raise ValueError(f"--problem {name!r} is none of {', '.join(repr(rung.name) for rung in rungs)}")
+
+
+def _show_problem(function: Implementation, rung: Rung, arguments: argparse.Namespace) -> int:
+    """Print all that is known of one problem, and what the function makes of it."""
+    outcome, solved = judge(function, rung, arguments.ignore_ties), record(rung)
+    try:
+        answers = compare(rung.problem, call(function, rung.problem))
+    except (Exception, SystemExit):  # `outcome` tells
+        answers = []
+    if arguments.json:
+        got = {a.quantity: a.got if math.isfinite(a.got) else repr(a.got) for a in answers}  # JSON has no NaN
+        print_json({"passed": outcome.status == "agrees", **solved, "got": got, "outcome": vars(outcome)})
+    else:
+        _print_problem(solved)
+        print()
+        for answer in answers:
+            mark = "ok" if answer.agrees else "WRONG"
+            print(f"{mark:<7} {answer.label:<6} expected {float(answer.expected)!r:<24} got {answer.got!r}")
+        if not answers:
+            print(_summary([outcome], ignore_ties=False))
+        elif outcome.equation:
+            print(f"points at equation ({outcome.equation}), if all problems before this one agree")
+            if outcome.hint:
+                print(outcome.hint)
+    return 0 if outcome.status == "agrees" else 1
+
+
+def _print_problem(solved: dict[str, Any]) -> None:
+    """One line a matrix, rows between semicolons, in exact fractions."""
+    print(f"{solved['name']}: rests on ({'), ('.join(map(str, solved['equations']))}), {solved['ties']} ties")
+    for key, value in solved["f"].items():
+        print(f"  {'f' if key == 'kind' else key:<9} {value if key == 'kind' else _matrix(value)}")
+    print(f"  theta     {', '.join(map(_short, solved['theta']))}\n  L         {_short(solved['L'])}")
+    print(f"  layers    {solved['layers']}\n  target    {_matrix(solved['target'])}")
+    for i, X in enumerate(solved["iterates"]):
+        if i:
+            print(f"  Z_({i})     {_matrix(solved['preactivations'][i - 1])}")
+            print(f"  region    {_matrix(solved['regions'][i - 1])}")
+        print(f"  X_({i})     {_matrix(X)}")
+        for name, derivative in solved["sensitivities"][i].items():
+            print(f"  dX_({i})/d{name} {_matrix(derivative)}")
+
+
+def _matrix(rows: list[list[Any]]) -> str:
+    return "; ".join(" ".join(_short(value) for value in row) for row in rows)
+
+
+def _short(number: Any) -> str:
+    return str(number).removesuffix("/1")
 
 
 def _load(name: str) -> Any:

@@ -2,12 +2,10 @@
 
 import argparse
 import time
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from collections.abc import Iterable, Iterator
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json
-from dsrl_ref.engines.blocks import processors
-from dsrl_ref.verify import Finding, verify
+from dsrl_ref.verify import Finding, each_finding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,41 +22,30 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
-    if equations or arguments.quick or processors() == 1:
-        findings = verify(equations, quick=arguments.quick, seed=arguments.seed)
-    else:
-        findings = verify_in_two_processes(arguments.seed)
-    passed = all(finding.passed for finding in findings)
+    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
     if arguments.json:
-        print_json({"passed": passed, "equations": [_record(finding) for finding in findings]})
+        everything = list(found)
+        passed = all(finding.passed for finding in everything)
+        print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
+    everything = list(found if equations else _shown(found))
     if equations is None:
-        _print_table(findings)
-    for finding in findings if equations else [f for f in findings if not f.passed]:
+        _print_remarks(everything)
+    for finding in everything if equations else [f for f in everything if not f.passed]:
         _print_checks(finding)
-    checks = [check for finding in findings for check in finding.checks]
+    checks = [check for finding in everything for check in finding.checks]
     failed = sum(not check.passed for check in checks)
     print(f"{len(checks)} checks, {failed} failed, {time.perf_counter() - start:.1f} s, seed {arguments.seed}")
-    return 0 if passed else 1
+    return 1 if failed else 0
 
 
-def verify_in_two_processes(seed: int) -> list[Finding]:
-    """Check (1)-(7) beside (8)-(17): rational arithmetic holds the GIL."""
-    spawn = get_context("spawn")
-    receiver, sender = spawn.Pipe(duplex=False)
-    child = spawn.Process(target=_send_conditions, args=(sender, seed), daemon=True)
-    child.start()
-    sender.close()
-    try:
-        recursion = verify(range(8, 18), seed=seed)
-        return [*receiver.recv(), *recursion]
-    finally:
-        child.terminate()
-        child.join()
-
-
-def _send_conditions(sender: Connection, seed: int) -> None:
-    sender.send(verify(range(1, 8), seed=seed))
+def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Print one line an equation, as soon as it is judged."""
+    for finding in found:
+        good = sum(check.passed for check in finding.checks)
+        line = f"({finding.equation})".rjust(4) + f"  {finding.statement:<48} {finding.verdict:<25}"
+        print(f"{line} {good}/{len(finding.checks)}", flush=True)
+        yield finding
 
 
 def _record(finding: Finding) -> dict[str, object]:
@@ -70,36 +57,41 @@ def _record(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print_table(findings: list[Finding]) -> None:
-    """One line an equation; a remark or an erratum gets a second one that says what it is."""
-    for finding in findings:
-        good = sum(check.passed for check in finding.checks)
-        line = f"({finding.equation})".rjust(4) + f"  {finding.statement:<48} {finding.verdict:<25}"
-        print(f"{line} {good}/{len(finding.checks)}")
+def _print_remarks(everything: list[Finding]) -> None:
+    """A line for every remark and erratum, then the figures that the README quotes."""
     print()
-    for finding in findings:
+    for finding in everything:
         for check in finding.checks:
             if check.kind != "claim":
                 print(f"({finding.equation})".rjust(4) + f"  {check.kind}: {check.name}")
     print()
-    for title, number, name in FIGURES:
-        print(f"  {title:<34} {_figure(findings[number - 1], name)}")
+    for title, number, beginning in FIGURES:
+        print(f"  {title:<34} {_worst_figure(everything[number - 1], beginning)}")
 
 
 FIGURES = (
-    ("exact schedules, rational networks", 10, "tensor, forward"),
-    ("exact differences", 10, "and with exact"),
-    ("float64 = rationals, bit for bit", 10, "method"),
+    ("exact schedules, rational networks", 10, "verify's own rationals: tensor, forward"),
+    ("exact differences", 10, "verify's own rationals: they agree with exact"),
+    ("float64 = rationals, by each engine", 10, "dJ/dΘ by"),
     ("worst rounding of dJ/dΘ", 10, "rounding"),
     ("worst rounding of dJ/dL", 15, "rounding"),
-    ("central differences, dJ/dΘ", 10, "every method"),
-    ("central differences, dJ/dL", 15, "every method"),
+    ("central differences, dJ/dΘ", 10, "dJ/dΘ by every way"),
+    ("central differences, dJ/dL", 15, "dJ/dL by every way"),
     ("draws redone", 10, "draws"),
 )
 
 
-def _figure(finding: Finding, name: str) -> str:
-    return next(check.figure for check in finding.checks if check.name.startswith(name))
+def _worst_figure(finding: Finding, beginning: str) -> str:
+    """The figure of the checks with this beginning whose leading number is the largest."""
+    figures = [check.figure for check in finding.checks if check.name.startswith(beginning)]
+    return max(figures, key=_leading_number)
+
+
+def _leading_number(figure: str) -> float:
+    try:
+        return float(figure.split()[0])
+    except ValueError:
+        return 0.0
 
 
 def _print_checks(finding: Finding) -> None:

@@ -55,6 +55,9 @@ class ScalarMap:
         self._network = start, theta, L, layers
         if not len(table):  # Z is constant, and on a knot: one gap, but for a point in it
             table = constant_rows(np.zeros(1), *self._network)
+        self._pieces = (
+            table  # before equal neighbours become one: an entry in the gap between them has its own derivatives
+        )
         first = np.append(True, (table[1:, A:] != table[:-1, A:]).any(axis=1))
         last = np.append(first[1:], True)
         self.intervals = np.column_stack([table[first, LOW], table[last, HIGH]])
@@ -95,8 +98,11 @@ class ScalarMap:
         ndarray (..., 5)
             One row for each entry of `w`.
         """
-        values, flat, piece, between = self._located(w)
-        dx = self.slope_derivatives[piece] * flat[:, None] + self.intercept_derivatives[piece]
+        values = as_real(w, "w")
+        flat = np.ascontiguousarray(values).ravel()
+        piece = np.maximum(self._pieces[:, LOW].searchsorted(flat, side="right") - 1, 0)
+        between = (flat < self._pieces[piece, LOW]) | (flat > self._pieces[piece, HIGH])
+        dx = self._pieces[piece, DA] * flat[:, None] + self._pieces[piece, DC]
         if between.any():
             dx[between] = self._recursion(flat[between])[1].T
         return dx.reshape(*values.shape, 5)

@@ -70,6 +70,24 @@ def nonnegative(theta: ThetaQ) -> bool:
     return nondecreasing(theta) or (dips and w1 * (w1 + 1 - w2) * rise**2 - 2 * w1 * b2 * rise + w2 * b2**2 <= 0)
 
 
+def projected(values: ThetaQ, floor: Fraction) -> ThetaQ:
+    """The nearest point of the cone of (7) to (b1, b2), for w1 and w2 brought into its range first.
+
+    The nearest point of a cone between two rays is the point itself, or the nearest of those on the rays.
+    """
+    w1, w2, b1, b2 = values
+    w1, w2 = max(w1, floor), min(max(w2, floor), Fraction(1))
+    least = max(ZERO, (w1 - 1) / w1)
+    if b2 >= b1 >= max(ZERO, least * b2):
+        return w1, w2, b1, b2
+    candidates = []
+    for ratio in (Fraction(1), least):
+        along = max(ZERO, (ratio * b1 + b2) / (ratio**2 + 1))
+        candidates.append((ratio * along, along))
+    knots = min(candidates, key=lambda c: (c[0] - b1) ** 2 + (c[1] - b2) ** 2)
+    return w1, w2, *knots
+
+
 class ExactTerm(Protocol):
     """A smooth term with an exact gradient and Hessian product."""
 
@@ -104,13 +122,14 @@ class LeastSquares:
 
     def gradient(self, X: Flat) -> Flat:
         """Dᵀ(DX - Y)."""
-        return self._transposed([a - y for a, y in zip(self._applied(X), self.Y, strict=True)])
+        return self._transposed([a - y for a, y in zip(self.applied(X), self.Y, strict=True)])
 
     def hessian_product(self, V: Flat, X: Flat) -> Flat:
         """DᵀDV."""
-        return self._transposed(self._applied(V))
+        return self._transposed(self.applied(V))
 
-    def _applied(self, X: Flat) -> Flat:
+    def applied(self, X: Flat) -> Flat:
+        """DX."""
         m = len(self.Y) // len(self.D)
         columns = [X[q::m] for q in range(m)]
         return [
@@ -165,6 +184,11 @@ def loss(X: Flat, target: Flat) -> Fraction:
     return sum(((x - y) ** 2 for x, y in zip(X, target, strict=True)), ZERO) / 2
 
 
+def loss_scale(X: Flat, target: Flat) -> Fraction:
+    """`loss` with |x| + |x̃| for x - x̃."""
+    return sum(((abs(x) + abs(y)) ** 2 for x, y in zip(X, target, strict=True)), ZERO) / 2
+
+
 def layer_tensor(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[Flat]:
     """(14) with (p,q) and (j,k) flattened: T[pq][jk]."""
     size = len(X)
@@ -182,17 +206,29 @@ def own_terms(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> lis
     return terms
 
 
-def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
-    """(10), (11), (15), (16) with the tensor (14), contracted over (j,k)."""
-    size = len(target)
-    total = [[ZERO] * 5 for _ in range(size)]
+def sensitivities(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run) -> list[list[Flat]]:
+    """(11), (16) with the tensor (14), contracted over (j,k): dX_(i) for i = 0..t, five derivatives an entry."""
+    size = len(path.iterates[0])
+    totals = [[[ZERO] * 5 for _ in range(size)]]
     for X, Z in zip(path.iterates, path.preactivations, strict=False):
-        T, own = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z)
-        total = [
-            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
-            for i in range(size)
-        ]
-    residual = [x - y for x, y in zip(path.iterates[-1], target, strict=True)]
+        T, own, before = layer_tensor(f, theta, L, X, Z), own_terms(f, theta, L, X, Z), totals[-1]
+        totals.append(
+            [
+                [own[i][c] + sum((T[i][k] * before[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
+                for i in range(size)
+            ]
+        )
+    return totals
+
+
+def tensor_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
+    """(10), (15): the last of `sensitivities`, contracted with X_(t) - X̃."""
+    return contracted(sensitivities(f, theta, L, path)[-1], path.iterates[-1], target)
+
+
+def contracted(total: list[Flat], X: Flat, target: Flat) -> Flat:
+    """(10), (15): Σ (x - x̃)·dx over the entries, for each of the five."""
+    residual = [x - y for x, y in zip(X, target, strict=True)]
     return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
 
 
@@ -260,13 +296,25 @@ def reverse_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target
     return gradient
 
 
-def misread_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
-    """(11), (16) contracted over the other pair, (I - H/L) D for D (I - H/L): the reading that is rejected."""
-    size = len(target)
-    total = [[ZERO] * size for _ in range(5)]
-    for X, Z in zip(path.iterates, path.preactivations, strict=False):
-        own = own_terms(f, theta, L, X, Z)
-        sloped = [[partials(z, theta)[4] * v for z, v in zip(Z, V, strict=True)] for V in total]
-        pushed = [f.hessian_product(V, X) for V in sloped]
-        total = [[own[i][c] + sloped[c][i] - pushed[c][i] / L for i in range(size)] for c in range(5)]
-    return [sum(((x - y) * v for x, y, v in zip(path.iterates[-1], target, V, strict=True)), ZERO) for V in total]
+def fixed_point(f: ExactTerm, theta: ThetaQ, L: Fraction, rows: list[int]) -> Flat:
+    """X = ξ(X - ∇f(X)/L) for a quadratic f, entry by entry on the given rows: linear equations, by elimination."""
+    w1, w2, b1, b2 = theta
+    rise = w1 * (b2 - b1)
+    slopes = [{2: w2, 1: w1, 0: ZERO}[abs(r)] for r in rows]
+    heights = [{2: rise - w2 * b2, 1: -w1 * b1, 0: ZERO}[abs(r)] * (1 if r > 0 else -1) for r in rows]
+    size = len(rows)
+    at_zero = f.gradient([ZERO] * size)
+    columns = [f.hessian_product([Fraction(int(i == k)) for i in range(size)], [ZERO] * size) for k in range(size)]
+    lines = [
+        [int(i == k) - slopes[i] * (int(i == k) - columns[k][i] / L) for k in range(size)]
+        + [heights[i] - slopes[i] * at_zero[i] / L]
+        for i in range(size)
+    ]
+    for k in range(size):
+        pivot = next(i for i in range(k, size) if lines[i][k])
+        lines[k], lines[pivot] = lines[pivot], lines[k]
+        lines[k] = [value / lines[k][k] for value in lines[k]]
+        for i in range(size):
+            if i != k and lines[i][k]:
+                lines[i] = [a - lines[i][k] * b for a, b in zip(lines[i], lines[k], strict=True)]
+    return [line[-1] for line in lines]

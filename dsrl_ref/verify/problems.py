@@ -1,10 +1,11 @@
 """Problems to verify on, each in exact rationals with the float64 twin that has the very same values."""
 
+import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,17 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import Flat, ThetaQ
+
+
+class Arguments(NamedTuple):
+    """What every engine is called with, in float64."""
+
+    f: SmoothTerm
+    theta: Theta
+    L: float
+    layers: int
+    x0: Array
+    target: Array
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,11 @@ class Problem:
     def float_theta(self) -> Theta:
         """Θ in float64."""
         return Theta(*map(float, self.theta))
+
+    def arguments(self) -> Arguments:
+        """All of it in float64."""
+        x0, target = self.matrix(self.x0), self.matrix(self.target)
+        return Arguments(self.smooth_term(), self.float_theta(), float(self.L), self.layers, x0, target)
 
     def run(self) -> exact.Run:
         """The exact recursion."""
@@ -106,31 +123,94 @@ def dyadic(rng: random.Random, bits: int = 3) -> Callable[[int, int], Fraction]:
     return lambda low, high: Fraction(rng.randint(low << bits, high << bits), 1 << bits)
 
 
-def rational_problem(rng: random.Random) -> Problem:
-    """Draw 53-bit data, any of three f, up to three layers (two where the Hessian depends on X)."""
-    kind = rng.choice(["fidelity", "least squares", "least squares", "quartic"])
-    return _problem(rng, rational(rng), Fraction(rng.uniform(0.75, 6)), kind)
+KINDS = (  # of f, and of X_(0): anywhere, or a function of W
+    ("least squares", "anywhere"),
+    ("fidelity", "W"),
+    ("quartic", "anywhere"),
+    ("fidelity", "anywhere"),
+    ("least squares", "anywhere"),
+    ("fidelity", "zeros"),
+)
+QUADRATIC = tuple(kind for kind in KINDS if kind[0] != "quartic")
 
 
-def grid_problem(rng: random.Random) -> Problem:
-    """Draw data on the grid 2^-3 with L = 4 and an integer Hessian: every float64 operation is exact."""
-    return _problem(
-        rng, dyadic(rng, bits=rng.randint(1, 3)), Fraction(4), rng.choice(["fidelity", "least squares"]), integer=True
-    )
+def rational_problem(rng: random.Random, number: int) -> Problem:
+    """Draw 53-bit data, up to three layers (two where the Hessian depends on X); six in a row have all `KINDS`."""
+    kind = KINDS[number % len(KINDS)]
+    layers = rng.randint(1, 2 if kind[0] == "quartic" else 3)
+    return _problem(rng, rational(rng), Fraction(rng.uniform(0.75, 6)), layers, kind)
+
+
+def grid_problem(rng: random.Random, number: int) -> Problem:
+    """Draw data on a grid with L a power of two and an integer Hessian, such that every float64 operation is exact."""
+    while True:
+        layers, bits = rng.randint(1, 3), rng.randint(1, 3)
+        L = Fraction(2) ** rng.randint(-1, 3)
+        problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
+        if isinstance(problem.f, exact.Fidelity) and rng.randrange(2):
+            problem = _tied(rng, problem)
+        if _bits_needed(problem) <= 53:
+            return problem
+
+
+def _bits_needed(problem: Problem) -> int:
+    """How many bits the largest sum of a gradient takes: those after the point by counting, the others by a bound.
+
+    Data, knots and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope
+    and log2(L) for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
+    """
+    w1, w2, _, b2 = map(float, problem.theta)
+    path, L, steepest = problem.run(), float(problem.L), max(w1, w2)
+    of_step = max(0, round(math.log2(L)))
+    h = 1.0
+    if isinstance(problem.f, exact.LeastSquares):
+        D = np.array([[float(d) for d in line] for line in problem.f.D])
+        h = float(np.abs(D.T @ D).sum(axis=1).max())
+    x_bits, d_bits, d = 4, 0, 0.0
+    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+        g = max(abs(float(value)) for value in problem.f.gradient(X))
+        z = max(abs(float(value)) for value in Z)
+        d = max(z + b2, w1 + w2, steepest * g / min(L, L * L)) + steepest * (1 + h / L) * d
+        d_bits = max(3 + d_bits + of_step, 3 + x_bits + 2 * of_step)
+        x_bits += 3 + of_step
+    residual = max(abs(float(x)) + abs(float(y)) for x, y in zip(path.iterates[-1], problem.target, strict=True))
+    largest = len(problem.target) * residual * max(d, residual)
+    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0)))
+
+
+def _tied(rng: random.Random, problem: Problem) -> Problem:
+    """Move some entries of W so that Z_(1) sits on a knot there; an x0 or a target that is W moves along."""
+    knots = [*problem.theta[2:], *(-knot for knot in problem.theta[2:])]
+    L, W, x0 = problem.L, list(problem.f.W), problem.x0  # type: ignore[union-attr]
+    moves_along, target_is_W = x0 == W, problem.target == W
+    for i, x in enumerate(x0):
+        if rng.randrange(2):
+            knot = rng.choice(knots)
+            W[i] = knot if moves_along else L * knot - (L - 1) * x
+    target = list(W) if target_is_W else problem.target
+    return replace(problem, f=exact.Fidelity(W), x0=list(W) if moves_along else x0, target=target)
 
 
 def _problem(
-    rng: random.Random, number: Callable[[int, int], Fraction], L: Fraction, kind: str, integer: bool = False
+    rng: random.Random,
+    number: Callable[[int, int], Fraction],
+    L: Fraction,
+    layers: int,
+    kind_and_start: tuple[str, str],
+    integer: bool = False,
 ) -> Problem:
+    kind, start = kind_and_start
     n, m = rng.choice([(1, 2), (2, 1), (3, 2), (2, 3)])
-    layers = rng.randint(1, 2 if kind == "quartic" else 3)
 
     def draw(size: int) -> Flat:
         return [number(-2, 2) for _ in range(size)]
 
     f: Any
+    x0, target = draw(n * m), draw(n * m)
     if kind == "fidelity":
         f = exact.Fidelity(draw(n * m))
+        target = rng.choice([target, list(f.W)])
+        x0 = {"anywhere": x0, "W": list(f.W), "zeros": [Fraction(0)] * (n * m)}[start]
     elif kind == "quartic":
         f = exact.Quartic([abs(value) for value in draw(n * m)])
     else:
@@ -138,21 +218,23 @@ def _problem(
         D = [[Fraction(rng.randint(-1, 1)) if integer else number(-1, 1) for _ in range(n)] for _ in range(k)]
         f = exact.LeastSquares(D, draw(k * m))
     (theta,) = thetas(rng, 1, number)
-    return Problem(f, theta, L, layers, (n, m), draw(n * m), draw(n * m))
+    return Problem(f, theta, L, layers, (n, m), x0, target)
 
 
-def network_problem(rng: np.random.Generator) -> tuple[SmoothTerm, Theta, float, int, Array, Array]:
-    """Draw a float network for differences: f, Θ, L, layers, x0, target; up to 6×4 and 6 layers, any of three f."""
+def network_problem(rng: np.random.Generator, number: int) -> Arguments:
+    """Draw a float network for differences: up to 6×4 entries and 6 layers; six in a row have all `KINDS`."""
     n, m, layers = (int(rng.integers(2, high)) for high in (7, 5, 7))
-    kind = rng.integers(3)
+    kind, start = KINDS[number % len(KINDS)]
     f: SmoothTerm
-    if kind == 0:
+    x0 = rng.normal(size=(n, m))
+    if kind == "fidelity":
         f, L = Fidelity(rng.normal(size=(n, m))), rng.uniform(0.75, 3)
-    elif kind == 1:
+        x0 = {"anywhere": x0, "W": f.W, "zeros": np.zeros((n, m))}[start]
+    elif kind == "least squares":
         f = LeastSquares(rng.normal(size=(n + 2, n)), rng.normal(size=(n + 2, m)))
         L = f.lipschitz() * rng.uniform(0.6, 2)
     else:
         f, L = FloatQuartic(rng.uniform(0, 1, (n, m))), rng.uniform(4, 12)
     b1, rise = rng.uniform(0.01, 0.2), rng.uniform(0.05, 0.5)
     theta = Theta(rng.uniform(0.3, 1.4), rng.uniform(0.3, 1.0), b1, b1 + rise)
-    return f, theta, float(L), layers, rng.normal(size=(n, m)), rng.normal(size=(n, m))
+    return Arguments(f, theta, float(L), layers, x0, rng.normal(size=(n, m)))

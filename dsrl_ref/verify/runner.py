@@ -1,12 +1,11 @@
 """Runs the checks of the equations asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dsrl_ref.arrays import as_count
-from dsrl_ref.verify.conditions import Conditions
-from dsrl_ref.verify.evidence import Networks
-from dsrl_ref.verify.findings import STATEMENTS, Finding
-from dsrl_ref.verify.recursion import Recursion
+from dsrl_ref.verify.cases import Cases
+from dsrl_ref.verify.findings import Check, Finding
+from dsrl_ref.verify.table import EQUATIONS, CheckFunction
 
 
 def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> list[Finding]:
@@ -37,15 +36,25 @@ def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed:
     >>> finding.verdict, finding.passed
     ('erratum', True)
     """
-    numbers = sorted(STATEMENTS if equations is None else set(equations))
+    return list(each_finding(equations, quick=quick, seed=seed))
+
+
+def each_finding(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> Iterator[Finding]:
+    """Check equations of the appendix as `verify` does, and yield each finding as soon as it is there."""
+    numbers = sorted(EQUATIONS if equations is None else set(equations))
     for number in numbers:
-        if as_count(number, "equation") not in STATEMENTS:
+        if as_count(number, "equation") not in EQUATIONS:
             raise ValueError(f"equation must be from 1 to 17, got {number}")
-    seed = as_count(seed, "seed")
-    many = 30 if quick else 300
-    conditions = Conditions(seed, cases=many)
-    recursion = Recursion(Networks(seed, 60, 40, 16) if quick else Networks(seed, 600, 500, 120), cases=many)
-    return [
-        Finding(number, tuple(getattr(conditions if number < 8 else recursion, f"equation_{number}")()))
-        for number in numbers
-    ]
+    cases = Cases(as_count(seed, "seed"), quick)
+    return (Finding(number, tuple(_run(EQUATIONS[number].checks, cases))) for number in numbers)
+
+
+def _run(checks: Iterable[CheckFunction], cases: Cases) -> Iterator[Check]:
+    """What the checks find; one that raises has failed, as the package that it called has."""
+    for check in checks:
+        try:
+            found = check(cases)
+            yield from [found] if isinstance(found, Check) else found
+        except Exception as error:
+            told = (check.__doc__ or "").strip().splitlines()
+            yield Check(told[0] if told else check.__qualname__, False, f"raised {type(error).__name__}: {error}")

@@ -1,77 +1,88 @@
 """Conformance vectors: small problems with exact answers, for people who implement the appendix elsewhere.
 
-The document is ``{"format": "dsrl-vectors", "version": 1, "problems": [...]}``. Numbers are strings "p/q"
-(layers and regions are plain integers), matrices nested lists by rows. A problem has
+The document is ``{"format": "dsrl-vectors", "version": 2, "about": [...], "problems": [...]}``. Numbers are strings
+"p/q" (layers and regions are plain integers), matrices nested lists by rows. `ABOUT` says what is computed; it is in
+every file. A problem has
 
 =================  ==========================================================================================
 key                value
 =================  ==========================================================================================
 name               what it aims at
 equations          the numbers it rests on
+points_at          the equation that is new at this rung, by what disagrees: "loss", "w", "b", "theta", "L", "all"
 f                  {"kind": "fidelity", "W"} or {"kind": "least_squares", "D", "Y"}
 theta, L, layers   [w1, w2, b1, b2], the step constant, t
 x0, target         X_(0) and X̃
 iterates           X_(0), ..., X_(t)
 preactivations     Z_(1), ..., Z_(t)
 regions            the rows of (12)-(14), -2..2, of every Z
+ties               how many entries of Z_(1), ..., Z_(t) sit on a knot
+sensitivities      dX_(0), ..., dX_(t): of each the matrices of derivatives in w1, w2, b1, b2 (11) and L (16)
 loss, gradient     J, and its derivatives in w1, w2, b1, b2, L
 =================  ==========================================================================================
 
-All inputs are exact in float64. The problems are laddered: no layer, then one layer on one piece, on the
-knots, in several pieces, then more layers, then f that couples entries, so that the first failure names the
-equation.
+Version 1 has no ``about``, ``points_at``, ``ties`` and ``sensitivities``; `read` takes both. All inputs are exact in
+float64. `dsrl_ref.verify.ladder` says in which order the problems come, and why.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from dsrl_ref.verify import exact
-from dsrl_ref.verify.exact import Flat, ThetaQ
+from dsrl_ref.verify.exact import Flat
+from dsrl_ref.verify.ladder import PARTS, Rung, ladder, points_at
 from dsrl_ref.verify.problems import Problem
 
-FORMAT, VERSION = "dsrl-vectors", 1
-TABLES = [8, 9, 12, 13]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A problem of the ladder and the equations it rests on."""
-
-    name: str
-    equations: list[int]
-    problem: Problem
-
-
-def ladder() -> Iterator[Vector]:
-    """Yield the problems, the simplest first."""
-    theta = _q(3 / 4, 1 / 2, 1 / 4, 1)
-    yield _entry("no layer", [8], theta, 1, 0, w=2)
-    for name, w in (("outer", 2), ("middle", 0.5), ("dead", 0.125), ("middle left", -0.5), ("outer left", -2)):
-        yield _entry(f"one layer, {name} piece", TABLES, theta, 1, 1, w)
-    for name, w in (("b2", 1), ("b1", 0.25), ("-b1", -0.25), ("-b2", -1)):
-        yield _entry(f"one layer, on the knot {name}", TABLES, theta, 1, 1, w)
-    yield _entry("one layer, b1 = 0 and z = 0", TABLES, _q(3 / 4, 1 / 2, 0, 1), 1, 1, w=0)
-    yield _entry("one layer, b1 = b2", TABLES, _q(1, 1, 1 / 2, 1 / 2), 1, 1, w=2)
-    for name, x0 in (("outer", 3), ("middle", 1), ("outer left", -3), ("middle left", -1.125)):
-        yield _entry(f"one layer, L = 4, {name} piece", [*TABLES, 17], theta, 4, 1, w=0.25, x0=x0)
-    entries = [2, 0.5, 0.125, -0.5, -2, 1]
-    yield _fidelity("one layer, all pieces", [*TABLES, 10, 15, 17], theta, 2, 1, entries)
-    for layers in (2, 3):
-        yield _fidelity(f"{layers} layers", [*range(8, 18)], theta, 2, layers, entries)
-    yield _fidelity("3 layers, overshooting, L = 3/4", [*range(8, 18)], theta, 0.75, 3, entries)
-    yield _fidelity("5 layers, w1 > 1", [*range(8, 18)], _q(5 / 4, 1 / 2, 1 / 4, 1), 1.25, 5, entries)
-    D: list[list[float]] = [[1, 0.5, 0], [-0.5, 1, 0.25]]
-    Y: list[list[float]] = [[1, -2], [0.5, 3]]
-    for layers in (1, 2, 4):
-        equations = [*range(8, 18)] if layers > 1 else [*TABLES, 10, 15, 17]
-        yield _least_squares(f"least squares, {layers} layers", equations, theta, 2, layers, D, Y)
+FORMAT, VERSION = "dsrl-vectors", 2
+PARAMETERS = ("w1", "w2", "b1", "b2", "L")
+ABOUT = [
+    "Numbers are strings p/q; matrices are nested lists by rows; all inputs are exact in float64.",
+    "f of kind fidelity: f(X) = 1/2 ||X - W||^2 (Frobenius), gradient X - W, Hessian applied to V: V.",
+    "f of kind least_squares: f(X) = 1/2 ||D X - Y||^2, gradient D'(D X - Y), Hessian applied to V: D'D V.",
+    "Recursion (9): Z_(i) = X_(i-1) - gradient f(X_(i-1)) / L, X_(i) = xi(Z_(i)) for i = 1..layers, X_(0) = x0.",
+    "xi(z) is w2 (z - b2) + w1 (b2 - b1) where b2 <= z; w1 (z - b1) where b1 <= z < b2; 0 where -b1 <= z < b1; "
+    "w1 (z + b1) where -b2 <= z < -b1; w2 (z + b2) - w1 (b2 - b1) where z < -b2. "
+    "Regions number these rows 2, 1, 0, -1, -2; derivatives follow them, also on a knot.",
+    "Loss (8): J = 1/2 ||target - X_(layers)||^2, a sum over all entries. X_(0) is a constant: its derivatives are 0.",
+    "sensitivities[i] holds dX_(i), total derivatives in w1, w2, b1, b2 (11) and in L (16), in the shape of X.",
+    "gradient holds dJ/dw1, dJ/dw2, dJ/db1, dJ/db2 (10) and dJ/dL (15).",
+]
 
 
 def document() -> dict[str, Any]:
     """Build the whole document."""
-    return {"format": FORMAT, "version": VERSION, "problems": [_solved(vector) for vector in ladder()]}
+    return {"format": FORMAT, "version": VERSION, "about": ABOUT, "problems": [record(rung) for rung in ladder()]}
+
+
+def record(rung: Rung) -> dict[str, Any]:
+    """Solve one rung, for the document."""
+    problem = rung.problem
+    path = problem.run()
+    totals = exact.sensitivities(problem.f, problem.theta, problem.L, path)
+    gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, path, problem.target)
+    return {
+        "name": rung.name,
+        "equations": rung.equations,
+        "points_at": rung.points_at,
+        "f": _term(problem),
+        "theta": _strings(problem.theta),
+        "L": _string(problem.L),
+        "layers": problem.layers,
+        "x0": _rows(problem, problem.x0),
+        "target": _rows(problem, problem.target),
+        "iterates": [_rows(problem, X) for X in path.iterates],
+        "preactivations": [_rows(problem, Z) for Z in path.preactivations],
+        "regions": [_nested([exact.row(z, problem.theta) for z in Z], problem.shape[1]) for Z in path.preactivations],
+        "ties": rung.ties,
+        "sensitivities": [
+            {name: _rows(problem, [line[c] for line in total]) for c, name in enumerate(PARAMETERS)} for total in totals
+        ],
+        "loss": _string(exact.loss(path.iterates[-1], problem.target)),
+        "gradient": dict(zip(PARAMETERS, _strings(gradient), strict=True)),
+    }
 
 
 def float_term(problem: Problem) -> dict[str, Any]:
@@ -82,25 +93,111 @@ def float_term(problem: Problem) -> dict[str, Any]:
     return {"kind": "least_squares", "D": term.D, "Y": term.Y}
 
 
-def _solved(vector: Vector) -> dict[str, Any]:
-    problem = vector.problem
+def read(path: str | Path) -> list[Rung]:
+    """Read the problems of a file of conformance vectors, version 1 or 2.
+
+    Parameters
+    ----------
+    path : str or path-like
+        JSON, as ``dsrl-ref vectors`` writes it.
+
+    Returns
+    -------
+    list of Rung
+        In the order of the file. Answers are computed from the inputs, in rationals.
+
+    Raises
+    ------
+    ValueError
+        Unless it is such a file, of a known version, with inputs that are exact in float64 and with the very loss and
+        gradient that the rationals find for them; the message names the problem and the key.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        given = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(given, dict) or given.get("format") != FORMAT:
+        raise ValueError(f'{path} is not a file of conformance vectors: it lacks "format": "{FORMAT}"')
+    if given.get("version") not in (1, 2):
+        raise ValueError(f"{path} has version {given.get('version')!r} of the vectors; this package reads 1 and 2")
+    problems = given.get("problems")
+    if not isinstance(problems, list) or not problems:
+        raise ValueError(f'{path} has no "problems": they must be a list with an entry or more')
+    return [_read_problem(problem, f"{path}, problem {number}") for number, problem in enumerate(problems, start=1)]
+
+
+def _read_problem(given: Any, where: str) -> Rung:
+    try:
+        where = f"{where} ({given['name']!r})"
+        layers = given["layers"]
+        problem = _parsed(given)
+        answers = [_fraction(given["loss"]), *(_fraction(given["gradient"][name]) for name in PARAMETERS)]
+        equations = [int(number) for number in given["equations"]]
+        aims = {str(key): int(number) for key, number in given.get("points_at", _aims(layers)).items()}
+    except KeyError as error:
+        raise ValueError(f"{where} has no key {error}") from None
+    except (TypeError, ValueError, ZeroDivisionError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{where} cannot be read: {error}") from error
+    if set(aims) not in ({"loss"}, set(PARTS)):
+        raise ValueError(f"{where}: points_at must have the keys {', '.join(PARTS)}, or loss alone; got {sorted(aims)}")
     path = problem.run()
     gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, path, problem.target)
-    return {
-        "name": vector.name,
-        "equations": vector.equations,
-        "f": _term(problem),
-        "theta": _strings(problem.theta),
-        "L": _string(problem.L),
-        "layers": problem.layers,
-        "x0": _rows(problem, problem.x0),
-        "target": _rows(problem, problem.target),
-        "iterates": [_rows(problem, X) for X in path.iterates],
-        "preactivations": [_rows(problem, Z) for Z in path.preactivations],
-        "regions": [_nested([exact.row(z, problem.theta) for z in Z], problem.shape[1]) for Z in path.preactivations],
-        "loss": _string(exact.loss(path.iterates[-1], problem.target)),
-        "gradient": dict(zip(("w1", "w2", "b1", "b2", "L"), _strings(gradient), strict=True)),
-    }
+    right = [exact.loss(path.iterates[-1], problem.target), *gradient]
+    for name, stored, found in zip(("loss", *PARAMETERS), answers, right, strict=True):
+        if stored != found:
+            raise ValueError(f"{where}: {name} is stored as {stored}, but its inputs give {found}; write the file anew")
+    return Rung(str(given["name"]), equations, problem, aims)
+
+
+def _parsed(given: Any) -> Problem:
+    """Take the inputs of a problem; TypeError, ValueError or KeyError where they are none."""
+    x0, target = _matrix(given["x0"], "x0"), _matrix(given["target"], "target")
+    shape = (len(x0), len(x0[0]))
+    f, term = given["f"], None
+    if f["kind"] == "fidelity":
+        W = _matrix(f["W"], "W")
+        term, fits = exact.Fidelity(_flat(W)), (len(W), len(W[0])) == shape
+    elif f["kind"] == "least_squares":
+        D, Y = _matrix(f["D"], "D"), _matrix(f["Y"], "Y")
+        fits = len(D) == len(Y) and (len(D[0]), len(Y[0])) == shape
+        term = exact.LeastSquares(D, _flat(Y))  # type: ignore[assignment]
+    else:
+        raise ValueError(f'f must have the kind "fidelity" or "least_squares", got {f["kind"]!r}')
+    if not fits or (len(target), len(target[0])) != shape:
+        raise ValueError(f"f and target must fit x0, which is {shape[0]}×{shape[1]}")
+    w1, w2, b1, b2 = (_fraction(value) for value in given["theta"])
+    L, layers = _fraction(given["L"]), given["layers"]
+    if not isinstance(layers, int) or layers < 0 or L <= 0:
+        raise ValueError(f"layers must be an integer from 0 on and L positive, got {layers!r} and {L}")
+    problem = Problem(term, (w1, w2, b1, b2), L, layers, shape, _flat(x0), _flat(target))  # type: ignore[arg-type]
+    problem.float_theta()  # refuses what is no Θ
+    return problem
+
+
+def _aims(layers: int) -> dict[str, int]:
+    """Tell what a problem of version 1 points at, which does not say: by its layers alone."""
+    if layers == 0:
+        return points_at(8, 11, 11, 11, 16, 11)
+    return points_at(9, 12, 13, 12, 17, 12) if layers == 1 else points_at(9, 11, 11, 11, 16, 14)
+
+
+def _matrix(rows: Any, name: str) -> list[Flat]:
+    matrix = [[_fraction(value) for value in row] for row in rows]
+    if not matrix or not matrix[0] or any(len(row) != len(matrix[0]) for row in matrix):
+        raise ValueError(f"{name} must have rows of one length, of an entry or more")
+    return matrix
+
+
+def _fraction(text: Any) -> Fraction:
+    if not isinstance(text, str):
+        raise TypeError(f'numbers must be strings "p/q", got {text!r}')
+    return Fraction(text)
+
+
+def _flat(matrix: list[Flat]) -> Flat:
+    return [value for row in matrix for value in row]
 
 
 def _term(problem: Problem) -> dict[str, Any]:
@@ -113,36 +210,6 @@ def _term(problem: Problem) -> dict[str, Any]:
         "D": [_strings(line) for line in D],
         "Y": _nested(_strings(Y), problem.shape[1]),
     }
-
-
-def _entry(
-    name: str, equations: list[int], theta: ThetaQ, L: float, layers: int, w: float, x0: float | None = None
-) -> Vector:
-    start = _q(w if x0 is None else x0)
-    f = exact.Fidelity([*_q(w)])
-    return Vector(name, equations, Problem(f, theta, Fraction(L), layers, (1, 1), [*start], [start[0] + 1]))
-
-
-def _fidelity(name: str, equations: list[int], theta: ThetaQ, L: float, layers: int, entries: list[float]) -> Vector:
-    W = [*_q(*entries)]
-    x0 = [w / 2 + Fraction(1, 8) for w in W]
-    target = [Fraction(1, 4) - w for w in W]
-    return Vector(name, equations, Problem(exact.Fidelity(W), theta, Fraction(L), layers, (2, 3), x0, target))
-
-
-def _least_squares(
-    name: str, equations: list[int], theta: ThetaQ, L: float, layers: int, D: list[list[float]], Y: list[list[float]]
-) -> Vector:
-    f = exact.LeastSquares([[*_q(*line)] for line in D], [*_q(*(y for line in Y for y in line))])
-    shape = (len(D[0]), len(Y[0]))
-    size = shape[0] * shape[1]
-    x0 = [Fraction(k - 2, 4) for k in range(size)]
-    target = [Fraction((-1) ** k, 2) for k in range(size)]
-    return Vector(name, equations, Problem(f, theta, Fraction(L), layers, shape, x0, target))
-
-
-def _q(*numbers: float) -> Any:
-    return tuple(Fraction(number) for number in numbers)
 
 
 def _rows(problem: Problem, flat: Flat) -> list[list[str]]:

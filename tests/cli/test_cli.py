@@ -31,6 +31,11 @@ def module(tmp_path, monkeypatch):
         "    loss, gradient = right(*arguments)\n"
         "    return loss, gradient._replace(b2=-gradient.b2)\n"
         "number = 3\n"
+        "def breaks(*arguments):\n"
+        "    return {}['nothing']\n"
+        "from implementations import duals\n"
+        "def on_knots(*arguments):\n"
+        "    return duals(*arguments, on_knots=False)\n"
         "def leaves(*arguments):\n"
         "    raise SystemExit(0)\n"
     )
@@ -71,6 +76,12 @@ def test_verify_one_equation_shows_its_checks(capsys):
     assert "erratum  false as printed" in capsys.readouterr().out
 
 
+def test_verify_json_has_all_equations(capsys):
+    assert cli.main(["verify", "--quick", "--json", "--seed", "3"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [equation["equation"] for equation in document["equations"]] == list(range(1, 18))
+
+
 def test_verify_json(capsys):
     assert cli.main(["verify", "--equation", "12", "--quick", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -80,16 +91,6 @@ def test_verify_json(capsys):
     assert {"name", "passed", "figure"} == set(equation["checks"][0])
 
 
-def test_verify_in_two_processes_is_verify(monkeypatch, capsys):
-    found = []
-    for processors in (1, 2):
-        monkeypatch.setattr("dsrl_ref.cli.verify.processors", lambda count=processors: count)
-        assert cli.main(["verify", "--json", "--seed", "1"]) == 0
-        found.append(json.loads(capsys.readouterr().out))
-    assert found[0] == found[1]
-    assert [equation["equation"] for equation in found[0]["equations"]] == list(range(1, 18))
-
-
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
     from dsrl_ref.appendix import partials
@@ -97,7 +98,7 @@ def test_verify_exits_1_and_shows_what_failed(monkeypatch, capsys, options):
     monkeypatch.setattr(partials, "dw1", lambda Z, theta: 0 * Z)
     assert cli.main(["verify", "--quick", *options]) == 1
     out = capsys.readouterr().out
-    assert '"passed": false' in out if options else "FAILED   ∂w1 equals the rationals" in out
+    assert '"passed": false' in out if options else "FAILED   dw1 equals the rationals" in out
 
 
 def test_gradient_json(tmp_path, capsys):
@@ -160,7 +161,7 @@ def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
     assert cli.main(["vectors"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document == json.loads((tmp_path / "v.json").read_text())
-    assert (document["format"], document["version"]) == ("dsrl-vectors", 1)
+    assert (document["format"], document["version"]) == ("dsrl-vectors", 2)
 
 
 def test_check_passes_a_right_implementation(module, capsys):
@@ -171,6 +172,71 @@ def test_check_passes_a_right_implementation(module, capsys):
 def test_check_exits_1_and_names_the_equation(module, capsys):
     assert cli.main(["check", f"{module}:wrong"]) == 1
     assert "first disagreement: equation (13)" in capsys.readouterr().out
+
+
+def test_check_tells_a_function_that_failed_from_one_that_disagrees(module, capsys):
+    assert cli.main(["check", f"{module}:breaks"]) == 1
+    out = capsys.readouterr().out
+    assert "your function failed on" in out
+    assert "in breaks" in out
+    assert "must return (loss, gradient)" in out
+    assert "disagreement" not in out
+
+
+def test_check_explains_ties_and_leaves_them_out_on_request(module, capsys):
+    assert cli.main(["check", f"{module}:on_knots"]) == 1
+    out = capsys.readouterr().out
+    assert "Only problems with entries on a knot of ξ disagree" in out
+    assert "first disagreement: equation (13), problem 'one layer, on the knot b2'" in out
+    assert cli.main(["check", f"{module}:on_knots", "--ignore-ties"]) == 0
+    assert "only the loss was judged" in capsys.readouterr().out
+
+
+def test_check_shows_one_problem(module, capsys):
+    name = "two layers, nothing but the chain"
+    assert cli.main(["check", f"{module}:wrong", "--problem", name]) == 1
+    out = capsys.readouterr().out
+    for told in (
+        "D         1/2",
+        "X_(0)     5/2",
+        "Z_(1)     19/8",
+        "dX_(1)/dL",
+        "dX_(2)/dw2",
+        "expected",
+        "WRONG   dJ/db2",
+    ):
+        assert told in out
+    assert cli.main(["check", f"{module}:wrong", "--problem", name, "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["name"] == name
+    assert len(document["sensitivities"]) == 3
+    assert set(document["got"]) == {"loss", "w1", "w2", "b1", "b2", "L"}
+    assert cli.main(["check", f"{module}:right", "--problem", name]) == 0
+    assert "WRONG" not in capsys.readouterr().out
+    assert cli.main(["check", f"{module}:breaks", "--problem", name]) == 1
+    assert "KeyError" in capsys.readouterr().out
+
+
+def test_check_refuses_a_problem_that_there_is_not(module, capsys):
+    assert cli.main(["check", f"{module}:right", "--problem", "no such"]) == 3
+    assert "--problem 'no such' is none of 'the loss alone'" in capsys.readouterr().err
+
+
+def test_check_reads_problems_from_a_file(module, tmp_path, capsys):
+    assert cli.main(["vectors", "-o", str(tmp_path / "v.json")]) == 0
+    document = json.loads((tmp_path / "v.json").read_text())
+    document["problems"] = document["problems"][:3]
+    (tmp_path / "v.json").write_text(json.dumps(document))
+    assert cli.main(["check", f"{module}:right", "--vectors", str(tmp_path / "v.json")]) == 0
+    assert "agrees on all 3 problems" in capsys.readouterr().out
+    assert cli.main(["check", f"{module}:right", "--vectors", str(tmp_path / "none.json")]) == 5
+
+
+def test_help_of_vectors_documents_the_format_and_f(capsys):
+    assert cli.main(["vectors", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "f(X) = 1/2 ||D X - Y||^2" in out
+    assert "sensitivities" in out
 
 
 def test_an_implementation_that_exits_does_not_pass(module, capsys):
@@ -210,7 +276,7 @@ def test_ctrl_c_exits_130(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dsrl_ref.cli.verify.verify", interrupted)
+    monkeypatch.setattr("dsrl_ref.cli.verify.each_finding", interrupted)
     assert cli.main(["verify"]) == 130
 
 

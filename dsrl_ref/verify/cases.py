@@ -1,0 +1,78 @@
+"""The draws that the checks share, all decided by the seed: every check finds the same cases, alone or among others."""
+
+import random
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.verify.engines import Engines
+from dsrl_ref.verify.exact import Flat, ThetaQ
+from dsrl_ref.verify.networks import Networks
+from dsrl_ref.verify.problems import dyadic, rational, thetas
+
+
+class Cases:
+    """Draws of Θ, of values and of networks; about a tenth of them where `quick`."""
+
+    def __init__(self, seed: int, quick: bool = False) -> None:
+        self.seed, self.quick = seed, quick
+        self.many = 30 if quick else 300
+        self.networks = Networks(seed, 60, 40, 16) if quick else Networks(seed, 400, 240, 60)
+        self.engines = Engines(self.networks, quick)
+        self.points = [Fraction(k, 8) for k in range(-40, 41)]
+
+    def rng(self, name: str) -> random.Random:
+        """A generator of its own for a check."""
+        return random.Random(f"{self.seed} {name}")
+
+    @cached_property
+    def thetas(self) -> list[ThetaQ]:
+        """Θ of 53 bits, and on a grid."""
+        rng = self.rng("thetas")
+        return thetas(rng, self.many, rational(rng)) + thetas(rng, self.many, dyadic(rng))
+
+    @cached_property
+    def exact_floats(self) -> list[ThetaQ]:
+        """Θ on a grid, its slopes powers of two: their inverses are exact floats too."""
+        rng = self.rng("exact floats")
+        slopes = [Fraction(2) ** k for k in range(-2, 3)]
+        grid = thetas(rng, self.many, dyadic(rng))
+        return [(rng.choice(slopes), rng.choice(slopes), b1, b2) for _, _, b1, b2 in grid]
+
+    @cached_property
+    def aimed(self) -> list[tuple[ThetaQ, Fraction]]:
+        """Θ with values of z: the four knots and 0, near them, and anywhere."""
+        rng = self.rng("aimed")
+        return [(theta, z) for theta in self.thetas for z in _aimed(rng, theta)]
+
+    @cached_property
+    def layers(self) -> list[tuple[ThetaQ, Flat]]:
+        """Θ on a grid, each with a row of z on which float64 is exact: all knots, next to them, and elsewhere."""
+        rng = self.rng("layers")
+        tiny = Fraction(1, 1 << 20)
+        drawn = []
+        for theta in thetas(rng, self.many // 3, dyadic(rng)):
+            _, _, b1, b2 = theta
+            knots = [b1, -b1, b2, -b2]
+            near = [knot + rng.choice([-tiny, tiny]) for knot in knots]
+            drawn.append((theta, [*knots, *near, *(Fraction(rng.randint(-32, 32), 8) for _ in range(4))]))
+        return drawn
+
+
+def _aimed(rng: random.Random, theta: ThetaQ) -> list[Fraction]:
+    _, _, b1, b2 = theta
+    knot = rng.choice([b1, -b1, b2, -b2, Fraction(0)])
+    return [knot, knot + rng.choice([-1, 1]) * Fraction(1, 1 << 20), Fraction(rng.randint(-32, 32), 8)]
+
+
+def as_floats(theta: ThetaQ) -> Theta:
+    """Θ in float64."""
+    return Theta(*map(float, theta))
+
+
+def as_row(values: Flat) -> Array:
+    """A flat list as a 1×m matrix of float64."""
+    return np.array([[float(value) for value in values]])

@@ -1,0 +1,198 @@
+"""Checks of (1) and (4): g and its slope, the proximity operator of t·g, and the Θ of t·g."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import numpy as np
+
+import dsrl_ref
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.verify import exact
+from dsrl_ref.verify.cases import Cases, as_floats
+from dsrl_ref.verify.exact import ThetaQ
+from dsrl_ref.verify.findings import Check, demonstrated, none_differ, of_rationals
+
+HALF = Fraction(1, 2)
+ROUNDING = Fraction(1, 2**46)  # relative, where float64 is not exact
+
+
+def outer_piece(x: Fraction, theta: ThetaQ) -> Fraction:
+    """The first row of (1), as printed."""
+    w1, w2, b1, b2 = theta
+    rise = b2 - b1
+    return (1 / (2 * w2) - HALF) * x**2 + (b2 - w1 * rise / w2) * x + w1 * (w1 - w2) / (2 * w2) * rise**2
+
+
+def inner_piece(x: Fraction, theta: ThetaQ) -> Fraction:
+    """The second row of (1), as printed."""
+    w1, _, b1, _ = theta
+    return (1 / (2 * w1) - HALF) * x**2 + b1 * x
+
+
+def joint(theta: ThetaQ) -> Fraction:
+    """w1*(b2-b1), where the two rows meet."""
+    w1, _, b1, b2 = theta
+    return w1 * (b2 - b1)
+
+
+def slope(piece: Callable[[Fraction, ThetaQ], Fraction], x: Fraction, theta: ThetaQ) -> Fraction:
+    """Derivative of a quadratic: its central difference, exactly."""
+    return (piece(x + 1, theta) - piece(x - 1, theta)) / 2
+
+
+def slope_of_g(x: Fraction, theta: ThetaQ) -> Fraction:
+    """Derivative of g by a difference inside one piece; 0 at 0."""
+    if x == 0:
+        return Fraction(0)
+    piece = outer_piece if abs(x) >= joint(theta) else inner_piece
+    return slope(piece, abs(x), theta) * (1 if x > 0 else -1)
+
+
+def rows_meet(cases: Cases) -> Check:
+    """(1): continuity of value and slope."""
+    misses = sum(
+        outer_piece(joint(t), t) != inner_piece(joint(t), t)
+        or slope(outer_piece, joint(t), t) != slope(inner_piece, joint(t), t)
+        for t in cases.thetas
+    )
+    return of_rationals("the two rows meet with equal value and slope", misses, len(cases.thetas), "Θ")
+
+
+def is_integral_of_slope(cases: Cases) -> Check:
+    """(1): the oracle of the next checks is the printed formula."""
+    points = cases.points[::8]
+    wrong = sum(
+        exact.regularizer(x, t) != (outer_piece(abs(x), t) if abs(x) >= joint(t) else inner_piece(abs(x), t))
+        for t in cases.thetas
+        for x in points
+    )
+    return of_rationals("(1) is the integral of its slope", wrong, len(cases.thetas) * len(points), "values")
+
+
+def regularizer_is_exact(cases: Cases) -> Check:
+    """(1): `regularizer`."""
+    return _same_floats(cases, "regularizer equals the rationals", dsrl_ref.regularizer, exact.regularizer)
+
+
+def gradient_is_exact(cases: Cases) -> Check:
+    """(4): `regularizer_gradient`."""
+    return _same_floats(cases, "regularizer_gradient equals the rationals", dsrl_ref.regularizer_gradient, slope_of_g)
+
+
+def _same_floats(
+    cases: Cases, name: str, function: Callable[..., object], rule: Callable[[Fraction, ThetaQ], Fraction]
+) -> Check:
+    xs = [Fraction(k, 4) for k in range(-20, 21)]
+    wrong = 0
+    thetas = cases.exact_floats[:: 1 if cases.quick else 2]
+    for theta in thetas:
+        values = np.asarray(function([float(x) for x in xs], [float(p) for p in theta])).tolist()
+        wrong += sum(Fraction(v) != rule(x, theta) for v, x in zip(values, xs, strict=True))
+    return none_differ(f"{name}, bit for bit", wrong, len(xs) * len(thetas), "values")
+
+
+def regularizer_rounds_little(cases: Cases) -> Iterator[Check]:
+    """(1), (4) on Θ of 53 bits: within some units of the terms that are added."""
+    xs = [0.37, -1.9, 4.1]
+    worst = 0.0
+    for theta in cases.thetas[: cases.many]:
+        w1, w2, b1, b2 = theta
+        rise = b2 - b1
+        values = dsrl_ref.regularizer(xs, as_floats(theta)).tolist()
+        for x, value in zip(xs, values, strict=True):
+            size = abs(Fraction(x))
+            terms = size**2 * (1 / w1 + 1 / w2 + 1) + size * (b2 + w1 * rise / w2) + w1 * (w1 + w2) / w2 * rise**2
+            worst = max(worst, float(abs(Fraction(value) - exact.regularizer(Fraction(x), theta)) / terms))
+    yield Check("regularizer on 53-bit Θ", worst <= 8 * 2.0**-53, f"{worst * 2**53:.2g} units of 2^-53 of its terms")
+
+
+def shrinkage_is_prox(cases: Cases) -> Check:
+    """Search the whole grid for a better point than ξ(z); exact, and no local search is started at ξ(z)."""
+    rng, worse, tried = cases.rng("prox"), 0, 0
+    for theta in cases.exact_floats[:: 3 if cases.quick else 5]:
+        z = rng.choice([*cases.points, theta[2], -theta[2], theta[3], -theta[3]])
+        best = Fraction(float(dsrl_ref.shrink([float(z)], as_floats(theta))[0]))
+        worse += better_points(cases, z, best, theta)
+        tried += len(cases.points)
+    return none_differ("shrink minimises ½(x-z)² + g(x), over a grid of all x", worse, tried, "points, (7) not assumed")
+
+
+def better_points(cases: Cases, z: Fraction, best: Fraction, theta: ThetaQ) -> int:
+    """Count the grid points at which ½(x-z)² + g(x) is too low for `best` to be its one minimiser."""
+    least = exact.regularizer(best, theta) + (best - z) ** 2 / 2
+    return sum(
+        exact.regularizer(v, theta) + (v - z) ** 2 / 2 < least + (v - best) ** 2 / (2 * max(theta[:2]))
+        for v in cases.points
+    )
+
+
+def prox_is_stationary(cases: Cases) -> Check:
+    """`prox` of t·g by its condition x - z + t·∇g(x) = 0, or |z| <= t·b1 at 0: enough, as ½(x-z)² + t·g is convex."""
+    rng, wrong, tried = cases.rng("prox of t·g"), 0, 0
+    for theta in cases.thetas:
+        t = Fraction(rng.uniform(0.01, 3))
+        w1, w2, b1, _ = theta
+        curvature1, curvature2 = 1 + t * (1 / w1 - 1), 1 + t * (1 / w2 - 1)
+        if min(curvature1, curvature2) < Fraction(1, 64):
+            continue
+        zs = [Fraction(rng.uniform(-6, 6)) for _ in range(3)]
+        found = dsrl_ref.prox([float(z) for z in zs], as_floats(theta), float(t)).tolist()
+        for z, x in zip(zs, map(Fraction, found), strict=True):
+            left = x - z + t * slope_of_g(x, theta)
+            slack = ROUNDING * max(curvature1, curvature2, Fraction(1)) * (abs(z) + t * (b1 + theta[3]) + 1)
+            wrong += abs(z) > t * b1 + slack if x == 0 else abs(left) > slack
+            tried += 1
+    return none_differ("prox of t·g is where x - z + t·∇g(x) vanishes", wrong, tried, "values")
+
+
+def scaled_is_multiple(cases: Cases) -> Check:
+    """`Theta.scaled`: t·g(Θ) = g(S(t)Θ)."""
+    rng, wrong, tried = cases.rng("scaled"), 0, 0
+    for theta in cases.thetas[::2]:
+        t = Fraction(rng.uniform(0, 3))
+        if min(w + t * (1 - w) for w in theta[:2]) < Fraction(1, 64):
+            continue
+        scaled: ThetaQ = tuple(map(Fraction, as_floats(theta).scaled(float(t))))  # type: ignore[assignment]
+        for x in cases.points[::20]:
+            multiple, other = t * exact.regularizer(x, theta), exact.regularizer(x, scaled)
+            terms = t * x**2 * (1 / theta[0] + 1 / theta[1] + 1) + t * (abs(x) + 1) * (sum(theta) + 1) ** 2 / theta[1]
+            wrong += abs(multiple - other) > ROUNDING * 64 * terms
+            tried += 1
+    return none_differ("t·g(Θ) = g(S(t)Θ) with Theta.scaled", wrong, tried, "values")
+
+
+def named_thetas(cases: Cases) -> Check:
+    """`Theta.soft` is the lasso's g, b·|x|; `Theta.firm` the minimax concave penalty."""
+    rng, wrong, tried = cases.rng("named"), 0, 0
+    for _ in range(cases.many // 3):
+        b = Fraction(rng.randint(1, 8), 8)
+        c = b + Fraction(2) ** rng.randint(-2, 1)  # c - b a power of two: c/(c-b) is exact
+        soft: ThetaQ = tuple(map(Fraction, Theta.soft(float(b))))  # type: ignore[assignment]
+        firm: ThetaQ = tuple(map(Fraction, Theta.firm(float(b), float(c))))  # type: ignore[assignment]
+        for x in map(abs, cases.points[::5]):
+            concave = b * x - b * x**2 / (2 * c) if x <= c else b * c / 2
+            wrong += exact.regularizer(x, soft) != b * x or exact.regularizer(x, firm) != concave
+            tried += 1
+        one = Fraction(1)
+        wrong += soft != (one, one, b, b) or firm != (c / (c - b), one, b, c)
+    return none_differ("Theta.soft is b·|x|, Theta.firm the MCP", wrong, tried, "values")
+
+
+def needs_ordered_knots(cases: Cases) -> Check:
+    """(1): its remark."""
+    theta = (Fraction(2), Fraction(1), Fraction(1), HALF)
+    at_zero = outer_piece(Fraction(0), theta)
+    return demonstrated(
+        "needs b2 >= b1, which is stated only later: else g(0) is not 0",
+        joint(theta) < 0 and at_zero != 0,
+        f"Θ = (2, 1, 1, 1/2): first row at 0 is {at_zero}",
+    )
+
+
+def is_derivative(cases: Cases) -> Check:
+    """(4): the printed formula."""
+    rng, unequal = cases.rng("slope"), 0
+    for w1, w2, b1, b2 in cases.thetas:
+        x = joint((w1, w2, b1, b2)) + rng.randint(0, 9)
+        unequal += slope(outer_piece, x, (w1, w2, b1, b2)) != (1 / w2 - 1) * x + (b2 - w1 * (b2 - b1) / w2)
+    return of_rationals("it is the derivative of (1)", unequal, len(cases.thetas), "Θ")

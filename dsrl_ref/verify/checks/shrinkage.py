@@ -1,0 +1,78 @@
+"""Checks of ξ, of the regions that (12)-(14) and (17) share, and of the count of ties."""
+
+from fractions import Fraction
+
+import numpy as np
+
+import dsrl_ref
+from dsrl_ref.appendix import partials, shrinkage
+from dsrl_ref.arrays import Array
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity
+from dsrl_ref.verify import exact
+from dsrl_ref.verify.cases import Cases, as_floats, as_row
+from dsrl_ref.verify.findings import Check, demonstrated, none_differ
+from dsrl_ref.verify.networks import exactly, ways_of
+
+
+def shrink_is_exact(cases: Cases) -> Check:
+    """ξ, of dense and of sparse input."""
+    from scipy.sparse import csr_array, issparse
+
+    wrong = 0
+    for theta, zs in cases.layers:
+        values, right = as_row([*zs, Fraction(0)]), [exact.xi(z, theta) for z in [*zs, Fraction(0)]]
+        sparse = dsrl_ref.shrink(csr_array(values), as_floats(theta))
+        wrong += not exactly(dsrl_ref.shrink(values, as_floats(theta)), right)
+        wrong += not issparse(sparse) or not exactly(sparse.toarray(), right)
+    return none_differ("shrink, dense and sparse, equals the rationals, bit for bit", wrong, 2 * len(cases.layers), "Θ")
+
+
+def region_is_exact(cases: Cases) -> Check:
+    """The rows of (12)-(14)."""
+    wrong = sum(
+        dsrl_ref.region(as_row(zs), as_floats(theta)).ravel().tolist() != [exact.row(z, theta) for z in zs]
+        for theta, zs in cases.layers
+    )
+    return none_differ("region gives the rows, on all four knots", wrong, len(cases.layers), "Θ")
+
+
+def table_determines_xi(cases: Cases) -> Check:
+    """(12): ξ is linear in (w1, w2), so that its derivatives give it back; what they give is what `shrink` is."""
+    unlike = 0
+    for theta, zs in cases.layers:
+        Z, numbers = as_row(zs), as_floats(theta)
+        rebuilt = theta[0] * _rationals(partials.dw1(Z, numbers)) + theta[1] * _rationals(partials.dw2(Z, numbers))
+        unlike += not exactly(dsrl_ref.shrink(Z, numbers), rebuilt.tolist())
+    return demonstrated(
+        "ξ is written nowhere; this table determines it: ξ = w1·∂w1 + w2·∂w2",
+        unlike == 0,
+        f"{unlike} differ of {len(cases.layers)} Θ",
+    )
+
+
+def _rationals(values: Array) -> np.ndarray:
+    return np.array([Fraction(v) for v in values.ravel().tolist()], dtype=object)
+
+
+def ties_are_counted(cases: Cases) -> list[Check]:
+    """Where derivatives are one-sided: `Objective.ties` by every method, and `count_ties`."""
+    wrong, tried, ties = 0, 0, 0
+    for problem in cases.networks.grid_problems:
+        knots = problem.theta[2:]
+        right = sum(abs(z) in knots for Z in problem.run().preactivations for z in Z)
+        arguments = problem.arguments()
+        for way in ways_of(arguments):
+            if way.ties is not None:
+                wrong += way.ties(arguments) != right
+                tried += 1
+        ties += right
+    knots_only = sum(
+        shrinkage.count_ties(as_row(zs), as_floats(t)) != sum(abs(z) in t[2:] for z in zs) for t, zs in cases.layers
+    )
+    zeros = Objective(Fidelity(np.zeros((3, 2))), layers=4).ties((0.5, 0.5, 0.0, 1.0), 2.0)
+    return [
+        none_differ("ties counts what the rationals find, by every method", wrong, tried, f"counts, {ties} ties"),
+        none_differ("count_ties, on all four knots", knots_only, len(cases.layers), "Θ"),
+        Check("ties of zeros with b1 = 0", zeros == 24, f"{zeros} of 24"),
+    ]

@@ -1,0 +1,248 @@
+"""Evidence on whole networks, gathered once and read by the checks of (8)-(11), (15) and (16)."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from dsrl_ref.appendix.network import forward, loss, preactivations
+from dsrl_ref.appendix.shrinkage import rows
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.objective import Gradient
+from dsrl_ref.verify import exact, misreadings
+from dsrl_ref.verify.exact import Flat
+from dsrl_ref.verify.problems import Arguments, Problem, grid_problem, network_problem, rational_problem
+from dsrl_ref.verify.ways import WAYS, Way
+
+UNIT = 2.0**-53
+TINY = Fraction(1, 2**200)
+NAMES = Gradient._fields
+QUANTITIES = ("loss", *NAMES)
+
+
+@dataclass
+class GridEvidence:
+    """Float64 against the rationals on data where every float operation is exact; keys are (way, quantity)."""
+
+    cases: Counter[str] = field(default_factory=Counter)
+    ties: Counter[str] = field(default_factory=Counter)
+    differing: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass
+class RationalEvidence:
+    """53-bit data: the exact schedules against each other, and against exact differences."""
+
+    cases: int = 0
+    schedules_differ: int = 0
+    misread_cases: int = 0
+    misreading_differs: int = 0
+    difference_cases: int = 0
+    difference_gap: Fraction = Fraction(0)
+
+
+@dataclass
+class RoundingEvidence:
+    """53-bit data: float64 against the rationals, in units of 2^-53·S; keys are (way, quantity)."""
+
+    cases: int = 0
+    other_regions: int = 0
+    worst_iterate: float = 0.0
+    taken: Counter[str] = field(default_factory=Counter)
+    worst: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+@dataclass
+class DifferenceEvidence:
+    """Gradients against central differences of the loss in float64; keys of `gaps` are derivatives."""
+
+    draws: int = 0
+    redraws: int = 0
+    gaps: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in NAMES})
+    taken: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def redrawn(self) -> float:
+        """Share of draws thrown away because an entry changed region within the step."""
+        return self.redraws / (self.draws + self.redraws)
+
+
+class Networks:
+    """The networks that verification runs on, drawn from `seed`."""
+
+    def __init__(self, seed: int, grid_cases: int, rational_cases: int, draws: int) -> None:
+        rng = random.Random(f"{seed} networks")
+        self.seed = seed
+        self.grid_problems = [grid_problem(rng, number) for number in range(grid_cases)]
+        self.rational_problems = [rational_problem(rng, number) for number in range(rational_cases)]
+        self.draws = draws
+        self._totals: dict[int, list[Flat]] = {}
+
+    def exact_total(self, number: int) -> list[Flat]:
+        """dX_(t) of a grid problem, five derivatives an entry; found once."""
+        if number not in self._totals:
+            problem = self.grid_problems[number]
+            path = problem.run()
+            self._totals[number] = exact.sensitivities(problem.f, problem.theta, problem.L, path)[-1]
+        return self._totals[number]
+
+    @cached_property
+    def grid(self) -> GridEvidence:
+        """Compare bit for bit."""
+        found = GridEvidence()
+        for problem in self.grid_problems:
+            _compare_on_grid(problem, found)
+        return found
+
+    @cached_property
+    def rational(self) -> RationalEvidence:
+        """Compare the exact schedules."""
+        found = RationalEvidence()
+        for problem in self.rational_problems:
+            _compare_schedules(problem, found)
+        for problem in self.rational_problems[::5]:
+            _compare_readings(problem, found)
+            _compare_differences(problem, found)
+        return found
+
+    @cached_property
+    def rounding(self) -> RoundingEvidence:
+        """Measure the rounding of float64."""
+        found = RoundingEvidence()
+        for problem in self.rational_problems:
+            _measure_rounding(problem, found)
+        return found
+
+    @cached_property
+    def differences(self) -> DifferenceEvidence:
+        """Difference the loss; a draw in which any entry changes region is redone and counted."""
+        found = DifferenceEvidence()
+        rng = np.random.default_rng(self.seed)
+        while found.draws < self.draws and found.redraws <= self.draws:
+            _difference(rng, found)
+        return found
+
+
+def exactly(values: Array, expected: Flat) -> bool:
+    """Whether floats are the rationals bit for bit."""
+    return all(Fraction(v) == e for v, e in zip(np.ravel(values).tolist(), expected, strict=True))
+
+
+def ways_of(arguments: Arguments) -> list[Way]:
+    """The ways that take a problem."""
+    return [way for way in WAYS if way.takes(arguments)]
+
+
+def _compare_on_grid(problem: Problem, found: GridEvidence) -> None:
+    path, arguments = problem.run(), problem.arguments()
+    gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, path, problem.target)
+    expected = [exact.loss(path.iterates[-1], problem.target), *gradient]
+    ties = sum(abs(z) in problem.theta[2:] for Z in path.preactivations for z in Z)
+    for way in ways_of(arguments):
+        J, derivatives = way.evaluate(arguments)
+        found.cases[way.name] += 1
+        found.ties[way.name] += ties
+        for name, value, right in zip(QUANTITIES, [J, *derivatives.tolist()], expected, strict=True):
+            found.differing[way.name, name] += Fraction(value) != right
+
+
+def _compare_schedules(problem: Problem, found: RationalEvidence) -> None:
+    arguments = (problem.f, problem.theta, problem.L, problem.run(), problem.target)
+    gradient = exact.tensor_gradient(*arguments)
+    others = (exact.forward_gradient, exact.reverse_gradient)
+    found.schedules_differ += any(other(*arguments) != gradient for other in others)
+    found.cases += 1
+
+
+def _compare_readings(problem: Problem, found: RationalEvidence) -> None:
+    arguments = (problem.f, problem.theta, problem.L, problem.run(), problem.target)
+    found.misreading_differs += misreadings.misread_gradient(*arguments) != exact.forward_gradient(*arguments)
+    found.misread_cases += 1
+
+
+def _compare_differences(problem: Problem, found: RationalEvidence) -> None:
+    _, _, b1, b2 = problem.theta
+    if not 0 < b1 < b2:
+        return  # on the boundary of the feasible Θ there are only one-sided differences
+    gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, problem.run(), problem.target)
+    gap = max(abs(a - b) for a, b in zip(gradient, exact_differences(problem), strict=True))
+    found.difference_gap = max(found.difference_gap, gap)
+    found.difference_cases += 1
+
+
+def exact_differences(problem: Problem) -> Flat:
+    """Central differences of the exact loss with the step 2^-200."""
+    at = [*problem.theta, problem.L]
+
+    def shifted(number: int, h: Fraction) -> Fraction:
+        w1, w2, b1, b2, L = (value + h * (i == number) for i, value in enumerate(at))
+        path = exact.run(problem.f, (w1, w2, b1, b2), L, problem.layers, problem.x0)
+        return exact.loss(path.iterates[-1], problem.target)
+
+    return [(shifted(i, TINY) - shifted(i, -TINY)) / (2 * TINY) for i in range(5)]
+
+
+def _measure_rounding(problem: Problem, found: RoundingEvidence) -> None:
+    path, arguments = problem.run(), problem.arguments()
+    found.cases += 1
+    if _regions(arguments) != [bytes(r % 256 for r in _rows(Z, problem)) for Z in path.preactivations]:
+        found.other_regions += 1  # rounding moved an entry across a knot: no figure, but counted
+        return
+    f, theta, L, layers, x0, _ = arguments
+    last = forward(f, theta, L, layers, x0)[-1].ravel().tolist()
+    largest = max(abs(x) for X in (*path.iterates, *path.preactivations) for x in X)
+    worst = max(abs(Fraction(a) - b) for a, b in zip(last, path.iterates[-1], strict=True))
+    found.worst_iterate = max(found.worst_iterate, float(worst / largest) / UNIT)
+    exact_arguments = (problem.f, problem.theta, problem.L, path, problem.target)
+    expected = [exact.loss(path.iterates[-1], problem.target), *exact.reverse_gradient(*exact_arguments)]
+    scales = [exact.loss_scale(path.iterates[-1], problem.target), *exact.rounding_scale(*exact_arguments)]
+    for way in ways_of(arguments):
+        J, gradient = way.evaluate(arguments)
+        found.taken[way.name] += 1
+        for name, value, right, S in zip(QUANTITIES, [J, *gradient.tolist()], expected, scales, strict=True):
+            error = abs(Fraction(value) - right)
+            units = float(error / S) / UNIT if S else (0.0 if error == 0 else float("inf"))
+            found.worst[way.name, name] = max(found.worst.get((way.name, name), 0.0), units)
+
+
+def _rows(Z: Flat, problem: Problem) -> list[int]:
+    return [exact.row(z, problem.theta) for z in Z]
+
+
+def _difference(rng: np.random.Generator, found: DifferenceEvidence) -> None:
+    """Compare every way with differences on one draw, or count a redraw.
+
+    Of two central differences, with steps h and 2h, the part that grows with h² is taken away: (4·D(h) - D(2h))/3.
+    """
+    arguments = network_problem(rng, found.draws)
+    f, theta, L, layers, x0, target = arguments
+    at = np.array([*theta, L])
+    steps = 2.0 ** np.round(np.log2(2.0**-20 * np.maximum(1.0, np.abs(at))))
+    regions = _regions(arguments)
+    estimates = []
+    for number, h in enumerate(steps):
+        values = []
+        for steps_off in (1, -1, 2, -2):
+            moved = at.copy()
+            moved[number] += steps_off * h
+            there = arguments._replace(theta=Theta(*moved[:4]), L=float(moved[4]))
+            if _regions(there) != regions:
+                found.redraws += 1
+                return
+            values.append(loss(target, forward(f, there.theta, there.L, layers, x0)[-1]))
+        estimates.append((8 * (values[0] - values[1]) - (values[2] - values[3])) / (12 * h))
+    found.draws += 1
+    for way in ways_of(arguments):
+        J, gradient = way.evaluate(arguments)
+        found.taken[way.name] += 1
+        for name, value, estimate in zip(NAMES, gradient, estimates, strict=True):
+            found.gaps[name].append(float(abs(value - estimate) / max(1.0, abs(value), abs(J))))
+
+
+def _regions(arguments: Arguments) -> list[bytes]:
+    f, theta, L, layers, x0, _ = arguments
+    return [rows(Z, theta).tobytes() for Z in preactivations(f, theta, L, layers, x0)]

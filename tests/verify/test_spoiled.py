@@ -1,0 +1,453 @@
+"""Every function in the table of `verify`, spoiled in several ways, makes the row of its own equation fail.
+
+A spoiled function stands in for the right one everywhere in the package. What a function is spoiled by depends on what
+it returns: the sign, a factor of 1.001 or a constant; of several results the order; of what depends on L a wrong power;
+of what has rows one knot given to the other side. Compiled code is spoiled in the nightly form, a sample of it always.
+"""
+
+import functools
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsrl_ref.appendix import Theta
+from dsrl_ref.verify import verify
+from dsrl_ref.verify.cases import Cases
+from dsrl_ref.verify.findings import OWN, Check
+from dsrl_ref.verify.table import ENGINES, EQUATIONS, MATRICES, SENSITIVITIES
+
+PACKAGE = "dsrl_ref"
+
+
+def located(name):
+    """The object that holds a function, the function's name in it, and the function as it is stored there."""
+    *path, last = f"{PACKAGE}.{name}".split(".")
+    for cut in range(len(path), 0, -1):
+        try:
+            home = importlib.import_module(".".join(path[:cut]))
+        except ModuleNotFoundError:
+            continue
+        for part in path[cut:]:
+            home = getattr(home, part)
+        return home, last, inspect.getattr_static(home, last)
+    raise AssertionError(f"{name} is nowhere")
+
+
+def spoil(monkeypatch, name, change):
+    """Let `change(result, arguments)` be what the function returns, wherever the package keeps it."""
+    home, last, stored = located(name)
+    function = stored.__func__ if isinstance(stored, classmethod) else stored
+
+    @functools.wraps(function)
+    def spoiled(*arguments, **options):
+        return change(function(*arguments, **options), (*arguments, *options.values()))
+
+    if inspect.isclass(home):
+        monkeypatch.setattr(home, last, classmethod(spoiled) if isinstance(stored, classmethod) else spoiled)
+        return
+    for module in [module for key, module in sys.modules.items() if key.split(".")[0] == PACKAGE]:
+        for key, value in list(vars(module).items()):
+            if value is function:
+                monkeypatch.setattr(module, key, spoiled)
+            elif isinstance(value, dict):
+                for entry in [entry for entry, inside in value.items() if inside is function]:
+                    monkeypatch.setitem(value, entry, spoiled)
+
+
+def noticed(row):
+    """Whether the row has a check that fails; as `verify([row], quick=True)`, but it ends at the first."""
+    cases = Cases(0, quick=True)
+    for check in EQUATIONS[row].checks:
+        found = check(cases)
+        if not all(one.passed for one in ([found] if isinstance(found, Check) else found)):
+            return True
+    return False
+
+
+def each(change):
+    """A change of every number of a result: an array, a number, a list or tuple of them, sparse or not."""
+
+    def changed(result, arguments):
+        if isinstance(result, list):
+            return [changed(part, arguments) for part in result]
+        if isinstance(result, tuple):
+            return (
+                type(result)(*(changed(part, arguments) for part in result))
+                if hasattr(result, "_fields")
+                else tuple(changed(part, arguments) for part in result)
+            )
+        if hasattr(result, "tocsr"):
+            result = result.copy()
+            result.data = change(result.data)
+            return result
+        return change(result)
+
+    return changed
+
+
+SIGN, FACTOR, CONSTANT = each(lambda value: -value), each(lambda value: 1.001 * value), each(lambda value: value + 0.01)
+NUMBERS = {"sign": SIGN, "factor": FACTOR, "constant": CONSTANT}
+
+
+def part(place, change):
+    """A change of one entry of an array or named tuple."""
+
+    def changed(result, arguments):
+        values = list(result)
+        values[place] = change(values[place])
+        return type(result)(*values) if hasattr(result, "_fields") else np.array(values)
+
+    return changed
+
+
+def of_gradient(change):
+    """A change of the second of (loss, gradient, ...); of a flat result as well."""
+    return lambda result, arguments: (result[0], change(result[1], arguments), *result[2:])
+
+
+def of_loss(change):
+    return lambda result, arguments: (change(result[0]), *result[1:])
+
+
+def swapped(a, b):
+    def change(result, arguments):
+        values = list(result)
+        values[a], values[b] = values[b], values[a]
+        return type(result)(*values) if hasattr(result, "_fields") else np.array(values)
+
+    return change
+
+
+LOSSES = {
+    "sign": of_loss(lambda J: -J),
+    "factor": of_loss(lambda J: 1.001 * J),
+    "constant": of_loss(lambda J: J + 0.01),
+}
+IN_THETA = {
+    **{
+        f"{name} of {parameter}": of_gradient(part(place, change))
+        for place, parameter in enumerate(("w1", "w2", "b1", "b2"))
+        for name, change in {"sign": lambda d: -d, "factor": lambda d: 1.001 * d}.items()
+    },
+    "constant": of_gradient(part(1, lambda d: d + 0.01)),
+    "order": of_gradient(swapped(0, 2)),
+    "order at the end": of_gradient(swapped(3, 4)),
+}
+IN_L = {
+    "sign of L": of_gradient(part(4, lambda d: -d)),
+    "factor of L": of_gradient(part(4, lambda d: 1.001 * d)),
+    "constant in L": of_gradient(part(4, lambda d: d + 0.01)),
+    "order at the end": of_gradient(swapped(3, 4)),
+}
+
+
+def _entry_of_matrix(*places):
+    def change(result, arguments):
+        matrix = np.array(result[-1] if isinstance(result, tuple) else result)
+        for p, q in places:
+            matrix[p, q] *= 1.001
+        return (*result[:-1], matrix) if isinstance(result, tuple) else matrix
+
+    return change
+
+
+def _order_of_matrix(result, arguments):
+    order = [1, 0, 2, 3, 4]
+    matrix = np.array(result[-1] if isinstance(result, tuple) else result)[order][:, order]
+    return (*result[:-1], matrix) if isinstance(result, tuple) else matrix
+
+
+def _columns(which, change):
+    """A change of some derivatives of an array that has five of them, first or last, or four and one in two arrays."""
+
+    def changed(result, arguments):
+        if isinstance(result, tuple) and len(result) == 3:  # totals.sensitivities
+            X, dtheta, dL = result
+            return (X, change(dtheta), dL) if which == "Θ" else (X, dtheta, change(dL))
+        X, dX = result if isinstance(result, tuple) else (None, result)
+        dX = np.array(dX)
+        place = (
+            (slice(4) if which == "Θ" else slice(4, 5),) if X is not None else (..., slice(4) if which == "Θ" else 4)
+        )
+        dX[place] = change(dX[place])
+        return dX if X is None else (X, dX)
+
+    return changed
+
+
+def _of_sensitivities(which):
+    return {
+        "sign": _columns(which, lambda d: -d),
+        "factor": _columns(which, lambda d: 1.001 * d),
+        "constant": _columns(which, lambda d: d + 0.01),
+    }
+
+
+def _theta_field(place, change):
+    def changed(result, arguments):
+        values = list(result)
+        values[place] = change(values[place])
+        return Theta(*values)
+
+    return changed
+
+
+THETAS = {
+    f"factor of {name}": _theta_field(place, lambda value, factor=factor: value * factor)
+    for place, (name, factor) in enumerate((("w1", 1.001), ("w2", 1.001), ("b1", 0.999), ("b2", 1.001)))
+}
+BY_POWERS_OF_L = {
+    "times L": lambda result, arguments: result * arguments[3],
+    "over L": lambda result, arguments: result / arguments[3],
+}
+COUNTS = {"one more": lambda n, _: n + 1, "none": lambda n, _: 0, "twice": lambda n, _: 2 * n + (n == 0)}
+SPECIAL = {
+    "appendix.theta.Theta.violations": {
+        "none": lambda found, _: (),
+        "the first alone": lambda found, _: found[:1],
+        "the other way round": lambda found, _: () if found else ("w2 = 3 exceeds 1",),
+    },
+    "appendix.theta.Theta.scaled": THETAS,
+    "appendix.theta.Theta.soft": THETAS,
+    "appendix.theta.Theta.firm": THETAS,
+    "appendix.theta.Theta.projected": THETAS,
+    "appendix.theta.Theta.project": {**THETAS, "nothing": lambda found, arguments: arguments[0]},
+    "appendix.theta.projection_jacobian": {**NUMBERS, "transposed": lambda J, _: J.T},
+    "appendix.theta.claimed_chain": {**NUMBERS, "any constant": lambda sides, _: (0.0, 1.0)},
+    "region": {"sign": SIGN, "constant": lambda r, _: r + np.int8(1)},
+    "objective.Objective.ties": COUNTS,
+    "appendix.shrinkage.count_ties": COUNTS,
+    "appendix.partials.dX": {
+        **NUMBERS,
+        "transposed": lambda T, _: T.transpose(2, 3, 0, 1),
+        "times L": lambda T, arguments: T * arguments[4],
+    },
+    "appendix.partials.dL": {**NUMBERS, **BY_POWERS_OF_L},
+    "appendix.partials.dtheta": {**NUMBERS, "order": lambda T, _: T[:, :, [3, 0, 1, 2]]},
+    "appendix.totals.total": {
+        **NUMBERS,
+        "no recursion": lambda total, arguments: arguments[0],
+        "the other contraction": lambda total, arguments: (
+            arguments[0] + np.einsum("jkpq,jkc->pqc", arguments[1], arguments[2])
+        ),
+    },
+    "appendix.totals.contract": {**NUMBERS, "mean": lambda dJ, arguments: dJ / arguments[1].size},
+    "smooth.LeastSquares.start": {"constant": CONSTANT},
+    "forward": {**NUMBERS, "one too few": lambda iterates, _: iterates[:-1]},
+}
+
+
+def ways_to_spoil(name, row):
+    """The changes that the row must notice, by name."""
+    if name == "shrink" and row != 1:
+        return {**NUMBERS, "sparse alone": lambda x, _: 1.001 * x if hasattr(x, "tocsr") else x}
+    if name in SPECIAL:
+        return SPECIAL[name]
+    if name in ENGINES:
+        return {8: LOSSES, 10: IN_THETA, 15: IN_L}[row]
+    if name in MATRICES:
+        if row == 11:
+            return {
+                "factor": _entry_of_matrix((0, 0)),
+                "off the diagonal": _entry_of_matrix((1, 2)),
+                "order": _order_of_matrix,
+            }
+        return {"factor": _entry_of_matrix((4, 4)), "off the diagonal": _entry_of_matrix((0, 4), (4, 0))}
+    if name in SENSITIVITIES:
+        return _of_sensitivities("Θ" if row == 11 else "L")
+    return NUMBERS
+
+
+CASES = [
+    (row, name, how) for row, line in EQUATIONS.items() for name in line.functions for how in ways_to_spoil(name, row)
+]
+
+
+def _sample():
+    """One case of every function: of its rows and of the ways to spoil it another for each function in turn."""
+    of_name = {}
+    for case in CASES:
+        of_name.setdefault(case[1], []).append(case)
+    return [cases[5 * number % len(cases)] for number, cases in enumerate(of_name.values())]
+
+
+@pytest.mark.parametrize(("row", "name", "how"), _sample(), ids=lambda value: str(value))
+def test_a_spoiled_function_makes_its_own_row_fail(monkeypatch, row, name, how):
+    spoil(monkeypatch, name, ways_to_spoil(name, row)[how])
+    assert noticed(row)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("row", "name", "how"), CASES, ids=lambda value: str(value))
+def test_every_spoiled_function_makes_its_own_row_fail(monkeypatch, row, name, how):
+    spoil(monkeypatch, name, ways_to_spoil(name, row)[how])
+    (finding,) = verify([row], quick=True)
+    assert finding.verdict == "failed"
+
+
+KNOTS = ("-b2", "-b1", "b1", "b2")
+WITH_ROWS = {  # where Z and Θ are among the arguments
+    (13, "appendix.partials.db1"): (0, 1),
+    (13, "appendix.partials.db2"): (0, 1),
+    (14, "appendix.partials.dZ"): (0, 1),
+    (14, "appendix.partials.dX"): (1, 3),
+    (17, "appendix.partials.dL"): (0, 2),
+    (12, "region"): (0, 1),
+    (13, "region"): (0, 1),
+    (14, "region"): (0, 1),
+    (10, "engines.adjoint.piece_of"): (0, 1),
+    (15, "engines.adjoint.piece_of"): (0, 1),
+}
+
+
+@pytest.mark.parametrize("knot", KNOTS)
+@pytest.mark.parametrize(("row", "name"), WITH_ROWS, ids=lambda value: str(value))
+def test_one_knot_on_the_wrong_side_makes_the_row_fail(monkeypatch, row, name, knot):
+    place_of_Z, place_of_theta = WITH_ROWS[row, name]
+    function = located(name)[2]
+    seen = []
+
+    def left_of_the_knot(result, arguments):
+        arguments = list(arguments)
+        Z, (_, _, b1, b2) = arguments[place_of_Z], arguments[place_of_theta]
+        at = np.equal(Z, (-b2, -b1, b1, b2)[KNOTS.index(knot)])
+        seen.append(at.any())
+        arguments[place_of_Z] = np.where(at, np.nextafter(Z, -np.inf), Z)
+        at = at.reshape(at.shape + (1,) * (np.ndim(result) - at.ndim))
+        return np.where(at, function(*arguments), result)
+
+    spoil(monkeypatch, name, left_of_the_knot)
+    assert noticed(row)
+    assert any(seen)
+
+
+def _of_argument(place, *index):
+    """A change of an array that a kernel writes to, by place among its arguments: 1.001 times what is at the index."""
+
+    def change(result, arguments):
+        arguments[place][index] *= 1.001
+        return result
+
+    return change
+
+
+KERNELS = [
+    *((row, "engines.kernels.fused.loss_and_gradient", 10, (..., k)) for row, k in ((8, 0), (10, 1), (10, 4), (15, 5))),
+    *(
+        (row, "engines.kernels.recursion.loss_and_gradient", 12, (..., k))
+        for row, k in ((8, 0), (10, 1), (10, 2), (10, 3), (10, 4), (15, 5))
+    ),
+    (11, "engines.kernels.recursion.gauss_newton", 11, (..., 0)),
+    (16, "engines.kernels.recursion.gauss_newton", 11, (..., 4)),
+    (9, "engines.kernels.recursion.sensitivities", 8, (...,)),
+    (11, "engines.kernels.recursion.sensitivities", 9, (slice(4),)),
+    (16, "engines.kernels.recursion.sensitivities", 9, (4,)),
+    *((row, "engines.kernels.pieces.loss_and_gradient", 3, (k,)) for row, k in ((8, 0), (10, 1), (10, 4), (15, 5))),
+    (11, "engines.kernels.pieces.gauss_newton", 3, (0, 0)),
+    (16, "engines.kernels.pieces.gauss_newton", 3, (4, 4)),
+    (8, "engines.kernels.pieces.range_sums", 6, (...,)),
+    (8, "engines.kernels.pieces.block_sums", 5, (...,)),
+    (10, "engines.kernels.pieces.block_sums", 5, (...,)),
+    (8, "engines.kernels.pieces.accumulate", 0, (...,)),
+    (8, "engines.kernels.columns.forward_layer", 0, (...,)),
+    *(
+        (row, "engines.kernels.columns.backward_layer", 8, (k,))
+        for row, k in ((10, 0), (10, 1), (10, 2), (10, 3), (15, 4))
+    ),
+    (9, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 4)),
+    (11, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 7)),
+    (16, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 11)),
+]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("row", "name", "place", "index"), KERNELS, ids=lambda value: str(value))
+def test_a_spoiled_kernel_makes_its_own_row_fail(monkeypatch, row, name, place, index):
+    spoil(monkeypatch, name, _of_argument(place, *index))
+    (finding,) = verify([row], quick=True)
+    assert finding.verdict == "failed"
+
+
+@pytest.mark.parametrize("row", [8, 10, 15])
+def test_threads_that_drop_work_are_noticed(monkeypatch, row):
+    from dsrl_ref.engines import fused, recursion
+
+    def drops_the_last(work, items, threads):
+        for item in items[: -1 if threads > 1 and len(items) > 1 else None]:
+            work(item)
+
+    for module in (fused, recursion):
+        monkeypatch.setattr(module, "in_threads", drops_the_last)
+    (finding,) = verify([row], quick=True)
+    assert finding.verdict == "failed"
+
+
+OWN_ROW_ALONE = {
+    "regularizer": {1},
+    "prox": {1},
+    "appendix.theta.nonnegative_at_joint": {2},
+    "appendix.theta.simplified_condition": {3},
+    "regularizer_gradient": {4},
+    "appendix.theta.slope_at_joint": {5},
+    "appendix.theta.claimed_chain": {6},
+    "appendix.theta.projection_jacobian": {7},
+    "appendix.totals.contract": {10, 15},
+    "appendix.totals.total": {10, 11, 15, 16},
+    "appendix.partials.dw1": {10, 11, 12, 16},
+    "appendix.partials.db1": {10, 11, 13, 16},
+    "appendix.partials.dL": {11, 15, 16, 17},
+    "engines.scalar_map.ScalarMap.derivatives": {11, 16},
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", OWN_ROW_ALONE)
+def test_rows_that_do_not_rest_on_a_spoiled_function_stand(monkeypatch, name):
+    spoil(monkeypatch, name, FACTOR)
+    failed = {finding.equation for finding in verify(quick=True) if not finding.passed}
+    own = {row for row, line in EQUATIONS.items() if name in line.functions}
+    assert failed & own == own
+    assert failed <= OWN_ROW_ALONE[name]
+
+
+def test_a_function_that_raises_fails_its_row_and_says_so(monkeypatch):
+    def raises(result, arguments):
+        raise ZeroDivisionError("spoiled")
+
+    spoil(monkeypatch, "appendix.theta.slope_at_joint", raises)
+    (finding,) = verify([5], quick=True)
+    assert [check.figure for check in finding.checks if not check.passed] == ["raised ZeroDivisionError: spoiled"]
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROWS_OF_README = re.findall(r"^\| \((\d+)\) \|[^|]*\|([^|]*)\|", README, flags=re.MULTILINE)
+
+
+def object_of(name):
+    """What a name in the README means: below the package, or among the partial derivatives."""
+    home = importlib.import_module(f"{PACKAGE}.appendix.partials" if re.fullmatch(r"d\w+", name) else PACKAGE)
+    for part_of_name in name.split("."):
+        home = getattr(home, part_of_name)
+    return getattr(home, "__func__", home)
+
+
+@pytest.mark.parametrize(("row", "cell"), ROWS_OF_README)
+def test_what_the_readme_names_for_an_equation_is_in_its_row(row, cell):
+    judged = [located(name) for name in EQUATIONS[int(row)].functions]
+    known = [part_of for home, _, stored in judged for part_of in (home, getattr(stored, "__func__", stored))]
+    named = re.findall(r"`([\w.]+)`", cell)
+    assert named
+    assert all(any(object_of(name) is one for one in known) for name in named)
+
+
+def test_every_function_of_the_table_is_spoiled_and_every_row_has_a_check_of_the_package():
+    assert {(row, name) for row, name, _ in CASES} == {
+        (r, name) for r, line in EQUATIONS.items() for name in line.functions
+    }
+    for finding in verify(quick=True):
+        assert any(not check.name.startswith(OWN) for check in finding.checks)
