@@ -371,13 +371,15 @@ def pieces_far_below_W(package):
 
 
 def pieces_whose_terms_cancel(package):
-    """Entries a millionth beside b1 and a target beside 0; a fixed point; a target beside W near the identity."""
+    """Entries a millionth beside b1, targets beside 0; a fixed point; a target beside W near the identity; a grid."""
     w = (0.3 * (1 + 1e-6 * np.random.default_rng(28).random(40))).tolist()
     small = [1e-9 * k for k in range(40)]
     for theta in ((1.1, 0.7, 0.3, 0.6), (1.0, 1.0, 0.3, 0.3), (0.3, 1.0, 0.3, 0.3 + 2.0**-30)):
         judged(package, w, 1, theta, 1.25, 1, small, 4)
     judged(package, w, 1, (1e6, 0.7, 0.3, 0.6), 1.25, 1, w, 16)  # on a steep piece
     point = 1.9 * 0.3 / 0.9  # where 1.9(w - 0.3) = w
+    on_grid = [-1.5, -1.0, 2.625, -2.25, 0.125, 2.0], [-0.25, 1.125, 0.125, -0.75, 1.5, -0.125]  # 0 of a line is not
+    judged(package, on_grid[0], 1, (0.25, 1.375, 0.5, 0.625), 2.0, 1, on_grid[1], 0)
     near = [point * (1 + 1e-7 * (k + 1)) for k in range(20)]
     judged(package, near, 1, (1.9, 0.5, 0.3, 0.75), 1.25, 1, near, 8, ["pieces"])
     far = np.random.default_rng(29).normal(size=20).tolist()

@@ -73,6 +73,14 @@ HARD = {
 }
 
 
+def test_a_line_whose_zero_is_not_on_the_grid_does_not_round_there():
+    W = np.array([[-1.5, -1.0, 2.625, -2.25, 0.125, 2.0]])
+    target = np.array([[-0.25, 1.125, 0.125, -0.75, 1.5, -0.125]])
+    theta = (0.25, 1.375, 0.5, 0.625)
+    J, _ = loss_and_gradient(Fidelity(W), theta, 2.0, 1, target, W, "fused")
+    assert exact_loss(W, theta, 2.0, 1, target) == J
+
+
 @pytest.mark.parametrize("case", HARD)
 def test_the_loss_keeps_its_digits(case):
     W, theta, layers, target, units = HARD[case]

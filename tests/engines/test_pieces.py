@@ -224,19 +224,19 @@ def test_digits_are_kept_where_target_and_network_are_far_below_W(method, case):
 
 def exact_losses(problem):
     """Half the square of each r, in rationals through the regions of the float recursion, and how far that recursion is
-    off where it is what "pieces" takes: of an entry next to a knot, and of an r that is the 2^-22-th of its terms.
+    off where it is what "pieces" takes: of an entry next to a knot, and of an r that is 2^-22 of all terms or less.
     """
     X, rows = float_path(problem)
     true = rounded_step(problem)
     iterates, Z = naive.forward(*true.arguments[:5], rows)
     of_X, of_Z = naive.sizes(*true.arguments[:3], true.x0, rows)
+    terms = sum((M + abs(t)) ** 2 / 2 for M, t in zip(of_X[-1][0], problem.target[0], strict=True))
     answers = []
     for j, (x, y, t) in enumerate(zip(iterates[-1][0], X[0], problem.target[0], strict=True)):
         half, recursed = (x - t) ** 2 / 2, Fraction((y - float(t)) ** 2) / 2
         heights = [(abs(z[0][j]), size[0][j]) for z, size in zip(Z, of_Z, strict=True)]
         near = any(abs(z - knot) <= size / 2**44 for z, size in heights for knot in true.theta[2:])
-        taken = near or half < (of_X[-1][0][j] + abs(t)) ** 2 / 2**45
-        answers.append((half, abs(half - recursed) if taken else 0))
+        answers.append((half, abs(half - recursed) if near or half < terms / 2**44 else 0))
     return answers
 
 

@@ -123,7 +123,7 @@ def test_a_tie_between_two_equal_pieces_keeps_its_own_derivatives():
     """At W = 3/8 both layers' Z is b1, while x_t and its derivatives are 0 on either side."""
     theta, w = Theta(1.75, 2.0, 0.75, 1.75), np.array([0.375, 0.374, 0.376])
     whole = ScalarMap(0.0, theta, 0.5, 2)
-    x, dx = recursion.sensitivities(w, np.zeros(3), theta, 0.5, 2)
+    x, dx, _ = entrywise.network(w, np.zeros(3), theta, 0.5, 2)
     assert np.array_equal(whole(w), x)
     assert np.array_equal(whole.derivatives(w), dx.T)
     assert whole.derivatives(0.375)[2] == 1.3125

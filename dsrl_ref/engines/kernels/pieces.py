@@ -217,20 +217,31 @@ def follow(w, start, layers, w1, w2, b1, b2, L, kept, line):
     line[0], line[1], line[2], line[3] = sh, sl, ch, cl
 
 
+@inlined
+def short(x):
+    """The 26 leading bits of a number."""
+    t = 134217729.0 * x
+    return t - (t - x)
+
+
 @compiled
 def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, anchors, intercepts):
     """Write x, or x - w where `kept`, as slope*(w - anchor) + intercept on the piece of each value.
 
     The anchor is where the line is 0, rounded, and the intercept is what rounding leaves: near the anchor, where the
-    terms of A*w + C cancel, none of its digits is lost.
+    terms of A*w + C cancel, none of its digits is lost. Slopes and intercepts of few bits, on whose grid float64 does
+    not round, keep an anchor of 0 where another would be rounded.
     """
     line = np.empty(4)
     for k in range(values.size):
         follow(values[k], start, layers, w1, w2, b1, b2, L, kept[k], line)
         anchor = -line[2] / line[0] if line[0] != 0.0 else 0.0
         anchor = anchor if abs(anchor) < np.inf else 0.0
-        slopes[k], anchors[k] = line[0], anchor
-        intercepts[k], _ = expand(line, anchor, 0.0, 1.0, 0.0, 0.0, 0.0)
+        intercept, _ = expand(line, anchor, 0.0, 1.0, 0.0, 0.0, 0.0)
+        on_grid = line[1] == 0.0 and line[3] == 0.0 and short(line[0]) == line[0] and short(line[2]) == line[2]
+        if on_grid and not (intercept == 0.0 and short(anchor) == anchor):
+            anchor, intercept = 0.0, line[2]
+        slopes[k], anchors[k], intercepts[k] = line[0], anchor, intercept
 
 
 @inlined
