@@ -40,9 +40,9 @@ FLOORS = [
     "multiview.graph",
     "multiview.datasets",
     "multiview",
-    "verify",
     "plotting",
     "__init__",
+    "verify",
     "cli",
     "__main__",
 ]

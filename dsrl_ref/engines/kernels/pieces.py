@@ -300,16 +300,14 @@ def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, layers,
     """
     r = np.empty((counts.size, 6))
     residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, r, lost)
-    left = 0
     for k in range(counts.size):
         if lost[k]:
-            left += 1
             continue
         out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * r[k, 4], 0.5 * r[k, 5])
         for p in range(5):
             high, low = combine(table[k, DA + p], r[k, 2], r[k, 3], table[k, DC + p], r[k, 0], r[k, 1])
             out[1 + p, 0], out[1 + p, 1] = add(out[1 + p, 0], out[1 + p, 1], high, low)
-    return left
+    return lost.sum()
 
 
 @inlined
@@ -326,7 +324,6 @@ def gauss_newton(table, counts, sums, out, lost):
 
     A piece is lost where two words do not hold the digits of the sum of one of its squares.
     """
-    left = 0
     for k in range(counts.size):
         lost[k] = False
         for p in range(5):
@@ -335,7 +332,6 @@ def gauss_newton(table, counts, sums, out, lost):
             high, _ = product_sum(table[k], counts[k], sums[k], p, p)
             if counts[k] > 0.0 and not high >= LOST * size * size:
                 lost[k] = True
-        left += lost[k]
     for p in range(5):
         for q in range(p, 5):
             th, tl = 0.0, 0.0
@@ -344,4 +340,4 @@ def gauss_newton(table, counts, sums, out, lost):
                     high, low = product_sum(table[k], counts[k], sums[k], p, q)
                     th, tl = add(th, tl, high, low)
             out[p, q] = out[q, p] = th
-    return left
+    return lost.sum()
