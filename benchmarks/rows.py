@@ -205,7 +205,7 @@ def least_squares_memory(size: str) -> Row:
 
 
 def accuracy(size: str) -> Row:
-    """The worst error of a derivative in units of S, and of the loss relative to itself, against rational sums."""
+    """The worst error of a derivative relative to Σ|x - x̃||dx|, and of the loss to itself, against rational sums."""
     entries = {"full": 4000, "quick": 1000, "smallest": 100}[size]
     results = []
     normal = np.random.default_rng(0).normal(size=entries)
@@ -216,12 +216,12 @@ def accuracy(size: str) -> Row:
     }
     for case, (values, theta) in cases.items():
         W = values.reshape(1, -1)
-        loss, gradient, S = _rational(W, theta)
+        loss, gradient, sizes = _rational(W, theta)
         for method in ("pieces", "fused"):
             J, got = Objective(Fidelity(W), layers=3, method=method)(theta, 1.25)
             results.append(Result(f"{case}, {method}: loss", error=float(abs(Fraction(J) - loss) / loss)))
-            error = max(float(abs(Fraction(a) - b)) / s for a, b, s in zip(got, gradient, S, strict=True))
-            results.append(Result(f"{case}, {method}: gradient/S", error=error))
+            error = max(float(abs(Fraction(a) - b)) / s for a, b, s in zip(got, gradient, sizes, strict=True))
+            results.append(Result(f"{case}, {method}: gradient/Σ|r||dx|", error=error))
     return Row("accuracy", f"{entries:,} entries, 3 layers, against rational arithmetic", results)
 
 

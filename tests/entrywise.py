@@ -16,7 +16,8 @@ class Answer(NamedTuple):
     """What a network answers about its parameters w1, w2, b1, b2, L.
 
     `gradient` and `scale` hold five numbers and `matrix`, the Gauss-Newton matrix, 5 x 5. The scale of a derivative is
-    Σ|r||∂x| over the entries, with r = x - target: what an error of that derivative is measured by.
+    Σ|r||∂x| over the entries, with r = x - target: what (10) adds up. Next to knots and near the target it is far less
+    than S of `naive.scale`, which the promise about errors is made in, and so a harder test where it can be passed.
     """
 
     loss: float

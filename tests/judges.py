@@ -21,8 +21,8 @@ rules
     prox; values, gradients, Hessian products and Lipschitz constants of the two smooth terms.
 pieces
     The network as a scalar map, in both engines that sum over its pieces: exactly on a grid, on breakpoints and
-    beside them, with all digits near the identity and near a fixed point. It makes blocks so small that a few dozen
-    entries fill several.
+    beside them, with all digits near the identity, near a fixed point, where the network attenuates and where its
+    terms cancel. It makes blocks so small that a few dozen entries fill several.
 limits
     Infinitely many layers: loss, gradient and Gauss-Newton matrix against three hundred layers of naive.py, and that
     what has no derivative is refused.
@@ -254,6 +254,10 @@ def pieces(package):
     pieces_on_knots(package)
     pieces_near_the_identity(package)
     pieces_near_a_fixed_point(package)
+    pieces_far_below_W(package)
+    pieces_whose_terms_cancel(package)
+    pieces_below_running_sums(package)
+    pieces_with_small_sensitivities(package)
 
 
 def pieces_on_the_grid(package):
@@ -326,6 +330,89 @@ def pieces_near_a_fixed_point(package):
     last = naive.forward(arguments, tuple(map(Fraction, theta)), 1 / Fraction(1 / 1.25), 1, exact)[0][-1]
     J, _ = package.Objective(package.Fidelity(W), layers=1, method="pieces")(theta, 1.25)
     assert abs(Fraction(J) - naive.loss(exact, last)) <= Fraction(1e-14) * naive.loss(exact, last)
+
+
+def judged(package, w, start, theta, L, layers, target, units, methods=("pieces", "fused")):
+    """The loss of some entries beside a target, within so many units in its last place, or exactly 0."""
+    W = np.array([w])
+    exact = [[Fraction(x) for x in w]]
+    goal, x0 = [[Fraction(x) for x in target]], [[start * x for x in line] for line in exact]
+    arguments = naive.Fidelity(exact), tuple(map(Fraction, theta)), 1 / Fraction(1 / L), layers
+    right = naive.loss(goal, naive.forward(*arguments, x0)[0][-1])
+    beside = None if target is w else np.array([target])
+    for method in methods:
+        J, _ = package.Objective(package.Fidelity(W), beside, layers=layers, x0=start * W, method=method)(theta, L)
+        assert abs(Fraction(J) - right) <= units * Fraction(2.0**-53) * right, (method, J, float(right))
+
+
+def recursed(w, start, theta, L, layers):
+    """X_(t) by the float recursion."""
+    return naive.forward(naive.Fidelity([w]), theta, L, layers, [[start * x for x in w]])[0][-1][0]
+
+
+def pieces_far_below_W(package):
+    """A network that attenuates, and targets of its size; one that is met has no loss, whatever its neighbours have."""
+    for w, start, theta, L, layers in (
+        ([3.0, 2.5, -3.5], 0, (1e-6, 3e-7, 0.0, 0.0), 1e6, 1),
+        ([-1.755e30, -1.5e30, 1.6e30], 0, (9.3e-10, 9.3e-10, 0.0, 0.0), 1e8, 20),
+        ([1e15, -2e15, 3e15], 1, (1e-10, 1e-20, 0.0, 1.0), 2.0, 2),
+        ([3.0, 2.5, -3.5], 1, (0.9, 0.3, 0.1, 0.2), 3.0, 3),
+        ([0.7, -0.6, 0.9], 0, (0.01, 4e-8, 0.485, 0.485 + 1e-10), 1.01, 10),
+    ):
+        met = recursed(w, start, theta, L, layers)
+        for factor in (1.001, 1 + 1e-6, 0.0, 3.0):
+            judged(package, w, start, theta, L, layers, [factor * x for x in met], 8, ["pieces"])
+        f = package.Fidelity(np.array([w]))
+        J = package.Objective(f, np.array([met]), layers=layers, x0=start * f.W, method="pieces")
+        assert J(theta, L)[0] == 0
+        assert np.abs(J(theta, L)[1]).max() == 0
+        partly = [x + (k == 1) * 0.75 * x for k, x in enumerate(met)]
+        judged(package, w, start, theta, L, layers, partly, 8, ["pieces"])
+
+
+def pieces_whose_terms_cancel(package):
+    """Entries a millionth beside b1, targets beside 0; a fixed point; a target beside W near the identity; a grid."""
+    w = (0.3 * (1 + 1e-6 * np.random.default_rng(28).random(40))).tolist()
+    small = [1e-9 * k for k in range(40)]
+    for theta in ((1.1, 0.7, 0.3, 0.6), (1.0, 1.0, 0.3, 0.3), (0.3, 1.0, 0.3, 0.3 + 2.0**-30)):
+        judged(package, w, 1, theta, 1.25, 1, small, 4)
+    judged(package, w, 1, (1e6, 0.7, 0.3, 0.6), 1.25, 1, w, 16)  # on a steep piece
+    point = 1.9 * 0.3 / 0.9  # where 1.9(w - 0.3) = w
+    on_grid = [-1.5, -1.0, 2.625, -2.25, 0.125, 2.0], [-0.25, 1.125, 0.125, -0.75, 1.5, -0.125]  # 0 of a line is not
+    judged(package, on_grid[0], 1, (0.25, 1.375, 0.5, 0.625), 2.0, 1, on_grid[1], 0)
+    near = [point * (1 + 1e-7 * (k + 1)) for k in range(20)]
+    judged(package, near, 1, (1.9, 0.5, 0.3, 0.75), 1.25, 1, near, 8, ["pieces"])
+    far = np.random.default_rng(29).normal(size=20).tolist()
+    beside = [x * (1 + 1e-11) for x in far]
+    judged(package, far, 1, (1 + 1e-9, 1 - 1e-9, 1e-9, 0.3), 1.25, 2, beside, 1e4)
+
+
+def pieces_below_running_sums(package):
+    """A folded map: x climbs to 10^19, with the target, before a dead piece where the target is 1/1000."""
+    theta, L = (0.1, 100.0, 1e12, 1e20), 0.5
+    found = package.Objective(package.Fidelity([[1.0]]), layers=2, x0=[[0.0]]).scalar_map(theta, L)
+    low, high = found.intervals[(found.slopes == 0) & (found.intervals[:, 0] > 1e19)][0]
+    w = [*np.linspace(1e18, 4e19, 30).tolist(), *[(low + high) / 2] * 40]
+    target = [*recursed(w[:30], 0, theta, L, 2), *[1e-3] * 40]
+    J, _ = package.Objective(package.Fidelity([w]), [target], layers=2, x0=np.zeros((1, 70)), method="pieces")(theta, L)
+    assert abs(J - 2e-5) <= 1e-15
+
+
+def pieces_with_small_sensitivities(package):
+    """Entries where ∂x/∂w2 crosses 0: the sum of its squares is far below its terms."""
+    theta, L, layers = (1.3, 0.7, 0.2, 0.6), 0.8, 3
+    found = package.Objective(package.Fidelity([[1.0]]), layers=layers).scalar_map(theta, L)
+    for k, (low, high) in enumerate(found.intervals):
+        slope, intercept = found.slope_derivatives[k, 1], found.intercept_derivatives[k, 1]
+        if slope and low < -intercept / slope < high:
+            for copies in (1, 3, 5):
+                f = package.Fidelity(np.full((1, copies), -intercept / slope))
+                ours, other = (
+                    package.Objective(f, layers=layers, method=method).gauss_newton(theta, L)[2]
+                    for method in ("pieces", "adjoint")
+                )
+                assert ours[1, 1] >= 0
+                assert np.allclose(ours, other, rtol=1e-9, atol=1e-12 * np.abs(other).max())
 
 
 def pieces_near_the_identity(package):

@@ -17,9 +17,9 @@ def region(z, theta):
     return -2
 
 
-def xi(z, theta):
+def xi(z, theta, where=None):
     w1, w2, b1, b2 = theta
-    where = region(z, theta)
+    where = region(z, theta) if where is None else where
     if where == 2:
         return w2 * (z - b2) + w1 * (b2 - b1)
     if where == 1:
@@ -31,10 +31,10 @@ def xi(z, theta):
     return w2 * (z + b2) - w1 * (b2 - b1)
 
 
-def partials(z, theta):
+def partials(z, theta, where=None):
     """Derivatives of xi in w1, w2, b1, b2, z: the columns of (12), (13), (14)."""
     w1, w2, b1, b2 = theta
-    where = region(z, theta)
+    where = region(z, theta) if where is None else where
     zero = z * 0
     if where == 2:
         return [b2 - b1, z - b2, -w1, w1 - w2, w2]
@@ -90,8 +90,16 @@ def minus(A, B, factor=1):
     return [[A[i][j] - factor * B[i][j] for j in range(len(A[0]))] for i in range(len(A))]
 
 
+def absolute(A):
+    return [[abs(x) for x in line] for line in A]
+
+
 class Fidelity:
-    """½‖X - W‖²."""
+    """½‖X - W‖².
+
+    A smooth term here has its gradient and its Hessian twice: as they are, and, as `gradient_size` of M >= |X| and
+    `hessian_size` of V >= 0, with everything that they add up taken positive: the scale of their rounding.
+    """
 
     def __init__(self, W):
         self.W = W
@@ -100,6 +108,12 @@ class Fidelity:
         return minus(X, self.W)
 
     def hessian_product(self, V, X):
+        return V
+
+    def gradient_size(self, M):
+        return minus(M, absolute(self.W), -1)
+
+    def hessian_size(self, V, M):
         return V
 
 
@@ -115,6 +129,14 @@ class LeastSquares:
     def hessian_product(self, V, X):
         return multiply(transpose(self.D), multiply(self.D, V))
 
+    def gradient_size(self, M):
+        D = absolute(self.D)
+        return multiply(transpose(D), minus(multiply(D, M), absolute(self.Y), -1))
+
+    def hessian_size(self, V, M):
+        D = absolute(self.D)
+        return multiply(transpose(D), multiply(D, V))
+
 
 class Quartic:
     """¼‖XXᵀ - S‖², S symmetric: the Hessian depends on X and couples all of a matrix."""
@@ -129,13 +151,25 @@ class Quartic:
         moved = minus(multiply(V, transpose(X)), multiply(X, transpose(V)), -1)
         return minus(multiply(moved, X), multiply(minus(multiply(X, transpose(X)), self.S), V), -1)
 
+    def gradient_size(self, M):
+        return multiply(minus(multiply(M, transpose(M)), absolute(self.S), -1), M)
 
-def forward(f, theta, L, layers, x0):
-    """Iterates X_(0..t) and pre-activations Z_(1..t)."""
+    def hessian_size(self, V, M):
+        return Quartic(minus([[0] * len(M)] * len(M), absolute(self.S))).hessian_product(V, M)
+
+
+def regions(preactivations, theta):
+    """The region of every entry of every Z."""
+    return [[[region(z, theta) for z in line] for line in Z] for Z in preactivations]
+
+
+def forward(f, theta, L, layers, x0, rows=None):
+    """Iterates X_(0..t) and pre-activations Z_(1..t); `rows`: regions to take for those of Z."""
     X, iterates, preactivations = x0, [x0], []
-    for _ in range(layers):
+    for layer in range(layers):
         Z = minus(X, f.gradient(X), 1 / L)
-        X = [[xi(z, theta) for z in line] for line in Z]
+        where = rows[layer] if rows else regions([Z], theta)[0]
+        X = [[xi(z, theta, k) for z, k in zip(*lines, strict=True)] for lines in zip(Z, where, strict=True)]
         preactivations.append(Z)
         iterates.append(X)
     return iterates, preactivations
@@ -146,13 +180,13 @@ def loss(target, X):
     return sum(d * d for line in difference for d in line) / 2
 
 
-def layer_terms(f, theta, L, X, Z):
+def layer_terms(f, theta, L, X, Z, where=None):
     """For every entry: its five derivatives while X is held, and its slope."""
     G = f.gradient(X)
     terms = {}
     for p, line in enumerate(Z):
         for q, z in enumerate(line):
-            *own, slope = partials(z, theta)
+            *own, slope = partials(z, theta, where and where[p][q])
             terms[p, q] = [*own, slope * G[p][q] / L / L], slope
     return terms
 
@@ -171,20 +205,67 @@ def tensor(f, theta, L, X, Z):
     return entries
 
 
-def tensor_gradient(f, theta, L, layers, x0, target, absolute=False):
-    """(10), (11), (15), (16), contracted over (j,k); with `absolute` the same sum of absolute values, S."""
-    size = abs if absolute else lambda value: value
+def tensor_gradient(f, theta, L, layers, x0, target):
+    """(10), (11), (15), (16), contracted over (j,k)."""
     iterates, preactivations = forward(f, theta, L, layers, x0)
     places = [(p, q) for p in range(len(x0)) for q in range(len(x0[0]))]
     total = {place: [0] * 5 for place in places}
     for X, Z in zip(iterates, preactivations, strict=False):
         T, terms = tensor(f, theta, L, X, Z), layer_terms(f, theta, L, X, Z)
         total = {
-            pq: [size(terms[pq][0][c]) + sum(size(T[pq + jk]) * total[jk][c] for jk in places) for c in range(5)]
-            for pq in places
+            pq: [terms[pq][0][c] + sum(T[pq + jk] * total[jk][c] for jk in places) for c in range(5)] for pq in places
         }
     residual = minus(iterates[-1], target)
-    return [sum(size(residual[p][q]) * total[p, q][c] for p, q in places) for c in range(5)]
+    return [sum(residual[p][q] * total[p, q][c] for p, q in places) for c in range(5)]
+
+
+def sizes(f, theta, L, x0, rows):
+    """How large all is that cancelled to make X_(0..t) and Z_(1..t), through the regions `rows`: see `scale`."""
+    w1, w2, b1, b2 = theta
+    M = absolute(x0)
+    of_X, of_Z = [M], []
+    for where in rows:
+        Z = minus(M, f.gradient_size(M), -1 / L)
+        shrunk = [0, lambda z: w1 * (z + b1), lambda z: w2 * (z + b2) + w1 * (b2 + b1)]
+        M = [
+            [shrunk[abs(k)](z) if k else 0 for z, k in zip(*lines, strict=True)] for lines in zip(Z, where, strict=True)
+        ]
+        of_X.append(M)
+        of_Z.append(Z)
+    return of_X, of_Z
+
+
+def scale(f, theta, L, layers, x0, target, rows=None):
+    """S, the scale of rounding: of the loss, and of its five derivatives.
+
+    What (8)-(17) add up, with absolute values throughout: no difference is taken, both of its sides are added. In
+    place of X, Z and X_(t) - target there are the sizes of what cancelled to make them, carried from layer to layer:
+
+        M_(0) = |x0|,  M_Z = M + |∇f|(M)/L,  M_(i) = w1(M_Z + b1) or w2(M_Z + b2) + w1(b2 + b1) or 0,  M_(t) + |target|
+
+    where |∇f| is the gradient with all of its terms positive. The regions are those of Z, or `rows`. Each operation
+    of float64 errs by at most 2^-53 of its result, which a term of S bounds. The error of the loss and of every
+    derivative is therefore within a modest multiple of (t + 1)·2^-53·S, in whatever order they are summed.
+    """
+    w1, w2, b1, b2 = theta
+    rows = regions(forward(f, theta, L, layers, x0)[1], theta) if rows is None else rows
+    (*before, last), of_Z = sizes(f, theta, L, x0, rows)
+    total = [[[0] * len(line) for line in x0] for _ in range(5)]
+    for where, M, Z in zip(rows, before, of_Z, strict=True):
+        G = f.gradient_size(M)
+        pushed = [minus(V, f.hessian_size(V, M), -1 / L) for V in total]
+        total = [[[0] * len(line) for line in x0] for _ in range(5)]
+        for p, line in enumerate(Z):
+            for q, z in enumerate(line):
+                row = abs(where[p][q])
+                if row:
+                    own = [z + b1, 0, w1, 0] if row == 1 else [b2 + b1, z + b2, w1, w1 + w2]
+                    slope = w1 if row == 1 else w2
+                    for c, value in enumerate([*own, slope * G[p][q] / L / L]):
+                        total[c][p][q] = value + slope * pushed[c][p][q]
+    residual = minus(last, absolute(target), -1)
+    of_loss = sum(r * r for line in residual for r in line) / 2
+    return of_loss, [sum(residual[p][q] * x for p, line in enumerate(V) for q, x in enumerate(line)) for V in total]
 
 
 def forward_gradient(f, theta, L, layers, x0, target):
@@ -203,14 +284,14 @@ def forward_gradient(f, theta, L, layers, x0, target):
     return [sum(residual[p][q] * V[p][q] for p in range(n) for q in range(m)) for V in total]
 
 
-def reverse_gradient(f, theta, L, layers, x0, target):
-    """The same, one pass backward."""
-    iterates, preactivations = forward(f, theta, L, layers, x0)
+def reverse_gradient(f, theta, L, layers, x0, target, rows=None):
+    """The same, one pass backward; through given regions, as `forward`."""
+    iterates, preactivations = forward(f, theta, L, layers, x0, rows)
     n, m = len(x0), len(x0[0])
     cotangent = minus(iterates[-1], target)
     gradient = [0] * 5
     for i in range(layers - 1, -1, -1):
-        terms = layer_terms(f, theta, L, iterates[i], preactivations[i])
+        terms = layer_terms(f, theta, L, iterates[i], preactivations[i], rows and rows[i])
         for c in range(5):
             gradient[c] += sum(cotangent[p][q] * terms[p, q][0][c] for p in range(n) for q in range(m))
         pulled = [[terms[p, q][1] * cotangent[p][q] for q in range(m)] for p in range(n)]

@@ -14,7 +14,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
 from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, A, C, E, multiple_of_W, pieces_of_map
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
@@ -22,6 +22,8 @@ BINS = 1024
 SAMPLE = 256  # entries that tell roughly where the data lies
 SLACK = 1e-3  # of a bin: far more than rounding moves its ends
 NARROWEST = 1e-9  # bin, in units of where it lies
+NEAR_IDENTITY = 1 / 8  # of |w|: how far x may be from it
+STEEP = 8.0  # slope of x - w: beyond, its line and w may cancel to an x that is far smaller
 FARTHEST = 1e150  # bin: no difference of two values overflows
 
 
@@ -53,9 +55,10 @@ def _by_bins(
     from dsrl_ref.engines.kernels import fused as kernels
     from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
 
-    bins, table, blocks = make_bins(table, w), np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
-    own = target.ctypes.data != w.ctypes.data
-    lines = make_lines(table, own)
+    own = target.ctypes.data != w.ctypes.data or bool(np.abs(table[:, E]).max() > STEEP)
+    table = split_near_identity(table) if own else table
+    bins, lines = make_bins(table, w), make_lines(table, start, theta, L, layers, own)
+    table, blocks = np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
     sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
     step = blocks_per_call(BLOCKS_PER_CALL, layers)
 
@@ -74,10 +77,41 @@ def _by_bins(
     return add_exactly(np.concatenate([sums, left_over]))
 
 
-def make_lines(table: Array, own: bool) -> Array:
-    """The rows that turn an entry into r: x - w keeps its digits near the identity, x itself where it is small."""
-    kept = (not own) | (np.abs(table[:, A]) > 0.5)
-    return np.array([np.where(kept, table[:, E], table[:, A]), table[:, C], kept])
+def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, own: bool) -> Array:
+    """Four rows that turn an entry on a piece, a column each, into r; the first column is zeros.
+
+    x - w keeps its digits near the identity. Elsewhere, beside a target that is not W, x itself does, as a line from
+    where it is 0.
+    """
+    from dsrl_ref.engines.kernels import fused as kernels
+    from dsrl_ref.engines.kernels.pieces import anchored_lines
+
+    lines = np.zeros((4, 1 + len(table)))
+    slopes, anchors, intercepts, kept = (lines[row, 1:] for row in kernels.ROWS)
+    if not own:
+        slopes[:], intercepts[:], kept[:] = table[:, E], table[:, C], 1.0
+        return lines
+    nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
+    kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
+    anchored_lines(nearest, kept, start, layers, *theta, L, slopes, anchors, intercepts)
+    return lines
+
+
+def split_near_identity(table: Array) -> Array:
+    """Divide the pieces on which x is near w only from some entry on, as those of a small soft threshold are."""
+    low, high = table[:, LOW], table[:, HIGH]
+    at = np.copysign(_identity_from(table), np.clip(0.0, low, high))
+    inside = (low < at) & (at < high)
+    second = np.flatnonzero(inside) + np.arange(1, 1 + np.count_nonzero(inside))
+    table = np.repeat(table, 1 + inside, axis=0)
+    table[second - 1, HIGH] = table[second, LOW] = at[inside]
+    return table
+
+
+def _identity_from(table: Array) -> Array:
+    """The |w| from which on x is nearer to w than `NEAR_IDENTITY`, piece by piece; it may be infinite."""
+    room = NEAR_IDENTITY - np.abs(table[:, E])
+    return np.divide(np.abs(table[:, C]), room, out=np.full(len(table), np.inf), where=room > 0)
 
 
 def make_bins(table: Array, w: Array) -> Bins:

@@ -2,7 +2,9 @@
 
 Prepared once: the entries sorted, with running sums in double-double. An evaluation then takes time that does not
 depend on how many entries there are. Entries so near a knot that rounding decides their region go through the
-float recursion themselves, value by value; where those, or the pieces, are too many, whole ranges do.
+float recursion themselves, value by value; where those, or the pieces, are too many, whole ranges do. So do the entries
+of a piece whose sum of squares is so far below its terms that two words have lost its digits: as the recursion squares
+entry by entry, no loss is ever negative.
 """
 
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from threading import Thread
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
@@ -30,12 +33,23 @@ Result = TypeVar("Result")
 
 
 class Parts(NamedTuple):
-    """Pieces of the map that hold entries, how many, the sums over them, and the ranges that are none of these."""
+    """Pieces of the map, `lines` of them, and after these a constant for each run of one value between them.
+
+    `counts`, `sums`, `begins` and `ends` have a row for each: the entries w[begin:end] that it holds, and the sums over
+    them. `ranges` are the entries that no row holds.
+    """
 
     table: Array
+    lines: int
     counts: Array
     sums: Array
+    begins: np.ndarray
+    ends: np.ndarray
     ranges: list[tuple[int, int]]
+
+    def left_over(self, lost: NDArray[np.bool_]) -> list[tuple[int, int]]:
+        """The ranges, and the entries of the rows whose sums have lost their digits."""
+        return [*self.ranges, *zip(self.begins[lost].tolist(), self.ends[lost].tolist(), strict=True)]
 
 
 def prepare(f: SmoothTerm, x0: Array, target: Array, threads: int = 1) -> "Pieces":
@@ -101,10 +115,11 @@ class Pieces:
         from dsrl_ref.engines.kernels import pieces as kernels
 
         parts = self._parts(theta, L, layers)
-        out = np.zeros((6, 2))
-        kernels.loss_and_gradient(parts.table, parts.counts, parts.sums, out)
+        out, lost = np.zeros((6, 2)), np.empty(len(parts.table), np.bool_)
+        network = self.start, layers, *theta, L
+        left = kernels.loss_and_gradient(*parts[:4], self.w, parts.begins, self.target.size > 0, *network, out, lost)
         results = [out[:, 0]]
-        for f, x0, target in map(self._problem, parts.ranges):
+        for f, x0, target in map(self._problem, parts.left_over(lost) if left else parts.ranges):
             loss, gradient = recursion.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
             results.append(np.array([loss, *gradient]))
         totals = add_exactly(np.array(results))
@@ -115,9 +130,9 @@ class Pieces:
         from dsrl_ref.engines.kernels import pieces as kernels
 
         parts = self._parts(theta, L, layers)
-        matrix = np.empty((5, 5))
-        kernels.gauss_newton(parts.table, parts.counts, parts.sums, matrix)
-        for f, x0, _ in map(self._problem, parts.ranges):
+        matrix, lost = np.empty((5, 5)), np.empty(len(parts.table), np.bool_)
+        left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, matrix, lost)
+        for f, x0, _ in map(self._problem, parts.left_over(lost) if left else parts.ranges):
             matrix += recursion.gauss_newton(f, theta, L, layers, x0, self.threads)
         _, dx = recursion.sensitivities(np.zeros(1), np.zeros(1), theta, L, layers)
         return matrix + self.zeros * (dx @ dx.T)
@@ -133,18 +148,19 @@ class Pieces:
 
         table = pieces_of_map(self.start, theta, L, layers) if self.safe else None
         if table is None:
-            everything = [(0, self.w.size)] if self.w.size else []
-            return Parts(empty_table(), np.empty(0), np.empty((0, kernels.SUMS)), everything)
+            nothing, everything = np.empty(0, np.intp), [(0, self.w.size)] if self.w.size else []
+            return Parts(empty_table(), 0, np.empty(0), np.empty((0, kernels.COLUMNS)), nothing, nothing, everything)
         begins = self.w.searchsorted(table[:, LOW], side="left")
         ends = self.w.searchsorted(table[:, HIGH], side="right")
         runs, ranges = self._in_gaps(begins, ends)
+        lines = len(table)
         if runs:
             rows = constant_rows(self.w[[begin for begin, _ in runs]], self.start, theta, L, layers)
             table = np.concatenate([table, rows])
             begins, ends = (np.append(a, b) for a, b in zip((begins, ends), np.transpose(runs), strict=True))
-        sums = np.zeros((len(table), kernels.SUMS))
-        kernels.range_sums(self.w, self.target, self.zero, self.running, begins, ends, sums)
-        return Parts(table, (ends - begins).astype(np.float64), sums, ranges)
+        sums = np.zeros((len(table), kernels.COLUMNS))
+        kernels.range_sums(self.w, self.target, self.zero, self.running, table, begins, ends, sums)
+        return Parts(table, lines, (ends - begins).astype(np.float64), sums, begins, ends, ranges)
 
     def _in_gaps(self, begins: np.ndarray, ends: np.ndarray) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Find the runs of one value between the pieces, and the ranges with too many values."""

@@ -102,7 +102,7 @@ def check(
     Yields
     ------
     Outcome
-        Agreement is within 1e-12·S, S what (11) adds up with both sides of every difference taken positive.
+        Agreement is within 1e-12·S; `exact.rounding_scale` says what S is.
     """
     for rung in ladder() if rungs is None else rungs:
         yield judge(function, rung, ignore_ties)
@@ -186,10 +186,9 @@ def _their_traceback(error: BaseException) -> str:
 def compare(problem: Problem, got: list[float]) -> list[Answer]:
     """Put what was got beside the loss and the five derivatives in rationals, each with the scale of its rounding."""
     path = problem.run()
-    last = path.iterates[-1]
     arguments = (problem.f, problem.theta, problem.L, path, problem.target)
-    expected = [exact.loss(last, problem.target), *exact.tensor_gradient(*arguments)]
-    scales = [exact.loss_scale(last, problem.target), *exact.rounding_scale(*arguments)]
+    expected = [exact.loss(path.iterates[-1], problem.target), *exact.tensor_gradient(*arguments)]
+    scales = exact.rounding_scale(*arguments)
     return [Answer(*line) for line in zip(QUANTITIES, got, expected, scales, strict=True)]
 
 

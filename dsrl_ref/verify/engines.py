@@ -154,8 +154,7 @@ def answers(problem: Problem) -> Flat:
 
 def _scales(problem: Problem) -> Flat:
     path = problem.run()
-    S = exact.rounding_scale(problem.f, problem.theta, problem.L, path, problem.target)
-    return [exact.loss_scale(path.iterates[-1], problem.target), *S]
+    return exact.rounding_scale(problem.f, problem.theta, problem.L, path, problem.target)
 
 
 def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:

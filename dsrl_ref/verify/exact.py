@@ -97,6 +97,12 @@ class ExactTerm(Protocol):
     def hessian_product(self, V: Flat, X: Flat) -> Flat:
         """∇²f(X) V."""
 
+    def gradient_size(self, M: Flat) -> Flat:
+        """Bound all that `gradient` adds up, at any X with |X| <= M."""
+
+    def hessian_size(self, V: Flat, M: Flat) -> Flat:
+        """Bound all that `hessian_product` adds up, of V >= 0 and at any X with |X| <= M."""
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -109,6 +115,14 @@ class Fidelity:
         return [x - w for x, w in zip(X, self.W, strict=True)]
 
     def hessian_product(self, V: Flat, X: Flat) -> Flat:
+        """V."""
+        return list(V)
+
+    def gradient_size(self, M: Flat) -> Flat:
+        """M + |W|."""
+        return [m + abs(w) for m, w in zip(M, self.W, strict=True)]
+
+    def hessian_size(self, V: Flat, M: Flat) -> Flat:
         """V."""
         return list(V)
 
@@ -127,6 +141,18 @@ class LeastSquares:
     def hessian_product(self, V: Flat, X: Flat) -> Flat:
         """DᵀDV."""
         return self._transposed(self.applied(V))
+
+    def gradient_size(self, M: Flat) -> Flat:
+        """|D|ᵀ(|D|M + |Y|)."""
+        size = self._absolute()
+        return size._transposed([a + y for a, y in zip(size.applied(M), size.Y, strict=True)])
+
+    def hessian_size(self, V: Flat, M: Flat) -> Flat:
+        """|D|ᵀ|D|V."""
+        return self._absolute().hessian_product(V, M)
+
+    def _absolute(self) -> "LeastSquares":
+        return LeastSquares([[abs(d) for d in line] for line in self.D], [abs(y) for y in self.Y])
 
     def applied(self, X: Flat) -> Flat:
         """DX."""
@@ -159,6 +185,14 @@ class Quartic:
         """(3x² - c)v."""
         return [(3 * x * x - c) * v for v, x, c in zip(V, X, self.C, strict=True)]
 
+    def gradient_size(self, M: Flat) -> Flat:
+        """(m² + |c|)m."""
+        return [(m * m + abs(c)) * m for m, c in zip(M, self.C, strict=True)]
+
+    def hessian_size(self, V: Flat, M: Flat) -> Flat:
+        """(3m² + |c|)v."""
+        return [(3 * m * m + abs(c)) * v for v, m, c in zip(V, M, self.C, strict=True)]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -182,11 +216,6 @@ def run(f: ExactTerm, theta: ThetaQ, L: Fraction, layers: int, x0: Flat) -> Run:
 def loss(X: Flat, target: Flat) -> Fraction:
     """(8)."""
     return sum(((x - y) ** 2 for x, y in zip(X, target, strict=True)), ZERO) / 2
-
-
-def loss_scale(X: Flat, target: Flat) -> Fraction:
-    """`loss` with |x| + |x̃| for x - x̃."""
-    return sum(((abs(x) + abs(y)) ** 2 for x, y in zip(X, target, strict=True)), ZERO) / 2
 
 
 def layer_tensor(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[Flat]:
@@ -232,42 +261,39 @@ def contracted(total: list[Flat], X: Flat, target: Flat) -> Flat:
     return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
 
 
-def rounding_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:
-    """S: what `tensor_gradient` adds up, every term and both sides of every difference taken positive."""
-    size = len(target)
-    total = [[ZERO] * 5 for _ in range(size)]
-    for X, Z in zip(path.iterates, path.preactivations, strict=False):
-        T, own = _tensor_scale(f, theta, L, X, Z), _own_scale(f, theta, L, X, Z)
-        total = [
-            [own[i][c] + sum((T[i][k] * total[k][c] for k in range(size) if T[i][k]), ZERO) for c in range(5)]
-            for i in range(size)
-        ]
-    residual = [abs(x) + abs(y) for x, y in zip(path.iterates[-1], target, strict=True)]
-    return [sum((r * line[c] for r, line in zip(residual, total, strict=True)), ZERO) for c in range(5)]
+def rounding_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> Flat:
+    """S, the scale of rounding: of the loss, and of its five derivatives.
 
+    What (8)-(17) add up, with absolute values throughout: no difference is taken, both of its sides are added. In
+    place of X, Z and X_(t) - X̃ there are the sizes of what cancelled to make them, carried from layer to layer:
 
-def _tensor_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[Flat]:
-    """`layer_tensor` with I + |H|/L for I - H/L."""
-    size = len(X)
-    columns = [f.hessian_product([Fraction(int(i == jk)) for i in range(size)], X) for jk in range(size)]
-    slopes = [partials(z, theta)[4] for z in Z]
-    return [[slopes[pq] * (int(pq == jk) + abs(columns[jk][pq]) / L) for jk in range(size)] for pq in range(size)]
+        M_(0) = |x0|,  M_Z = M + |∇f|(M)/L,  M_(i) = w1(M_Z + b1) or w2(M_Z + b2) + w1(b2 + b1) or 0,  M_(t) + |X̃|
 
-
-def _own_scale(f: ExactTerm, theta: ThetaQ, L: Fraction, X: Flat, Z: Flat) -> list[tuple[Fraction, ...]]:
-    """`own_terms` with |z| + b for z - b, and |x| + |∇f|/L for z."""
+    where |∇f| is the gradient with all of its terms positive; the regions are those of Z. An operation of float64
+    errs by at most 2^-53 of its result, which a term of S bounds: so the error of a sum in any order is within a modest
+    multiple of (t + 1)·2^-53·S. The promise is 10³(t + 1).
+    """
     w1, w2, b1, b2 = theta
-    terms: list[tuple[Fraction, ...]] = []
-    for x, z, g in zip(X, Z, f.gradient(X), strict=True):
-        size = abs(x) + abs(g) / L
-        match abs(row(z, theta)):
-            case 2:
-                terms.append((b2 + b1, size + b2, w1, w1 + w2, w2 * (abs(x) + size) / L))
-            case 1:
-                terms.append((size + b1, ZERO, w1, ZERO, w1 * (abs(x) + size) / L))
-            case _:
-                terms.append((ZERO,) * 5)
-    return terms
+    M, total = [abs(x) for x in path.iterates[0]], [[ZERO] * len(target) for _ in range(5)]
+    for exactly in path.preactivations:
+        G = f.gradient_size(M)
+        Z = [m + g / L for m, g in zip(M, G, strict=True)]
+        regions = [abs(row(z, theta)) for z in exactly]
+        slopes = [(ZERO, w1, w2)[k] for k in regions]
+        own = [
+            ((ZERO,) * 4, (z + b1, ZERO, w1, ZERO), (b2 + b1, z + b2, w1, w1 + w2))[k]
+            for k, z in zip(regions, Z, strict=True)
+        ]
+        terms = [*zip(*own, strict=True), [slope * g / L**2 for slope, g in zip(slopes, G, strict=True)]]
+        pushed = [[v + h / L for v, h in zip(V, f.hessian_size(V, M), strict=True)] for V in total]
+        total = [
+            [a + slope * v for a, slope, v in zip(column, slopes, V, strict=True)]
+            for column, V in zip(terms, pushed, strict=True)
+        ]
+        M = [w1 * dw1 + w2 * dw2 for dw1, dw2, _, _ in own]
+    residual = [m + abs(y) for m, y in zip(M, target, strict=True)]
+    of_loss = sum((r * r for r in residual), ZERO) / 2
+    return [of_loss, *(sum((r * v for r, v in zip(residual, V, strict=True)), ZERO) for V in total)]
 
 
 def forward_gradient(f: ExactTerm, theta: ThetaQ, L: Fraction, path: Run, target: Flat) -> list[Fraction]:

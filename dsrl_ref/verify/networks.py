@@ -15,7 +15,14 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.objective import Gradient
 from dsrl_ref.verify import exact, misreadings
 from dsrl_ref.verify.exact import Flat
-from dsrl_ref.verify.problems import Arguments, Problem, grid_problem, network_problem, rational_problem
+from dsrl_ref.verify.problems import (
+    Arguments,
+    Problem,
+    grid_problem,
+    near_knot_problem,
+    network_problem,
+    rational_problem,
+)
 from dsrl_ref.verify.ways import WAYS, Way
 
 UNIT = 2.0**-53
@@ -111,9 +118,10 @@ class Networks:
 
     @cached_property
     def rounding(self) -> RoundingEvidence:
-        """Measure the rounding of float64."""
-        found = RoundingEvidence()
-        for problem in self.rational_problems:
+        """Measure the rounding of float64, on data like any and on data that cancel."""
+        found, rng = RoundingEvidence(), random.Random(f"{self.seed} near knots")
+        near = [near_knot_problem(rng, number) for number in range(len(self.rational_problems))]
+        for problem in (*self.rational_problems, *near):
             _measure_rounding(problem, found)
         return found
 
@@ -199,7 +207,7 @@ def _measure_rounding(problem: Problem, found: RoundingEvidence) -> None:
     found.worst_iterate = max(found.worst_iterate, float(worst / largest) / UNIT)
     exact_arguments = (problem.f, problem.theta, problem.L, path, problem.target)
     expected = [exact.loss(path.iterates[-1], problem.target), *exact.reverse_gradient(*exact_arguments)]
-    scales = [exact.loss_scale(path.iterates[-1], problem.target), *exact.rounding_scale(*exact_arguments)]
+    scales = exact.rounding_scale(*exact_arguments)
     for way in ways_of(arguments):
         J, gradient = way.evaluate(arguments)
         found.taken[way.name] += 1

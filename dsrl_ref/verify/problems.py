@@ -221,6 +221,19 @@ def _problem(
     return Problem(f, theta, L, layers, (n, m), x0, target)
 
 
+def near_knot_problem(rng: random.Random, number: int) -> Problem:
+    """Draw 53-bit data that cancel: a knot within 2^-20 to 2^-34 of some entry of Z_(1), X̃ next to X_(t) or 0."""
+    problem = rational_problem(rng, number)
+    w1, w2, _, _ = problem.theta
+    z, *_ = problem.run().preactivations
+    height = abs(rng.choice(z)) or Fraction(1, 2)
+    knot = Fraction(float(height) * (1 + rng.choice([-1, 1]) * 2.0 ** -rng.randint(20, 34)))
+    other = Fraction(float(knot) * rng.choice([0.5, 1.0, 2.0]))
+    problem = replace(problem, theta=(w1, w2, min(knot, other), max(knot, other)))
+    off = Fraction(rng.choice([0, 1, 1]) * (1 + 2.0 ** -rng.randint(3, 40)))
+    return replace(problem, target=[Fraction(float(off * x)) for x in problem.run().iterates[-1]])
+
+
 def network_problem(rng: np.random.Generator, number: int) -> Arguments:
     """Draw a float network for differences: up to 6×4 entries and 6 layers; six in a row have all `KINDS`."""
     n, m, layers = (int(rng.integers(2, high)) for high in (7, 5, 7))

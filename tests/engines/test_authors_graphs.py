@@ -31,9 +31,8 @@ def exact_answer(name, rows):
         problem = naive.Fidelity(w), theta, Fraction(L), LAYERS, w
         J += count * naive.loss(w, naive.forward(*problem)[0][-1])
         gradient = plus(gradient, count, naive.reverse_gradient(*problem, w))
-        S = plus(
-            S, count, naive.tensor_gradient(naive.Fidelity([[value]]), THETA, L, LAYERS, [[value]], [[value]], True)
-        )
+        _, sizes = naive.scale(naive.Fidelity([[value]]), THETA, L, LAYERS, [[value]], [[value]])
+        S = plus(S, count, sizes)
     return J, gradient, S
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import children
 import entrywise
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
-from strategies import examples, floats, problems
+from strategies import exact, examples, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import blocks, fused, recursion, scalar_map
@@ -47,6 +48,45 @@ def test_equals_the_rationals(problem):
     last = naive.forward(*problem.arguments[:5])[0][-1]
     assert naive.loss(problem.target, last) == J
     assert naive.tensor_gradient(*problem.arguments) == list(gradient)
+
+
+def exact_loss(W, theta, step_constant, layers, target):
+    """From x0 = W, in rationals with the rounded 1/L."""
+    w, L_ = exact(W), 1 / Fraction(1 / step_constant)
+    return naive.loss(
+        exact(target), naive.forward(naive.Fidelity(w), tuple(map(Fraction, theta)), L_, layers, w)[0][-1]
+    )
+
+
+BESIDE = 1 + 1e-6 * np.random.default_rng(0).random((1, 700))
+HARD = {
+    "the terms of x cancel": (0.3 * BESIDE, (1.1, 0.7, 0.3, 0.6), 1, 1e-9 * data(700), 4),
+    "they cancel with a slope of 1": (0.3 * BESIDE, (1.0, 1.0, 0.3, 0.3), 1, 1e-9 * data(700), 4),
+    "they cancel on a steep piece, beside W": (0.3 * BESIDE, (1e6, 0.7, 0.3, 0.6), 1, None, 16),
+    "the target beside W near the identity": (
+        data(700),
+        (1 + 1e-9, 1 - 1e-9, 1e-9, 0.3),
+        2,
+        data(700) * (1 + 1e-11),
+        1e4,
+    ),
+}
+
+
+def test_a_line_whose_zero_is_not_on_the_grid_does_not_round_there():
+    W = np.array([[-1.5, -1.0, 2.625, -2.25, 0.125, 2.0]])
+    target = np.array([[-0.25, 1.125, 0.125, -0.75, 1.5, -0.125]])
+    theta = (0.25, 1.375, 0.5, 0.625)
+    J, _ = loss_and_gradient(Fidelity(W), theta, 2.0, 1, target, W, "fused")
+    assert exact_loss(W, theta, 2.0, 1, target) == J
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_the_loss_keeps_its_digits(case):
+    W, theta, layers, target, units = HARD[case]
+    J, _ = loss_and_gradient(Fidelity(W), theta, 1.25, layers, target, W, "fused")
+    right = exact_loss(W, theta, 1.25, layers, W if target is None else target)
+    assert abs(Fraction(J) - right) <= units * Fraction(2.0**-53) * right
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 512, 513, 1537])

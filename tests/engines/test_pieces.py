@@ -7,10 +7,12 @@ from fractions import Fraction
 
 import children
 import entrywise
+import methods
 import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from cancelling import beside_knots, float_path, rounded_step
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import exact, examples
@@ -218,6 +220,105 @@ def test_digits_are_kept_where_target_and_network_are_far_below_W(method, case):
     S = entrywise.answer(W, theta, step_constant, 2, x0, target).scale
     for value, right, bound in zip(gradient, expected, S, strict=True):
         assert abs(Fraction(value) - right) <= Fraction(1e-12) * Fraction(bound)
+
+
+def exact_losses(problem):
+    """Half the square of each r, in rationals through the regions of the float recursion, and how far that recursion is
+    off where it is what "pieces" takes: of an entry next to a knot, and of an r that is 2^-22 of all terms or less.
+    """
+    X, rows = float_path(problem)
+    true = rounded_step(problem)
+    iterates, Z = naive.forward(*true.arguments[:5], rows)
+    of_X, of_Z = naive.sizes(*true.arguments[:3], true.x0, rows)
+    terms = sum((M + abs(t)) ** 2 / 2 for M, t in zip(of_X[-1][0], problem.target[0], strict=True))
+    answers = []
+    for j, (x, y, t) in enumerate(zip(iterates[-1][0], X[0], problem.target[0], strict=True)):
+        half, recursed = (x - t) ** 2 / 2, Fraction((y - float(t)) ** 2) / 2
+        heights = [(abs(z[0][j]), size[0][j]) for z, size in zip(Z, of_Z, strict=True)]
+        near = any(abs(z - knot) <= size / 2**44 for z, size in heights for knot in true.theta[2:])
+        answers.append((half, abs(half - recursed) if near or half < terms / 2**44 else 0))
+    return answers
+
+
+@pytest.mark.parametrize("attenuated", [False, True])
+def test_the_loss_is_right_to_a_few_units_wherever_the_float_recursion_is(attenuated):
+    @examples(150)
+    @given(beside_knots(attenuated))
+    def holds(problem):
+        J, _ = methods.evaluate(problem, "pieces")
+        right, recursed = map(sum, zip(*exact_losses(problem), strict=True))
+        assert J >= 0
+        assert abs(J - right) <= 32 * Fraction(2.0**-53) * right + 2 * recursed
+
+    holds()
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-6, 1.001])
+@pytest.mark.parametrize(
+    "network",
+    [
+        (3.0, 0.0, (1e-6, 1e-6, 0.0, 0.0), 1e6, 1),
+        (-1.755e30, 0.0, (9.3e-10, 9.3e-10, 0.0, 0.0), 1e8, 120),
+        (1e15, 1.0, (1e-10, 1e-20, 0.0, 1.0), 2.0, 2),
+    ],
+)
+def test_digits_are_kept_where_the_target_is_near_what_a_strong_attenuation_leaves(network, factor):
+    w, start, theta, step_constant, layers = network
+    W = np.array([[w]])
+    x = entrywise.network([w], [start * w], theta, step_constant, layers)[0]
+    target = factor * x.reshape(1, 1)
+    J, _ = objective(W, layers=layers, x0=start * W, target=target)(theta, step_constant)
+    K, _ = rational(W, theta, step_constant, layers, start * W, target)
+    assert (J == 0) if factor == 1 else (abs(Fraction(J) - K) <= 8 * Fraction(2.0**-53) * K)
+
+
+def test_digits_are_kept_where_the_terms_of_x_cancel():
+    """Entries a millionth beside b1, the target beside 0."""
+    W, theta = 0.3 * (1 + 1e-6 * np.random.default_rng(0).random((1, 700))), (1.1, 0.7, 0.3, 0.6)
+    target = 1e-9 * normal(700, 5)
+    J, _ = objective(W, layers=1, target=target)(theta, 1.25)
+    K, _ = rational(W, theta, 1.25, 1, target=target)
+    assert abs(Fraction(J) - K) <= 2 * Fraction(2.0**-53) * K
+
+
+def test_a_sum_far_below_the_running_sums_it_comes_from_is_formed_anew():
+    """A folded map: x climbs to 10^19, with the target, before a dead piece where the target is 1/1000."""
+    theta, L = (0.1, 100.0, 1e12, 1e20), 0.5
+    dead = objective(np.ones((1, 1)), layers=2, x0=np.zeros((1, 1))).scalar_map(theta, L)
+    low, high = dead.intervals[(dead.slopes == 0) & (dead.intervals[:, 0] > 1e19)][0]
+    W = np.append(np.linspace(1e18, 4e19, 600), np.repeat((low + high) / 2, 700)).reshape(1, -1)
+    target = entrywise.network(W[0], 0 * W[0], theta, L, 2)[0].reshape(1, -1)
+    assert not target[0, 600:].any()
+    target[0, 600:] = 1e-3
+    J, _ = objective(W, layers=2, x0=0 * W, target=target)(theta, L)
+    assert pytest.approx(0.5 * 700 * 1e-6, rel=1e-12) == J
+
+
+def test_the_entries_of_a_lost_sum_are_summed_once():
+    """Beside others of another piece, whose sum keeps its digits but is as small."""
+    W = np.append(np.linspace(0.7, 1.0, 300), np.linspace(-0.5, -0.3, 300)).reshape(1, -1)
+    target = entrywise.network(W[0], W[0], THETA, 1.0, 2)[0].reshape(1, -1)
+    target[0, :300] *= 1 + 1e-12
+    target[0, 300:] += 1e-13
+    assert_agree(W, THETA, 1.0, 2, target=target, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("copies", [1, 5, 600])
+def test_no_square_of_a_sensitivity_has_a_negative_sum(copies):
+    """The entries are where ∂x/∂w2 crosses 0, as near as floats come."""
+    theta, layers = (1.3, 0.7, 0.2, 0.6), 3
+    found = objective(np.ones((1, 1)), layers=layers).scalar_map(theta, L)
+    a, c = found.slope_derivatives[:, 1], found.intercept_derivatives[:, 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        zero = -c / a
+    zero = zero[(found.intervals[:, 0] < zero) & (zero < found.intervals[:, 1])]
+    assert zero.size
+    for w in zero:
+        W = np.full((1, copies), w)
+        _, _, matrix = objective(W, layers=layers).gauss_newton(theta, L)
+        right = entrywise.answer(W, theta, L, layers).matrix
+        assert matrix[1, 1] >= 0
+        assert matrix == pytest.approx(right, rel=1e-11, abs=1e-13 * np.abs(right).max())
 
 
 def test_the_input_keeps_its_order():

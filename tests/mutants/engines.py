@@ -75,6 +75,9 @@ MUTANTS = [
         ("upper[-1] = -np.inf, np.inf", "upper[-1] = -np.inf, upper[-1]"),
         ("upper <= table[piece, HIGH]", "lower <= table[piece, HIGH]"),
         ("piece + 1, 0)", "piece, 0)"),
+        ("kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)", "kept[:] = 1.0"),
+        ("NEAR_IDENTITY = 1 / 8", "NEAR_IDENTITY = -1.0"),
+        ("STEEP = 8.0", "STEEP = 1e300"),
     ),
     *of(
         "engines/pieces.py",
@@ -88,6 +91,8 @@ MUTANTS = [
         ("matrix + self.zeros * (dx @ dx.T)", "matrix"),
         ("w if self.start else np.zeros(w.shape)", "w"),
         ("rows = constant_rows(", "rows = 1.001 * constant_rows("),
+        ("parts.left_over(lost) if left else parts.ranges", "parts.ranges", 1, 2),
+        ("parts.left_over(lost) if left else parts.ranges", "parts.ranges", 2, 2),
     ),
     *of(
         "engines/columns.py",

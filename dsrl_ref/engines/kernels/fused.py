@@ -1,8 +1,8 @@
 """One pass over the entries of W: each finds its piece of the scalar map in a table of bins, and adds to its sums.
 
-r = x - target is SLOPE*w + INTERCEPT on a row of `lines`, and with a target of its own that + (KEPT*w - target); of a
-piece the gradient needs no more than Σr and Σrw. An entry whose bin is no one piece's is found by halving; one so near
-a knot that it is on no piece is only listed.
+On a column of `lines` r = x - target is SLOPE*w + INTERCEPT where the target is W, and with a target of its own
+SLOPE*(w - ANCHOR) + INTERCEPT + (KEPT*w - target); of a piece the gradient needs no more than Σr and Σrw. An entry
+whose bin is no one piece's is found by halving; one so near a knot that it is on no piece is only listed.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 LOW, HIGH, DA, DC = 0, 1, 7, 12  # columns of a table of pieces, as kernels/scalar_map.py fills it
-SLOPE, INTERCEPT, KEPT = 0, 1, 2  # rows of `lines`
+SLOPE, ANCHOR, INTERCEPT, KEPT = ROWS = 0, 1, 2, 3  # of `lines`
 R, RW = 0, 1  # columns of `added`, whose row LANES*k + j has the sums of piece k in lane j
 LANES = 8  # successive entries of one piece need not wait for each other's sums
 CHUNK = 256  # entries whose bins are found before any is added: that much the compiler vectorises
@@ -44,13 +44,14 @@ def add_by_bins(values, start, slopes, intercepts, bins, at, added, listed, left
 
 
 @inlined
-def add_with_target(values, target, start, slopes, intercepts, kept, bins, at, added, listed, left):
+def add_with_target(values, target, start, lines, bins, at, added, listed, left):
     """The same beside a target that is not W."""
+    slopes, anchors, intercepts, kept = lines[SLOPE], lines[ANCHOR], lines[INTERCEPT], lines[KEPT]
     squares = 0.0
     for i in range(values.size):
         value = values[i]
         k = bins[np.uint32(at[i])]
-        r = slopes[k] * value + intercepts[k] + (kept[k] * value - target[i])
+        r = slopes[k] * (value - anchors[k]) + intercepts[k] + (kept[k] * value - target[i])
         r = 0.0 if k == 0 else r
         row = np.uint32(LANES * k + i % LANES)
         added[row, R] += r
@@ -78,7 +79,7 @@ def add_by_halving(w, target, table, lines, added, listed, begin, end):
             listed[left] = listed[i]
             left += 1
         else:
-            r = lines[SLOPE, k] * value + lines[INTERCEPT, k]
+            r = lines[SLOPE, k] * (value - lines[ANCHOR, k]) + lines[INTERCEPT, k]
             if target.size:
                 r += lines[KEPT, k] * value - target[listed[i]]
             added[LANES * k, R] += r
@@ -91,11 +92,12 @@ def add_by_halving(w, target, table, lines, added, listed, begin, end):
 def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added, at, sums, listed):
     """Fill the rows of `sums`, one for each block of `block` entries; list the entries left over; return how many.
 
-    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W. `added`
+    Piece k > 0 is row k of the table and column k of `lines`; column 0 is zeros. No target is one that is W, and then
+    the anchors are 0. `added`
     and `at` are scratch.
     """
     left = np.int64(0)  # a plain 0 is a type of its own, and all helpers would be compiled for both
-    slopes, intercepts, kept = lines[SLOPE], lines[INTERCEPT], lines[KEPT]
+    slopes, intercepts = lines[SLOPE], lines[INTERCEPT]
     for row in range(len(sums)):
         for i in range(len(added)):
             added[i, R] = added[i, RW] = 0.0
@@ -109,7 +111,7 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added
             find_bins(v, origin, scale, bins.size - 1.0, at)
             if target.size:
                 y = target[start:stop]
-                left, rr = add_with_target(v, y, start, slopes, intercepts, kept, bins, at, added, listed, left)
+                left, rr = add_with_target(v, y, start, lines, bins, at, added, listed, left)
             else:
                 left, rr = add_by_bins(v, start, slopes, intercepts, bins, at, added, listed, left)
             sums[row, 0] += 0.5 * rr

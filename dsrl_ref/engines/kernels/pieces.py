@@ -1,12 +1,26 @@
 """Sums over sorted data in double-double, and over the pieces of the scalar map.
 
-Tables of pieces are those of the kernels in scalar_map.py: A, E, C, DA and DC are the columns where its rows keep them.
+Tables of pieces are those of the kernels in scalar_map.py: A, E, .. are the columns where its rows keep them.
+
+On a piece x = A*w + C, so that the sums of r = x - target follow from those of w and of y, in either of two forms:
+r = E*w + C + y with y = w - target, whose digits the identity leaves alone, and r = A*w + C + y with y = -target,
+whose digits are those of x where x is far below w. What is left is judged: `residual_sums` tells of which pieces the
+sum of r² has lost its digits.
 """
+
+import math
+
+import numpy as np
 
 from dsrl_ref.engines.jit import compiled, inlined
 
-A, E, C, DA, DC = 2, 3, 4, 7, 12
-SUMS = 10  # Σw, Σw², Σd, Σdw, Σd², each in two words; the first two without a target of its own
+A, E, C, ALPHA, BETA, DA, DC = 2, 3, 4, 5, 6, 7, 12
+W, Y = 0, 4  # columns of the sums over a piece: Σw, Σw²; then Σy, Σyw, Σy², all of two words
+REACH, COLUMNS = 10, 12  # and of Σw² and Σy² the running sum that was subtracted
+SUMS = 16  # columns of running sums: those of w; then those of y in its first form, and in its second
+ROUNDED = 2.0**-6  # of its terms, below which a sum of r² is formed again, with a line of two words
+FINE = 2.0**-47  # of r, more than which the x of a line may be off beside a target: likewise
+LOST = 2.0**-47  # of its terms, below which a sum in two words has lost what float64 would keep
 BLOCK = 256  # entries between two rows of running sums
 RUN = 32  # entries added before their sum's second word is: the fewer, the less rounds off it
 
@@ -45,10 +59,10 @@ def add(ah, al, bh, bl):
 
 
 @inlined
-def times(ah, al, b):
-    """Multiply two words by one."""
-    p, e = two_product(ah, b)
-    e += al * b
+def product(ah, al, bh, bl):
+    """Multiply in two words."""
+    p, e = two_product(ah, bh)
+    e += ah * bl + al * bh
     high = p + e
     return high, e - (high - p)
 
@@ -56,22 +70,23 @@ def times(ah, al, b):
 @inlined
 def combine(p, ah, al, q, bh, bl):
     """p*a + q*b with a and b of two words."""
-    ph, pl = times(ah, al, p)
-    qh, ql = times(bh, bl, q)
+    ph, pl = product(ah, al, p, 0.0)
+    qh, ql = product(bh, bl, q, 0.0)
     return add(ph, pl, qh, ql)
 
 
 @inlined
-def expand(e, f, ah, al, c, bh, bl, dh, dl):
-    """(e + f)*a + c*b + d with a, b and d of two words, f a rounding error of e."""
-    high, low = combine(e, ah, al, c, bh, bl)
-    high, low = add(high, low, f * ah, 0.0)
-    return add(high, low, dh, dl)
+def expand(line, ah, al, bh, bl, dh, dl):
+    """slope*a + intercept*b + d, all of two words."""
+    ph, pl = product(line[0], line[1], ah, al)
+    qh, ql = product(line[2], line[3], bh, bl)
+    ph, pl = add(ph, pl, qh, ql)
+    return add(ph, pl, dh, dl)
 
 
 @inlined
-def add_entries(v, y, begin, end, out):
-    """Add the sums over v[begin:end] to the two words each of `out`."""
+def add_entries(v, begin, end, out):
+    """Add Σw and Σw² over v[begin:end] to the two words each of `out`."""
     for start in range(begin, end, RUN):
         stop = start + RUN if start + RUN < end else end
         s0 = s1 = t0 = t1 = 0.0
@@ -84,31 +99,39 @@ def add_entries(v, y, begin, end, out):
             t1 += e + r
         out[0], out[1] = add(out[0], out[1], s0, t0)
         out[2], out[3] = add(out[2], out[3], s1, t1)
-        if y.size == 0:
-            continue
+
+
+@inlined
+def add_beside_target(v, target, kept, begin, end, out):
+    """Add Σy, Σyw and Σy², y = kept*w - target with kept 1 or 0, to the two words each of `out`."""
+    for start in range(begin, end, RUN):
+        stop = start + RUN if start + RUN < end else end
         s0 = s1 = s2 = t0 = t1 = t2 = 0.0
         for i in range(start, stop):
             w = v[i]
-            d, c = two_sum(w, -y[i])
-            s0, e = two_sum(s0, d)
+            y, c = two_sum(kept * w, -target[i])
+            s0, e = two_sum(s0, y)
             t0 += e + c
-            p, r = two_product(d, w)
+            p, r = two_product(y, w)
             s1, e = two_sum(s1, p)
             t1 += e + (r + c * w)
-            p, r = two_product(d, d)
+            p, r = two_product(y, y)
             s2, e = two_sum(s2, p)
-            t2 += e + (r + 2.0 * d * c)
-        out[4], out[5] = add(out[4], out[5], s0, t0)
-        out[6], out[7] = add(out[6], out[7], s1, t1)
-        out[8], out[9] = add(out[8], out[9], s2, t2)
+            t2 += e + (r + 2.0 * y * c)
+        out[0], out[1] = add(out[0], out[1], s0, t0)
+        out[2], out[3] = add(out[2], out[3], s1, t1)
+        out[4], out[5] = add(out[4], out[5], s2, t2)
 
 
 @compiled
-def block_sums(v, y, zero, first, last, sums):
+def block_sums(v, target, zero, first, last, sums):
     """Add to sums[k+1], for k in first..last-1, the sums over the k-th whole block, counted from `zero % BLOCK`."""
     for row in range(first, last):
-        begin = zero % BLOCK + row * BLOCK
-        add_entries(v, y, begin, begin + BLOCK, sums[row + 1])
+        begin, out = zero % BLOCK + row * BLOCK, sums[row + 1]
+        add_entries(v, begin, begin + BLOCK, out)
+        if target.size:
+            add_beside_target(v, target, 1.0, begin, begin + BLOCK, out[4:10])
+            add_beside_target(v, target, 0.0, begin, begin + BLOCK, out[10:16])
 
 
 @compiled
@@ -121,10 +144,16 @@ def accumulate(sums, start, stop, step):
             sums[row, kind], sums[row, kind + 1] = high, low
 
 
+@inlined
+def from_w(own, slope):
+    """Whether y is w - target on a piece, the first form; always without a target of its own, where y is then 0."""
+    return not own or abs(slope) > 0.5
+
+
 @compiled
-def range_sums(v, y, zero, running, begins, ends, out):
-    """Fill a row of `out` with the sums over v[begin:end], for each range; without a target only the first two."""
-    first = zero % BLOCK
+def range_sums(v, target, zero, running, table, begins, ends, out):
+    """Fill a row of `out` with the sums over v[begin:end] in the form that the piece takes, for each of the table."""
+    first, own = zero % BLOCK, target.size > 0
     for k in range(begins.size):
         begin, end, row = begins[k], ends[k], out[k]
         low, high = -((first - begin) // BLOCK), (end - first) // BLOCK
@@ -134,45 +163,181 @@ def range_sums(v, y, zero, running, begins, ends, out):
         if low >= high:  # no whole block
             low = high = 0
             stop = again = end
-        for c in range(0, running.shape[1], 2):
-            row[c], row[c + 1] = add(running[high, c], running[high, c + 1], -running[low, c], -running[low, c + 1])
-        add_entries(v, y, begin, stop, row)
-        add_entries(v, y, again, end, row)
+        kept = from_w(own, table[k, A])
+        for c in range(Y + 6 if own else Y):
+            at = c if kept or c < Y else c + 6
+            row[c] = running[high, at]
+            if c % 2:
+                row[c - 1], row[c] = add(row[c - 1], row[c], -running[low, at - 1], -running[low, at])
+        row[REACH] = max(abs(running[low, 2]), abs(running[high, 2]))
+        add_entries(v, begin, stop, row)
+        add_entries(v, again, end, row)
+        if own:
+            at = Y + 4 if kept else Y + 10
+            row[REACH + 1] = max(abs(running[low, at]), abs(running[high, at]))
+            add_beside_target(v, target, 1.0 if kept else 0.0, begin, stop, row[Y:REACH])
+            add_beside_target(v, target, 1.0 if kept else 0.0, again, end, row[Y:REACH])
+
+
+@inlined
+def follow(w, start, layers, w1, w2, b1, b2, L, kept, line):
+    """Fill `line` with slope and intercept, two words each, of x on the piece that holds w; of x - w if `kept`.
+
+    The layers of the recursion in its regions, with w left open.
+    """
+    step, x = 1.0 / L, start * w
+    mh, ml = two_sum(1.0, -step)
+    sh, sl, ch, cl = start - (1.0 if kept else 0.0), 0.0, 0.0, 0.0
+    for _ in range(layers):
+        z = x - step * (x - w)
+        sh, sl = product(sh, sl, mh, ml)
+        ch, cl = product(ch, cl, mh, ml)
+        if not kept:
+            sh, sl = add(sh, sl, step, 0.0)
+        size, sign = abs(z), 1.0 if z >= 0.0 else -1.0
+        if size < b1:
+            x = 0.0
+            sh, sl, ch, cl = -1.0 if kept else 0.0, 0.0, 0.0, 0.0
+            continue
+        outer = size >= b2
+        slope = w2 if outer else w1
+        x = sign * (w2 * (size - b2) + w1 * (b2 - b1) if outer else w1 * (size - b1))
+        sh, sl = product(sh, sl, slope, 0.0)
+        ch, cl = product(ch, cl, slope, 0.0)
+        if kept:
+            eh, el = two_sum(slope, -1.0)
+            sh, sl = add(sh, sl, eh, el)
+        ph, pl = two_product(w1, b1)
+        if outer:  # w2*b2 - w1*(b2 - b1)
+            qh, ql = two_product(w2, b2)
+            ph, pl = add(ph, pl, qh, ql)
+            qh, ql = two_product(w1, b2)
+            ph, pl = add(ph, pl, -qh, -ql)
+        ch, cl = add(ch, cl, -sign * ph, -sign * pl)
+    line[0], line[1], line[2], line[3] = sh, sl, ch, cl
+
+
+@inlined
+def short(x):
+    """The 26 leading bits of a number."""
+    t = 134217729.0 * x
+    return t - (t - x)
 
 
 @compiled
-def loss_and_gradient(table, counts, sums, out):
-    """Add to the rows of `out`, two words each, the loss and five derivatives over all pieces.
+def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, anchors, intercepts):
+    """Write x, or x - w where `kept`, as slope*(w - anchor) + intercept on the piece of each value.
 
-    r = x - target = E*w + C + d with d = w - target. E takes two words where x is much smaller than w.
+    The anchor is where the line is 0, rounded, and the intercept is what rounding leaves: near the anchor, where the
+    terms of A*w + C cancel, none of its digits is lost. Slopes and intercepts of few bits, on whose grid float64 does
+    not round, keep an anchor of 0 where another would be rounded.
+    """
+    line = np.empty(4)
+    for k in range(values.size):
+        follow(values[k], start, layers, w1, w2, b1, b2, L, kept[k], line)
+        anchor = -line[2] / line[0] if line[0] != 0.0 else 0.0
+        anchor = anchor if abs(anchor) < np.inf else 0.0
+        intercept, _ = expand(line, anchor, 0.0, 1.0, 0.0, 0.0, 0.0)
+        on_grid = line[1] == 0.0 and line[3] == 0.0 and short(line[0]) == line[0] and short(line[2]) == line[2]
+        if on_grid and not (intercept == 0.0 and short(anchor) == anchor):
+            anchor, intercept = 0.0, line[2]
+        slopes[k], anchors[k], intercepts[k] = line[0], anchor, intercept
+
+
+@inlined
+def sums_on_line(line, count, sums, out):
+    """Put Σr, Σrw and Σr², two words each, into `out`: r = slope*w + intercept + y."""
+    sh, sl, yh, yl, ph, pl = sums[W], sums[W + 1], sums[Y], sums[Y + 1], sums[Y + 2], sums[Y + 3]
+    out[0], out[1] = expand(line, sh, sl, count, 0.0, yh, yl)
+    out[2], out[3] = expand(line, sums[W + 2], sums[W + 3], sh, sl, ph, pl)
+    yh, yl = expand(line, ph, pl, yh, yl, sums[Y + 4], sums[Y + 5])  # Σry
+    out[4], out[5] = expand(line, out[2], out[3], out[0], out[1], yh, yl)
+
+
+@inlined
+def terms(line, ww, count, yy):
+    """Bound Σr² and all that it is formed of, from Σw² and Σy²."""
+    size = abs(line[0]) * math.sqrt(abs(ww)) + abs(line[2]) * math.sqrt(count) + math.sqrt(abs(yy))
+    return size * size
+
+
+@inlined
+def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, out, lost):
+    """Fill the rows of `out` with Σr, Σrw and Σr²; tell which of these last have lost their digits.
+
+    A sum is lost where its rounding, and that of the running sums it came from, may be seen both in itself and in
+    what all pieces together have for certain.
+    """
+    line, least, certain = np.empty(4), np.empty(counts.size), 0.0
+    for k in range(counts.size):
+        row, count, kept = sums[k], counts[k], from_w(own, table[k, A])
+        line[0], line[1], line[2], line[3] = table[k, E if kept else A], 0.0, table[k, C], 0.0
+        sums_on_line(line, count, row, out[k])
+        if own:
+            off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
+            again = FINE * FINE * out[k, 4] < off * off
+        else:
+            again = out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4])
+        if again and k < lines:
+            follow(w[begins[k]], start, layers, w1, w2, b1, b2, L, kept, line)
+            sums_on_line(line, count, row, out[k])
+        ww, yy = max(row[W + 2], row[REACH]), max(row[Y + 4], row[REACH + 1])
+        least[k] = LOST * terms(line, ww, count, yy)
+        if out[k, 4] >= least[k]:
+            certain += out[k, 4]
+    for k in range(counts.size):
+        kept = out[k, 4] >= least[k] or abs(out[k, 4]) <= least[k] <= certain
+        lost[k] = counts[k] > 0.0 and not kept
+
+
+@compiled
+def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, out, lost):
+    """Add to the rows of `out`, two words each, the loss and five derivatives over all pieces but those that are lost.
+
+    The first rows of the table, `lines` of them, are pieces of the map, and w[begins[k]] is an entry on each; the
+    others are constants. `own`: the target is not W. `lost` tells of which rows the entries are left to the caller;
+    return how many.
+    """
+    r = np.empty((counts.size, 6))
+    residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, r, lost)
+    for k in range(counts.size):
+        if lost[k]:
+            continue
+        out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * r[k, 4], 0.5 * r[k, 5])
+        for p in range(5):
+            high, low = combine(table[k, DA + p], r[k, 2], r[k, 3], table[k, DC + p], r[k, 0], r[k, 1])
+            out[1 + p, 0], out[1 + p, 1] = add(out[1 + p, 0], out[1 + p, 1], high, low)
+    return lost.sum()
+
+
+@inlined
+def product_sum(row, count, sums, p, q):
+    """Σ (∂x/∂p)(∂x/∂q) over a piece, in two words."""
+    wh, wl = combine(row[DA + q], sums[W + 2], sums[W + 3], row[DC + q], sums[W], sums[W + 1])
+    rh, rl = combine(row[DA + q], sums[W], sums[W + 1], row[DC + q], count, 0.0)
+    return combine(row[DA + p], wh, wl, row[DC + p], rh, rl)
+
+
+@compiled
+def gauss_newton(table, counts, sums, out, lost):
+    """Fill the 5×5 `out` with Σ (∂x/∂p)(∂x/∂q) over all pieces but those that are lost; return how many these are.
+
+    A piece is lost where two words do not hold the digits of the sum of one of its squares.
     """
     for k in range(counts.size):
-        e, c, f = table[k, E], table[k, C], 0.0
-        if e < -0.5:
-            e, f = two_sum(table[k, A], -1.0)
-        sh, sl = sums[k, 0], sums[k, 1]  # Σw
-        dh, dl, ph, pl = sums[k, 4], sums[k, 5], sums[k, 6], sums[k, 7]  # Σd and Σdw
-        rh, rl = expand(e, f, sh, sl, c, counts[k], 0.0, dh, dl)  # Σr
-        wh, wl = expand(e, f, sums[k, 2], sums[k, 3], c, sh, sl, ph, pl)  # Σrw
-        dh, dl = expand(e, f, ph, pl, c, dh, dl, sums[k, 8], sums[k, 9])  # Σrd
-        high, low = expand(e, f, wh, wl, c, rh, rl, dh, dl)
-        high, low = 0.5 * high, 0.5 * low
-        for p in range(6):
-            if p > 0:
-                high, low = combine(table[k, DA - 1 + p], wh, wl, table[k, DC - 1 + p], rh, rl)
-            out[p, 0], out[p, 1] = add(out[p, 0], out[p, 1], high, low)
-
-
-@compiled
-def gauss_newton(table, counts, sums, out):
-    """Fill the 5×5 `out` with Σ (∂x/∂p)(∂x/∂q) over all pieces."""
+        lost[k] = False
+        for p in range(5):
+            ww = max(sums[k, W + 2], sums[k, REACH])
+            size = abs(table[k, DA + p]) * math.sqrt(ww) + abs(table[k, DC + p]) * math.sqrt(counts[k])
+            high, _ = product_sum(table[k], counts[k], sums[k], p, p)
+            if counts[k] > 0.0 and not high >= LOST * size * size:
+                lost[k] = True
     for p in range(5):
         for q in range(p, 5):
             th, tl = 0.0, 0.0
             for k in range(counts.size):
-                e, c = table[k, DA + q], table[k, DC + q]
-                wh, wl = combine(e, sums[k, 2], sums[k, 3], c, sums[k, 0], sums[k, 1])
-                rh, rl = combine(e, sums[k, 0], sums[k, 1], c, counts[k], 0.0)
-                high, low = combine(table[k, DA + p], wh, wl, table[k, DC + p], rh, rl)
-                th, tl = add(th, tl, high, low)
+                if not lost[k]:
+                    high, low = product_sum(table[k], counts[k], sums[k], p, q)
+                    th, tl = add(th, tl, high, low)
             out[p, q] = out[q, p] = th
+    return lost.sum()
