@@ -6,6 +6,7 @@ long, and few are drawn.
 """
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ def pytest_configure(config):
     interpreted = os.environ.get("NUMBA_DISABLE_JIT") == "1"
     nightly = config.getoption("--nightly")
     settings.load_profile("nightly" if nightly else "interpreted" if interpreted else "default")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
