@@ -9,6 +9,7 @@ from mutants.mutant import Mutant
 
 pytestmark = pytest.mark.children
 FIRST_OF_EACH_FILE = [*{mutant.file: mutant for mutant in reversed(MUTANTS)}.values()]
+SAMPLE = FIRST_OF_EACH_FILE[::2]  # what the default run hunts: about a second each
 MIRRORS = sorted({mirror(mutant.file) for mutant in MUTANTS} - {mirror(file) for file in NEAREST_LAYER})
 
 
@@ -30,8 +31,8 @@ def test_every_mutant_still_applies():
         assert mutant.applied(text) != text, mutant.name
 
 
-@pytest.mark.parametrize("mutant", FIRST_OF_EACH_FILE, ids=lambda mutant: mutant.name)
-def test_the_first_of_each_file_is_caught(mutant):
+@pytest.mark.parametrize("mutant", SAMPLE, ids=lambda mutant: mutant.name)
+def test_the_first_of_every_other_file_is_caught(mutant):
     assert caught_by(mutant)
 
 
@@ -43,7 +44,7 @@ def test_each_is_caught_or_argued_to_be_equivalent(mutant):
 
 def test_the_lists_are_long_and_without_repeats():
     assert len({(m.file, m.old, m.new, m.place) for m in MUTANTS}) == len(MUTANTS) >= 250
-    assert len(FIRST_OF_EACH_FILE) <= 60
+    assert 30 <= len(SAMPLE) <= 60
     assert not any(mutant.equivalent for mutant in FIRST_OF_EACH_FILE)
 
 
