@@ -4,13 +4,16 @@ Keys of the file: W, or D and Y; theta (4,), L, layers; optional x0, target.
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.cli.problem import read_problem
+from dsrl_ref.differences import check_gradient
 from dsrl_ref.objective import ENGINES, FIDELITY_ONLY, Objective
 
+LARGEST_GAP = 1e-6
 REQUIRED, OPTIONAL = ("theta", "L", "layers"), ("x0", "target")
 
 
@@ -20,21 +23,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta, L, layers; optional x0, target"
     )
     parser.add_argument("--method", choices=["auto", *ENGINES, *FIDELITY_ONLY], default="auto")
+    parser.add_argument("--check", action="store_true", help="compare with differences of the loss; 1 if they disagree")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print loss, gradient and ties."""
+    """Print loss, gradient and ties, and how far differences are; 1 where they are farther than rounding explains."""
     f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
     J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"), method=arguments.method)
     theta, L = data["theta"], as_number(data["L"], "L")
     loss, gradient = J(theta, L)
     ties = J.ties(theta, L)
+    checked = check_gradient(J, theta, L) if arguments.check else None
     if arguments.json:
-        print_json({"loss": loss, "gradient": gradient._asdict(), "method": J.method, "ties": ties})
+        figures = {"check": asdict(checked)} if checked else {}
+        print_json({"loss": loss, "gradient": gradient._asdict(), "method": J.method, "ties": ties, **figures})
+    else:
+        print(f"loss   {loss!r}")
+        for name, value in gradient._asdict().items():
+            print(f"dJ/d{name:<2} {value!r}")
+        print(f"method {J.method}\nties   {ties}")
+    if checked is None:
         return 0
-    print(f"loss   {loss!r}")
-    for name, value in gradient._asdict().items():
-        print(f"dJ/d{name:<2} {value!r}")
-    print(f"method {J.method}\nties   {ties}")
-    return 0
+    if not arguments.json:
+        gaps = ", ".join(f"{name} {gap:.1e}" for name, gap in checked.gaps.items())
+        print(f"check  gaps to differences {gaps}; what rounding hides {checked.rounding:.1e}, step {checked.step:.0e}")
+    return 0 if checked.gap <= LARGEST_GAP else 1

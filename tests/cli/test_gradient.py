@@ -1,10 +1,12 @@
 """``dsrl-ref gradient`` prints what `Objective` says."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from command_data import FIDELITY, W, in_json, problem_file
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, cli, loss_and_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, cli, loss_and_gradient
 
 THETA, L = FIDELITY["theta"], FIDELITY["L"]
 START, TARGET = np.full((2, 3), 0.375), np.eye(2, 3)
@@ -32,6 +34,33 @@ def test_a_table_of_least_squares_by_another_method(tmp_path, capsys):
     lines = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     derivatives = {f"dJ/d{name}": repr(value) for name, value in gradient._asdict().items()}
     assert lines == {"loss": repr(loss), **derivatives, "method": "tensor", "ties": str(J.ties(THETA, 2.0))}
+
+
+OFF_KNOTS = {**FIDELITY, "theta": [1.1, 0.6, 0.21, 0.64], "L": 1.5}
+
+
+def test_the_check_prints_how_far_differences_are(tmp_path, capsys):
+    path = problem_file(tmp_path, **OFF_KNOTS)
+    expected = check_gradient(Objective(Fidelity(W), layers=3), OFF_KNOTS["theta"], OFF_KNOTS["L"])
+    assert in_json(capsys, "gradient", path, "--check")["check"] == asdict(expected)
+    assert cli.main(["gradient", path, "--check"]) == 0
+    assert f"b2 {expected.gaps['b2']:.1e}" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_gradient_that_differences_contradict_is_1(tmp_path, capsys, monkeypatch, options):
+    right = Objective.__call__
+
+    def wrong(self, theta, L):
+        loss, gradient = right(self, theta, L)
+        return loss, gradient._replace(b1=1.001 * gradient.b1)
+
+    monkeypatch.setattr(Objective, "__call__", wrong)
+    path = problem_file(tmp_path, **OFF_KNOTS)
+    assert cli.main(["gradient", path, "--check", *options]) == 1
+    assert "check" in capsys.readouterr().out
+    assert cli.main(["gradient", path, *options]) == 0
+    assert "check" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ MUTANTS = [
     ),
     *of(
         "cli/gradient.py",
+        ("return 0 if checked.gap <= LARGEST_GAP else 1", "return 0"),
+        ("if arguments.check else None", "if arguments.json else None"),
+        ("LARGEST_GAP = 1e-6", "LARGEST_GAP = 1e-2"),
         ('x0=data.get("x0")', "x0=None"),
         ('data.get("target")', "None"),
         ("method=arguments.method", 'method="auto"'),
