@@ -14,6 +14,7 @@ import sys
 import pytest
 
 LIMIT = 600.0  # seconds
+PATIENCE = 5.0  # seconds that an aborted child may take to write its stack
 
 
 def environment(**changes):
@@ -37,13 +38,29 @@ def output(*arguments, **options):
 
 
 def finish(child, limit=LIMIT):
-    """Read a child to its end; past the limit it is aborted, and the test fails with the child's stack."""
+    """Read a child to its end; past the limit it is aborted, and the test fails with the child's stack.
+
+    What the child has started itself may hold its pipes open: after another while all of it is killed.
+    """
     try:
         return child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGABRT)
+    try:
+        _, err = child.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        _kill(child)
         _, err = child.communicate()
-        pytest.fail(f"the child did not end within {limit:g} seconds; it was here:\n{err}")
+    pytest.fail(f"the child did not end within {limit:g} seconds; it was here:\n{err}")
+
+
+def _kill(child):
+    """Kill a child that is not yet waited for, with all that it has started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
 
 
 def forked(function, limit=LIMIT):
@@ -70,9 +87,10 @@ def forked(function, limit=LIMIT):
 @contextlib.contextmanager
 def started(*arguments, env=None, **options):
     """Start ``python ARGUMENTS``, kill it at the end of the block if it still runs, and close its pipes."""
-    command = [sys.executable, *map(str, arguments)]
-    with subprocess.Popen(command, env=environment() if env is None else env, **options) as child:
+    command, own = [sys.executable, *map(str, arguments)], environment() if env is None else env
+    with subprocess.Popen(command, env=own, start_new_session=True, **options) as child:
         try:
             yield child
         finally:
-            child.kill()
+            if child.returncode is None:
+                _kill(child)

@@ -15,7 +15,7 @@ from hypothesis import settings
 pytest_plugins = ["pytester"]
 
 settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None, print_blob=True)
-settings.register_profile("nightly", max_examples=5000, deadline=None, print_blob=True)
+settings.register_profile("nightly", max_examples=5000, deadline=None, database=None, print_blob=True)
 settings.register_profile("interpreted", max_examples=20, derandomize=True, deadline=None, database=None)
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import children
@@ -21,10 +22,49 @@ def test_a_failure_shows_what_the_child_said():
         children.output("-c", "raise SystemExit('no such thing')")
 
 
+HANGS = """
+import time
+def hangs():
+    print("ready", flush=True)
+    time.sleep(10_000)
+"""
+
+
 def test_a_child_that_hangs_fails_with_its_stack():
-    hanging = "import time\ndef hangs():\n    time.sleep(10_000)\nhangs()"
-    with pytest.raises(pytest.fail.Exception, match=r"(?s)did not end within 2 seconds.*in hangs"):
-        children.run("-c", hanging, limit=2)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with children.started("-c", HANGS + "hangs()", **pipes) as child:
+        assert child.stdout.readline() == "ready\n"
+        with pytest.raises(pytest.fail.Exception, match=r"(?s)did not end within 0\.1 seconds.*in hangs"):
+            children.finish(child, limit=0.1)
+
+
+STARTS_ANOTHER = f"""
+import subprocess, sys
+other = subprocess.Popen([sys.executable, "-c", {HANGS + "hangs()"!r}], stdout=subprocess.PIPE)
+other.stdout.readline()
+print(other.pid, flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to look for a process in")
+def test_what_a_hanging_child_has_started_is_killed_with_it(monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 0.1)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with children.started("-c", HANGS + STARTS_ANOTHER + "hangs()", **pipes) as child:
+        number = int(child.stdout.readline())
+        with pytest.raises(pytest.fail.Exception, match=r"did not end within 0\.1 seconds"):
+            children.finish(child, limit=0.1)
+    assert any(gone(number) for _ in range(1000))
+
+
+def gone(number):
+    """Whether a process has ended, waited for or not; if not, a moment is left to it."""
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    time.sleep(0.01)
+    return state in "ZX"
 
 
 def test_a_child_is_killed_when_its_test_fails():

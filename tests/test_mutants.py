@@ -3,7 +3,7 @@
 import importlib
 
 import pytest
-from mutants import MUTANTS
+from mutants import MUTANTS, hunt
 from mutants.hunt import NEAREST_LAYER, PACKAGE, caught_by, copied, failing_layer, failing_test, mirror
 from mutants.mutant import Mutant
 
@@ -16,6 +16,12 @@ MIRRORS = sorted({mirror(mutant.file) for mutant in MUTANTS} - {mirror(file) for
 def test_a_faithful_copy_passes_every_layer():
     with copied() as folder:
         assert failing_layer(folder) == ""
+
+
+@pytest.mark.parametrize("file", ["free.py", "errors.py", "training/progress.py"])
+def test_a_faithful_copy_passes_some_of_the_tests_that_judge_mutants(file):
+    with copied() as folder:
+        assert failing_test(folder, mirror(file)) == ""
 
 
 @pytest.mark.nightly
@@ -57,6 +63,21 @@ def test_the_real_package_is_back_afterwards():
     before = importlib.import_module("dsrl_ref")
     caught_by(MUTANTS[0])
     assert importlib.import_module("dsrl_ref") is before
+
+
+def test_a_mutant_that_never_ends_is_caught(tmp_path, monkeypatch):
+    tests = tmp_path / "test_for_ever.py"
+    tests.write_text("def test_ends():\n    while True:\n        pass\n")
+    monkeypatch.setattr(hunt, "LIMIT", 1)
+    with copied() as folder:
+        assert failing_test(folder, tests) == "a hang"
+        monkeypatch.setattr(hunt.judges, "LAYERS", {"for ever": lambda package: failing_for_ever()})
+        assert failing_layer(folder) == "for ever"
+
+
+def failing_for_ever():
+    while True:
+        pass
 
 
 def test_tests_that_cannot_judge_are_an_error(tmp_path):

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from dsrl_ref.arrays import as_number
-from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.cli.output import add_json, print_json, require_places
 from dsrl_ref.cli.problem import read_problem
-from dsrl_ref.files import require_writable
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.solver import solve
 
@@ -39,8 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Solve, write, and print; 1 if it did not converge."""
     f, data = read_problem(arguments.problem, ("theta",), ("weight", "x0"))
     weight = as_number(data.get("weight", 1.0), "weight") if arguments.weight is None else arguments.weight
-    if arguments.output:
-        require_writable(arguments.output)
+    require_places([arguments.output], [arguments.problem])
     found = solve(f, data["theta"], weight, x0=data.get("x0"), tol=arguments.tol, max_iter=arguments.max_iter)
     if arguments.output:
         stream = io.BytesIO()

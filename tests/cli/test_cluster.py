@@ -60,6 +60,18 @@ def test_a_table_says_how_large_the_clusters_are(data, capsys):
     assert learned.startswith("learned w1 = ")
 
 
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.GraphWarning")
+def test_clusters_that_stay_empty_have_the_size_0(tmp_path, capsys):
+    """Two pairs and eight samples without an edge: there are three places for five clusters."""
+    W = np.zeros((12, 12))
+    W[0, 1] = W[1, 0] = W[2, 3] = W[3, 2] = 1.0
+    np.savez(tmp_path / "views.npz", X0=VIEWS[0][:12])
+    np.save(tmp_path / "graph.npy", W)
+    arguments = [tmp_path / "views.npz", "--graph", tmp_path / "graph.npy", "--clusters", "5", "--repeats", "1"]
+    sizes = in_json(capsys, "cluster", *arguments)["sizes"]
+    assert sorted(sizes) == [0, 0, 2, 2, 8]
+
+
 def test_the_controls_are_shown_after_it(data, capsys):
     results = in_json(capsys, "cluster", data, "--repeats", "2", "--compare")["results"]
     assert [result["method"] for result in results] == [

@@ -1,6 +1,6 @@
 """Wrong variants of the commands."""
 
-from mutants.mutant import Mutant, of
+from mutants.mutant import of
 
 MUTANTS = [
     *of(
@@ -110,11 +110,17 @@ MUTANTS = [
         ("{min(sizes)} to {max(sizes)}", "{max(sizes)} to {min(sizes)}"),
         ("    experiment.prepare(arguments)\n", ""),
     ),
-    Mutant(
-        "cli/cluster.py",
-        ", minlength=clusters",
-        "",
-        equivalent="The clusterer leaves no cluster empty, so that its largest label is that of the last cluster.",
+    *of("cli/cluster.py", (", minlength=clusters", "")),
+    *of(
+        "cli/solve.py",
+        ("if arguments.weight is None else", "if not arguments.weight else"),
+        ("return 0 if found.converged else 1", "return 0"),
+        ("tol=arguments.tol, max_iter=arguments.max_iter", "tol=arguments.tol"),
+        ("tol=arguments.tol, ", ""),
+        ('x0=data.get("x0"), ', ""),
+        ('data.get("weight", 1.0)', "1.0"),
+        ("require_places([arguments.output], [arguments.problem])", "require_places([arguments.output], [])"),
+        ('("weight", "x0"))', '("weight", "x0", "extra"))'),
     ),
     *of(
         "cli/classify.py",

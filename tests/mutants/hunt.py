@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +18,11 @@ from pathlib import Path
 import children
 import judges
 import numba
+import pytest
 
 PACKAGE = Path(importlib.util.find_spec("dsrl_ref").origin).parent
 TESTS = Path(__file__).parents[1]
+LIMIT = 3600  # seconds: longer than any child of a test, of which each has its own, and as generous
 NEAREST_LAYER = {
     "appendix/shrinkage.py": "tables",
     "appendix/regularizer.py": "tables",
@@ -75,7 +78,10 @@ def failing_test(folder, tests):
         PYTHONPATH=str(folder), NUMBA_DISABLE_JIT="1", DSRL_DATA=str(Path(folder, "no data here"))
     )
     options = ["-x", "-q", "-p", "no:cacheprovider", "-c", TESTS.parent / "pyproject.toml"]
-    done = children.run("-m", "pytest", *options, tests, env=environment, cwd=folder)
+    try:
+        done = children.run("-m", "pytest", *options, tests, env=environment, cwd=folder, limit=LIMIT)
+    except pytest.fail.Exception:
+        return "a hang"
     assert done.returncode in (0, 1), f"{tests} did not judge:\n{done.stdout}{done.stderr}"
     failures = re.findall(r"^(?:FAILED|ERROR) \S*?(?:::)(\S+)", done.stdout, flags=re.MULTILINE)
     return failures[0] if done.returncode else ""
@@ -115,7 +121,27 @@ def _imported_from(folder):
 
 def _fails(layer, package):
     try:
-        layer(package)
-    except Exception:  # a mutant may break in any way: all of them count
+        with _limited():
+            layer(package)
+    except Exception:  # a mutant may break in any way, and may never end: all of them count
         return True
     return False
+
+
+@contextlib.contextmanager
+def _limited():
+    """Raise TimeoutError in what does not end, where the system has alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _time_out)
+    signal.alarm(LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _time_out(*_):
+    raise TimeoutError("the layer does not end")

@@ -10,7 +10,6 @@ from dsrl_ref.cli import main
 
 RNG = np.random.default_rng(0)
 D, X = RNG.normal(size=(8, 12)) / 3, RNG.normal(size=(12, 20)) * (RNG.random((12, 20)) < 0.2)
-PROBLEM = {"D": D, "Y": D @ X, "target": X, "layers": 4}
 LASSO = {"D": D, "Y": D @ X, "theta": [1, 1, 0.1, 0.1], "weight": 0.5}
 
 
@@ -23,13 +22,19 @@ def file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("command", ["fit", "solve"])
-def test_an_unwritable_output_is_found_before_the_work(command, file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(f"dsrl_ref.cli.{command}.{command}", lambda *_, **__: pytest.fail("it has worked already"))
-    problem = file(**(PROBLEM if command == "fit" else LASSO))
+def test_an_unwritable_output_is_found_before_the_work(file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dsrl_ref.cli.solve.solve", lambda *_, **__: pytest.fail("it has worked already"))
     (tmp_path / "file").write_text("")
-    assert main([command, problem, "-o", str(tmp_path / "file" / "out")]) == 5
+    assert main(["solve", file(**LASSO), "-o", str(tmp_path / "file" / "out")]) == 5
     assert "Not a directory" in capsys.readouterr().err
+
+
+def test_the_problem_is_not_replaced_by_its_solution(file, capsys):
+    problem = file(**LASSO)
+    assert main(["solve", problem, "-o", problem]) == 3
+    assert f"writing {problem} would replace {problem}, which is needed" in capsys.readouterr().err
+    with np.load(problem) as archive:
+        assert set(archive) == set(LASSO)
 
 
 def test_solve_is_solve(file, tmp_path, capsys):
@@ -47,6 +52,14 @@ def test_solve_as_a_table_and_not_converged(file, capsys):
     out = capsys.readouterr().out
     assert "iterations 2" in out
     assert "raise max_iter or tol" in out
+
+
+def test_it_starts_where_the_file_says(file, capsys):
+    f, theta, x0 = LeastSquares(D, D @ X), Theta.soft(0.1), X + 1.0
+    expected = solve(f, theta, 0.5, x0=x0, max_iter=2)
+    main(["solve", file(**LASSO, x0=x0), "--max-iter", "2", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["objective"] == expected.objective != solve(f, theta, 0.5, max_iter=2).objective
 
 
 def test_a_weight_of_0_is_a_weight(file, capsys):
@@ -70,16 +83,13 @@ def test_tol_and_max_iter_are_those_of_solve(file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("command", "arrays", "message"),
+    ("arrays", "message"),
     [
-        ("fit", {"W": D}, "has no key layers; it needs W, or D and Y, layers"),
-        ("fit", {"D": D, "layers": 2}, "has no key Y"),
-        ("fit", {**PROBLEM, "extra": 1}, "has the unknown key extra; known are W, or D and Y, layers, target, x0"),
-        ("fit", {"D": D, "Y": D, "layers": 2}, "target is required"),
-        ("solve", {"W": D}, "has no key theta"),
-        ("solve", {"W": D, "theta": [1, 2, 1, 1]}, "w2 = 2.0 exceeds 1"),
+        ({"W": D}, "has no key theta"),
+        ({"W": D, "theta": [1, 2, 1, 1]}, "w2 = 2.0 exceeds 1"),
+        ({**LASSO, "extra": 1}, "has the unknown key extra; known are W, or D and Y, theta, weight, x0"),
     ],
 )
-def test_bad_files_are_3(command, arrays, message, file, capsys):
-    assert main([command, file(**arrays)]) == 3
+def test_bad_files_are_3(arrays, message, file, capsys):
+    assert main(["solve", file(**arrays)]) == 3
     assert message in capsys.readouterr().err
