@@ -37,6 +37,12 @@ MUTANTS = [
     ),
     *of(
         "solver/ordinary.py",
+        ("U.T, rcond=None", "U.T, rcond=1e-3"),
+        ("taken += taken < max_iter", "taken += 1"),
+        (
+            "if refinement == REFINEMENTS or (residuals <= tol).all()",
+            "if refinement == REFINEMENTS or (residuals <= tol).any()",
+        ),
         (
             "X += np.linalg.lstsq(scaled.D, U.T, rcond=None)[0].T",
             "X = np.linalg.lstsq(scaled.D, scaled.Y.T, rcond=None)[0].T",
@@ -55,5 +61,20 @@ MUTANTS = [
         "solver/solve.py",
         ("known = type(f) in (Fidelity, LeastSquares) and convex", "known = type(f) in (Fidelity, LeastSquares)"),
         ("states[open_ended & ends.stalled] = Status.STALLED", "pass"),
+    ),
+    *of(
+        "solver/scaling.py",
+        ("points *= self.of_y", "points *= 1.0"),
+        ("scaled /= self.of_y[:, None]", "scaled /= 1.0"),
+        ("points += 0.0", "points += 1e-9"),
+        ("self.Y[rows] - (self.D @ X.T).T", "self.Y[rows] + (self.D @ X.T).T"),
+        ("D.data / self.of_d[D.indices]", "D.data * self.of_d[D.indices]"),
+        ("self.columns[:, chosen]", "self.columns[:, : len(chosen)]"),
+    ),
+    *of(
+        "status.py",
+        ("(Status.CONVERGED, Status.STATIONARY, Status.COMPLETED)", "(Status.CONVERGED, Status.COMPLETED)"),
+        ("(Status.CONVERGED, Status.STATIONARY, Status.COMPLETED)", "(Status.CONVERGED, Status.STATIONARY)"),
+        ("return self in (", "return self not in ("),
     ),
 ]

@@ -67,3 +67,28 @@ def test_sparse_iterations_run_out():
     found = solve(LeastSquares(D, RNG.normal(size=(60, 2))), Theta.soft(1.0), 0.0, tol=1e-13, max_iter=3)
     assert found.status is Status.MAX_ITER
     assert found.iterations == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_direction_that_is_hardly_seen_is_solved_for_all_the_same(kind):
+    """The columns are of one length, and one singular value is a hundred-thousandth of the largest."""
+    left, right = (np.linalg.qr(np.random.default_rng(seed).normal(size=(n, 3)))[0] for seed, n in ((1, 8), (2, 3)))
+    D, x = left @ np.diag([1.0, 0.8, 1e-5]) @ right.T, np.array([[1.0], [-2.0], [3.0]])
+    found = solve(LeastSquares(kind(D), D @ x), Theta.soft(1.0), 0.0, tol=1e-14)
+    assert found.x == pytest.approx(x, abs=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_that_begins_at_its_end_does_not_end_the_others(kind):
+    D, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 2))
+    expected = np.linalg.lstsq(D, Y, rcond=None)[0]
+    found = solve(LeastSquares(kind(D), Y), Theta.soft(1.0), 0.0, x0=expected * [1.0, 0.0])
+    assert found.converged
+    assert found.x == pytest.approx(expected, abs=1e-7)
+
+
+def test_no_more_iterations_are_counted_than_are_allowed():
+    D, y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 1))
+    found = solve(LeastSquares(D, y), Theta.soft(1.0), 0.0, tol=1e-300, max_iter=1)
+    assert found.column_iterations.tolist() == [1]
+    assert found.status is Status.MAX_ITER
