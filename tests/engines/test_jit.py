@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import shutil
 from types import SimpleNamespace
 
@@ -173,6 +174,12 @@ def test_that_nothing_can_be_kept_is_said_once(monkeypatch, capsys, where):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("set NUMBA_CACHE_DIR to one that can be written\n") == 1
+
+
+def test_where_there_is_no_stderr_nothing_is_said(monkeypatch):
+    jit.say_that_nothing_is_kept.cache_clear()
+    monkeypatch.setattr(sys, "stderr", None)
+    assert jit.say_that_nothing_is_kept() is None
 
 
 def test_a_damaged_cache_is_compiled_around_without_a_word(monkeypatch, capsys):
