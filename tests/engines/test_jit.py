@@ -2,8 +2,8 @@
 
 import os
 import random
-import sys
 import shutil
+import sys
 from types import SimpleNamespace
 
 import children
