@@ -112,7 +112,10 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) ->
     text = json.dumps({"format": "dsrl_ref", "version": VERSION, **header}, allow_nan=False)
     stream = io.BytesIO()
     members: dict[str, Any] = {HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
-    np.savez(stream, allow_pickle=False, **members)
+    for name, array in members.items():  # NumPy before 2.1 has no switch that keeps savez from pickling
+        if array.dtype.hasobject:
+            raise TypeError(f"{name} holds objects of Python, which no file is to hold")
+    np.savez(stream, **members)
     body = stream.getvalue()[:-2] + DIGITS.to_bytes(2, "little")
     replace_file(path, body + _digest(body))
 

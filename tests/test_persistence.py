@@ -339,6 +339,13 @@ def test_what_a_killed_writer_left_is_swept(path, learned):
     assert [*path.parent.iterdir()] == [path]
 
 
+def test_objects_of_python_are_never_written(path):
+    whole = path.read_bytes()
+    with pytest.raises(TypeError, match="what holds objects of Python"):
+        files.write(path, {"kind": "FitResult"}, {"what": np.array([{}])})
+    assert path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("reason", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
 def test_a_file_system_without_locks_is_written_all_the_same(reason, path, learned, monkeypatch):
     fcntl = pytest.importorskip("fcntl", reason="no such locks on this system")

@@ -186,7 +186,8 @@ def test_takes_the_products_that_are_less_work(k, n, m, by_gram):
 
 
 def test_a_tall_sparse_D_is_a_small_square_that_is_dense():
-    D = sp.random_array((3000, 40), density=0.1, format="csr", rng=np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    D = sp.csr_array(np.where(rng.random((3000, 40)) < 0.1, rng.random((3000, 40)), 0.0))
     curvature = columns.Curvature(D, 0.5, 2000)
     assert curvature.gram == pytest.approx(0.5 * (D.T @ D).toarray(), rel=1e-12, abs=1e-12)
     assert columns.Curvature(D.T.tocsr(), 0.5, 2000).gram is None
