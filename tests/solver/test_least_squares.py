@@ -32,7 +32,7 @@ def by_members(monkeypatch):
     monkeypatch.setattr(least_squares, "LARGEST_GRAM", 16)
 
 
-def require_same_end(found, expected, f, theta=CONVEX, weight=0.5):
+def assert_same_end(found, expected, f, theta=CONVEX, weight=0.5):
     """The objectives to what both are certified for, and points as near as that makes them."""
     here, there = (f.value(X) + weight * regularizer(X, theta).sum() for X in (found.X, expected.X))
     assert here == pytest.approx(there, rel=2e-11)
@@ -45,7 +45,7 @@ def test_members_end_where_the_whole_does(kind, request):
     f = problem()
     whole = descend(f)
     request.getfixturevalue("by_members")
-    require_same_end(descend(LeastSquares(kind(f.D), f.Y)), whole, f)
+    assert_same_end(descend(LeastSquares(kind(f.D), f.Y)), whole, f)
 
 
 @pytest.mark.parametrize("theta", [CONVEX, Theta.soft(0.3)])
@@ -54,7 +54,7 @@ def test_columns_with_many_entries_go_by_accelerated_gradients_to_the_same_end(t
     members = descend(f, theta)
     monkeypatch.setattr(least_squares, "MOST_NONZEROS", 3)
     found = descend(f, theta)
-    require_same_end(found, members, f, theta)
+    assert_same_end(found, members, f, theta)
     assert found.iterations.max() > members.iterations.max()
 
 
