@@ -15,12 +15,12 @@ from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
-from dsrl_ref.engines.blocks import processors
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.threads import processors
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
 Products = Callable[[Theta, float], Array]

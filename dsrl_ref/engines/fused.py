@@ -13,8 +13,9 @@ from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
-from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
+from dsrl_ref.engines.blocks import add_exactly, blocks_per_call
 from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
+from dsrl_ref.threads import in_threads
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more

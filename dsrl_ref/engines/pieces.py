@@ -19,9 +19,10 @@ from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
-from dsrl_ref.engines.blocks import add_exactly, in_threads
+from dsrl_ref.engines.blocks import add_exactly
 from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, multiple_of_W, pieces_of_map
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.threads import in_threads
 
 MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `recursion`
 BLOCKS_PER_CALL = 1 << 14

@@ -12,7 +12,8 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.blocks import add_exactly, blocks_per_call, in_threads
+from dsrl_ref.engines.blocks import add_exactly, blocks_per_call
+from dsrl_ref.threads import in_threads
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 8  # up to MANY_LAYERS a kernel call of milliseconds: Ctrl-C waits for it

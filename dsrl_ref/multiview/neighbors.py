@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.blocks import in_threads, processors
+from dsrl_ref.threads import in_threads, processors
 
 BLOCK_ENTRIES = 2**21  # distances that a thread holds at a time: 16 MiB
 TREE_SAMPLES, TREE_FEATURES = 5_000, 8  # from so many samples and up to so many features a tree is faster

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.blocks import in_threads, processors
 from dsrl_ref.solver import whole
 from dsrl_ref.solver.certificate import Point, objective, relative_gap, relative_violation, units
 from dsrl_ref.solver.penalty import Penalty
 from dsrl_ref.solver.scaling import Scaled, norms
+from dsrl_ref.threads import in_threads, processors
 
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
 LARGEST_GRAM = 2048  # entries of a column whose DᵀD is formed once

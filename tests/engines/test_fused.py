@@ -15,7 +15,7 @@ from hypothesis import given
 from strategies import exact, examples, floats, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
-from dsrl_ref.engines import blocks, fused, recursion, scalar_map
+from dsrl_ref.engines import fused, recursion, scalar_map
 
 THETA, L, LAYERS = Theta(1.1, 0.5, 0.2, 0.6), 0.8, 11
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -246,12 +246,3 @@ def test_bad_numbers_of_threads_are_refused(threads, error):
 def test_divergence_names_the_layer():
     with pytest.raises(ValueError, match=r"not finite in layer \d"):
         loss_and_gradient(Fidelity([[1e300]]), (1e200, 1, 0, 1e300), 1, 5, method="fused")
-
-
-def test_an_error_in_a_thread_reaches_the_caller():
-    def work(item):
-        if item == 3:
-            raise RuntimeError("item 3")
-
-    with pytest.raises(RuntimeError, match="item 3"):
-        blocks.in_threads(work, range(9), 2)
