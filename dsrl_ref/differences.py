@@ -86,29 +86,53 @@ def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
     >>> check_gradient(J, (1.1, 0.5, 0.2, 0.6), L=1.5).gap < 1e-8
     True
     """
-    theta, L = as_theta(theta), as_step_constant(L)
-    gradient = J(theta, L)[1]
-    network, at = _Network(J), np.array([*theta, L])
-    gaps, roundings, steps = {}, [], []
-    for number, name in enumerate(Gradient._fields):
-        difference = _difference(network, at, number)
-        scale = max(difference.size, abs(gradient[number]))
-        beyond = max(abs(gradient[number] - difference.value) - difference.rounding, 0.0)
-        gaps[name] = beyond / scale if scale else 0.0
-        roundings.append(difference.rounding / scale if scale else 0.0)
-        steps.append(difference.step)
-    worst = float(np.max([*gaps.values()]))
-    return GradientCheck(worst, gaps, max(roundings), min(steps), J.ties(theta, L))
+    gradient, found = J(theta, L)[1], differences(J, theta, L)
+    gaps = {name: found[name].gap(derivative) for name, derivative in gradient._asdict().items()}
+    roundings = [
+        found[name].in_units(found[name].rounding, derivative) for name, derivative in zip(found, gradient, strict=True)
+    ]
+    step = min(difference.step for difference in found.values())
+    return GradientCheck(float(np.max([*gaps.values()])), gaps, max(roundings), step, J.ties(theta, L))
 
 
 @dataclass(frozen=True)
-class _Difference:
-    """A difference quotient: its value, the same with absolute values, its rounding, and the step as a share."""
+class Difference:
+    """A difference quotient of J in one parameter.
+
+    Attributes
+    ----------
+    value : float
+        What the derivative should be.
+    size : float
+        The same, added up over the entries of X_(t) with absolute values.
+    rounding : float
+        What the rounding of the losses may have added to `value`.
+    step : float
+        The step, as a share of the parameter.
+    """
 
     value: float
     size: float
     rounding: float
     step: float
+
+    def gap(self, derivative: float) -> float:
+        """How far a derivative is away, beyond `rounding` and without a unit."""
+        return self.in_units(max(abs(derivative - self.value) - self.rounding, 0.0), derivative)
+
+    def in_units(self, amount: float, derivative: float) -> float:
+        """An amount in units of `size`, or of the derivative where that is larger; 0 where both are."""
+        scale = max(self.size, abs(derivative))
+        return amount / scale if scale else 0.0
+
+
+def differences(J: Objective, theta: ThetaLike, L: float) -> dict[str, Difference]:
+    """Difference the loss in each of its five parameters; the arguments are those of `check_gradient`.
+
+    No engine has a part in it: the losses are those of `forward`, an entry at a time.
+    """
+    network, at = _Network(J), np.array([*as_theta(theta), as_step_constant(L)])
+    return {name: _difference(network, at, number) for number, name in enumerate(Gradient._fields)}
 
 
 class _Network:
@@ -135,7 +159,7 @@ class _Network:
         return 0.5 * np.square(X - self.target).ravel()
 
 
-def _difference(network: _Network, at: Array, number: int) -> _Difference:
+def _difference(network: _Network, at: Array, number: int) -> Difference:
     """The quotient in one parameter, with the largest step within which no entry changes its region."""
     home = network.regions(at)
     unit = at[number] or at[3] or 1.0  # b1 = 0 goes by steps of b2
@@ -151,11 +175,11 @@ def _difference(network: _Network, at: Array, number: int) -> _Difference:
     raise ValueError(f"entries sit on knots: no step in {name} leaves every region as it is; move it a little")
 
 
-def _quotient(network: _Network, points: list[Array], scheme: Scheme, step: float, share: float) -> _Difference:
+def _quotient(network: _Network, points: list[Array], scheme: Scheme, step: float, share: float) -> Difference:
     weighted = np.array([weight * network.losses(point) for point, (_, weight) in zip(points, scheme, strict=True)])
     terms = weighted.sum(axis=0) / step
     rounding = UNIT * len(points) * np.abs(weighted).sum() / step
-    return _Difference(math.fsum(terms), float(np.abs(terms).sum()), float(rounding), share)
+    return Difference(math.fsum(terms), float(np.abs(terms).sum()), float(rounding), share)
 
 
 def _is_theta(x: Array) -> bool:

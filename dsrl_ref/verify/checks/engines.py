@@ -13,12 +13,12 @@ import numpy as np
 from dsrl_ref.arrays import Array
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.findings import Check, none_differ
-from dsrl_ref.verify.networks import QUANTITIES
+from dsrl_ref.verify.networks import MOST_HIDDEN, QUANTITIES
 from dsrl_ref.verify.ways import NAMES_OF_WAYS
 
 MOST_UNITS = 1000.0  # of 2^-53·S, the errors of X_(t) that grow from layer to layer included
-GAP, USUAL_GAP, USUAL = 1e-8, 1e-9, 0.99
-MOST_REDRAWN = 0.2
+GAP = 1e-8  # of what a difference adds up with absolute values
+MOST_REDRAWN = 0.3  # twice the most of 20 seeds
 CLOSE = 1e-12  # of S, for many copies of a small problem
 AT_FIXED_POINT = 1e-10  # relative, of what linear equations give
 IN_MATRIX = 2.0**-40  # of the diagonal, what a product of two derivatives may round off
@@ -62,11 +62,11 @@ def differences(part: str) -> Makes:
         every = all(found.taken[way] for way in NAMES_OF_WAYS)
         yield Check(
             f"{part} by every way against central differences",
-            bool(every and gaps.max() <= GAP and np.mean(gaps <= USUAL_GAP) >= USUAL),
-            f"worst gap {gaps.max(initial=0):.2g}, {np.mean(gaps <= USUAL_GAP):.1%} within 1e-9",
+            bool(every and gaps.max() <= GAP),
+            f"worst gap {gaps.max(initial=0):.2g} beyond rounding, which hides at most {MOST_HIDDEN:.0e}",
         )
         yield Check(
-            "draws redone because an entry changed region",
+            "draws redone: entries on knots, or rounding",
             found.redrawn <= MOST_REDRAWN,
             f"{found.redrawn:.1%} of {found.draws + found.redraws}",
         )
