@@ -194,4 +194,4 @@ def _has_a_number_for_each_thread(library: Any) -> bool:
 
 _blas = Blas()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_blas.after_fork)
+    os.register_at_fork(after_in_child=lambda: _blas.after_fork())
