@@ -14,7 +14,15 @@ from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, start
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
+from dsrl_ref.arrays import (
+    Array,
+    as_count,
+    as_matrix_or_csr,
+    as_real,
+    as_step_constant,
+    require_in_memory,
+    require_shape,
+)
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
@@ -124,6 +132,7 @@ class Objective:
         method: str = "auto",
         threads: int | None = None,
     ) -> None:
+        require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
         _require_method(method, f, self.layers)
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)

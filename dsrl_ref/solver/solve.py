@@ -9,7 +9,7 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm, starting_point
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
+from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.solver import fidelity, least_squares, ordinary, whole
@@ -132,6 +132,7 @@ def solve_path(
     >>> [solution.x.tolist() for solution in solve_path(Fidelity([[3.0, 1.5]]), Theta.soft(1), [2, 1])]
     [[[1.0, 0.0]], [[2.0, 0.5]]]
     """
+    require_in_memory(weights, "weights")
     solutions: list[SolveResult] = []
     for weight in weights:
         start = solutions[-1].x if solutions else x0

@@ -161,7 +161,7 @@ MUTANTS = [
             "right = predicted[known] == labels.classes[labels.codes[known]]",
             "right = predicted[known] == self.classes_[labels.codes[known]]",
         ),
-        ("np.asarray(sample_weight)[known]", "np.asarray(sample_weight)[: known.sum()]"),
+        ('"sample_weight")[known]', '"sample_weight")[: known.sum()]'),
         ("if isinstance(one, str) != isinstance(other, str):", "if False:"),
         ("W - W * (ones != 0) + ones", "W + ones"),
         ("W - W * (ones != 0) + ones", "W.maximum(0.9 * ones)"),
