@@ -173,8 +173,9 @@ def test_limits_of_two_threads_overlap_and_the_last_to_leave_brings_the_callers_
 
 
 @pytest.mark.parametrize("order", ["abab", "abba"])
-def test_numbers_of_each_thread_are_limited_in_each(fake, order):
-    library = Library(8, threading_layer="openmp")
+@pytest.mark.parametrize("kind", [{"threading_layer": "openmp"}, {"internal_api": "mkl"}], ids=["OpenMP", "MKL"])
+def test_numbers_of_each_thread_are_limited_in_each(fake, order, kind):
+    library = Library(8, **kind)
     fake(library)
     seen = meet(order, library, {"a": 4, "b": 2})
     inside = {"a": 4, "b": 2}
