@@ -159,7 +159,7 @@ def pieces_prepare(size: str) -> Row:
 def least_squares(size: str) -> Row:
     """Loss and five gradients of a dense LeastSquares."""
     k, n, m, layers = {"full": (256, 512, 2048, 10), "quick": (128, 256, 1024, 10), "smallest": (16, 32, 64, 3)}[size]
-    f, target, step_constant, theta = _dictionary(k, n, m)
+    f, target, step_constant, theta = dictionary(k, n, m)
     J = Objective(f, target, layers=layers, method="adjoint")
     contestants = {
         "dsrl_ref adjoint": lambda: J(theta, step_constant),
@@ -177,7 +177,8 @@ def least_squares(size: str) -> Row:
     return Row("least-squares", f"D {k}×{n}, {m} columns, {layers} layers", results, limit)
 
 
-def _dictionary(k: int, n: int, m: int) -> tuple[LeastSquares, np.ndarray, float, tuple[float, ...]]:
+def dictionary(k: int, n: int, m: int) -> tuple[LeastSquares, np.ndarray, float, tuple[float, ...]]:
+    """A least-squares problem with sparse targets: f, target, L and Θ."""
     rng = np.random.default_rng(0)
     D = rng.normal(size=(k, n)) / np.sqrt(k)
     target = rng.normal(size=(n, m)) * (rng.random((n, m)) < 0.1)
@@ -190,7 +191,7 @@ def least_squares_memory(size: str) -> Row:
     k, n, m, layers = {"full": (256, 512, 2048, 10), "quick": (128, 256, 2048, 10), "smallest": (8, 16, 16384, 3)}[size]
     results = []
     for columns in (m, 16 * m):
-        f, target, step_constant, theta = _dictionary(k, n, columns)
+        f, target, step_constant, theta = dictionary(k, n, columns)
         J = Objective(f, target, layers=layers, method="adjoint")
         if columns == m:
             whole = partial(adjoint.loss_and_gradient, f, Theta(*theta), step_constant, layers, f.start(), target)

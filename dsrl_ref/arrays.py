@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 
 LARGEST_EXACT_INTEGER = 2**53
+HELD = {int, float, bool, str, type(None), np.ndarray, np.float64}  # types of entries that need no second look
 
 
 def is_sparse(value: object) -> bool:
@@ -59,11 +60,17 @@ def require_in_memory(value: Any, name: str) -> None:
     Raises
     ------
     TypeError
-        For dask collections, chunked xarrays, h5py and zarr arrays and lazy frames; the message says what to pass.
+        For dask collections, chunked xarrays, h5py and zarr arrays and lazy frames, also in lists; the message says
+        what to pass.
     """
+    if isinstance(value, list | tuple):
+        if not set(map(type, value)) <= HELD:
+            for place, entry in enumerate(value):
+                require_in_memory(entry, f"{name}[{place}]")
+        return
     kind = type(value)
     package = kind.__module__.partition(".")[0]
-    if package == "dask" or (package == "xarray" and getattr(value, "chunks", None)):
+    if package in ("dask", "dask_expr") or (package == "xarray" and _is_chunked(value)):
         what, how = "is computed only when asked", f"{name}.compute()"
     elif package in ("h5py", "zarr"):
         what, how = "is in a file", f"{name}[...]"
@@ -72,6 +79,12 @@ def require_in_memory(value: Any, name: str) -> None:
     else:
         return
     raise TypeError(f"{name} ({package}'s {kind.__name__}) {what}: pass {how}, if it fits into memory")
+
+
+def _is_chunked(value: Any) -> bool:
+    """Of xarray, whose numbers have chunks () where they are not computed, and None where they are."""
+    chunks = getattr(value, "chunks", None)
+    return isinstance(chunks, tuple) or bool(chunks)
 
 
 def as_matrix(value: Any, name: str) -> Array:
@@ -131,6 +144,7 @@ def as_count(value: Any, name: str, least: int = 0) -> int:
     """Convert an integer that counts something; True, 2.0 and "3" are refused."""
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an integer, got {value!r}")
+    require_in_memory(value, name)
     try:
         count = operator.index(value)
     except TypeError:

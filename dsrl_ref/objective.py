@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -13,14 +14,22 @@ from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, start
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
+from dsrl_ref.arrays import (
+    Array,
+    as_count,
+    as_matrix_or_csr,
+    as_real,
+    as_step_constant,
+    require_in_memory,
+    require_shape,
+)
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
 from dsrl_ref.engines.entries import dense_problem
 from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
 from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
 from dsrl_ref.errors import DivergenceError
-from dsrl_ref.smooth import Fidelity, LeastSquares
-from dsrl_ref.threads import processors
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
+from dsrl_ref.threads import blas_threads, processors
 
 Evaluate = Callable[[Theta, float], tuple[float, Array]]
 Products = Callable[[Theta, float], Array]
@@ -78,7 +87,9 @@ class Objective:
         more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others. "implicit", which
         is for ``layers=math.inf`` alone and is taken for it, solves linear equations with the action of the Hessian.
     threads : int, optional
-        For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
+        At most so many, by default one a processor. "fused" and "pieces" work in them, and give the same bits for any
+        number; the other methods leave it to BLAS, whose rounding may depend on it where products are large. BLAS is
+        limited with the extra ``threads``, see `dsrl_ref.threads`.
 
     Attributes
     ----------
@@ -121,6 +132,7 @@ class Objective:
         method: str = "auto",
         threads: int | None = None,
     ) -> None:
+        require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
         _require_method(method, f, self.layers)
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
@@ -194,7 +206,7 @@ class Objective:
         theta, L = as_theta(theta), as_step_constant(L)
         if self.layers == math.inf and theta.b1 == 0 and self._unstored():
             raise DivergenceError("layers = inf: b1 = 0, and a Z that is not stored, 0, sits on it; take a positive b1")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with self._limited(), np.errstate(over="ignore", invalid="ignore"):
             loss, gradient = self._evaluate(theta, L)
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
@@ -284,7 +296,8 @@ class Objective:
         """
         loss, gradient = self(theta, L)
         theta, L = as_theta(theta), as_step_constant(L)
-        matrix = self._products(theta, L)
+        with self._limited():
+            matrix = self._products(theta, L)
         if theta.b1 == 0 and (unstored := self._unstored()):
             zero = np.zeros((1, 1))
             matrix += unstored * tangent.gauss_newton(Fidelity(zero), theta, L, int(self.layers), zero)
@@ -337,8 +350,15 @@ class Objective:
             if not live.any():
                 return layers * zeros if theta.b1 == 0 else 0
             f, x0 = Fidelity(f.W[live].reshape(1, -1)), x0[live].reshape(1, -1)
-        tied = sum(count_ties(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
+        with self._limited():
+            tied = sum(count_ties(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
         return tied + (layers * zeros if theta.b1 == 0 else 0)
+
+    def _limited(self) -> AbstractContextManager[None]:
+        """Limit BLAS, which "fused" and "pieces" do not use."""
+        if self.method in FIDELITY_ONLY:
+            return nullcontext()
+        return blas_threads(self.threads, multiplications(self._f, self._x0.shape))
 
     def _unstored(self) -> int:
         """Count the entries that are 0 in W, x0 and target and left out of the work."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse
+from dsrl_ref.threads import blas_threads, processors
 
 
 class Fidelity:
@@ -110,6 +111,11 @@ class LeastSquares:
     def lipschitz(self) -> float:
         """The largest eigenvalue of DᵀD, by the smaller of the two Gram matrices; inf where that overflows."""
         k, n = self.D.shape
+        with blas_threads(processors(), k * n * min(k, n)):
+            return self._largest_eigenvalue()
+
+    def _largest_eigenvalue(self) -> float:
+        k, n = self.D.shape
         with np.errstate(over="ignore"):
             gram = self.D @ self.D.T if k < n else self.D.T @ self.D
         largest = float(abs(gram).max())
@@ -125,3 +131,13 @@ class LeastSquares:
     def start(self) -> Array:
         """Zeros, n×m."""
         return np.zeros(self.shape)
+
+
+def multiplications(f: Any, shape: tuple[int, int]) -> int:
+    """How many one product with the Hessian of f takes for an X of this shape; of your own f as if it were n×n."""
+    n, m = shape
+    if type(f) is Fidelity:
+        return 0
+    if type(f) is not LeastSquares:
+        return n * n * m
+    return int(f.D.nnz * m if is_sparse(f.D) else max(f.D.shape) * n * m)

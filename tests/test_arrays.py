@@ -347,6 +347,10 @@ def of_package(package, kind, **attributes):
             r"W \(dask's Array\) is computed only when asked: pass W.compute\(\), if it fits",
         ),
         (of_package("xarray", "DataArray", chunks=((2,), (3,))), r"xarray's DataArray.*pass W.compute\(\)"),
+        (of_package("dask_expr", "DataFrame"), r"dask_expr's DataFrame.*pass W.compute\(\)"),
+        (of_package("xarray", "DataArray", chunks=()), r"xarray's DataArray.*pass W.compute\(\)"),
+        (of_package("xarray", "Dataset", chunks={"row": (2,)}), r"xarray's Dataset.*pass W.compute\(\)"),
+        ([[1.0, of_package("dask", "Array")]], r"W\[0\]\[1\] \(dask's Array\).*pass W\[0\]\[1\].compute\(\)"),
         (of_package("h5py", "Dataset"), r"W \(h5py's Dataset\) is in a file: pass W\[\.\.\.\]"),
         (of_package("zarr", "Array"), r"W \(zarr's Array\) is in a file: pass W\[\.\.\.\]"),
         (of_package("polars", "LazyFrame"), r"W \(polars's LazyFrame\).*pass W.collect\(\)"),
@@ -355,6 +359,11 @@ def of_package(package, kind, **attributes):
 def test_what_is_not_in_memory_is_refused_with_what_to_pass(lazy, message):
     with pytest.raises(TypeError, match=message):
         arrays.as_real(lazy, "W")
+
+
+def test_a_count_that_is_not_in_memory_is_refused_with_what_to_pass():
+    with pytest.raises(TypeError, match=r"layers \(dask's Array\).*pass layers.compute\(\)"):
+        arrays.as_count(of_package("dask", "Array"), "layers")
 
 
 def test_an_xarray_that_is_in_memory_is_read():

@@ -8,6 +8,7 @@ from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse, require_shape
 from dsrl_ref.errors import DivergenceError, DSRLError
+from dsrl_ref.threads import blas_threads, processors
 
 
 class SmoothTerm(Protocol):
@@ -100,13 +101,14 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
     """
     theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
     X = starting_point(f, x0)
-    iterates = [X]
-    for i in range(1, layers + 1):
-        Z = preactivation(f, X, L, layer=i)
-        X = require_finite(
-            shrink(Z, theta), f"X_({i})", i, f"the network diverges from L = {L} or slopes in {theta}"
-        )  # (9)
-        iterates.append(X)
+    iterates, (n, m) = [X], X.shape
+    with blas_threads(processors(), n * n * m):
+        for i in range(1, layers + 1):
+            Z = preactivation(f, X, L, layer=i)
+            X = require_finite(
+                shrink(Z, theta), f"X_({i})", i, f"the network diverges from L = {L} or slopes in {theta}"
+            )  # (9)
+            iterates.append(X)
     return iterates
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_number
+from dsrl_ref.arrays import Array, as_number, require_in_memory
 from dsrl_ref.errors import InfeasibleThetaError
 
 FLOOR_OF_SLOPES = 1e-4  # the authors' projection: the set (7) is open at w = 0 and has no nearest point there
@@ -261,6 +261,7 @@ def _ray_jacobian(ratio: float, turning: float, b1: float, b2: float) -> Array:
 def _numbers(values: Any) -> tuple[float, float, float, float]:
     if isinstance(values, str | bytes | dict | set | frozenset):
         raise TypeError(f"theta must be four numbers w1, w2, b1, b2 in this order, got a {type(values).__name__}")
+    require_in_memory(values, "theta")
     try:
         given = tuple(values)
     except TypeError:

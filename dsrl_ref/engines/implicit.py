@@ -15,6 +15,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines import adjoint, tangent
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.threads import blas_threads, processors
 
 MOST_LAYERS = 10_000
 ALTERNATING = 500  # layers that undo each other: there is no limit
@@ -135,7 +136,8 @@ class Coupled:
         operator = LinearOperator((size, size), matvec=self, dtype=np.float64)
         start = np.cos(np.arange(size))  # of no symmetry
         try:
-            (value,) = eigsh(operator, k=1, which="LM", v0=start, tol=LANCZOS, return_eigenvectors=False)
+            with blas_threads(processors()):  # the limit in force, for a library that is here since the import above
+                (value,) = eigsh(operator, k=1, which="LM", v0=start, tol=LANCZOS, return_eigenvectors=False)
         except ArpackNoConvergence as error:
             raise DivergenceError(
                 "layers = inf: the spectral radius of D(I - H/L) was not found: Lanczos failed"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_number
+from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory
 from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.labels import Labels, as_labels
@@ -194,6 +194,8 @@ class DSRLClassifier(Estimator):
         TypeError
             For names where `fit` saw numbers, or the other way round.
         """
+        require_in_memory(y, "y")
+        require_in_memory(sample_weight, "sample_weight")
         predicted = self.predict(X)
         labels = as_labels(y, len(predicted))
         one, other = labels.classes.tolist()[0], self.classes_.tolist()[0]
@@ -201,7 +203,8 @@ class DSRLClassifier(Estimator):
             raise TypeError(f"y has labels like {one!r}, but fit saw {other!r}")
         known = labels.codes >= 0
         right = predicted[known] == labels.classes[labels.codes[known]]
-        return float(np.average(right, weights=None if sample_weight is None else np.asarray(sample_weight)[known]))
+        weights = None if sample_weight is None else as_real(sample_weight, "sample_weight")[known]
+        return float(np.average(right, weights=weights))
 
 
 def join_labelled_pairs(W: csr_array, codes: NDArray[np.intp]) -> csr_array:

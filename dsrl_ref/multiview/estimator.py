@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse
+from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse, require_known
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
@@ -226,6 +226,7 @@ def feature_names(X: Any) -> NDArray[Any] | None:
 
 def as_sizes(view_sizes: Any) -> list[int]:
     """Convert the numbers of features of views."""
+    require_in_memory(view_sizes, "view_sizes")
     if not isinstance(view_sizes, Sequence | np.ndarray) or isinstance(view_sizes, str):
         raise TypeError(f"view_sizes must be a list of one integer a view, got {view_sizes!r}")
     return [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix, as_real
+from dsrl_ref.arrays import Array, as_count, as_matrix, as_real, require_in_memory
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
 
@@ -137,6 +137,7 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
 
 def as_views(views: Sequence[Any]) -> list[Array]:
     """Convert every view to a matrix; all must have as many samples as the first."""
+    require_in_memory(views, "views")
     if not isinstance(views, Sequence | np.ndarray):
         raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
     if len(views) == 0:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsrl_ref.arrays import require_in_memory
 from dsrl_ref.multiview.estimator import warn_of_column
 
 UNLABELLED = "-1 (None among strings) is for unlabelled samples"
@@ -45,6 +46,7 @@ def as_labels(y: Any, n: int) -> Labels:
 
 def _as_vector(y: Any) -> NDArray[Any]:
     """An array of one dimension; a list is not let become one of strings by a single string among numbers."""
+    require_in_memory(y, "y")
     if np.ma.is_masked(y):
         place = int(np.argmax(np.ma.getmaskarray(y).ravel()))
         raise ValueError(f"y has masked entries, the first at y[{place}]; {UNLABELLED}")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.threads import in_threads, processors
+from dsrl_ref.threads import blas_threads, in_threads, processors
 
 BLOCK_ENTRIES = 2**21  # distances that a thread holds at a time: 16 MiB
 TREE_SAMPLES, TREE_FEATURES = 5_000, 8  # from so many samples and up to so many features a tree is faster
@@ -32,7 +32,9 @@ def is_constant(features: Array) -> bool:
 
 def distances(some: Array, others: Array) -> Array:
     """Euclidean distances between columns, by a matrix product: those below 1e-8 of the norms are rounding."""
-    squared = (some**2).sum(axis=0)[:, np.newaxis] + (others**2).sum(axis=0) - 2 * (some.T @ others)
+    with blas_threads(processors(), some.size * others.shape[1]):
+        products = some.T @ others
+    squared = (some**2).sum(axis=0)[:, np.newaxis] + (others**2).sum(axis=0) - 2 * products
     return np.sqrt(np.maximum(squared, 0.0))
 
 

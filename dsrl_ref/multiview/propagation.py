@@ -1,6 +1,6 @@
 """Labels that spread over a graph from the labelled samples to all others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.threads import blas_threads, processors
 
 PROPAGATION = "balanced", "one-hot", "normalized"
 ALPHA = 10.0
@@ -58,8 +59,8 @@ def propagate(
     if not reach * largest <= MOST:
         size = f"alpha = {reach:g} times the largest degree, {largest:g},"
         raise ValueError(f"{size} is too large for float64, {MOST:g} at most; take a smaller alpha")
-    solve = _solver(csr_array(eye_array(len(degrees)) + reach * laplacian))
-    return np.split(solve(columns), len(labellings), axis=1)
+    found = _solved(csr_array(eye_array(len(degrees)) + reach * laplacian), columns)
+    return np.split(found, len(labellings), axis=1)
 
 
 def distributions(F: Array) -> Array:
@@ -77,14 +78,18 @@ def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
     return columns / np.maximum(columns.sum(axis=0), 1.0) if balanced else columns
 
 
-def _solver(matrix: csr_array) -> Callable[[Array], Array]:
+def _solved(matrix: csr_array, columns: Array) -> Array:
     """Solve with a symmetric positive definite matrix, for any number of right-hand sides."""
-    if matrix.shape[0] <= DENSE:
-        from scipy.linalg import cho_factor, cho_solve
+    n = matrix.shape[0]
+    if n > DENSE:
+        with blas_threads(1):
+            return _in_shells(matrix, columns)
+    from scipy.linalg import cho_factor, cho_solve  # before the limit, which is then on this library too
 
+    with blas_threads(processors(), n**3 // 6):
         factor = cho_factor(matrix.toarray(), lower=True, overwrite_a=True)
-        return lambda columns: cho_solve(factor, columns)
-    return lambda columns: _in_shells(matrix, columns)
+        solution: Array = cho_solve(factor, columns)
+    return solution
 
 
 def _in_shells(matrix: csr_array, columns: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array
+from dsrl_ref.arrays import Array, require_in_memory
 
 SCORES = "accuracy", "nmi", "ari", "purity", "f"
 
@@ -61,6 +61,7 @@ def _contingency(true: Any, predicted: Any) -> Array:
 
 
 def _codes(labels: Any, name: str) -> NDArray[np.intp]:
+    require_in_memory(labels, name)
     if np.ma.is_masked(labels):
         raise ValueError(f"{name} has masked entries; every sample needs a label")
     given, labels = labels, np.asarray(labels)

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.errors import SizeError
+from dsrl_ref.threads import blas_threads, processors
 
 DENSE = 200  # samples up to which all eigenvectors are computed
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
@@ -94,7 +95,8 @@ def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None 
     known = csr_array((n, 0)) if known is None else known
     if n <= max(DENSE, 2 * count + 2):
         lowered = symmetric.toarray() - LOWERED * (known @ known.T).toarray()
-        vectors: Array = np.linalg.eigh(lowered)[1][:, ::-1][:, :count]
+        with blas_threads(processors(), n**3):
+            vectors: Array = np.linalg.eigh(lowered)[1][:, ::-1][:, :count]
         return vectors
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
@@ -103,7 +105,8 @@ def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None 
     )
     start = np.random.default_rng(0).uniform(0.5, 1.5, n)
     try:
-        values, vectors = eigsh(lowered, k=count, which="LA", v0=start, maxiter=100 * n)
+        with blas_threads(1):
+            values, vectors = eigsh(lowered, k=count, which="LA", v0=start, maxiter=100 * n)
     except ArpackError as error:
         raise ValueError(f"no spectral embedding: {error}; take fewer clusters or more neighbours") from error
     return vectors[:, np.argsort(-values, kind="stable")]

@@ -22,7 +22,7 @@ from dsrl_ref.solver import whole
 from dsrl_ref.solver.certificate import Point, objective, relative_gap, relative_violation, units
 from dsrl_ref.solver.penalty import Penalty
 from dsrl_ref.solver.scaling import Scaled, norms
-from dsrl_ref.threads import in_threads, processors
+from dsrl_ref.threads import blas_threads, in_threads, processors
 
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
 LARGEST_GRAM = 2048  # entries of a column whose DᵀD is formed once
@@ -63,7 +63,8 @@ def descend(scaled: Scaled, h: Penalty, convex: bool, x0: Array, tol: float, max
             ends.residuals[rows], ends.iterations[rows], ends.stalled[rows] = block.descend(tol, max_iter)
         X[rows] = block.best
 
-    in_threads(work, range(0, m, width), processors() if gram is None else 1)
+    with blas_threads(processors(), scaled.D.size * min(m, width)):
+        in_threads(work, range(0, m, width), processors() if gram is None else 1)
     ends.X = scaled.original(X)
     return ends
 

@@ -9,14 +9,15 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm, starting_point
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
+from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
 from dsrl_ref.results import SolveResult
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.solver import fidelity, least_squares, ordinary, whole
 from dsrl_ref.solver.least_squares import Ends
 from dsrl_ref.solver.penalty import Penalty, is_convex
 from dsrl_ref.solver.scaling import Scaled
 from dsrl_ref.status import Status
+from dsrl_ref.threads import blas_threads, processors
 
 START_TOL = 1e-4  # of the convex problem whose minimum is the start of one that is not convex
 
@@ -92,7 +93,10 @@ def solve(
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
     X = starting_point(f, x0)
-    with np.errstate(all="ignore"):  # what overflows is refused; penalties divide by curvatures that may be 0
+    n, m = X.shape
+    largest = multiplications(f, (n, max(n, m)))  # the product may be DᵀD
+    # What overflows is refused; penalties divide by curvatures that may be 0.
+    with blas_threads(processors(), largest), np.errstate(all="ignore"):
         h = Penalty.of(theta, weight)
         convex = is_convex(theta) or h.vanishes()
         ends = _ends(f, h, convex, X, x0 is None, tol, max_iter)
@@ -128,6 +132,7 @@ def solve_path(
     >>> [solution.x.tolist() for solution in solve_path(Fidelity([[3.0, 1.5]]), Theta.soft(1), [2, 1])]
     [[[1.0, 0.0]], [[2.0, 0.5]]]
     """
+    require_in_memory(weights, "weights")
     solutions: list[SolveResult] = []
     for weight in weights:
         start = solutions[-1].x if solutions else x0

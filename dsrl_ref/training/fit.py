@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetaLike
-from dsrl_ref.arrays import Array, as_count, as_number, as_real
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
@@ -131,6 +131,7 @@ def fit(
         raise ValueError(f"learning_rate must be positive, got {rate}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the file to go on from")
+    require_in_memory(theta, "theta")
     start = None if theta is None else as_real(list(theta), "theta")
     if start is not None:
         Theta.projected(start)  # four finite numbers, or refused here

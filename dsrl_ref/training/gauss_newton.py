@@ -8,6 +8,8 @@ from dsrl_ref.appendix.theta import FLOOR_OF_SLOPES, Theta
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import multiplications
+from dsrl_ref.threads import blas_threads
 
 FLOOR_OF_L = 1e-4
 TRIAL = 6  # steps from every start; the best then goes on
@@ -127,7 +129,8 @@ def starts(J: Objective) -> list[Array]:
     L = float(J.f.lipschitz())
     if not 0 < L < np.inf:
         raise ValueError(f"f.lipschitz() is {L}, no step constant to start from: give fit both theta and L")
-    seen = np.abs(_stored(J.x0 - J.f.gradient(J.x0) / L))
+    with blas_threads(J.threads, multiplications(J.f, J.shape)):
+        seen = np.abs(_stored(J.x0 - J.f.gradient(J.x0) / L))
     seen = seen[seen > 0]
     knots = BELOW * np.quantile(seen, QUANTILES) if seen.size else np.ones(1)
     return [np.array([1.0, 0.9, knot, 2 * knot, L]) for knot in knots]

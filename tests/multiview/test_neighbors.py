@@ -1,5 +1,8 @@
 """Exact neighbours, by blocks and by tree, against sorting all distances."""
 
+from typing import ClassVar
+
+import blas
 import numpy as np
 import pytest
 from views import euclidean, nearest_first, random_views, standard
@@ -128,3 +131,22 @@ def test_what_is_constant_becomes_0_although_its_mean_rounds():
 def test_a_view_is_constant_where_all_samples_are_equal():
     assert is_constant(np.array([[1.0, 1.0], [2.0, 2.0]]))
     assert not is_constant(np.array([[1.0, 1.0], [2.0, 2.5]]))
+
+
+def test_blas_has_one_thread_where_distances_are_few():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    class Watched(np.ndarray):
+        seen: ClassVar[list] = []
+
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            if ufunc is np.matmul:
+                Watched.seen.append(set(blas.numbers().values()))
+            return getattr(ufunc, method)(*(np.asarray(each) for each in inputs), **options)
+
+    some = np.arange(6.0).reshape(2, 3)
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        found = neighbors.distances(some.view(Watched), some)
+        assert set(blas.numbers().values()) == {3}
+    assert found == pytest.approx(neighbors.distances(some, some))
+    assert Watched.seen == [{1}]

@@ -1,5 +1,6 @@
 """Labels that spread, against dense solves and by hand."""
 
+import blas
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, diags_array, linalg
@@ -141,3 +142,22 @@ def test_the_unit_of_the_weights_does_not_matter(monkeypatch, samples):
     (expected,) = propagate(W, [CODES], 3, "balanced", 10)
     for unit in (2.0**-500, 2.0**500):
         assert propagate(unit * W, [CODES], 3, "balanced", 10)[0] == pytest.approx(expected, rel=1e-10, abs=1e-15)
+
+
+@pytest.mark.parametrize("module", ["dense", "iterative"])
+def test_blas_has_one_thread_while_small_graphs_are_solved(module, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import scipy.linalg
+    import scipy.sparse.linalg
+
+    seen, where, name = [], *((scipy.linalg, "cho_factor") if module == "dense" else (scipy.sparse.linalg, "cg"))
+    original = getattr(where, name)
+    monkeypatch.setattr(where, name, lambda *a, **b: (seen.append(set(blas.numbers().values())), original(*a, **b))[1])
+    monkeypatch.setattr(propagation, "DENSE", 2_500 if module == "dense" else 1)
+    W = csr_array(np.ones((4, 4)) - np.eye(4))
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        found = propagation.propagate(W, [np.array([0, 1, -1, -1])], 2, "balanced", 10.0)
+        assert set(blas.numbers().values()) == {3}
+    assert found[0].shape == (4, 2)
+    assert seen
+    assert all(each == {1} for each in seen)

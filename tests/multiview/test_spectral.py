@@ -1,7 +1,9 @@
 """Embedding and k-means, against dense eigenvectors and brute force."""
 
+import importlib
 import itertools
 
+import blas
 import numpy as np
 import pytest
 from scipy.sparse import block_diag, csr_array, linalg
@@ -207,3 +209,18 @@ def test_an_iteration_that_fails_says_what_to_do(monkeypatch):
     monkeypatch.setattr(linalg, "eigsh", failing)
     with pytest.raises(ValueError, match=r"no spectral embedding: .* take fewer clusters or more neighbours"):
         embed(cliques(1, 300), 3)
+
+
+@pytest.mark.parametrize(("module", "name"), [("numpy.linalg", "eigh"), ("scipy.sparse.linalg", "eigsh")])
+def test_blas_has_one_thread_while_eigenvectors_of_small_graphs_are_sought(module, name, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen, where = [], importlib.import_module(module)
+    original = getattr(where, name)
+    monkeypatch.setattr(where, name, lambda *a, **b: (seen.append(set(blas.numbers().values())), original(*a, **b))[1])
+    monkeypatch.setattr(spectral, "DENSE", 200 if name == "eigh" else 1)
+    W = csr_array(np.ones((20, 20)) - np.eye(20))
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        found = spectral.embed(W, 3)
+        assert set(blas.numbers().values()) == {3}
+    assert found.shape == (20, 3)
+    assert seen == [{1}]
