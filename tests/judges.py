@@ -133,6 +133,7 @@ def networks(package):
             assert Fraction(loss) == naive.loss(target, expected[-1])
             assert J.ties(numbers, float(L)) == ties
             same(got, gradient)
+        own_iterates(package, f, theta, L, layers, x0)
         if isinstance(f, naive.LeastSquares):
             columns = package.engines.columns
             columns.BLOCK_ENTRIES = 2 * ((layers + 4) * len(x0) + len(f.D))  # two columns
@@ -143,6 +144,16 @@ def networks(package):
             assert Fraction(loss) == naive.loss(target, expected[-1])
             same(got, gradient)
             same(columns.gauss_newton(*arguments), outer_products(f, theta, L, layers, x0))
+
+
+def own_iterates(package, f, theta, L, layers, x0):
+    """Iterates where layer i has slopes and a step of its own: w1, w2 and 1/L are halved from layer to layer."""
+    factors = [Fraction(2) ** i for i in range(layers)]
+    thetas, constants = [(theta[0] / a, theta[1] / a, *theta[2:]) for a in factors], [L * a for a in factors]
+    expected, _ = naive.layered_forward(f, thetas, constants, x0)
+    iterates = package.forward(term(package, f), floats(thetas), list(map(float, constants)), layers, floats(x0))
+    for X, right in zip(iterates, expected, strict=True):
+        same(X, [x for line in right for x in line])
 
 
 class Quartic:
@@ -182,6 +193,7 @@ def differences(package):
 def rules(package):
     """Condition (7), projection, scaling, and the smooth terms themselves."""
     theta_rules(package)
+    theta_a_layer(package)
     projection_rules(package)
     smooth_rules(package)
 
@@ -206,6 +218,39 @@ def theta_rules(package):
                 assert np.allclose(package.prox([float(x) for x in POINTS], theta, t), xs, rtol=1e-13, atol=1e-14)
     assert Theta.firm(0.5, 1.5) == (1.5, 1, 0.5, 1.5)
     assert Theta.soft(0.5) == (1, 1, 0.5, 0.5)
+
+
+def theta_a_layer(package):
+    """One Θ a layer in its order, or one for all; a refusal names the layer, and a wrong number of rows is one."""
+    as_thetas, Theta = package.appendix.as_thetas, package.Theta
+    rows = [(1.0, 0.5, 0.25, 1.0), (0.75, 1.0, 0.0, 0.5), (1.0, 1.0, 1.0, 1.0)]
+    for form in (
+        rows,
+        list(map(list, rows)),
+        np.array(rows),
+        [Theta(*row) for row in rows],
+        [np.array(r) for r in rows],
+    ):
+        assert as_thetas(form, 3) == tuple(Theta(*row) for row in rows)
+    for form in (rows[0], Theta(*rows[0]), np.array(rows[0]), [np.float64(x) for x in rows[0]]):
+        assert as_thetas(form, 3) == (Theta(*rows[0]),) * 3
+    for wrong, said in (
+        ([*rows[:2], (1, -1, 0, 1)], "layer 3: w2 must be positive"),
+        ([rows[0], (1, "1", 0, 1), rows[1]], "layer 2: w2 must be numeric"),
+        (rows[:2], "theta holds 2 rows"),
+        ([*rows, rows[0]], "theta holds 4 rows"),
+        ([1, 1, (1, 2), 1], "b1 must be one number"),
+    ):
+        assert refusal(as_thetas, wrong, 3).startswith(said)
+
+
+def refusal(function, *arguments):
+    """What a function says where it refuses its arguments; "" where it takes them."""
+    try:
+        function(*arguments)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def projection_rules(package):

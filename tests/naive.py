@@ -297,3 +297,45 @@ def reverse_gradient(f, theta, L, layers, x0, target, rows=None):
         pulled = [[terms[p, q][1] * cotangent[p][q] for q in range(m)] for p in range(n)]
         cotangent = minus(pulled, f.hessian_product(pulled, iterates[i]), 1 / L)
     return gradient
+
+
+def layered_forward(f, thetas, constants, x0):
+    """`forward` where every layer has a theta and an L of its own."""
+    iterates, preactivations = [x0], []
+    for theta, L in zip(thetas, constants, strict=True):
+        (_, X), (Z,) = forward(f, theta, L, 1, iterates[-1])
+        preactivations.append(Z)
+        iterates.append(X)
+    return iterates, preactivations
+
+
+def layered_sensitivities(f, thetas, constants, x0):
+    """The derivatives of X_(t) in w1, w2, b1, b2, L of layer 1, then of layer 2, ...: 5t matrices.
+
+    Each is carried forward: it begins in its own layer, and is pushed through those that follow.
+    """
+    iterates, preactivations = layered_forward(f, thetas, constants, x0)
+    total = []
+    for theta, L, X, Z in zip(thetas, constants, iterates, preactivations, strict=False):
+        terms = layer_terms(f, theta, L, X, Z)
+        pushed = [minus(V, f.hessian_product(V, X), 1 / L) for V in total]
+        total = [[[terms[p, q][1] * v for q, v in enumerate(line)] for p, line in enumerate(V)] for V in pushed]
+        own = [[[terms[p, q][0][c] for q in range(len(line))] for p, line in enumerate(X)] for c in range(5)]
+        total += own
+    return total
+
+
+def layered_gradient(f, thetas, constants, x0, target):
+    """For every layer the derivatives of the loss in its w1, w2, b1, b2, L: t lists of five."""
+    residual = minus(layered_forward(f, thetas, constants, x0)[0][-1], target)
+    total = layered_sensitivities(f, thetas, constants, x0)
+    products = [
+        sum(r * v for rs, vs in zip(residual, V, strict=True) for r, v in zip(rs, vs, strict=True)) for V in total
+    ]
+    return [products[5 * i : 5 * i + 5] for i in range(len(thetas))]
+
+
+def layered_gauss_newton(f, thetas, constants, x0):
+    """The sums of products of these sensitivities over the entries of X_(t): 5t lists of 5t."""
+    rows = [[v for line in V for v in line] for V in layered_sensitivities(f, thetas, constants, x0)]
+    return [[sum(a * b for a, b in zip(first, second, strict=True)) for second in rows] for first in rows]
