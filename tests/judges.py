@@ -284,9 +284,39 @@ def smooth_rules(package):
     same(f.hessian_product(V, X), [Fraction(v) for v in (D.T @ D @ V).ravel()])
     assert abs(f.lipschitz() - max(np.linalg.eigvalsh(D.T @ D))) <= 1e-12 * f.lipschitz() < inf
     assert not f.start().any()
+    whitening_rules(package)
     assert g.value(V) == 0.5 * sum((v - x) ** 2 for v, x in zip(V.ravel(), X.ravel(), strict=True))
     assert np.array_equal(g.start(), X)
     assert g.lipschitz() == 1
+
+
+def whitening_rules(package):
+    """Terms of rank 3 and 2 against the rationals, new signals by the same P, and which singular values are kept."""
+    rng = random.Random(28)
+    draw = lambda n, m: [[Fraction(rng.randint(-4, 4), 2) for _ in range(m)] for _ in range(n)]  # noqa: E731
+    for k, rank, n in ((3, 3, 5), (4, 2, 5), (5, 3, 3)):
+        B, C, Y, later, X = draw(k, rank), draw(rank, n), draw(k, 2), draw(k, 3), draw(n, 2)
+        right = naive.Whitened(B, C, Y)
+        white = package.LeastSquares(floats(right.D), floats(Y)).whitened()
+        assert np.allclose(white.gradient(floats(X)), floats(right.gradient(X)), rtol=1e-12, atol=1e-12)
+        assert abs(white.value(floats(X)) - float(right.value(X))) <= 1e-11
+        root = white.D @ floats(right.D).T
+        assert np.allclose(root, root.T, atol=1e-12)
+        assert np.allclose(root @ root, floats(naive.multiply(right.D, naive.transpose(right.D))), atol=1e-11)
+        assert np.allclose(white.apply_to(floats(later)).Y, package.LeastSquares(right.D, later).whitened().Y)
+        assert np.allclose(white.apply_to(floats(later)).apply_to(floats(Y)).Y, white.Y)
+        assert white.whitened() is white
+    f = package.LeastSquares(np.diag([1.0, 0.5, 1e-5, 1e-9, 1e-17]), np.ones((5, 1)))
+    for rcond, rank in ((0.0, 4), (1e-7, 3), (1e-3, 2), (0.5, 1)):
+        assert np.array_equal(f.whitened(rcond=rcond).D, np.diag(np.arange(5) < rank))
+        assert repr(f.whitened(rcond=rcond)).endswith(f"whitened on rank {rank})")
+    assert refusal(f.whitened).startswith("D is ill-conditioned: 1 of its 5 singular values are below")
+    assert refusal(lambda: f.whitened(rcond=1.0)).startswith("rcond must be")
+    assert refusal(lambda: f.whitened(rcond=-0.5)).startswith("rcond must be")
+    assert refusal(package.LeastSquares(np.zeros((2, 2)), Y[:2]).whitened).startswith("D is zero")
+    accurate = np.kron([[1, 1], [1, -1]], [[1, 1], [1, -1]])[:, [0, 3, 1, 2]]
+    steep = accurate * 2.0 ** (-6 * np.arange(4)) @ accurate.T[:, ::-1]
+    assert np.abs(package.LeastSquares(steep, np.eye(4)).whitened().D - accurate @ accurate.T[:, ::-1] / 4).max() < 1e-9
 
 
 def pieces(package):

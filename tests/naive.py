@@ -138,6 +138,40 @@ class LeastSquares:
         return multiply(transpose(D), multiply(D, V))
 
 
+def inverse(A):
+    """Gauss and Jordan, on fractions."""
+    n = len(A)
+    rows = [[*line, *(int(i == j) for j in range(n))] for i, line in enumerate(A)]
+    for i in range(n):
+        pivot = next(p for p in range(i, n) if rows[p][i])
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [x / rows[i][i] for x in rows[i]]
+        for p in range(n):
+            if p != i:
+                rows[p] = [x - rows[p][i] * y for x, y in zip(rows[p], rows[i], strict=True)]
+    return [line[n:] for line in rows]
+
+
+def pseudo_inverse(B, C):
+    """D⁺ of D = BC where B has full column rank and C full row rank: Cᵀ(CCᵀ)⁻¹(BᵀB)⁻¹Bᵀ."""
+    right = multiply(transpose(C), inverse(multiply(C, transpose(C))))
+    return multiply(right, multiply(inverse(multiply(transpose(B), B)), transpose(B)))
+
+
+class Whitened:
+    """½‖P(DX - Y)‖² with P = (DDᵀ)^-½ on the range of D = BC: its gradient is DᵀP²(DX - Y) = D⁺(DX - Y)."""
+
+    def __init__(self, B, C, Y):
+        self.D, self.Y, self.solved = multiply(B, C), Y, pseudo_inverse(B, C)
+
+    def value(self, X):
+        """P(DX - Y) is as long as D⁺(DX - Y): D⁺ = V diag(1/s) Uᵀ, P = U diag(1/s) Uᵀ."""
+        return sum(g * g for line in self.gradient(X) for g in line) / 2
+
+    def gradient(self, X):
+        return multiply(self.solved, minus(multiply(self.D, X), self.Y))
+
+
 class Quartic:
     """¼‖XXᵀ - S‖², S symmetric: the Hessian depends on X and couples all of a matrix."""
 

@@ -318,6 +318,7 @@ def test_step_constants_are_one_a_layer_or_one_for_all():
         ([5e-324, 1.0, 1.0], ValueError, "L of layer 1 = 5e-324 is too small: the step 1/L of layer 1 overflows"),
         ([1.0, np.nan, 1.0], ValueError, r"L contains NaN: L\[1\] = nan"),
         ([1.0, 1.0], ValueError, r"L has shape \(2,\), but there are 3 layers; pass one number a layer, or one number"),
+        ([1.0], ValueError, r"L has shape \(1,\), but there are 3 layers"),
         ([[1.0], [1.0], [1.0]], ValueError, r"L has shape \(3, 1\), but there are 3 layers"),
         (0.0, ValueError, r"L must be positive, got 0\.0"),
         (["1", "2", "3"], TypeError, "L must be numeric"),
