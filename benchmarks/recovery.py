@@ -84,16 +84,21 @@ class Learned:
     Attributes
     ----------
     layers : callable
-        From a `LeastSquares` of D and some signals to X_(1), ..., X_(t), or to one X alone where there are no layers.
+        From a `LeastSquares` of D and some signals to X by the number of layers; infinity where none are counted.
     numbers : int
         How many numbers were learned.
     """
 
-    layers: Callable[[LeastSquares], list[Array]]
+    layers: Callable[[LeastSquares], dict[float, Array]]
     numbers: int
 
 
 Method = Callable[[Drawn], Learned | None]  # None: a peer that is not installed
+
+
+def counted(outputs: list[Array]) -> dict[float, Array]:
+    """X_(1), ..., X_(t) by the number of layers."""
+    return dict(enumerate(outputs, start=1))
 
 
 def decibels(X: Array, expected: Array) -> float:
@@ -102,13 +107,25 @@ def decibels(X: Array, expected: Array) -> float:
 
 
 def dsrl(problem: Drawn, *, whiten: bool, per_layer: bool) -> Learned:
-    """What `fit` learns by itself: five numbers, or five a layer."""
+    """What `fit` learns by itself for 16 layers, five numbers or five a layer, after each of its layers."""
+    learned, apply = learned_by_fit(problem, DEPTH, whiten, per_layer)
+    return Learned(lambda f: counted(apply(f)), np.size(learned.theta) + np.size(learned.L))
+
+
+def dsrl_by_depth(problem: Drawn, *, whiten: bool) -> Learned:
+    """A network of its own for each number of layers shown: the last layer of each."""
+    networks = {t: learned_by_fit(problem, t, whiten, per_layer=True)[1] for t in SHOWN}
+    return Learned(lambda f: {t: apply(f)[-1] for t, apply in networks.items()}, 5 * sum(SHOWN))
+
+
+def learned_by_fit(
+    problem: Drawn, layers: int, whiten: bool, per_layer: bool
+) -> tuple[Any, Callable[[LeastSquares], list[Array]]]:
+    """What `fit` returns, and the network: from signals to X_(1), ..., X_(layers)."""
     options: dict[str, Any] = {"per_layer": True} if per_layer else {}
     white = problem.f.whitened() if whiten else problem.f
-    learned = fit(Objective(white, problem.X, layers=DEPTH, **options))
-    return Learned(
-        lambda f: forward(white.apply_to(f.Y), learned.theta, learned.L, DEPTH)[1:], 5 * DEPTH if per_layer else 5
-    )
+    learned = fit(Objective(white, problem.X, layers=layers, **options))
+    return learned, lambda f: forward(white.apply_to(f.Y), learned.theta, learned.L, layers)[1:]
 
 
 def with_best_threshold(method: Callable[[LeastSquares, float, float], list[Array]], problem: Drawn) -> Learned:
@@ -116,7 +133,7 @@ def with_best_threshold(method: Callable[[LeastSquares, float, float], list[Arra
     L = problem.f.lipschitz()
     thresholds: list[float] = (np.geomspace(1e-4, 1, 41) / L).tolist()
     best = min(thresholds, key=lambda b: float(np.sum((method(problem.f, L, b)[-1] - problem.X) ** 2)))
-    return Learned(lambda f: method(f, L, best), 1)
+    return Learned(lambda f: counted(method(f, L, best)), 1)
 
 
 def ista(f: LeastSquares, L: float, b: float) -> list[Array]:
@@ -145,18 +162,18 @@ def lasso(problem: Drawn) -> Learned:
     f, X = LeastSquares(problem.D, problem.f.Y[:, :few]), problem.X[:, :few]
     weights: list[float] = np.geomspace(1e-4, 1, 17).tolist()
     best = min(weights, key=lambda weight: float(np.sum((minimum(f, weight) - X) ** 2)))
-    return Learned(lambda f: [minimum(f, best)], 1)
+    return Learned(lambda f: {math.inf: minimum(f, best)}, 1)
 
 
 def true_support(problem: Drawn) -> Learned:
     """Least squares on the entries that are not 0, which no method is told; for the unseen signals alone."""
 
-    def solved(f: LeastSquares) -> list[Array]:
+    def solved(f: LeastSquares) -> dict[float, Array]:
         X = np.zeros_like(problem.expected)
         for column, truth in enumerate(problem.expected.T):
             support = np.flatnonzero(truth)
             X[support, column] = np.linalg.lstsq(problem.D[:, support], f.Y[:, column], rcond=None)[0]
-        return [X]
+        return {math.inf: X}
 
     return Learned(solved, 0)
 
@@ -167,13 +184,14 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
     network = unrolled.learn(
         name, problem.D, DEPTH, problem.new_signals(), problem.setting.prior(), replace(own, **(schedule or {}))
     )
-    return None if network is None else Learned(lambda f: network(f.Y), network.numbers())
+    return None if network is None else Learned(lambda f: counted(network(f.Y)), network.numbers())
 
 
 def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
     """All that are compared, ours first."""
     own: dict[str, Method] = {
         "dsrl_ref, per layer, whitened": partial(dsrl, whiten=True, per_layer=True),
+        "dsrl_ref, the same, one by depth": partial(dsrl_by_depth, whiten=True),
         "dsrl_ref, per layer": partial(dsrl, whiten=False, per_layer=True),
         "dsrl_ref, shared, whitened": partial(dsrl, whiten=True, per_layer=False),
         "dsrl_ref, shared": partial(dsrl, whiten=False, per_layer=False),
@@ -194,7 +212,7 @@ def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
 class Figures:
     """What one method did on each problem: NMSE by layer, seconds to learn, seconds a signal, how many numbers."""
 
-    errors: list[list[float]]
+    errors: list[dict[float, float]]
     to_learn: list[float]
     to_apply: list[float]
     numbers: int = 0
@@ -212,7 +230,7 @@ def measured(method: Method, problems: list[Drawn]) -> Figures | None:
         began = time.perf_counter()
         outputs = learned.layers(problem.unseen)
         found.to_apply.append((time.perf_counter() - began) / problem.expected.shape[1])
-        found.errors.append([decibels(X, problem.expected) for X in outputs])
+        found.errors.append({t: decibels(X, problem.expected) for t, X in outputs.items()})
         found.numbers = learned.numbers
     return found
 
@@ -232,17 +250,16 @@ def compared(
             results.append(Result(label))
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
-        notes.append(_line(label, np.array(found.errors), float(np.mean(found.to_apply))))
+        notes.append(_line(label, found.errors, float(np.mean(found.to_apply))))
     return Row(name, f"{setting}; {known} known signals; the time is that to learn", results, notes=notes)
 
 
-def _line(label: str, errors: Array, seconds: float) -> str:
-    """A method's line of the table; one that has no layers stands in the last column."""
-    mean, spread = errors.mean(axis=0), float(np.ptp(errors[:, -1]))
-    shown = (
-        [f"{mean[i - 1]:.1f}" for i in SHOWN] if len(mean) == DEPTH else [""] * (len(SHOWN) - 1) + [f"{mean[0]:.1f}"]
-    )
-    table = " ".join(f"{figure:>6}" for figure in shown)
+def _line(label: str, errors: list[dict[float, float]], seconds: float) -> str:
+    """A method's line of the table; one that counts no layers stands in the last column."""
+    shown: list[float] = [*SHOWN] if DEPTH in errors[0] else [math.inf]
+    means = [f"{np.mean([error[t] for error in errors]):>6.1f}" for t in shown]
+    table = " ".join(means).rjust(7 * len(SHOWN) - 1)
+    spread = np.ptp([error[shown[-1]] for error in errors])
     return f"{label:<34} {table}  within {spread:.1f}; {seconds * 1e6:.0f} µs a signal"
 
 

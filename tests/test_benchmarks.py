@@ -163,7 +163,7 @@ def test_the_true_support_is_least_squares_on_it(benchmarks):
     from benchmarks.recovery import Setting, drawn, true_support
 
     problem = drawn(Setting(n=40, k=20, decibels=np.inf), 5, 30)
-    (found,) = true_support(problem).layers(problem.unseen)
+    (found,) = true_support(problem).layers(problem.unseen).values()
     assert found == pytest.approx(problem.expected, abs=1e-9)
 
 
