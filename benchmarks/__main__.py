@@ -4,20 +4,28 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, learning, report, rows, solving
+from benchmarks import applications, busy, learning, recovery, report, rows, solving
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
 from dsrl_ref.plotting import kind_of, require_kind
 
-ROWS = {**rows.ROWS, **learning.ROWS, **solving.ROWS, **applications.ROWS, **busy.ROWS}
+ROWS = {
+    **rows.ROWS,
+    **learning.ROWS,
+    **recovery.ROWS,
+    **solving.ROWS,
+    **applications.ROWS,
+    **busy.ROWS,
+}
+ALL = {**ROWS, **recovery.BY_NAME}  # hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the rows asked for; 1 where contestants disagree, 2 for wrong usage, 5 where a file cannot be written."""
     arguments = _parser().parse_args(argv)
     if arguments.list:
-        for name, row in ROWS.items():
+        for name, row in ALL.items():
             print(f"{name:<22}{(row.__doc__ or '').splitlines()[0]}")
         return 0
     try:
@@ -50,7 +58,7 @@ def _require_destinations(figures: Path | None, picture: Path | None) -> None:
 def _run(name: str, size: str, found: list[Row]) -> bool:
     """Run a row, print and keep what it found; False where contestants disagree."""
     try:
-        found.append(ROWS[name](size))
+        found.append((ROWS.get(name) or recovery.BY_NAME[name])(size))
     except Disagreement as error:
         print(f"\n{name}: not timed: {error}")
         return False
@@ -71,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(size="full")
     parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="smaller sizes: some minutes")
     parser.add_argument("--smallest", dest="size", action="store_const", const="smallest", help="to see that all runs")
-    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="NAME", help="this row; may be repeated")
+    parser.add_argument("--only", action="append", choices=list(ALL), metavar="NAME", help="this row; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the times; needs matplotlib")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import trainers
+from benchmarks import recovery, trainers
 from benchmarks.measure import Result, time_in_turn
 from benchmarks.rows import Call, Disagreement, Row
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, solve
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, solve
 from dsrl_ref.engines import implicit as fixed_points
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
@@ -19,7 +19,6 @@ from dsrl_ref.training import gauss_newton as starts_of
 from dsrl_ref.training.authors import Adam
 
 Array = np.ndarray
-DEPTH = 16  # layers
 ADAM_RATES = 0.03, 0.01, 0.003
 
 
@@ -110,7 +109,8 @@ def implicit(size: str) -> Row:
     for name, theta in (("convex", (0.9, 0.7, 0.05, 0.4)), ("nonconvex", (1.3, 0.9, 0.08, 0.3))):
         worst, radius = 0.0, 0.0
         for seed in range(seeds):
-            f, X = _recovery(24, 12, 10, seed)[0]
+            problem = recovery.drawn(recovery.Setting(n=24, k=12), 10, 10, seed)
+            f, X = problem.f, problem.X
             found = fixed_points.fixed_point(f, Theta(*theta), f.lipschitz(), f.start())
             if found.radius > 0.99:
                 continue
@@ -120,83 +120,6 @@ def implicit(size: str) -> Row:
             radius = max(radius, found.radius)
         results.append(Result(f"{name} g, spectral radius up to {radius:.3f}", error=worst))
     return Row("implicit", f"layers = inf against 10,000 layers, {seeds} least-squares problems", results)
-
-
-def _recovery(n: int, k: int, signals: int, seed: int = 0) -> list[tuple[LeastSquares, Array]]:
-    """Training and test signals of density 0.1, measured at 40 dB."""
-    rng = np.random.default_rng(seed)
-    D, problems = rng.normal(size=(k, n)) / np.sqrt(k), []
-    for _ in range(2):
-        X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.1)
-        Y, noise = D @ X, rng.normal(size=(k, signals))
-        problems.append((LeastSquares(D, Y + noise * np.linalg.norm(Y) / np.linalg.norm(noise) / 100), X))
-    return problems
-
-
-def recovery(size: str) -> Row:
-    """Sparse recovery: what the learned network, ISTA, FISTA and LISTA make of signals not seen in training."""
-    n, k, signals, epochs = {"full": (500, 250, 1000, 60), "quick": (100, 50, 300, 60), "smallest": (20, 10, 50, 3)}[
-        size
-    ]
-    (f, X), (test, expected) = _recovery(n, k, signals)
-    networks: dict[str, tuple[int, Callable[[], Callable[[LeastSquares], list[Array]] | None]]] = {
-        "dsrl_ref, learned": (5, partial(_learn, f, X)),
-        "ISTA, best threshold": (1, partial(_with_best_threshold, _ista, f, X)),
-        "FISTA, best threshold": (1, partial(_with_best_threshold, _fista, f, X)),
-        "LISTA, tied, PyTorch": (n * k + n * n + 1, partial(_lista, f, X, epochs)),
-    }
-    results, notes = [], [f"NMSE in dB on {signals} test signals after 1, 2, ..., {DEPTH} layers"]
-    for name, (parameters, learn) in networks.items():
-        began = time.perf_counter()
-        network = learn()
-        taken = time.perf_counter() - began
-        results.append(Result(f"{name}, {parameters:,} parameters", taken if network else None))
-        if network:
-            figures = " ".join(f"{_decibels(X, expected):.1f}" for X in network(test))
-            notes.append(f"{name:<24} {figures}")
-    return Row(
-        "recovery", f"n = {n}, m = {k}, {signals} training signals; the time is that to learn", results, notes=notes
-    )
-
-
-def _decibels(X: Array, expected: Array) -> float:
-    return 10 * math.log10(float(np.sum((X - expected) ** 2) / np.sum(expected**2)))
-
-
-def _learn(f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
-    learned = fit(Objective(f, X, layers=DEPTH))
-    return lambda g: forward(g, learned.theta, learned.L, DEPTH)[1:]
-
-
-def _with_best_threshold(method: Any, f: LeastSquares, X: Array) -> Callable[[LeastSquares], list[Array]]:
-    L, b = f.lipschitz(), _best_threshold(method, f, X)
-    return lambda g: method(g, L, b)
-
-
-def _best_threshold(method: Any, f: LeastSquares, X: Array) -> float:
-    """The threshold that is best on the training signals after all layers."""
-    L = f.lipschitz()
-    thresholds: list[float] = (np.geomspace(1e-3, 1, 31) / L).tolist()
-    return min(thresholds, key=lambda b: float(np.sum((method(f, L, b)[-1] - X) ** 2)))
-
-
-def _ista(f: LeastSquares, L: float, b: float) -> list[Array]:
-    return forward(f, Theta.soft(b), L, DEPTH)[1:]
-
-
-def _fista(f: LeastSquares, L: float, b: float) -> list[Array]:
-    X, ahead, momentum, found = f.start(), f.start(), 1.0, []
-    for _ in range(DEPTH):
-        Z = ahead - f.gradient(ahead) / L
-        new, larger = np.sign(Z) * np.maximum(np.abs(Z) - b, 0), (1 + math.sqrt(1 + 4 * momentum**2)) / 2
-        ahead, X, momentum = new + (momentum - 1) / larger * (new - X), new, larger
-        found.append(X)
-    return found
-
-
-def _lista(f: LeastSquares, X: Array, epochs: int) -> Callable[[LeastSquares], list[Array]] | None:
-    network = trainers.torch_lista(f.D, f.Y, X, DEPTH, epochs, _best_threshold(_ista, f, X))
-    return None if network is None else lambda g: network(g.Y)
 
 
 class Counted(Objective):
@@ -213,7 +136,8 @@ def gauss_newton(size: str) -> Row:
     """Evaluations to a loss on the recovery problem: Gauss-Newton, and fifty times as many of Adam (quick: five)."""
     n, k, signals = {"full": (100, 50, 200), "quick": (60, 30, 60), "smallest": (20, 10, 20)}[size]
     more = {"full": 50, "quick": 5, "smallest": 2}[size]
-    f, X = _recovery(n, k, signals)[0]
+    problem = recovery.drawn(recovery.Setting(n=n, k=k), signals, signals)
+    f, X = problem.f, problem.X
     J = Counted(f, X, layers=16)
     began = time.perf_counter()
     learned = fit(J)
@@ -243,7 +167,6 @@ def _adam(J: Objective, rate: float, budget: int, goal: float) -> tuple[int, flo
 ROWS: dict[str, Callable[[str], Row]] = {
     "authors-training": authors_training,
     "gauss-newton": gauss_newton,
-    "recovery": recovery,
     "lasso": lasso,
     "mcp": mcp,
     "implicit": implicit,

@@ -1,4 +1,4 @@
-"""Other people's ways to learn and to solve: PyTorch training of two networks, scikit-learn's lasso, skglm's MCP.
+"""Other people's ways to learn and to solve: the authors' training in PyTorch, scikit-learn's lasso, skglm's MCP.
 
 Every function returns a call without arguments, or None where the peer is not installed.
 """
@@ -71,47 +71,6 @@ def _projected(torch: Any, w1: Any, w2: Any, b1: Any, b2: Any) -> tuple[Any, ...
         return w1, w2, b1, b2
     b2 = torch.clamp((lowest * b1 + b2) / (lowest**2 + 1), min=0.0)
     return w1, w2, lowest * b2, b2
-
-
-def torch_lista(
-    D: Array, Y: Array, X: Array, layers: int, epochs: int, threshold: float, rate: float = 1e-4
-) -> Callable[[Array], list[Array]] | None:
-    """Learn LISTA with tied weights (Gregor & LeCun 2010), beginning at ISTA with this threshold.
-
-    A tenth of the signals picks the epoch. Returns the network: signals to the outputs of all layers; it has
-    n·k + n·n + 1 parameters.
-    """
-    if find_spec("torch") is None:
-        return None
-    import torch
-
-    step = 1.0 / float(np.linalg.norm(D, 2)) ** 2
-    starts = (step * D.T, np.eye(D.shape[1]) - step * D.T @ D, np.float64(threshold))
-    weights = [torch.tensor(start, requires_grad=True) for start in starts]
-    kept = max(1, X.shape[1] // 10)
-
-    def outputs(signals: Array, weights: list[Any]) -> list[Any]:
-        encoder, recurrence, threshold = weights
-        fed = encoder @ torch.from_numpy(signals)
-        Z, found = fed, []
-        for _ in range(layers):
-            found.append(torch.sign(Z) * torch.relu(torch.abs(Z) - threshold))
-            Z = fed + recurrence @ found[-1]
-        return found
-
-    def loss(columns: slice) -> Any:
-        return torch.sum((outputs(Y[:, columns], weights)[-1] - torch.from_numpy(X[:, columns])) ** 2)
-
-    adam, best, least = torch.optim.Adam(weights, lr=rate), weights, np.inf
-    for _ in range(epochs):
-        with torch.no_grad():
-            held_out = float(loss(slice(kept)))
-        if held_out < least:
-            best, least = [w.detach().clone() for w in weights], held_out
-        adam.zero_grad()
-        loss(slice(kept, None)).backward()
-        adam.step()
-    return lambda signals: [found.numpy() for found in outputs(signals, best)]
 
 
 def sklearn_lasso(D: Array, Y: Array, weight: float) -> Callable[[], Array] | None:

@@ -140,6 +140,24 @@ def as_step_constant(value: Any, name: str = "L") -> float:
     return number
 
 
+def as_step_constants(value: Any, layers: int, name: str = "L") -> Array:
+    """Convert one step constant for all layers, or one a layer, to an array of shape (layers,).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `as_step_constant`, with the layer, counted from 1; and where the shape is neither () nor (layers,).
+    """
+    array = as_real(value, name)
+    if array.ndim == 0:
+        return np.full(layers, as_step_constant(value, name))
+    if array.shape != (layers,):
+        raise ValueError(
+            f"{name} has shape {array.shape}, but there are {layers} layers; pass one number a layer, or one number"
+        )
+    return np.array([as_step_constant(number, f"{name} of layer {i}") for i, number in enumerate(array, start=1)])
+
+
 def as_count(value: Any, name: str, least: int = 0) -> int:
     """Convert an integer that counts something; True, 2.0 and "3" are refused."""
     if isinstance(value, bool | np.bool_):

@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse
+from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
+from dsrl_ref.errors import SizeError
 from dsrl_ref.threads import blas_threads, processors
+
+LEAST_SINGULAR_VALUE = 1e-6  # of the largest: by what is smaller, `whitened` divides only where it is told to
+LARGEST_WHITENED = 2**31  # bytes of a sparse D once it is dense
 
 
 class Fidelity:
@@ -91,10 +95,12 @@ class LeastSquares:
                 f"{self.Y.shape}); column by column, D @ X must match Y"
             )
         self.shape = (self.D.shape[1], self.Y.shape[1])
+        self._whitening: tuple[Array, Array] | None = None  # U and s, where D and Y are P times something: see whitened
 
     def __repr__(self) -> str:
         (k, n), m = self.D.shape, self.Y.shape[1]
-        return f"LeastSquares(D {k}×{n}{', sparse' if is_sparse(self.D) else ''}, Y {k}×{m})"
+        how = "" if self._whitening is None else f", whitened on rank {len(self._whitening[1])}"
+        return f"LeastSquares(D {k}×{n}{', sparse' if is_sparse(self.D) else ''}, Y {k}×{m}{how})"
 
     def value(self, X: Any) -> float:
         """½‖DX - Y‖²_F."""
@@ -132,6 +138,85 @@ class LeastSquares:
         """Zeros, n×m."""
         return np.zeros(self.shape)
 
+    def apply_to(self, Y: Any) -> "LeastSquares":
+        """The same term for other signals: the same D and, where this one is whitened, the same P.
+
+        Parameters
+        ----------
+        Y : array_like (k, m) or scipy.sparse container
+            New signals as they were measured, not whitened; any m.
+
+        Returns
+        -------
+        LeastSquares
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for a new `LeastSquares`; and where PY overflows.
+
+        Examples
+        --------
+        >>> f = LeastSquares([[2.0, 0.0], [0.0, 1.0]], [[4.0], [3.0]])
+        >>> f.whitened().apply_to([[2.0, 8.0], [1.0, 5.0]]).Y
+        array([[1., 4.],
+               [1., 5.]])
+        """
+        other = LeastSquares(self.D, Y)
+        if self._whitening is not None:
+            other.Y, other._whitening = _whiten(other.Y, *self._whitening), self._whitening
+        return other
+
+    def whitened(self, *, rcond: float | None = None) -> "LeastSquares":
+        """The term ½‖P(DX - Y)‖²_F with P = (DDᵀ)^-½: all that D lets through, it lets through alike.
+
+        All singular values of PD are 1, so that steps of any length up to 2 are safe, 1/L = 1 among them; ∇f is
+        Dᵀ(DDᵀ)⁻¹(DX - Y). In return, noise is amplified where D is weak.
+
+        With the singular value decomposition D = U diag(s) Vᵀ it is PD = UVᵀ and PY = U diag(1/s) UᵀY, computed from D
+        itself: DDᵀ has the squares of the singular values, of which float64 keeps half the digits. Where D has not
+        full row rank, P acts on the range of D alone: U has a column for every singular value that is kept, and what
+        of Y is outside of that range, which no X explains, is dropped. `repr` says on which rank.
+
+        Parameters
+        ----------
+        rcond : float in [0, 1), optional
+            Singular values up to ``rcond`` times the largest are dropped. By default those are that rounding of D
+            explains, up to ``max(k, n)·2.2e-16`` times the largest, and D is refused if others are below 1e-6 times it.
+            Whatever is given, those that rounding explains are dropped.
+
+        Returns
+        -------
+        LeastSquares
+            Of PD (k, n) and PY (k, m), both dense. It remembers P: ``apply_to(Y)`` whitens new signals. A term that is
+            whitened already is returned as it is.
+
+        Raises
+        ------
+        ValueError
+            Where D is zero, or so ill-conditioned that its directions are neither there nor not: the message says how
+            many, and what to pass. Where PY overflows.
+        SizeError
+            Where D is sparse and would take more than 2 GiB once it is dense.
+
+        Examples
+        --------
+        >>> f = LeastSquares([[2.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.5, 0.0]], [[4.0], [1.0], [1.0]])
+        >>> white = f.whitened()
+        >>> white
+        LeastSquares(D 3×3, Y 3×1, whitened on rank 2)
+        >>> white.gradient(np.zeros((3, 1))).round(12) + 0.0
+        array([[-2.],
+               [-2.],
+               [ 0.]])
+        """
+        if self._whitening is not None:
+            return self
+        U, s, Vt = _decomposed(self.D, rcond)
+        white = LeastSquares(U @ Vt, _whiten(self.Y, U, s))
+        white._whitening = U, s
+        return white
+
 
 def multiplications(f: Any, shape: tuple[int, int]) -> int:
     """How many one product with the Hessian of f takes for an X of this shape; of your own f as if it were n×n."""
@@ -141,3 +226,45 @@ def multiplications(f: Any, shape: tuple[int, int]) -> int:
     if type(f) is not LeastSquares:
         return n * n * m
     return int(f.D.nnz * m if is_sparse(f.D) else max(f.D.shape) * n * m)
+
+
+def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:
+    """U, s and Vᵀ of D = U diag(s) Vᵀ with the singular values that `LeastSquares.whitened` keeps, largest first."""
+    k, n = D.shape
+    if is_sparse(D):
+        if 8 * k * n > LARGEST_WHITENED:
+            raise SizeError(
+                f"PD of the sparse D {k}×{n} is dense and would take {8 * k * n / 2**30:.3g} GiB, more than 2 GiB; "
+                "whiten a part of the rows or columns, or use f as it is"
+            )
+        D = D.toarray()
+    if rcond is not None and not 0 <= (rcond := as_number(rcond, "rcond")) < 1:
+        raise ValueError(f"rcond must be at least 0 and less than 1, got {rcond}")
+    with blas_threads(processors(), k * n * min(k, n)):
+        U, s, Vt = np.linalg.svd(D, full_matrices=False)
+    if s[0] == 0:
+        raise ValueError("D is zero: there is nothing to whiten")
+    rounding = max(k, n) * np.finfo(np.float64).eps
+    shares = s / s[0]
+    if rcond is None:
+        unclear = (shares > rounding) & (shares < LEAST_SINGULAR_VALUE)
+        if unclear.any():
+            raise ValueError(
+                f"D is ill-conditioned: {np.sum(unclear)} of its {len(s)} singular values are below "
+                f"{LEAST_SINGULAR_VALUE:g} of the largest, down to {shares[unclear].min():.2g}, and too large to be "
+                f"rounding. Pass rcond={LEAST_SINGULAR_VALUE:g} to drop these directions, or rcond=0 to keep them; "
+                "where only the units of the rows differ, divide each row of D and Y by the length of that of D first"
+            )
+    kept = shares > max(rounding, rcond or 0.0)
+    return U[:, kept], s[kept], Vt[kept]
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
+def _whiten(Y: Array, U: Array, s: Array) -> Array:
+    """PY = U diag(1/s) UᵀY."""
+    white = U @ ((U.T @ Y) / s[:, np.newaxis])
+    if not np.isfinite(white).all():
+        raise ValueError(
+            f"PY overflows float64: Y is too large for the smallest singular value {s[-1]:.3g} of D; scale Y"
+        )
+    return as_matrix(white, "Y")

@@ -133,6 +133,7 @@ def networks(package):
             assert Fraction(loss) == naive.loss(target, expected[-1])
             assert J.ties(numbers, float(L)) == ties
             same(got, gradient)
+        own_iterates(package, f, theta, L, layers, x0)
         if isinstance(f, naive.LeastSquares):
             columns = package.engines.columns
             columns.BLOCK_ENTRIES = 2 * ((layers + 4) * len(x0) + len(f.D))  # two columns
@@ -143,6 +144,16 @@ def networks(package):
             assert Fraction(loss) == naive.loss(target, expected[-1])
             same(got, gradient)
             same(columns.gauss_newton(*arguments), outer_products(f, theta, L, layers, x0))
+
+
+def own_iterates(package, f, theta, L, layers, x0):
+    """Iterates where layer i has slopes and a step of its own: w1, w2 and 1/L are halved from layer to layer."""
+    factors = [Fraction(2) ** i for i in range(layers)]
+    thetas, constants = [(theta[0] / a, theta[1] / a, *theta[2:]) for a in factors], [L * a for a in factors]
+    expected, _ = naive.layered_forward(f, thetas, constants, x0)
+    iterates = package.forward(term(package, f), floats(thetas), list(map(float, constants)), layers, floats(x0))
+    for X, right in zip(iterates, expected, strict=True):
+        same(X, [x for line in right for x in line])
 
 
 class Quartic:
@@ -182,6 +193,7 @@ def differences(package):
 def rules(package):
     """Condition (7), projection, scaling, and the smooth terms themselves."""
     theta_rules(package)
+    theta_a_layer(package)
     projection_rules(package)
     smooth_rules(package)
 
@@ -206,6 +218,39 @@ def theta_rules(package):
                 assert np.allclose(package.prox([float(x) for x in POINTS], theta, t), xs, rtol=1e-13, atol=1e-14)
     assert Theta.firm(0.5, 1.5) == (1.5, 1, 0.5, 1.5)
     assert Theta.soft(0.5) == (1, 1, 0.5, 0.5)
+
+
+def theta_a_layer(package):
+    """One Θ a layer in its order, or one for all; a refusal names the layer, and a wrong number of rows is one."""
+    as_thetas, Theta = package.appendix.as_thetas, package.Theta
+    rows = [(1.0, 0.5, 0.25, 1.0), (0.75, 1.0, 0.0, 0.5), (1.0, 1.0, 1.0, 1.0)]
+    for form in (
+        rows,
+        list(map(list, rows)),
+        np.array(rows),
+        [Theta(*row) for row in rows],
+        [np.array(r) for r in rows],
+    ):
+        assert as_thetas(form, 3) == tuple(Theta(*row) for row in rows)
+    for form in (rows[0], Theta(*rows[0]), np.array(rows[0]), [np.float64(x) for x in rows[0]]):
+        assert as_thetas(form, 3) == (Theta(*rows[0]),) * 3
+    for wrong, said in (
+        ([*rows[:2], (1, -1, 0, 1)], "layer 3: w2 must be positive"),
+        ([rows[0], (1, "1", 0, 1), rows[1]], "layer 2: w2 must be numeric"),
+        (rows[:2], "theta holds 2 rows"),
+        ([*rows, rows[0]], "theta holds 4 rows"),
+        ([1, 1, (1, 2), 1], "b1 must be one number"),
+    ):
+        assert refusal(as_thetas, wrong, 3).startswith(said)
+
+
+def refusal(function, *arguments):
+    """What a function says where it refuses its arguments; "" where it takes them."""
+    try:
+        function(*arguments)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def projection_rules(package):
@@ -239,9 +284,39 @@ def smooth_rules(package):
     same(f.hessian_product(V, X), [Fraction(v) for v in (D.T @ D @ V).ravel()])
     assert abs(f.lipschitz() - max(np.linalg.eigvalsh(D.T @ D))) <= 1e-12 * f.lipschitz() < inf
     assert not f.start().any()
+    whitening_rules(package)
     assert g.value(V) == 0.5 * sum((v - x) ** 2 for v, x in zip(V.ravel(), X.ravel(), strict=True))
     assert np.array_equal(g.start(), X)
     assert g.lipschitz() == 1
+
+
+def whitening_rules(package):
+    """Terms of rank 3 and 2 against the rationals, new signals by the same P, and which singular values are kept."""
+    rng = random.Random(28)
+    draw = lambda n, m: [[Fraction(rng.randint(-4, 4), 2) for _ in range(m)] for _ in range(n)]  # noqa: E731
+    for k, rank, n in ((3, 3, 5), (4, 2, 5), (5, 3, 3)):
+        B, C, Y, later, X = draw(k, rank), draw(rank, n), draw(k, 2), draw(k, 3), draw(n, 2)
+        right = naive.Whitened(B, C, Y)
+        white = package.LeastSquares(floats(right.D), floats(Y)).whitened()
+        assert np.allclose(white.gradient(floats(X)), floats(right.gradient(X)), rtol=1e-12, atol=1e-12)
+        assert abs(white.value(floats(X)) - float(right.value(X))) <= 1e-11
+        root = white.D @ floats(right.D).T
+        assert np.allclose(root, root.T, atol=1e-12)
+        assert np.allclose(root @ root, floats(naive.multiply(right.D, naive.transpose(right.D))), atol=1e-11)
+        assert np.allclose(white.apply_to(floats(later)).Y, package.LeastSquares(right.D, later).whitened().Y)
+        assert np.allclose(white.apply_to(floats(later)).apply_to(floats(Y)).Y, white.Y)
+        assert white.whitened() is white
+    f = package.LeastSquares(np.diag([1.0, 0.5, 1e-5, 1e-9, 1e-17]), np.ones((5, 1)))
+    for rcond, rank in ((0.0, 4), (1e-7, 3), (1e-3, 2), (0.5, 1)):
+        assert np.array_equal(f.whitened(rcond=rcond).D, np.diag(np.arange(5) < rank))
+        assert repr(f.whitened(rcond=rcond)).endswith(f"whitened on rank {rank})")
+    assert refusal(f.whitened).startswith("D is ill-conditioned: 1 of its 5 singular values are below")
+    assert refusal(lambda: f.whitened(rcond=1.0)).startswith("rcond must be")
+    assert refusal(lambda: f.whitened(rcond=-0.5)).startswith("rcond must be")
+    assert refusal(package.LeastSquares(np.zeros((2, 2)), Y[:2]).whitened).startswith("D is zero")
+    accurate = np.kron([[1, 1], [1, -1]], [[1, 1], [1, -1]])[:, [0, 3, 1, 2]]
+    steep = accurate * 2.0 ** (-6 * np.arange(4)) @ accurate.T[:, ::-1]
+    assert np.abs(package.LeastSquares(steep, np.eye(4)).whitened().D - accurate @ accurate.T[:, ::-1] / 4).max() < 1e-9
 
 
 def pieces(package):

@@ -138,6 +138,40 @@ class LeastSquares:
         return multiply(transpose(D), multiply(D, V))
 
 
+def inverse(A):
+    """Gauss and Jordan, on fractions."""
+    n = len(A)
+    rows = [[*line, *(int(i == j) for j in range(n))] for i, line in enumerate(A)]
+    for i in range(n):
+        pivot = next(p for p in range(i, n) if rows[p][i])
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [x / rows[i][i] for x in rows[i]]
+        for p in range(n):
+            if p != i:
+                rows[p] = [x - rows[p][i] * y for x, y in zip(rows[p], rows[i], strict=True)]
+    return [line[n:] for line in rows]
+
+
+def pseudo_inverse(B, C):
+    """D⁺ of D = BC where B has full column rank and C full row rank: Cᵀ(CCᵀ)⁻¹(BᵀB)⁻¹Bᵀ."""
+    right = multiply(transpose(C), inverse(multiply(C, transpose(C))))
+    return multiply(right, multiply(inverse(multiply(transpose(B), B)), transpose(B)))
+
+
+class Whitened:
+    """½‖P(DX - Y)‖² with P = (DDᵀ)^-½ on the range of D = BC: its gradient is DᵀP²(DX - Y) = D⁺(DX - Y)."""
+
+    def __init__(self, B, C, Y):
+        self.D, self.Y, self.solved = multiply(B, C), Y, pseudo_inverse(B, C)
+
+    def value(self, X):
+        """P(DX - Y) is as long as D⁺(DX - Y): D⁺ = V diag(1/s) Uᵀ, P = U diag(1/s) Uᵀ."""
+        return sum(g * g for line in self.gradient(X) for g in line) / 2
+
+    def gradient(self, X):
+        return multiply(self.solved, minus(multiply(self.D, X), self.Y))
+
+
 class Quartic:
     """¼‖XXᵀ - S‖², S symmetric: the Hessian depends on X and couples all of a matrix."""
 
@@ -297,3 +331,45 @@ def reverse_gradient(f, theta, L, layers, x0, target, rows=None):
         pulled = [[terms[p, q][1] * cotangent[p][q] for q in range(m)] for p in range(n)]
         cotangent = minus(pulled, f.hessian_product(pulled, iterates[i]), 1 / L)
     return gradient
+
+
+def layered_forward(f, thetas, constants, x0):
+    """`forward` where every layer has a theta and an L of its own."""
+    iterates, preactivations = [x0], []
+    for theta, L in zip(thetas, constants, strict=True):
+        (_, X), (Z,) = forward(f, theta, L, 1, iterates[-1])
+        preactivations.append(Z)
+        iterates.append(X)
+    return iterates, preactivations
+
+
+def layered_sensitivities(f, thetas, constants, x0):
+    """The derivatives of X_(t) in w1, w2, b1, b2, L of layer 1, then of layer 2, ...: 5t matrices.
+
+    Each is carried forward: it begins in its own layer, and is pushed through those that follow.
+    """
+    iterates, preactivations = layered_forward(f, thetas, constants, x0)
+    total = []
+    for theta, L, X, Z in zip(thetas, constants, iterates, preactivations, strict=False):
+        terms = layer_terms(f, theta, L, X, Z)
+        pushed = [minus(V, f.hessian_product(V, X), 1 / L) for V in total]
+        total = [[[terms[p, q][1] * v for q, v in enumerate(line)] for p, line in enumerate(V)] for V in pushed]
+        own = [[[terms[p, q][0][c] for q in range(len(line))] for p, line in enumerate(X)] for c in range(5)]
+        total += own
+    return total
+
+
+def layered_gradient(f, thetas, constants, x0, target):
+    """For every layer the derivatives of the loss in its w1, w2, b1, b2, L: t lists of five."""
+    residual = minus(layered_forward(f, thetas, constants, x0)[0][-1], target)
+    total = layered_sensitivities(f, thetas, constants, x0)
+    products = [
+        sum(r * v for rs, vs in zip(residual, V, strict=True) for r, v in zip(rs, vs, strict=True)) for V in total
+    ]
+    return [products[5 * i : 5 * i + 5] for i in range(len(thetas))]
+
+
+def layered_gauss_newton(f, thetas, constants, x0):
+    """The sums of products of these sensitivities over the entries of X_(t): 5t lists of 5t."""
+    rows = [[v for line in V for v in line] for V in layered_sensitivities(f, thetas, constants, x0)]
+    return [[sum(a * b for a, b in zip(first, second, strict=True)) for second in rows] for first in rows]

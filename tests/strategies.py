@@ -161,3 +161,16 @@ def problems(draw, kinds=("fidelity", "least squares"), layers=DEPTHS):
         f = naive.LeastSquares(draw(matrices(k, n, st.integers(-1, 1).map(Fraction))), draw(matrices(k, m)))
     theta = draw(thetas(slopes=dyadic(0, 2, bits=2).filter(bool)))
     return Problem(f, theta, Fraction(4), draw(layers), draw(matrices(n, m)), draw(matrices(n, m)))
+
+
+@st.composite
+def layered_problems(draw, kinds=("fidelity", "least squares"), layers=DEPTHS):
+    """`problems` with a theta and an L, 2, 4 or 8, for every layer: (problem, thetas, constants).
+
+    The theta and L of the problem itself are not used then.
+    """
+    problem = draw(problems(kinds=kinds, layers=layers))
+    own = thetas(slopes=dyadic(0, 2, bits=2).filter(bool))
+    chosen = [draw(own) for _ in range(problem.layers)]
+    constants = [draw(st.sampled_from([Fraction(2), Fraction(4), Fraction(8)])) for _ in range(problem.layers)]
+    return problem, chosen, constants

@@ -303,6 +303,33 @@ def test_an_array_is_no_number(value, shape):
         arrays.as_number(value, "t")
 
 
+def test_step_constants_are_one_a_layer_or_one_for_all():
+    assert np.array_equal(arrays.as_step_constants([1, 2.5, 4], 3), [1.0, 2.5, 4.0])
+    for one in (2, 2.0, np.array(2.0), np.float32(2)):
+        assert np.array_equal(arrays.as_step_constants(one, 3), [2.0, 2.0, 2.0])
+    assert arrays.as_step_constants([], 0).shape == arrays.as_step_constants(1.0, 0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ([1.0, 0.0, 1.0], ValueError, r"L of layer 2 must be positive, got 0\.0"),
+        ([1.0, 1.0, -2.0], ValueError, r"L of layer 3 must be positive, got -2\.0"),
+        ([5e-324, 1.0, 1.0], ValueError, "L of layer 1 = 5e-324 is too small: the step 1/L of layer 1 overflows"),
+        ([1.0, np.nan, 1.0], ValueError, r"L contains NaN: L\[1\] = nan"),
+        ([1.0, 1.0], ValueError, r"L has shape \(2,\), but there are 3 layers; pass one number a layer, or one number"),
+        ([1.0], ValueError, r"L has shape \(1,\), but there are 3 layers"),
+        ([[1.0], [1.0], [1.0]], ValueError, r"L has shape \(3, 1\), but there are 3 layers"),
+        (0.0, ValueError, r"L must be positive, got 0\.0"),
+        (["1", "2", "3"], TypeError, "L must be numeric"),
+        (None, ValueError, "L must be numeric, got None"),
+    ],
+)
+def test_step_constants_that_are_none_are_refused_with_their_layer(value, error, message):
+    with pytest.raises(error, match=message):
+        arrays.as_step_constants(value, 3)
+
+
 def test_a_step_constant_is_positive_and_has_a_finite_step():
     assert arrays.as_step_constant(1e-307) == 1e-307
     for value in (0, -0.0, -1.5):

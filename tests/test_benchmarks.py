@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import children
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +59,7 @@ def test_every_row_runs_at_its_smallest_size(benchmarks, tmp_path):
 
 def test_python_m_benchmarks_lists_the_rows_with_a_line_each(benchmarks):
     listed = children.output("-m", "benchmarks", "--list", cwd=ROOT).splitlines()
-    assert [line.split()[0] for line in listed] == list(benchmarks.ROWS)
+    assert [line.split()[0] for line in listed] == list(benchmarks.ALL)
     assert all(len(line.split()) > 3 for line in listed)
 
 
@@ -128,3 +129,114 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
     assert benchmarks.main(["--smallest", "--only", "fused-dense", "--plot", str(picture)]) == 2
     assert "matplotlib" in capsys.readouterr().err
     assert not picture.exists()
+
+
+def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
+    from benchmarks import recovery
+
+    assert set(recovery.BY_NAME) == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    asked = []
+    monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
+    benchmarks.main(["--smallest"])
+    assert asked == list(benchmarks.ROWS)
+
+
+def test_recovery_draws_what_it_says(benchmarks):
+    """Density, noise and size of the signals; the same of the same seed, and others for who draws on."""
+    from benchmarks.recovery import Setting, decibels, drawn
+
+    setting = Setting(n=60, k=30, density=0.2, decibels=20.0)
+    problem, again = drawn(setting, 400, 300, seed=3), drawn(setting, 400, 300, seed=3)
+    assert (problem.X.shape, problem.expected.shape, problem.unseen.Y.shape) == ((60, 400), (60, 300), (30, 300))
+    for X, f in ((problem.X, problem.f), (problem.expected, problem.unseen)):
+        assert np.mean(X != 0) == pytest.approx(0.2, abs=0.01)
+        assert decibels(f.Y, problem.D @ X) == pytest.approx(-20, abs=1e-9)
+        assert np.mean((f.Y - problem.D @ X) ** 2) == pytest.approx(setting.prior().noise, rel=0.2)
+    assert np.array_equal(problem.unseen.Y, again.unseen.Y)
+    draw = problem.new_signals()
+    assert not set(draw(5)[0].ravel()) & set(draw(5)[0].ravel()) - {0.0}
+    clean = drawn(Setting(n=60, k=30, decibels=np.inf), 5, 5)
+    assert np.array_equal(clean.f.Y, clean.D @ clean.X)
+
+
+def test_the_true_support_is_least_squares_on_it(benchmarks):
+    from benchmarks.recovery import Setting, drawn, true_support
+
+    problem = drawn(Setting(n=40, k=20, decibels=np.inf), 5, 30)
+    (found,) = true_support(problem).layers(problem.unseen).values()
+    assert found == pytest.approx(problem.expected, abs=1e-9)
+
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+
+
+@pytest.fixture
+def networks(benchmarks):
+    """The peers' networks, and D and a prior for them."""
+    import torch
+
+    from benchmarks import unrolled
+
+    torch.set_num_threads(1)
+    D = np.random.default_rng(0).normal(size=(10, 20)) / 10**0.5
+    return unrolled, torch, D
+
+
+@needs_torch
+@pytest.mark.peer
+def test_alista_has_the_least_coherent_weights_of_unit_diagonal(networks):
+    unrolled, torch, D = networks
+    W = unrolled.Alista(torch, D).W.numpy().astype(float)
+    assert np.sum(W * D, axis=0) == pytest.approx(np.ones(20), rel=1e-5)
+    least, rng = np.sum((W.T @ D) ** 2), np.random.default_rng(1)
+    for _ in range(20):
+        moved = W + 0.1 * rng.normal(size=W.shape)
+        moved /= np.sum(moved * D, axis=0)
+        assert np.sum((moved.T @ D) ** 2) > least
+
+
+@needs_torch
+@pytest.mark.peer
+def test_tista_has_the_mean_of_the_prior_given_a_noisy_value(networks):
+    """Beside the integral over x of x·N(x; 0, 1)·N(r; x, τ²), with the share of zeros in the denominator."""
+    unrolled, torch, D = networks
+    network = unrolled.Tista(torch, D, unrolled.Prior(0.1, 1e-3))
+    x = np.linspace(-9, 9, 40_001)
+    normal = lambda at, variance: np.exp(-(at**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)  # noqa: E731
+    for tau2 in (0.02, 0.3):
+        for r in (-1.5, 0.0, 0.2, 0.7, 3.0):
+            weights = 0.1 * normal(x, 1) * normal(r - x, tau2) * (x[1] - x[0])
+            right = np.sum(x * weights) / (np.sum(weights) + 0.9 * normal(r, tau2))
+            got = network.mean(torch.tensor(r), torch.tensor(tau2))
+            assert float(got) == pytest.approx(right, abs=1e-5), (tau2, r)
+
+
+@needs_torch
+@pytest.mark.peer
+def test_selected_entries_pass_and_the_others_are_thresholded(networks):
+    unrolled, torch, D = networks
+    Z = torch.tensor(np.arange(-50.0, 50.0).reshape(100, 1))
+    shrunk = unrolled.Alista(torch, D).shrunk(Z, 3.0, 1).numpy().ravel()  # 2.4 % of 100 in the second layer
+    expected = np.sign(Z.numpy().ravel()) * np.maximum(np.abs(Z.numpy().ravel()) - 3, 0)
+    expected[[0, 1, 99]] = -50, -49, 49  # 49 twice: a tie
+    assert np.array_equal(shrunk, expected)
+    assert not unrolled.Alista(torch, D).shrunk(Z, 60.0, 20).numpy().any()
+
+
+@needs_torch
+@pytest.mark.peer
+@pytest.mark.parametrize(("name", "numbers"), [("LISTA, tied", 601), ("LISTA-CPSS", 603), ("ALISTA", 6), ("TISTA", 3)])
+def test_a_peer_learns_layer_by_layer_and_is_better_for_it(networks, name, numbers):
+    from dataclasses import replace
+
+    from benchmarks.recovery import Setting, decibels, drawn
+
+    unrolled, _, _ = networks
+    problem = drawn(Setting(n=20, k=10), 5, 200)
+    own = unrolled.CLASSES[name].schedule
+    arguments = name, problem.D, 3, problem.new_signals(), problem.setting.prior()
+    start, learned = (unrolled.learn(*arguments, replace(own, most=most, look=10)) for most in (0, 60))
+    assert learned.numbers() == numbers
+    before, after = ([decibels(X, problem.expected) for X in network(problem.unseen.Y)] for network in (start, learned))
+    assert len(after) == 3
+    assert after[-1] < before[-1] - 0.1

@@ -26,6 +26,7 @@ FLOORS = [
     "appendix.network",
     "appendix.partials",
     "appendix.totals",
+    "appendix.layers",
     "appendix",
     "free",
     "smooth",

@@ -11,18 +11,20 @@ shrinkage    ξ = prox of g, its five pieces and the tie rule               ξ
 network      (8), (9): the loss and the recursion                          J, Z, X
 partials     (12), (13), (14), (17): derivatives of one layer              ∂X
 totals       (10), (11), (15), (16): derivatives of the whole network      dX, dJ
+layers       (10), (11), (15), (16): their terms left apart, by layer    Θ_i, L_i
 ===========  ============================================================  =========
 """
 
 from dsrl_ref.appendix.network import SmoothTerm, forward, loss
 from dsrl_ref.appendix.regularizer import prox, regularizer, regularizer_gradient
 from dsrl_ref.appendix.shrinkage import region, shrink
-from dsrl_ref.appendix.theta import Theta, as_theta
+from dsrl_ref.appendix.theta import Theta, as_theta, as_thetas
 
 __all__ = [
     "SmoothTerm",
     "Theta",
     "as_theta",
+    "as_thetas",
     "forward",
     "loss",
     "prox",

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from dsrl_ref.appendix.shrinkage import shrink
-from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse, require_shape
+from dsrl_ref.appendix.theta import Theta, ThetasLike, as_thetas
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constants, is_sparse, require_shape
 from dsrl_ref.errors import DivergenceError, DSRLError
 from dsrl_ref.threads import blas_threads, processors
 
@@ -63,17 +63,17 @@ def loss(target: Array, X: Array) -> float:
     return float(0.5 * np.sum((target - X) ** 2))  # (8)
 
 
-def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = None) -> list[Any]:
+def forward(f: SmoothTerm, theta: ThetasLike, L: Any, layers: int, x0: Any = None) -> list[Any]:
     """Run the recursion.
 
     Parameters
     ----------
     f : SmoothTerm
         `Fidelity`, `LeastSquares`, or your own.
-    theta : Theta or four numbers
-        w1, w2, b1, b2.
-    L : float
-        Step constant, positive: every layer steps by 1/L.
+    theta : Theta or four numbers, or `layers` of them
+        w1, w2, b1, b2: one Θ for all layers, or one a layer, ``(layers, 4)``.
+    L : float or array_like (layers,)
+        Step constant, positive: every layer steps by 1/L, or layer i by 1/L_i.
     layers : int
         t, the number of applications of ξ; 0 gives X_(0) alone.
     x0 : array_like (n, m) or scipy.sparse container, optional
@@ -98,12 +98,18 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
     >>> from dsrl_ref import Fidelity
     >>> forward(Fidelity([[1.0, 0.25]]), (1, 1, 0.5, 0.5), L=1, layers=1)
     [array([[1.  , 0.25]]), array([[0.5, 0. ]])]
+
+    One Θ and one L a layer:
+
+    >>> forward(Fidelity([[1.0, 0.25]]), [(1, 1, 0.5, 0.5), (1, 1, 0.25, 0.25)], L=[1, 2], layers=2)[-1]
+    array([[0.5, 0. ]])
     """
-    theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
+    layers = as_count(layers, "layers")
+    thetas, constants = as_thetas(theta, layers), as_step_constants(L, layers).tolist()
     X = starting_point(f, x0)
     iterates, (n, m) = [X], X.shape
     with blas_threads(processors(), n * n * m):
-        for i in range(1, layers + 1):
+        for i, (theta, L) in enumerate(zip(thetas, constants, strict=True), start=1):
             Z = preactivation(f, X, L, layer=i)
             X = require_finite(
                 shrink(Z, theta), f"X_({i})", i, f"the network diverges from L = {L} or slopes in {theta}"

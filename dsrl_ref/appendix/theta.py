@@ -161,11 +161,64 @@ class Theta(_Fields):
 
 
 ThetaLike: TypeAlias = Theta | Iterable[float]
+ThetasLike: TypeAlias = ThetaLike | Iterable[ThetaLike]  # one for all layers, or one a layer
 
 
 def as_theta(theta: ThetaLike) -> Theta:
     """Take a Theta, or any sequence of four valid numbers."""
     return theta if isinstance(theta, Theta) else Theta(*_numbers(theta))
+
+
+def as_thetas(theta: ThetasLike, layers: int) -> tuple[Theta, ...]:
+    """Take one Θ for all layers, or one a layer.
+
+    Parameters
+    ----------
+    theta : Theta, four numbers, or `layers` of either
+        ``(layers, 4)`` if it is an array; the first row is the first layer's.
+    layers : int
+        t.
+
+    Returns
+    -------
+    tuple of `layers` Theta
+
+    Raises
+    ------
+    InfeasibleThetaError, TypeError
+        Where a row is no Θ: the message names its layer, counted from 1, the parameter and the value.
+    ValueError
+        Where there are more rows than layers, or fewer.
+
+    Examples
+    --------
+    >>> as_thetas([(1, 1, 0.5, 0.5), (1, 0.5, 0.25, 1)], layers=2)
+    (Theta(w1=1.0, w2=1.0, b1=0.5, b2=0.5), Theta(w1=1.0, w2=0.5, b1=0.25, b2=1.0))
+    >>> as_thetas((1, 0.5, 0.25, 1), layers=2)[1]
+    Theta(w1=1.0, w2=0.5, b1=0.25, b2=1.0)
+    """
+    if isinstance(theta, Theta):
+        return (theta,) * layers
+    if not isinstance(theta, Iterable) or isinstance(theta, str | bytes | dict | set | frozenset):
+        return (as_theta(theta),) * layers  # which says what it is instead
+    given: tuple[Any, ...] = tuple(theta)
+    if not all(map(_is_row, given)):
+        return (as_theta(given),) * layers
+    if len(given) != layers:
+        raise ValueError(f"theta holds {len(given)} rows, but there are {layers} layers; pass one Θ a layer, or one Θ")
+    return tuple(_of_layer(i, row) for i, row in enumerate(given, start=1))
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
+
+
+def _of_layer(i: int, row: Any) -> Theta:
+    """Θ_i; what is wrong with it is said with its layer."""
+    try:
+        return as_theta(row)
+    except (InfeasibleThetaError, TypeError) as error:
+        raise type(error)(f"layer {i}: {error}") from error
 
 
 def nonnegative_at_joint(theta: Theta) -> float:

@@ -15,6 +15,7 @@ from strategies import examples, thetas
 from dsrl_ref import Theta
 from dsrl_ref.appendix.theta import (
     as_theta,
+    as_thetas,
     claimed_chain,
     nonnegative_at_joint,
     projection_jacobian,
@@ -100,6 +101,64 @@ def test_any_sequence_of_four_numbers_will_do():
     ):
         assert as_theta(value) == expected
     assert np.array_equal(np.array(expected), [1, 1, 0, 1])
+
+
+ROWS = [[1, 0.5, 0.25, 1], [0.75, 1, 0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ROWS,
+        tuple(map(tuple, ROWS)),
+        np.array(ROWS),
+        [Theta(*row) for row in ROWS],
+        [np.array(ROWS[0]), tuple(ROWS[1])],
+        (row for row in ROWS),
+    ],
+)
+def test_a_theta_a_layer_comes_in_the_order_of_the_layers(value):
+    found = as_thetas(value, 2)
+    assert found == (Theta(1, 0.5, 0.25, 1), Theta(0.75, 1, 0, 0.5))
+    assert all(type(theta) is Theta for theta in found)
+
+
+@pytest.mark.parametrize("value", [Theta(1, 0.5, 0.25, 1), ROWS[0], np.array(ROWS[0]), iter(ROWS[0])])
+def test_one_theta_is_that_of_every_layer(value):
+    assert as_thetas(value, 3) == (Theta(1, 0.5, 0.25, 1),) * 3
+
+
+def test_four_layers_are_not_taken_for_four_numbers():
+    assert as_thetas([(1, 1, 0, k) for k in range(4)], 4) == tuple(Theta(1, 1, 0, k) for k in range(4))
+
+
+@pytest.mark.parametrize("value", [(), np.zeros((0, 4)), Theta.soft(1.0)])
+def test_no_layer_has_no_theta(value):
+    assert as_thetas(value, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ([*ROWS, [1, -1, 0, 1]], InfeasibleThetaError, r"layer 3: w2 must be positive, got -1\.0"),
+        ([ROWS[0], [1, 1, 1, 0.5], ROWS[1]], InfeasibleThetaError, r"layer 2: b2 must be at least b1, got b1 = 1\.0"),
+        ([[1, 1, np.nan, 1], *ROWS], InfeasibleThetaError, "layer 1: b1 contains NaN"),
+        ([*ROWS, [1, 1, 1]], InfeasibleThetaError, "layer 3: theta must be four numbers .*got 3"),
+        ([*ROWS, [1, 1, "1", 1]], TypeError, "layer 3: b1 must be numeric, got '1'"),
+        (ROWS, ValueError, "theta holds 2 rows, but there are 3 layers; pass one Θ a layer, or one Θ"),
+        ([*ROWS, *ROWS], ValueError, "theta holds 4 rows, but there are 3 layers"),
+        ((), ValueError, "theta holds 0 rows, but there are 3 layers"),
+        ([*ROWS, 1.0], ValueError, "theta must be four numbers w1, w2, b1, b2, got 3"),
+        ([1, 1, [1, 2], 1], TypeError, r"b1 must be one number, got an array of shape \(2,\)"),
+        (np.ones((3, 4, 1)), TypeError, r"layer 1: w1 must be one number, got an array of shape \(1,\)"),
+        ("1111", TypeError, "got a str"),
+        ({"w1": 1}, TypeError, "got a dict"),
+        (3, TypeError, "got 3"),
+    ],
+)
+def test_what_is_no_theta_a_layer_is_refused_with_its_layer(value, error, message):
+    with pytest.raises(error, match=message):
+        as_thetas(value, 3)
 
 
 def test_named_thetas():

@@ -1,0 +1,303 @@
+"""The rows on sparse recovery: what every method makes, layer by layer, of the same signals that none has seen.
+
+X̃ (n, m) has a share `density` of standard normal entries, D (k, n) is Gaussian, Y = DX̃ + noise. A method learns from
+known signals and is asked for X_(1), ..., X_(16) of others. Its error is the NMSE in decibels,
+10·log10(‖X - X̃‖²/‖X̃‖²).
+"""
+
+import inspect
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from benchmarks import unrolled
+from benchmarks.measure import Result
+from benchmarks.rows import Row
+from dsrl_ref import LeastSquares, Objective, Theta, fit, forward, solve
+
+Array = np.ndarray
+DEPTH = 16  # layers
+SHOWN = 1, 2, 4, 6, 8, 10, 12, 14, 16
+PEER_SIGNALS_SEED = 10_000  # away from the seeds of the problems
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A problem of recovery: n unknowns, k measurements, the share of entries that are not 0, the ratio in decibels."""
+
+    n: int = 500
+    k: int = 250
+    density: float = 0.1
+    decibels: float = 40.0
+
+    def __str__(self) -> str:
+        noise = "no noise" if math.isinf(self.decibels) else f"{self.decibels:g} dB"
+        return f"n = {self.n}, m = {self.k}, density {self.density:g}, {noise}"
+
+    def signals(self, D: Array, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """So many signals, X (n, count), and what is measured of them, Y (k, count)."""
+        X = rng.normal(size=(self.n, count)) * (rng.random((self.n, count)) < self.density)
+        Y, noise = D @ X, rng.normal(size=(self.k, count))
+        return X, Y + noise * (np.linalg.norm(Y) / np.linalg.norm(noise) * 10 ** (-self.decibels / 20))
+
+    def prior(self) -> unrolled.Prior:
+        """What TISTA is told; an entry of DX has the variance density·n/k."""
+        return unrolled.Prior(self.density, self.density * self.n / self.k * 10 ** (-self.decibels / 10))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """D, the term of the signals to learn from and those signals, the same of signals to be measured on."""
+
+    setting: Setting
+    D: Array
+    f: LeastSquares
+    X: Array
+    unseen: LeastSquares
+    expected: Array
+    seed: int
+
+    def new_signals(self) -> unrolled.Draw:
+        """Draws signals of this D without end, for those who learn from as many as they like."""
+        rng = np.random.default_rng(PEER_SIGNALS_SEED + self.seed)
+        return lambda count: self.setting.signals(self.D, count, rng)
+
+
+def drawn(setting: Setting, known: int, unseen: int, seed: int = 0) -> Drawn:
+    """A problem: the same of the same seed."""
+    rng = np.random.default_rng(seed)
+    D = rng.normal(size=(setting.k, setting.n)) / np.sqrt(setting.k)
+    (X, Y), (expected, signals) = (setting.signals(D, count, rng) for count in (known, unseen))
+    return Drawn(setting, D, LeastSquares(D, Y), X, LeastSquares(D, signals), expected, seed)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a method learned.
+
+    Attributes
+    ----------
+    layers : callable
+        From a `LeastSquares` of D and some signals to X by the number of layers; infinity where none are counted.
+    numbers : int
+        How many numbers were learned.
+    """
+
+    layers: Callable[[LeastSquares], dict[float, Array]]
+    numbers: int
+
+
+Method = Callable[[Drawn], Learned | None]  # None: a peer that is not installed
+
+
+def counted(outputs: list[Array]) -> dict[float, Array]:
+    """X_(1), ..., X_(t) by the number of layers."""
+    return dict(enumerate(outputs, start=1))
+
+
+def decibels(X: Array, expected: Array) -> float:
+    """The NMSE, over all signals together."""
+    return 10 * math.log10(max(float(np.sum((X - expected) ** 2) / np.sum(expected**2)), 1e-30))
+
+
+def dsrl(problem: Drawn, *, whiten: bool, per_layer: bool) -> Learned:
+    """What `fit` learns by itself for 16 layers, five numbers or five a layer, after each of its layers."""
+    learned, apply = learned_by_fit(problem, DEPTH, whiten, per_layer)
+    return Learned(lambda f: counted(apply(f)), np.size(learned.theta) + np.size(learned.L))
+
+
+def dsrl_by_depth(problem: Drawn, *, whiten: bool) -> Learned:
+    """A network of its own for each number of layers shown: the last layer of each."""
+    networks = {t: learned_by_fit(problem, t, whiten, per_layer=True)[1] for t in SHOWN}
+    return Learned(lambda f: {t: apply(f)[-1] for t, apply in networks.items()}, 5 * sum(SHOWN))
+
+
+def learned_by_fit(
+    problem: Drawn, layers: int, whiten: bool, per_layer: bool
+) -> tuple[Any, Callable[[LeastSquares], list[Array]]]:
+    """What `fit` returns, and the network: from signals to X_(1), ..., X_(layers)."""
+    options: dict[str, Any] = {"per_layer": True} if per_layer else {}
+    white = problem.f.whitened() if whiten else problem.f
+    learned = fit(Objective(white, problem.X, layers=layers, **options))
+    return learned, lambda f: forward(white.apply_to(f.Y), learned.theta, learned.L, layers)[1:]
+
+
+def with_best_threshold(method: Callable[[LeastSquares, float, float], list[Array]], problem: Drawn) -> Learned:
+    """ISTA or FISTA with the threshold that is best on the known signals after all layers."""
+    L = problem.f.lipschitz()
+    thresholds: list[float] = (np.geomspace(1e-4, 1, 41) / L).tolist()
+    best = min(thresholds, key=lambda b: float(np.sum((method(problem.f, L, b)[-1] - problem.X) ** 2)))
+    return Learned(lambda f: counted(method(f, L, best)), 1)
+
+
+def ista(f: LeastSquares, L: float, b: float) -> list[Array]:
+    """The network with one soft threshold."""
+    return forward(f, Theta.soft(b), L, DEPTH)[1:]
+
+
+def fista(f: LeastSquares, L: float, b: float) -> list[Array]:
+    """ISTA from a point ahead (Beck and Teboulle 2009)."""
+    X, ahead, momentum, found = f.start(), f.start(), 1.0, []
+    for _ in range(DEPTH):
+        Z = ahead - f.gradient(ahead) / L
+        new, larger = np.sign(Z) * np.maximum(np.abs(Z) - b, 0), (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        ahead, X, momentum = new + (momentum - 1) / larger * (new - X), new, larger
+        found.append(X)
+    return found
+
+
+def lasso(problem: Drawn) -> Learned:
+    """The minimum of ½‖Dx - y‖² + weight·‖x‖₁, by `solve`, with the weight that is best on the known signals."""
+
+    def minimum(f: LeastSquares, weight: float) -> Array:
+        return np.asarray(solve(f, Theta.soft(1.0), weight, tol=1e-6).x)
+
+    few = min(200, problem.X.shape[1])
+    f, X = LeastSquares(problem.D, problem.f.Y[:, :few]), problem.X[:, :few]
+    weights: list[float] = np.geomspace(1e-4, 1, 17).tolist()
+    best = min(weights, key=lambda weight: float(np.sum((minimum(f, weight) - X) ** 2)))
+    return Learned(lambda f: {math.inf: minimum(f, best)}, 1)
+
+
+def true_support(problem: Drawn) -> Learned:
+    """Least squares on the entries that are not 0, which no method is told; for the unseen signals alone."""
+
+    def solved(f: LeastSquares) -> dict[float, Array]:
+        X = np.zeros_like(problem.expected)
+        for column, truth in enumerate(problem.expected.T):
+            support = np.flatnonzero(truth)
+            X[support, column] = np.linalg.lstsq(problem.D[:, support], f.Y[:, column], rcond=None)[0]
+        return {math.inf: X}
+
+    return Learned(solved, 0)
+
+
+def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -> Learned | None:
+    """A network of `unrolled`, by its own schedule or by one that differs in some of its fields."""
+    own = unrolled.CLASSES[name].schedule
+    network = unrolled.learn(
+        name, problem.D, DEPTH, problem.new_signals(), problem.setting.prior(), replace(own, **(schedule or {}))
+    )
+    return None if network is None else Learned(lambda f: counted(network(f.Y)), network.numbers())
+
+
+def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
+    """All that are compared, ours first."""
+    own: dict[str, Method] = {
+        "dsrl_ref, per layer, whitened": partial(dsrl, whiten=True, per_layer=True),
+        "dsrl_ref, the same, one by depth": partial(dsrl_by_depth, whiten=True),
+        "dsrl_ref, per layer": partial(dsrl, whiten=False, per_layer=True),
+        "dsrl_ref, shared, whitened": partial(dsrl, whiten=True, per_layer=False),
+        "dsrl_ref, shared": partial(dsrl, whiten=False, per_layer=False),
+    }
+    if "per_layer" not in inspect.signature(Objective).parameters:  # of this version of the package
+        own = {name: method for name, method in own.items() if "shared" in name}
+    return {
+        **own,
+        "ISTA, best threshold": partial(with_best_threshold, ista),
+        "FISTA, best threshold": partial(with_best_threshold, fista),
+        "the lasso's minimum, best weight": lasso,
+        **{f"{name}, PyTorch": partial(peer, name, schedule=schedule) for name in unrolled.CLASSES},
+        "least squares on the true support": true_support,
+    }
+
+
+@dataclass
+class Figures:
+    """What one method did on each problem: NMSE by layer, seconds to learn, seconds a signal, how many numbers."""
+
+    errors: list[dict[float, float]]
+    to_learn: list[float]
+    to_apply: list[float]
+    numbers: int = 0
+
+
+def measured(method: Method, problems: list[Drawn]) -> Figures | None:
+    """Learn and apply on each problem; None where the method is not there."""
+    found = Figures([], [], [])
+    for problem in problems:
+        began = time.perf_counter()
+        learned = method(problem)
+        if learned is None:
+            return None
+        found.to_learn.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        outputs = learned.layers(problem.unseen)
+        found.to_apply.append((time.perf_counter() - began) / problem.expected.shape[1])
+        found.errors.append({t: decibels(X, problem.expected) for t, X in outputs.items()})
+        found.numbers = learned.numbers
+    return found
+
+
+def compared(
+    name: str, setting: Setting, known: int, unseen: int, seeds: int, schedule: dict[str, Any] | None = None
+) -> Row:
+    """One table: for every method its NMSE by layer, the mean over the seeds, and the spread of the last layer's."""
+    problems = [drawn(setting, known, unseen, seed) for seed in range(seeds)]
+    if find_spec("torch") is not None:
+        import torch  # noqa: F401  # so that no method's time is that of importing it
+    results = []
+    notes = [f"NMSE in dB on {unseen} unseen signals, {seeds} seed(s), after layers {', '.join(map(str, SHOWN))}"]
+    for label, method in methods(schedule).items():
+        found = measured(method, problems)
+        if found is None:
+            results.append(Result(label))
+            continue
+        results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
+        notes.append(_line(label, found.errors, float(np.mean(found.to_apply))))
+    return Row(name, f"{setting}; {known} known signals; the time is that to learn", results, notes=notes)
+
+
+def _line(label: str, errors: list[dict[float, float]], seconds: float) -> str:
+    """A method's line of the table; one that counts no layers stands in the last column."""
+    shown: list[float] = [*SHOWN] if DEPTH in errors[0] else [math.inf]
+    means = [f"{np.mean([error[t] for error in errors]):>6.1f}" for t in shown]
+    table = " ".join(means).rjust(7 * len(SHOWN) - 1)
+    spread = np.ptp([error[shown[-1]] for error in errors])
+    return f"{label:<34} {table}  within {spread:.1f}; {seconds * 1e6:.0f} µs a signal"
+
+
+SMALLEST = Setting(n=20, k=10), {"most": 2, "look": 1, "batch": 8}
+QUICK = Setting(n=100, k=50), {"most": 300, "look": 50}
+
+
+def recovery(size: str) -> Row:
+    """Sparse recovery by layer: ours, ISTA, FISTA, lasso, LISTA, LISTA-CPSS, ALISTA, TISTA, the true support."""
+    if size == "smallest":
+        return compared("recovery", SMALLEST[0], 50, 50, 1, SMALLEST[1])
+    if size == "quick":
+        return compared("recovery", QUICK[0], 300, 300, 1, QUICK[1])
+    return compared("recovery", Setting(), 1000, 1000, 3)
+
+
+def _other(name: str, setting: Setting, known: int = 1000, seeds: int = 1) -> Callable[[str], Row]:
+    def row(size: str) -> Row:
+        if size == "full":
+            return compared(name, setting, known, 1000, seeds)
+        smaller, schedule = SMALLEST if size == "smallest" else QUICK
+        scaled = replace(setting, n=smaller.n, k=round(setting.k / setting.n * smaller.n))
+        return compared(name, scaled, 50, 50, 1, schedule)
+
+    row.__doc__ = f"As recovery: {setting}; {known} known signals."
+    return row
+
+
+ROWS: dict[str, Callable[[str], Row]] = {"recovery": recovery}
+BY_NAME: dict[str, Callable[[str], Row]] = {
+    name: _other(name, setting, known, seeds)
+    for name, setting, known, seeds in (
+        ("recovery-10000", Setting(), 10_000, 3),
+        ("recovery-20-db", Setting(decibels=20.0), 1000, 1),
+        ("recovery-60-db", Setting(decibels=60.0), 1000, 1),
+        ("recovery-no-noise", Setting(decibels=math.inf), 1000, 1),
+        ("recovery-density-.05", Setting(density=0.05), 1000, 1),
+        ("recovery-density-.15", Setting(density=0.15), 1000, 1),
+        ("recovery-m-150", Setting(k=150), 1000, 1),
+    )
+}
