@@ -34,7 +34,7 @@ def test_a_file_with_d_and_y_is_least_squares(tmp_path):
         ({"W": None}, "has no key D, Y; it needs"),
         ({"W": None, "D": np.eye(2)}, "has no key Y; it needs"),
         ({"extra": 1}, "has the unknown key extra; known are W, or D and Y, theta, layers, L$"),
-        ({name: 1 for name in "hgfedcba"}, "has the unknown key a, b, c, d, e, f, g, h; known are"),
+        (dict.fromkeys("hgfedcba", 1), "has the unknown key a, b, c, d, e, f, g, h; known are"),
         ({"Y": W, "D": np.eye(2)}, "has the unknown key D, Y; known are"),
         ({"W": [[np.nan]]}, r"W\[0, 0\] = nan"),
     ],
