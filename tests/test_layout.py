@@ -35,6 +35,8 @@ FLOORS = [
     "results",
     "persistence",
     "training.authors",
+    "training.constraints",
+    "training.kinks",
     "training.gauss_newton",
     "training",
     "solver",
