@@ -3,6 +3,7 @@
 import collections
 import functools
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -391,7 +392,7 @@ def test_a_run_whose_losses_are_others_now_is_refused():
 
 @pytest.mark.parametrize("method", ["gauss-newton", "authors"])
 def test_what_the_fingerprint_overlooks_is_refused_by_the_losses_of_the_file(method, tmp_path, monkeypatch):
-    monkeypatch.setattr("dsrl_ref.training.fit.fingerprint", lambda J: "all are one")
+    monkeypatch.setattr(sys.modules["dsrl_ref.training.fit"], "fingerprint", lambda J: "all are one")
     run = functools.partial(fit, method=method, checkpoint=tmp_path / "run", theta=(1, 0.9, 0.2, 0.5), L=1.5)
     run(Objective(Fidelity(W), TARGET, layers=11), epochs=3)
     other = Objective(Fidelity(W), TARGET + 2.0**-20, layers=11)
