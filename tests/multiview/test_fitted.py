@@ -143,7 +143,7 @@ def test_an_error_or_ctrl_c_half_way_at_any_called_function_changes_nothing(make
     """Ctrl-C is not swallowed either: a half-trained network is none that was asked for."""
     model, unfitted = fitted(make), make()
     before, nothing = public(model), public(unfitted)
-    places = steps(make, repeats(3, 400))
+    places = steps(make, repeats(5, 400))
     for at in places:
         for kinds, error in (((MemoryError, DSRLError), MemoryError("no")), (KeyboardInterrupt, KeyboardInterrupt())):
             for each, expected in ((model, before), (unfitted, nothing)):
