@@ -16,8 +16,8 @@ from dsrl_ref.engines import implicit as fixed_points
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
 from dsrl_ref.training import gauss_newton as starts_of
-from dsrl_ref.training.constraints import feasible
 from dsrl_ref.training.authors import Adam
+from dsrl_ref.training.constraints import feasible
 
 Array = np.ndarray
 DEPTH = 16  # layers
