@@ -17,6 +17,7 @@ from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
 from dsrl_ref.training import gauss_newton as starts_of
 from dsrl_ref.training.authors import Adam
+from dsrl_ref.training.constraints import feasible
 
 Array = np.ndarray
 ADAM_RATES = 0.03, 0.01, 0.003
@@ -160,7 +161,7 @@ def _adam(J: Objective, rate: float, budget: int, goal: float) -> tuple[int, flo
         least = min(least, loss)
         if loss <= goal * (1 + 1e-6):
             return used, least
-        values = starts_of.feasible(values - rate * adam.direction(np.array(gradient)))
+        values = feasible(values - rate * adam.direction(np.array(gradient)))
     return budget, least
 
 

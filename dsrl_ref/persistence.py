@@ -1,11 +1,12 @@
 """Results in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
 
-The format, version 1: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
-at the archive's end is the SHA-256 of every byte before it.
+The format, version 2: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
+at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted".
 """
 
 import errno
 import io
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,11 +16,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array
+from dsrl_ref.arrays import Array, as_count
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.results import FitResult
+from dsrl_ref.status import Status
 
-VERSION = 1
+VERSION = 2
 HEADER = "header"
 DIGITS = 64  # of the SHA-256, in hexadecimal
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system: the last writer wins, whole
@@ -64,6 +66,9 @@ def save(path: str | os.PathLike[str], result: FitResult) -> None:
         "converged": result.converged,
         "message": result.message,
         "raw_L": result.raw[1],
+        "layers": "inf" if result.layers == math.inf else result.layers,
+        "status": None if result.status is None else result.status.name,
+        "smooth_term": result.kind,
     }
     write(Path(path), header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}})
 
@@ -79,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> FitResult:
     Returns
     -------
     FitResult
-        As it was saved.
+        As it was saved. Version 1 of the file knows no `layers`, `status` and `kind`: they are None.
 
     Raises
     ------
@@ -98,11 +103,26 @@ def load(path: str | os.PathLike[str]) -> FitResult:
             np.nan if header["loss"] is None else header["loss"],
             header["converged"],
             header["message"],
-            {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L")},
+            _history(arrays),
             (arrays["raw_theta"], header["raw_L"]),
+            **({} if header["version"] == 1 else _since_version_2(header)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} holds no result of fit: {error}") from error
+
+
+def _history(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    told = [name for name in ("accepted",) if f"history_{name}" in arrays]  # what came from version 1 has none
+    return {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L", *told)}
+
+
+def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
+    layers, status = header["layers"], header["status"]
+    return {
+        "layers": math.inf if layers == "inf" else None if layers is None else as_count(layers, "layers"),
+        "status": None if status is None else Status[status],
+        "kind": header["smooth_term"],
+    }
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:

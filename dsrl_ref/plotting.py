@@ -1,6 +1,9 @@
 """Pictures of what was learned; needs the extra `plot`."""
 
 import io
+import math
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +24,19 @@ RASTER = 300  # cells across the picture of a graph
 MARKED = 50  # pieces: more would hide the line
 
 
-def draw_model(result: FitResult, layers: int = 11) -> Any:
-    """Draw ξ, g, the history of the loss, and the scalar map of a `Fidelity` network with its pieces.
+def draw_model(result: FitResult, layers: float | None = None) -> Any:
+    """Draw ξ, g, the loss of the run that was accepted, and the network that was learned.
+
+    The last panel is the scalar map of the network with its pieces where f is `Fidelity`, as it acts on each entry of
+    W, with x0 = W; for any other f there is no such map, and it shows Θ and L before each step.
 
     Parameters
     ----------
     result : FitResult
-        From `fit` or `load`.
-    layers : int
-        Of the scalar map; a result does not know of how many it was learned.
+        From `fit` or `load`. One from a file of version 1, which does not know its layers and f, is drawn without the
+        map; ``dataclasses.replace(result, layers=11, kind="Fidelity")`` tells it.
+    layers : int, optional
+        Deprecated: a result knows its layers.
 
     Returns
     -------
@@ -42,19 +49,31 @@ def draw_model(result: FitResult, layers: int = 11) -> Any:
         Without matplotlib.
     ValueError
         Where L < 1 folds the map into more pieces than can be followed.
+
+    Warns
+    -----
+    DeprecationWarning
+        Where `layers` is given.
     """
+    if layers is not None:
+        warnings.warn(
+            "draw_model(result, layers=...) is deprecated, as a result knows its layers; of a file of version 1 write "
+            f'draw_model(dataclasses.replace(result, layers={layers}, kind="Fidelity"))',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        result = replace(result, layers=as_count(layers, "layers"), kind=result.kind or "Fidelity")
     figure = _figure((10, 7))
-    layers = as_count(layers, "layers")
-    network = Objective(Fidelity(np.zeros((1, 1))), layers=layers).scalar_map(result.theta, result.L)
     (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
     z = _axis(*result.theta[2:])
-    w = _axis(*result.theta[2:], *network.breakpoints)
     _curve(top_left, z, shrink(z, result.theta), "shrinkage ξ", "z", "ξ(z)")
     _curve(top_right, z, regularizer(z, result.theta), "regularizer g", "x", "g(x)")
-    _history(bottom_left, result.history["loss"])
-    _curve(bottom_right, w, network(w), f"network of {layers} layers on an entry of W", "w", "$x_t$")
-    if len(network.breakpoints) <= MARKED:
-        bottom_right.plot(network.breakpoints, network(network.breakpoints), "o", markersize=4)
+    accepted = result.history.get("accepted", np.ones(len(result.history["loss"]), dtype=np.bool_))
+    _history(bottom_left, result.history["loss"][accepted])
+    if result.kind == Fidelity.__name__ and result.layers is not None:
+        _network(bottom_right, result)
+    else:
+        _parameters(bottom_right, result, accepted)
     w1, w2, b1, b2 = result.theta
     figure.suptitle(f"w1 = {w1:.4g}, w2 = {w2:.4g}, b1 = {b1:.4g}, b2 = {b2:.4g}, L = {result.L:.4g}")
     return figure
@@ -164,6 +183,32 @@ def _curve(panel: Any, x: Any, y: Any, title: str, across: str, up: str) -> None
     panel.axvline(0, color="0.8", linewidth=0.8)
     panel.plot(x, y)
     panel.set(title=title, xlabel=across, ylabel=up)
+
+
+def _network(panel: Any, result: FitResult) -> None:
+    """What the network makes of an entry of W; of infinitely many layers their limit, which is a shrinkage again."""
+    if result.layers == math.inf:
+        limit = result.theta.scaled(result.L)
+        w = _axis(*limit[2:])
+        _curve(panel, w, shrink(w, limit), "network of ∞ layers on an entry of W", "w", "$x_t$")
+        return
+    J = Objective(Fidelity(np.zeros((1, 1))), layers=result.layers or 0)
+    network = J.scalar_map(result.theta, result.L)
+    w = _axis(*result.theta[2:], *network.breakpoints)
+    _curve(panel, w, network(w), f"network of {result.layers} layers on an entry of W", "w", "$x_t$")
+    if len(network.breakpoints) <= MARKED:
+        panel.plot(network.breakpoints, network(network.breakpoints), "o", markersize=4)
+
+
+def _parameters(panel: Any, result: FitResult, accepted: Any) -> None:
+    """Θ and L before each step of the run that was accepted, L in units of where it ended."""
+    for name, values in zip(Theta._fields, result.history["theta"][accepted].T, strict=True):
+        panel.plot(values, label=name)
+    panel.plot(result.history["L"][accepted] / result.L, label="L / L at the end")
+    network = "" if result.layers is None else f" of {'∞' if result.layers == math.inf else result.layers} layers"
+    title = f"Θ and L{network}, f = {result.kind}" if result.kind else "Θ and L before each step"
+    panel.set(title=title, xlabel="epoch", ylabel="Θ")
+    panel.legend()
 
 
 def _history(panel: Any, losses: Any) -> None:

@@ -1,13 +1,18 @@
 """What `fit` and `solve` return."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsrl_ref.appendix.network import SmoothTerm, forward, starting_point
+from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.engines import implicit
+from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 
 
@@ -24,13 +29,25 @@ class FitResult:
     loss : float
         J at `theta` and `L`.
     converged : bool
-        Whether Gauss-Newton found a minimum; for the authors' training, whether all epochs were completed.
+        ``status.converged``: whether Gauss-Newton found a point that no other around it is below; for the authors'
+        training, whether all epochs were completed.
     message : str
-        How it ended.
+        How it ended, and what to do about it.
     history : dict of ndarray
-        "loss" (epochs,), "theta" (epochs, 4), "L" (epochs,): before each epoch's step, as stored.
+        "loss" (epochs,), "theta" (epochs, 4), "L" (epochs,): before each epoch's step, as stored. "accepted"
+        (epochs,) of bool: whether the epoch belongs to the run from that of several starts from which `theta` and `L`
+        came; a file of version 1 has none.
     raw : tuple of ndarray (4,) and float
         Θ and L as stored, before the projection.
+    layers : int, math.inf or None
+        Of the network that learned them; None where a file of version 1 was loaded, which does not tell.
+    status : Status or None
+        How it ended: `Status.CONVERGED` (the loss is 0 but for rounding), `Status.STATIONARY` (of the points drawn
+        around it, up to a tenth of the parameters away, none is lower by more than 1e-6 of the loss; lower ones may
+        lie elsewhere), `Status.STALLED`, `Status.COMPLETED`, `Status.MAX_ITER`, `Status.STOPPED` or
+        `Status.INTERRUPTED`; None of a file of version 1.
+    kind : str or None
+        The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
     """
 
     theta: Theta
@@ -40,6 +57,47 @@ class FitResult:
     message: str
     history: dict[str, Array]
     raw: tuple[Array, float]
+    layers: float | None = None
+    status: Status | None = None
+    kind: str | None = None
+
+    def apply(self, f: SmoothTerm, x0: Any = None) -> Any:
+        """X_(t) of new data, by what was learned.
+
+        Parameters
+        ----------
+        f : SmoothTerm
+            The new data: `Fidelity`, `LeastSquares` or your own.
+        x0 : array_like (n, m) or scipy.sparse container, optional
+            X_(0); by default ``f.start()``.
+
+        Returns
+        -------
+        ndarray (n, m) or csr_array
+            As of `forward`, after as many layers as learned; for ``layers = math.inf`` the fixed point.
+
+        Raises
+        ------
+        ValueError
+            Where the number of layers is not known, as in a file of version 1, and as of `forward`.
+        DivergenceError
+            A ValueError. Where the network diverges on this f.
+
+        Examples
+        --------
+        >>> from dsrl_ref import Fidelity, Objective, fit
+        >>> learned = fit(Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.5]], layers=1))
+        >>> learned.apply(Fidelity([[3.0, 0.125]])).round(6)
+        array([[2.5, 0. ]])
+        """
+        if self.layers is None:
+            raise ValueError(
+                "this result does not know its layers, as it comes from a file of version 1: say how many they were, "
+                "as in dataclasses.replace(result, layers=11).apply(f)"
+            )
+        if self.layers < math.inf:
+            return forward(f, self.theta, self.L, int(self.layers), x0)[-1]
+        return _fixed_point(f, self.theta, self.L, starting_point(f, x0))
 
 
 @dataclass(frozen=True)
@@ -84,3 +142,12 @@ class SolveResult:
     column_status: NDArray[Any]
     residuals: Array
     column_iterations: NDArray[np.int64]
+
+
+def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
+    """The limit of the layers; of a `Fidelity` whose layers contract in closed form, sparse or not."""
+    if type(f) is Fidelity:
+        if max(theta.w1, theta.w2) * abs(1 - 1 / L) < 1:
+            return shrink(f.W, theta.scaled(L))
+        f = Fidelity(f.W.toarray() if is_sparse(f.W) else f.W)
+    return implicit.fixed_point(f, theta, L, x0.toarray() if is_sparse(x0) else x0).X

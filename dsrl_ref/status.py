@@ -12,9 +12,10 @@ class Status(Enum):
     Attributes
     ----------
     CONVERGED
-        The minimum, up to the tolerance.
+        The minimum, up to the tolerance; of `fit`, a loss that is 0 but for rounding.
     STATIONARY
-        A point where no condition of first order is broken; there may be lower ones.
+        A point where no condition of first order is broken; of `fit`, one around which no lower point was found. There
+        may be lower ones elsewhere.
     COMPLETED
         All that was asked for was done, for example a fixed number of epochs.
     STALLED

@@ -36,6 +36,8 @@ FLOORS = [
     "results",
     "persistence",
     "training.authors",
+    "training.constraints",
+    "training.kinks",
     "training.gauss_newton",
     "training",
     "solver",

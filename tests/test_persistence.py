@@ -1,5 +1,6 @@
 """Files: equal to the last bit, whole after any accident, refused when damaged, and never executed."""
 
+import base64
 import errno
 import hashlib
 import io
@@ -11,13 +12,14 @@ import stat
 import subprocess
 import time
 import zipfile
+import zlib
 from dataclasses import replace
 
 import children
 import numpy as np
 import pytest
 
-from dsrl_ref import Theta, load, save
+from dsrl_ref import Fidelity, Status, Theta, load, save, shrink
 from dsrl_ref import persistence as files
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.results import FitResult
@@ -27,9 +29,15 @@ from dsrl_ref.results import FitResult
 def learned():
     """As `fit` returns them; every number is another, and none has a short binary form."""
     numbers = np.random.default_rng(0)
-    history = {"loss": numbers.random(8), "theta": numbers.random((8, 4)), "L": numbers.random(8)}
+    history = {
+        "loss": numbers.random(8),
+        "theta": numbers.random((8, 4)),
+        "L": numbers.random(8),
+        "accepted": numbers.random(8) < 0.5,
+    }
     theta, raw = Theta(1.1, 0.7, 0.3, 0.9), (np.array([1.2, 1.7, -0.1, 0.8]), 1.3)
-    return FitResult(theta, 1.4, 1 / 3, True, "completed 8 epochs; ξ", history, raw)
+    told = {"layers": 16, "status": Status.COMPLETED, "kind": "LeastSquares"}
+    return FitResult(theta, 1.4, 1 / 3, True, "completed 8 epochs; ξ", history, raw, **told)
 
 
 @pytest.fixture
@@ -47,7 +55,9 @@ def same(one, other):
     return (
         numbers(one) == numbers(other)
         and (one.converged, one.message) == (other.converged, other.message)
-        and all(one.history[name].tobytes() == other.history[name].tobytes() for name in ("loss", "theta", "L"))
+        and (one.layers, one.status, one.kind) == (other.layers, other.status, other.kind)
+        and list(one.history) == list(other.history)
+        and all(one.history[name].tobytes() == other.history[name].tobytes() for name in one.history)
     )
 
 
@@ -96,7 +106,7 @@ def test_the_regions_are_the_whole_file(path):
     content = path.read_bytes()
     starts, ends = zip(*regions(content), strict=True)
     assert (starts[0], *ends) == (*starts, len(content))
-    assert len(starts) == 3 * 5 + 3
+    assert len(starts) == 3 * 6 + 3
 
 
 def assert_refused(path, content):
@@ -114,7 +124,7 @@ def test_a_flipped_bit_is_found_wherever_it_is(path, repeats):
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << bit % 8
         assert_refused(path, flipped)
-    assert len(few) >= 3 * 18 - 2
+    assert len(few) >= 3 * 21 - 2
 
 
 def test_a_truncation_is_found_wherever_it_is(path, repeats):
@@ -182,7 +192,7 @@ FORGED = {
     "honest pickle": ({"header.npy": pickle_of_the_size_it_declares()}, "saved: Object arrays cannot be loaded"),
     "pickle": ({"header.npy": npy(np.array([Bomb()]), allow_pickle=True)}, "no file that dsrl_ref saved"),
     "bare pickle": ({"header": pickle.dumps(Bomb())}, "no file that dsrl_ref saved"),
-    "newer version": ({"header.npy": header(version=2)}, r"has version 2, this dsrl_ref reads up to 1: upgrade"),
+    "newer version": ({"header.npy": header(version=3)}, r"has version 3, this dsrl_ref reads up to 2: upgrade"),
     "version 0": ({"header.npy": header(version=0)}, "its version is 0"),
     "a version between": ({"header.npy": header(version=1.5)}, r"its version is 1\.5"),
     "no version": ({"header.npy": header(version="x")}, "its version is 'x'"),
@@ -486,3 +496,73 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(path, learned):
             child.kill()
         assert same(load(path), learned)
     assert len([*path.parent.iterdir()]) <= 2
+
+
+# What version 0.1.0 saved, before files knew their layers: three epochs on a Fidelity of one layer; packed by zlib.
+VERSION_1 = (
+    "eNrNVF1IFFEUHlMjBMmNEIJ+bkuwSety78zs7IwEN3yQQI21CIyo5Tpz96d0RmZGTUqI3goiyCyTCB+FfggiyH5eeisTUgSDejDqJbSwKCno79"
+    "7dmXLWHiJ76AzD5Z4539zz3e+ck2wsLasVCrZZuHG5uuW7ZxXCWiFLiUHtmNnZWyJUCaMlhTh/7d+1tzm5r0ToFo5GDOrodqQORI51oUgURNKW"
+    "7drETFk2+wHzN5B2hzK/kyWdlO23SkiK1kRBH/hrqzgaZqd0EDdcB8KGY7enbJoOR0G4m9pOzjKZG7Hd4Zxp8IiGnLubOl3tLg9xs9QlzLsfxV"
+    "AcaZoaR5KiwERcEaMAxlSIEkpclDRFhaqM4twnaqIIoSxKCUWTEET5OE0SVSRBSUFI1hTxAPt1Ez83xiDhdstx2AbGIESKhqCqxSUxISEZyuyr"
+    "bpks0QzlyaULtxPuoI5DMpSna1ou+BkCSNqlNpAA7bT0rFMHXHKYgg7LZiDLBhkLWCZI21YHyFKbgp6cmwV5ioCYBmjijG3Sk/JS60sGRH/06t"
+    "wLX/RKJjqPzIN93Ye9UH/9re7b0+of6S4vU3Wm+91De74NmO9x04LVv3rkNR589jWTuzmJH/VsufpgYA4H6cE7nfd8elW8pnOOa9m9Ka6Oz3DQ"
+    "ix78Fwyl5TN82nwhSe9fxBurp99WTp/Gk2/Wrzs5dayIWdfBNa0+s9AiZgHxZrzwmX9DDcjLbNpCFvN4/DG3OTx0kdtDLOXtJT70bCw0GnqHL2"
+    "/4cHbT51l8adWpLd31k3j8/IlLLaEFXHr7SOW1U/O4+nV9662aWTzU/3xi85cn2Dyzs+xuxXzRFaXCY1cW17Z/RU3/q/KFLD7h4jXZWLKitjQ4"
+    "qfkc5q8Hytvx/Gz+NbeLcbzZh71ergzgPjJkoPWLobyRBr2rqgpAp1YIS9qqGM2Ldcarw1AAfb1UWFq6xXAupH94MO+JMiEoa7KxfCX/VM6ebY"
+    "zUSLkg7BAUFckJ0iYrsm7ANl1uowYbyUSGCBGiEl2EspqWJD0hywoyRF2jVIRpOa4miKEnoPgDgArWDw=="
+)
+
+
+@pytest.fixture
+def old(tmp_path):
+    (tmp_path / "old").write_bytes(zlib.decompress(base64.b64decode(VERSION_1)))
+    return tmp_path / "old"
+
+
+def test_a_file_of_version_1_is_read_and_what_it_does_not_tell_is_none(old):
+    found = load(old)
+    assert found.theta == (1.1519985136607562, 0.8017652396808415, 0.2922004237693101, 0.8932813036114962)
+    assert (found.L, found.loss, found.converged) == (1.5, 0.001691089532731404, False)
+    assert found.message == "not converged after 3 epochs: take more, or go on from here with theta and L"
+    assert {name: array.shape for name, array in found.history.items()} == {"loss": (3,), "theta": (3, 4), "L": (3,)}
+    assert found.history["loss"][2] == pytest.approx(0.00703863, rel=1e-5)
+    assert (found.layers, found.status, found.kind) == (None, None, None)
+    assert np.append(*found.raw).tolist() == [*found.theta, found.L]
+
+
+def test_a_result_of_version_1_is_saved_again_as_it_is(old, tmp_path):
+    save(tmp_path / "new", load(old))
+    assert same(load(tmp_path / "new"), load(old))
+    with np.load(tmp_path / "new") as archive:
+        assert json.loads(archive["header"].tobytes())["version"] == 2
+
+
+def test_it_asks_for_the_layers_that_it_does_not_know_and_can_be_told(old):
+    with pytest.raises(ValueError, match=r"comes from a file of version 1: .*dataclasses.replace\(result, layers=11\)"):
+        load(old).apply(Fidelity([[1.0]]))
+    told = replace(load(old), layers=1)
+    assert told.apply(Fidelity([[1.0]])).tolist() == shrink([[1.0]], told.theta).tolist()
+
+
+@pytest.mark.parametrize("layers", [0, 1, 400, math.inf])
+def test_layers_of_any_number_are_kept(tmp_path, learned, layers):
+    save(tmp_path / "model", but(learned, layers=layers))
+    assert load(tmp_path / "model").layers == layers
+    assert type(load(tmp_path / "model").layers) is type(layers)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_state_is_kept(tmp_path, learned, status):
+    save(tmp_path / "model", but(learned, status=status))
+    assert load(tmp_path / "model").status is status
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("status", "LOST"), ("layers", -1), ("layers", "many"), ("layers", 1.5), ("layers", None)]
+)
+def test_a_state_or_layers_that_cannot_be_are_refused(path, name, value):
+    header, arrays = files.read(path)
+    header = {key: header[key] for key in header if key not in ("format", "version", name)}
+    files.write(path, header if value is None else {**header, name: value}, arrays)
+    with pytest.raises(ModelFileError, match="holds no result of fit: "):
+        load(path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from dsrl_ref import Theta, forward, plotting, regularizer, shrink
+from dsrl_ref import LeastSquares, Objective, Status, Theta, fit, forward, plotting, regularizer, shrink
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.plotting import draw_learned_graph, draw_model
 from dsrl_ref.results import FitResult
@@ -17,8 +17,15 @@ PLOT = "the extra plot brings matplotlib"
 THETA, L = Theta(1.25, 0.75, 0.25, 0.875), 1.5
 
 
-def result(losses=(3.0, 2.0, 1.5), theta=THETA):
-    return FitResult(theta, L, 1.0, True, "", {"loss": np.array(losses, dtype=float)}, (np.array([*theta]), L))
+def result(losses=(3.0, 2.0, 1.5), theta=THETA, accepted=None, layers=1, kind="Fidelity"):
+    count = len(losses)
+    history = {
+        "loss": np.array(losses, dtype=float),
+        "theta": np.arange(4.0) + np.arange(count)[:, np.newaxis] / 8,
+        "L": 3.0 + np.arange(count),
+        "accepted": np.ones(count, dtype=bool) if accepted is None else np.array(accepted),
+    }
+    return FitResult(theta, L, 1.0, True, "", history, (np.array([*theta]), L), layers, Status.COMPLETED, kind)
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def told(panel):
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
 def test_four_panels_show_the_model():
-    figure = draw_model(result(), layers=3)
+    figure = draw_model(result(layers=3))
     xi, g, loss, network = figure.axes
     z, drawn = xi.lines[-1].get_data()
     assert np.array_equal(drawn, shrink(z, THETA))
@@ -54,11 +61,11 @@ def test_four_panels_show_the_model():
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
 def test_the_axes_reach_twice_as_far_as_the_knots():
-    xi, g, _, network = draw_model(result(), layers=1).axes
+    xi, g, _, network = draw_model(result()).axes
     for panel in (xi, g, network):
         axis = panel.lines[2].get_xdata()
         assert (axis[0], axis[-1]) == (-1.75, 1.75)
-    for panel in draw_model(result(theta=Theta(1, 1, 0, 0)), layers=1).axes[:2]:  # no knot but 0
+    for panel in draw_model(result(theta=Theta(1, 1, 0, 0))).axes[:2]:  # no knot but 0
         axis = panel.lines[2].get_xdata()
         assert (axis[0], axis[-1]) == (-1, 1)
 
@@ -66,13 +73,13 @@ def test_the_axes_reach_twice_as_far_as_the_knots():
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
 def test_few_pieces_are_marked_and_many_are_not(monkeypatch):
-    marked = draw_model(result(), layers=1).axes[3].lines[3]
+    marked = draw_model(result()).axes[3].lines[3]
     assert sorted(marked.get_xdata()) == pytest.approx([-0.875, -0.25, 0.25, 0.875])
     assert marked.get_ydata() == pytest.approx(shrink(marked.get_xdata(), THETA))
     monkeypatch.setattr(plotting, "MARKED", 4)
-    assert len(draw_model(result(), layers=1).axes[3].lines) == 4
+    assert len(draw_model(result()).axes[3].lines) == 4
     monkeypatch.setattr(plotting, "MARKED", 3)
-    assert len(draw_model(result(), layers=1).axes[3].lines) == 3
+    assert len(draw_model(result()).axes[3].lines) == 3
 
 
 @pytest.mark.peer
@@ -81,7 +88,7 @@ def test_few_pieces_are_marked_and_many_are_not(monkeypatch):
     ("losses", "scale"), [((), "linear"), ((0, 0, 0), "linear"), ((2, 1, 0), "linear"), ((2, 1), "log")]
 )
 def test_a_history_is_drawn_by_powers_of_ten_where_it_has_no_zero(losses, scale):
-    assert draw_model(result(losses), layers=1).axes[2].get_yscale() == scale
+    assert draw_model(result(losses)).axes[2].get_yscale() == scale
 
 
 @pytest.mark.peer
@@ -159,11 +166,77 @@ def test_a_picture_is_of_the_kind_asked_for(kind, magic):
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
 def test_a_network_of_no_layers_is_the_identity():
-    w, drawn = draw_model(result(), layers=0).axes[3].lines[2].get_data()
+    w, drawn = draw_model(result(layers=0)).axes[3].lines[2].get_data()
     assert np.array_equal(w, drawn)
     assert (w[0], w[-1]) == (-1.75, 1.75)
 
 
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_the_loss_is_that_of_the_run_that_was_accepted():
+    figure = draw_model(result((9.0, 3.0, 8.0, 2.5, 2.0), accepted=(False, True, False, True, True)))
+    assert figure.axes[2].lines[0].get_ydata().tolist() == [3.0, 2.5, 2.0]
+    old = result((9.0, 3.0))
+    del old.history["accepted"]  # as of a file of version 1
+    assert draw_model(old).axes[2].lines[0].get_ydata().tolist() == [9.0, 3.0]
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize(
+    ("layers", "kind", "title"),
+    [
+        (16, "LeastSquares", "Θ and L of 16 layers, f = LeastSquares"),
+        (np.inf, "Mine", "Θ and L of ∞ layers, f = Mine"),
+        (None, None, "Θ and L before each step"),
+        (None, "Fidelity", "Θ and L, f = Fidelity"),
+    ],
+)
+def test_where_no_map_acts_on_entries_the_last_panel_is_the_history_of_the_parameters(layers, kind, title):
+    panel = draw_model(result(layers=layers, kind=kind, accepted=(True, False, True))).axes[3]
+    assert told(panel) == (title, "epoch", "Θ")
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in panel.lines}
+    assert drawn == {
+        "w1": [0, 0.25],
+        "w2": [1, 1.25],
+        "b1": [2, 2.25],
+        "b2": [3, 3.25],
+        "L / L at the end": [2, 5 / 1.5],
+    }
+    assert len(panel.get_legend().get_texts()) == 5
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_infinitely_many_layers_on_an_entry_are_one_shrinkage():
+    panel = draw_model(result(layers=np.inf)).axes[3]
+    w, drawn = panel.lines[2].get_data()
+    long = forward(Fidelity(w.reshape(1, -1)), THETA, L, 200)[-1][0]
+    assert drawn == pytest.approx(long, abs=1e-9)
+    assert told(panel)[0] == "network of ∞ layers on an entry of W"
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_what_fit_learned_is_drawn_as_it_is():
+    J = Objective(LeastSquares([[1.0, 0.5]], [[1.0, 2.0]]), np.eye(2), layers=3)
+    learned = fit(J, epochs=12)
+    drawn = draw_model(learned).axes
+    assert drawn[2].lines[0].get_ydata().tolist() == learned.history["loss"][learned.history["accepted"]].tolist()
+    assert drawn[3].get_title() == "Θ and L of 3 layers, f = LeastSquares"
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_layers_are_still_taken_and_the_warning_says_what_to_write():
+    what = r'write draw_model\(dataclasses.replace\(result, layers=3, kind="Fidelity"\)\)'
+    with pytest.warns(DeprecationWarning, match=what) as warned:
+        figure = draw_model(result(layers=None, kind=None), layers=3)
+    assert warned[0].filename == __file__
+    assert figure.axes[3].get_title() == "network of 3 layers on an entry of W"
+
+
+@pytest.mark.filterwarnings("ignore:draw_model:DeprecationWarning")
 def test_layers_are_counted(monkeypatch):
     monkeypatch.setattr(plotting, "_figure", lambda size: None)
     with pytest.raises(TypeError, match=r"layers must be an integer, got 2\.5"):

@@ -1,14 +1,20 @@
 """Results are records: what was found cannot be changed by accident."""
 
-from dataclasses import FrozenInstanceError, fields
+import math
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from strategies import FloatQuartic
 
-from dsrl_ref import Status, Theta
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, shrink
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.results import FitResult, SolveResult
 
-FITTED = FitResult(Theta(1, 1, 0.5, 0.5), 1.0, 0.25, True, "ended", {"loss": np.ones(1)}, (np.ones(4), 1.0))
+THETA = Theta(1.25, 0.75, 0.25, 0.875)
+HISTORY = {"loss": np.ones(1)}
+FITTED = FitResult(THETA, 1.5, 0.25, True, "ended", HISTORY, (np.ones(4), 1.0), 3, Status.STATIONARY, "Fidelity")
 ONE = np.ones(1)
 SOLVED = SolveResult(ONE, 0.5, 0.0, 3, True, "ended", Status.CONVERGED, np.array([Status.CONVERGED]), ONE, ONE)
 
@@ -24,3 +30,70 @@ def test_no_field_of_a_result_can_be_set(result):
 def test_every_field_is_documented(kind):
     for field in fields(kind):
         assert f"\n    {field.name} : " in kind.__doc__
+
+
+numbers = np.random.default_rng(0)
+NEW = numbers.normal(size=(4, 5)) * (numbers.random((4, 5)) < 0.6)
+D, Y = numbers.normal(size=(3, 4)) / 4, numbers.normal(size=(3, 5))
+
+
+def limit_by_many_layers(f, result, x0=None):
+    X = f.start() if x0 is None else x0
+    for _ in range(3000):
+        X = shrink(X - f.gradient(X) / result.L, result.theta)
+    return X
+
+
+@pytest.mark.parametrize("f", [Fidelity(NEW), LeastSquares(D, Y), FloatQuartic(np.eye(4))], ids=repr)
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_what_was_learned_is_applied_to_new_data(f, layers):
+    X0 = np.full((4, 2), 0.25) if isinstance(f, FloatQuartic) else np.full((4, 5), 0.25)
+    learned = replace(FITTED, layers=layers)
+    for x0 in (None, X0):
+        X = f.start() if x0 is None else x0
+        for _ in range(layers):
+            X = shrink(X - f.gradient(X) / FITTED.L, THETA)
+        assert learned.apply(f, x0) == pytest.approx(X, abs=1e-13)
+
+
+@pytest.mark.parametrize("L", [0.75, 1.5, 5.5])  # of Fidelity in closed form, so long as the layers contract
+@pytest.mark.parametrize("f", [Fidelity(NEW), LeastSquares(D, Y)], ids=repr)
+def test_infinitely_many_layers_are_applied_as_their_limit(f, L):
+    learned = replace(FITTED, layers=math.inf, L=L)
+    assert learned.apply(f) == pytest.approx(limit_by_many_layers(f, learned), abs=1e-9)
+
+
+def test_sparse_data_stay_sparse():
+    for layers in (2, math.inf):
+        learned = replace(FITTED, layers=layers)
+        found = learned.apply(Fidelity(sp.csr_array(NEW)))
+        assert sp.issparse(found)
+        assert found.toarray() == pytest.approx(learned.apply(Fidelity(NEW)), abs=1e-13)
+
+
+def test_sparse_data_whose_layers_do_not_contract_in_closed_form_have_their_limit_too():
+    learned = FitResult(Theta(1.5, 0.75, 0.25, 0.625), 4.0, 0.0, True, "", HISTORY, FITTED.raw, math.inf)
+    small = 0.01 * NEW
+    assert max(learned.theta[:2]) * (1 - 1 / learned.L) > 1
+    found = learned.apply(Fidelity(sp.csr_array(small)), sp.csr_array(small))
+    assert found == pytest.approx(limit_by_many_layers(Fidelity(small), learned), abs=1e-9)
+
+
+@pytest.mark.parametrize("layers", [1, 2, math.inf])
+def test_what_fit_learned_gives_its_loss_again(layers):
+    target = shrink(NEW, (1, 1, 0.3, 0.3))
+    f = Fidelity(NEW)
+    learned = fit(Objective(f, target, layers=layers), theta=(1, 0.9, 0.2, 0.6), L=1.25, epochs=3)
+    assert learned.layers == layers
+    assert 0.5 * np.sum((learned.apply(f) - target) ** 2) == pytest.approx(learned.loss, rel=1e-12)
+
+
+def test_what_is_no_smooth_term_and_what_does_not_fit_is_refused():
+    with pytest.raises(TypeError, match="f must be an object with gradient and start, such as Fidelity"):
+        FITTED.apply(NEW)
+    with pytest.raises(ValueError, match="x0"):
+        FITTED.apply(Fidelity(NEW), np.ones((2, 2)))
+    with pytest.raises(ValueError, match="does not know its layers, as it comes from a file of version 1"):
+        replace(FITTED, layers=None).apply(Fidelity(NEW))
+    with pytest.raises(DivergenceError, match="in layer"):
+        replace(FITTED, layers=3000).apply(LeastSquares(100 * D, Y))

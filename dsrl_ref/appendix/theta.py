@@ -201,6 +201,7 @@ def as_thetas(theta: ThetasLike, layers: int) -> tuple[Theta, ...]:
         return (theta,) * layers
     if not isinstance(theta, Iterable) or isinstance(theta, str | bytes | dict | set | frozenset):
         return (as_theta(theta),) * layers  # which says what it is instead
+    require_in_memory(theta, "theta")
     given: tuple[Any, ...] = tuple(theta)
     if not all(map(_is_row, given)):
         return (as_theta(given),) * layers

@@ -29,6 +29,7 @@ from dsrl_ref.multiview.experiments import (
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import LAYERS
 
@@ -113,6 +114,8 @@ def compute(views: dict[str, Array], codes: NDArray[np.intp]) -> Demo:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=EPOCHS)
+    if learned.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt
     trained = time.perf_counter()
     output = forward(J.f, learned.theta, learned.L, LAYERS)[-1]
     checked = check_gradient(J, learned.theta, learned.L)

@@ -12,6 +12,7 @@ from dsrl_ref.cli.output import add_json, print_json, require_places
 from dsrl_ref.cli.problem import read_problem
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
+from dsrl_ref.status import Status
 from dsrl_ref.training.fit import METHODS, fit
 
 
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         "loss": learned.loss if math.isfinite(learned.loss) else None,
         "epochs": len(learned.history["loss"]),
         "converged": learned.converged,
+        "status": learned.status and learned.status.name,
         "message": learned.message,
         "violations": list(learned.theta.violations()),
     }
@@ -63,6 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"theta    {learned.theta}\nL        {learned.L!r}\nloss     {learned.loss!r}")
         print(f"epochs   {report['epochs']}\nmessage  {learned.message}")
-    if learned.message.startswith("interrupted"):
+    if learned.status is Status.INTERRUPTED:
         return 130
     return 0 if learned.converged else 1

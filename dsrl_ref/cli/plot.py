@@ -1,6 +1,7 @@
 """``dsrl-ref plot MODEL``: draw what was learned; needs the extra ``plot``."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from dsrl_ref.cli.output import non_negative, require_places
@@ -14,16 +15,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="a picture, .png, .pdf or .svg; MODEL.png by default"
     )
-    parser.add_argument("--layers", type=non_negative, default=11, help="of the network that is drawn (11)")
+    parser.add_argument(
+        "--layers",
+        type=non_negative,
+        help="of the network that is drawn; for a MODEL that an older version saved, which does not know them",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw ξ, g, the loss and the scalar map to a file, and print its name."""
+    """Draw ξ, g, the loss and the network to a file, and print its name."""
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
     require_kind(kind_of(output))
     learned = load(arguments.model)
     require_places([output], [arguments.model])
-    figure = draw_model(learned, arguments.layers)
+    if arguments.layers is not None:
+        learned = replace(learned, layers=arguments.layers, kind=learned.kind or "Fidelity")
+    figure = draw_model(learned)
     replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0

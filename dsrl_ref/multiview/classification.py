@@ -1,6 +1,7 @@
 """Semi-supervised classification: labels spread over the learned graph."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -9,9 +10,25 @@ from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory
 from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
+from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+
+
+@dataclass(frozen=True)
+class FittedClasses(Fitted):
+    """The same, with the classes."""
+
+    classes: NDArray[Any]
+    transduction: NDArray[Any]
+    label_distributions: Array
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The same, with the classes."""
+        found = {"classes": self.classes, "transduction": self.transduction}
+        return {**super().attributes, **found, "label_distributions": self.label_distributions}
 
 
 class DSRLClassifier(Estimator):
@@ -72,6 +89,11 @@ class DSRLClassifier(Estimator):
     np.True_
     """
 
+    classes_ = FromFit()
+    transduction_ = FromFit()
+    label_distributions_ = FromFit()
+    _fitted: FittedClasses
+
     _kind = "classifier"
     _authors_training = 10, 0.05
 
@@ -126,16 +148,15 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        W = self._candidates(data, X)
-        learned = self._train(join_labelled_pairs(W, labels.codes) if self.preset == "authors" else W)
-        self.classes_ = labels.classes
-        F = self._propagated(learned.graph, labels)
-        self.label_distributions_ = distributions(F)
+        seen = self._seen(data, X)
+        W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
+        learned = self._train(W)
+        spread = distributions(self._propagated(learned.graph, labels))
         if self.preset != "authors":
             known = labels.codes >= 0
-            self.label_distributions_[known] = np.eye(len(labels.classes))[labels.codes[known]]
-        self.transduction_ = self.classes_[np.argmax(self.label_distributions_, axis=1)]
-        self._learned = learned
+            spread[known] = np.eye(len(labels.classes))[labels.codes[known]]
+        transduction = labels.classes[np.argmax(spread, axis=1)]
+        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread)
         return self
 
     def _check_parameters(self) -> None:
@@ -163,15 +184,15 @@ class DSRLClassifier(Estimator):
         ndarray (n_new, c)
             Uniform where a sample has no neighbour.
         """
-        if not hasattr(self, "_learned"):
+        if not hasattr(self, "_fitted"):
             raise not_fitted(self)
-        return distributions(self._links(X) @ self.label_distributions_)
+        return distributions(self._links(X) @ self._fitted.label_distributions)
 
     def _links(self, X: Any) -> csr_array:
         """What the network makes of the weights of new samples; as they are, where it would leave a sample none."""
-        given = self._read_new(X)
+        given = self._read_new(X, self._fitted.seen)
         kept = given.copy()
-        kept.data = self._learned.apply(given.data)
+        kept.data = self._fitted.learned.apply(given.data)
         alone = np.asarray(kept.sum(axis=1)) == 0
         return csr_array(kept + diags_array(alone.astype(np.float64)) @ given)
 
@@ -184,7 +205,7 @@ class DSRLClassifier(Estimator):
             If precomputed, the similarities (n_new, n) of new samples to those that `fit` saw.
         """
         proba = self.predict_proba(X)
-        return self.classes_[np.argmax(proba, axis=1)]
+        return self._fitted.classes[np.argmax(proba, axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict` on the labelled samples of y, each with its weight.

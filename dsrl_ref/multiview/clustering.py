@@ -1,18 +1,34 @@
 """Multi-view clustering: the spectral clusters of the learned graph."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import as_count
+from dsrl_ref.arrays import Array, as_count
 from dsrl_ref.multiview.estimator import Estimator, as_generator, count_samples
+from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 
 EMBEDDINGS = "graph", "rows"
 KEEP_OF_GRAPH = 0.5  # of a precomputed graph, which is no list of candidates
+
+
+@dataclass(frozen=True)
+class FittedClusters(Fitted):
+    """The same, with the clusters."""
+
+    embedding: Array
+    labels: NDArray[np.intp]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The same, with the clusters."""
+        return {**super().attributes, "embedding": self.embedding, "labels": self.labels}
 
 
 class DSRLClustering(Estimator):
@@ -83,6 +99,9 @@ class DSRLClustering(Estimator):
     True
     """
 
+    embedding_ = FromFit()
+    labels_ = FromFit()
+
     _kind = "clusterer"
     _authors_training = 45, 0.02
 
@@ -139,20 +158,24 @@ class DSRLClustering(Estimator):
             Where ``embedding="rows"`` would not fit.
         """
         self._check_parameters()
-        clusters, rng = self.n_clusters, as_generator(self.random_state)
-        data = self._read(X)
+        clusters, data = self.n_clusters, self._read(X)
         if clusters > count_samples(data):
             raise ValueError(f"n_clusters = {clusters} is more than the {count_samples(data)} samples (n_samples)")
-        W = self._candidates(data, X)
-        learned = self._train(W)
-        if self.preset == "authors":
-            self.embedding_ = embed_as_authors(row_affinity(learned.graph), clusters)
-        elif self.embedding == "rows":
-            self.embedding_ = embed(row_affinity(learned.graph), clusters)
-        else:
-            self.embedding_ = np.hstack([embed(graph, clusters) for graph in (W, learned.graph)])
-        self.labels_ = k_means(self.embedding_, clusters, 1 if self.preset == "authors" else self.n_init, rng)
+        rng = as_generator(self.random_state)
+        seen = self._seen(data, X)
+        learned = self._train(seen.graph)
+        embedding = self._embedded(seen.graph, learned.graph)
+        labels = k_means(embedding, clusters, 1 if self.preset == "authors" else self.n_init, rng)
+        self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels)
         return self
+
+    def _embedded(self, W: csr_array, graph: csr_array) -> Array:
+        """What k-means is to see, of the graph before and after the network."""
+        if self.preset == "authors":
+            return embed_as_authors(row_affinity(graph), self.n_clusters)
+        if self.embedding == "rows":
+            return embed(row_affinity(graph), self.n_clusters)
+        return np.hstack([embed(each, self.n_clusters) for each in (W, graph)])
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -167,4 +190,5 @@ class DSRLClustering(Estimator):
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.intp]:
         """Fit, and return the clusters."""
-        return self.fit(X).labels_
+        labels: NDArray[np.intp] = self.fit(X).labels_
+        return labels

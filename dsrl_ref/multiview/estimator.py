@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.fitted import FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse, require_known
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
@@ -39,8 +40,19 @@ class Estimator:
     learning_rate: float | None
     preset: str | None
     view_sizes: Sequence[int] | None
-    n_features_in_: int
-    _joiner: Joiner | None
+
+    affinity_matrix_ = FromFit()
+    graph_ = FromFit()
+    theta_ = FromFit()
+    L_ = FromFit()
+    scale_ = FromFit()
+    n_iter_ = FromFit()
+    n_features_in_ = FromFit()
+    feature_names_in_ = FromFit()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether `fit` has come to its end once; scikit-learn asks."""
+        return hasattr(self, "_fitted")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters of the constructor, by name; `deep` changes nothing, as none is an estimator."""
@@ -113,19 +125,17 @@ class Estimator:
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
         return data
 
-    def _candidates(self, data: list[Array] | csr_array, X: Any) -> csr_array:
-        """Build the graph that the network is to learn on, and remember what X was like."""
+    def _seen(self, data: list[Array] | csr_array, X: Any) -> Input:
+        """Build the graph that the network is to learn on, and note what X was like."""
+        sizes = None if self.view_sizes is None else tuple(as_sizes(self.view_sizes))
         if isinstance(data, list):
-            self._joiner = self._fused(data)
-            self.n_features_in_ = sum(view.shape[1] for view in data)
-        else:
-            self._joiner = None
-            self.n_features_in_ = data.shape[1]
-            if not data.nnz:
-                message = "the graph has no edges: none of its entries off the diagonal is positive"
-                warnings.warn(message, GraphWarning, stacklevel=3)
-        self._remember_names(X)
-        return self._joiner.fusion.graph if self._joiner else data
+            joiner = self._fused(data)
+            features = sum(view.shape[1] for view in data)
+            return Input(joiner.fusion.graph, features, feature_names(X), sizes, joiner)
+        if not data.nnz:
+            message = "the graph has no edges: none of its entries off the diagonal is positive"
+            warnings.warn(message, GraphWarning, stacklevel=3)
+        return Input(data, data.shape[1], feature_names(X), sizes, None)
 
     def _fused(self, views: list[Array]) -> Joiner:
         n, k = len(views[0]), self.n_neighbors
@@ -141,46 +151,41 @@ class Estimator:
             fusion = fuse(views, k, weights, self.view_weights, self.standardize)
         return Joiner(views, fusion, k, weights)
 
-    def _read_new(self, X: Any) -> csr_array:
+    def _read_new(self, X: Any, seen: Input) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
-        self._require_names(X)
-        if self._joiner is None:
+        self._require_names(X, seen)
+        if seen.joiner is None:
             given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
-            self._require_features(given.shape[1])
+            self._require_features(given.shape[1], seen)
             positive = csr_array(given.maximum(csr_array(given.shape)))
             positive.eliminate_zeros()
             return positive
-        views = split_views(X, self.view_sizes)
-        self._require_features(sum(view.shape[1] for view in views))
-        if [view.shape[1] for view in views] != [view.shape[1] for view in self._joiner.views]:
-            sizes = [view.shape[1] for view in self._joiner.views]
+        views = split_views(X, seen.view_sizes)
+        self._require_features(sum(view.shape[1] for view in views), seen)
+        if [view.shape[1] for view in views] != [view.shape[1] for view in seen.joiner.views]:
+            sizes = [view.shape[1] for view in seen.joiner.views]
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
-        return self._joiner(views)
+        return seen.joiner(views)
 
-    def _require_names(self, X: Any) -> None:
-        names, seen = feature_names(X), getattr(self, "feature_names_in_", None)
-        if names is not None and seen is not None and not np.array_equal(names, seen):
+    def _require_names(self, X: Any, seen: Input) -> None:
+        names, before = feature_names(X), seen.feature_names_in
+        if names is not None and before is not None and not np.array_equal(names, before):
             raise ValueError(
                 "The feature names should match those that were passed during fit, in the same order: "
-                f"X has {names.tolist()}, fit saw {seen.tolist()}"
+                f"X has {names.tolist()}, fit saw {before.tolist()}"
             )
 
-    def _require_features(self, count: int) -> None:
-        if count != self.n_features_in_:
-            name, expected = type(self).__name__, self.n_features_in_
+    def _require_features(self, count: int, seen: Input) -> None:
+        if count != seen.n_features_in:
+            name, expected = type(self).__name__, seen.n_features_in
             raise ValueError(f"X has {count} features, but {name} is expecting {expected} features as input")
 
     def _train(self, W: csr_array) -> LearnedGraph:
-        """Let the network learn; its output and parameters become attributes."""
+        """Let the network learn."""
         epochs, rate = self._training()
         if self.preset == "authors":
-            learned = learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
-        else:
-            learned = learn_graph(W, keep=self.share, layers=self.layers, epochs=epochs, learning_rate=rate)
-        self.affinity_matrix_, self.graph_ = W, learned.graph
-        self.theta_, self.L_, self.scale_ = learned.theta, learned.L, learned.scale
-        self.n_iter_ = len(learned.losses)
-        return learned
+            return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
+        return learn_graph(W, keep=self.share, layers=self.layers, epochs=epochs, learning_rate=rate)
 
     @property
     def share(self) -> float:
@@ -196,13 +201,6 @@ class Estimator:
         if rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {rate}")
         return epochs, rate
-
-    def _remember_names(self, X: Any) -> None:
-        names = feature_names(X)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
 
 
 def count_samples(data: list[Array] | csr_array) -> int:

@@ -11,6 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import START, AuthorsDescent
 
@@ -99,6 +100,10 @@ def learn_as_authors(W: csr_array, *, layers: int, epochs: int, learning_rate: f
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate)
+    if learned.status is Status.INTERRUPTED:  # a half-trained network is none that was asked for
+        raise KeyboardInterrupt
+    if learned.status is not Status.COMPLETED:
+        raise ValueError(f"learning_rate = {learning_rate} is too large: {learned.message}")
     network = J.scalar_map(learned.theta, learned.L)
     graph = csr_array(W, copy=True)
     graph.data = network(graph.data)

@@ -8,6 +8,7 @@ from dsrl_ref.appendix.theta import Theta, projection_jacobian
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.status import Status
 
 START = np.array([1.0, 1.0, 1.0, 2.0, 1.0])
 LAYERS = 11  # ξ(W), then their 10 blocks
@@ -17,7 +18,8 @@ DECAY = 0.15
 class AuthorsDescent:
     """Their optimiser on one objective; `values` are w1, w2, b1, b2, L as stored, projected where J sees them."""
 
-    message = ""  # it never ends by itself
+    status: Status | None = None  # it never ends by itself
+    start = 0  # there is but one
 
     def __init__(self, J: Objective, values: Array, rate: float) -> None:
         self.J, self.values = J, values

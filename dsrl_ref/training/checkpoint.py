@@ -1,34 +1,39 @@
 """Checkpoints of a run of `fit`: the state of the descent and the history so far."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.arrays import Array
 from dsrl_ref.errors import ModelFileError
-from dsrl_ref.objective import Objective
-from dsrl_ref.persistence import read, write
+from dsrl_ref.persistence import VERSION, read, write
 
 SECONDS = 1.0  # between two: what a kill can lose
 
 
 @dataclass
 class Trail:
-    """Loss and stored parameters before each step."""
+    """Loss and stored parameters before each step, and from which of the starts they came."""
 
-    losses: list[float]
-    values: list[Array]
+    losses: list[float] = field(default_factory=list)
+    values: list[Array] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.losses)
 
-    def append(self, loss: float, values: Array) -> None:
+    def append(self, loss: float, values: Array, start: int = 0) -> None:
         """Add an epoch."""
         self.losses.append(loss)
         self.values.append(values)
+        self.starts.append(start)
+
+    def best(self) -> int:
+        """The epoch of the least loss."""
+        return int(np.argmin(self.losses))
 
 
 class Checkpoint:
@@ -50,7 +55,11 @@ class Checkpoint:
         """Write, if it is time."""
         if self.path is None or not (now or time.monotonic() - self.written >= SECONDS):
             return
-        history = {"losses": np.array(trail.losses), "values": np.array(trail.values).reshape(-1, 5)}
+        history = {
+            "losses": np.array(trail.losses),
+            "values": np.array(trail.values).reshape(-1, 5),
+            "starts": np.array(trail.starts, dtype=np.int64),
+        }
         state = {f"state_{name}": array for name, array in descent.state.items()}
         write(self.path, {"kind": "checkpoint", **self.run}, {**state, **history})
         self.written = time.monotonic()
@@ -58,8 +67,13 @@ class Checkpoint:
     def restore(self, descent: Any) -> Trail:
         """Put the descent where the file has it; an empty trail where there is no file yet."""
         if self.path is None or not self.path.exists():
-            return Trail([], [])
+            return Trail()
         header, arrays = read(self.path)
+        if header.get("kind") == "checkpoint" and header["version"] < VERSION:
+            raise ModelFileError(
+                f"{self.path} is a checkpoint of an older dsrl_ref (version {header['version']}), which alone goes on "
+                "from it; resume=False begins anew"
+            )
         for name, value in {"kind": "checkpoint", **self.run}.items():
             if header.get(name) != value:
                 raise ModelFileError(
@@ -67,33 +81,8 @@ class Checkpoint:
                     "take another file, or resume=False to begin anew"
                 )
         try:
-            history = Trail(arrays.pop("losses").tolist(), list(arrays.pop("values")))
+            history = Trail(arrays.pop("losses").tolist(), list(arrays.pop("values")), arrays.pop("starts").tolist())
             descent.state = {name.removeprefix("state_"): array for name, array in arrays.items()}
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelFileError(f"{self.path} is no checkpoint that this version knows: {error!r}") from error
         return history
-
-
-def fingerprint(J: Objective) -> str:
-    """Digest of all that J is made of, its engine included.
-
-    Of f these are its type and those values of ``vars(f)`` that are arrays, sparse matrices, numbers or texts.
-    """
-    import hashlib
-
-    digest = hashlib.sha256(f"{type(J.f).__name__} {J.shape} {J.layers} {J.method}".encode())
-    for name, value in [("x0", J.x0), ("target", J.target), *getattr(J.f, "__dict__", {}).items()]:
-        for part in _parts(value):
-            if isinstance(part, np.ndarray) and part.dtype.kind in "fiubc":
-                digest.update(f"{name} {part.dtype} {part.shape}".encode())
-                digest.update(np.ascontiguousarray(part).data)
-            elif isinstance(part, bool | int | float | complex | str | np.generic):
-                digest.update(f"{name} {part!r}".encode())
-    return digest.hexdigest()
-
-
-def _parts(value: Any) -> list[Any]:
-    if not is_sparse(value):
-        return [value]
-    csr = value.tocsr()
-    return [csr.data, csr.indices, csr.indptr, np.array(csr.shape)]

@@ -14,8 +14,11 @@ from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton
-from dsrl_ref.training.checkpoint import Checkpoint, Trail, fingerprint
+from dsrl_ref.training.checkpoint import Checkpoint, Trail
+from dsrl_ref.training.fingerprint import fingerprint, require_same_losses
+from dsrl_ref.training.kinks import PROBES, TOLERANCE
 from dsrl_ref.training.progress import Progress
 
 METHODS = "gauss-newton", "authors"
@@ -23,9 +26,21 @@ METHODS = "gauss-newton", "authors"
 T = TypeVar("T")
 Callback = Callable[[int, float, Theta, float], Any]
 
+# What to tell a person of each way in which a descent, or the epochs, can end.
+MESSAGES = {
+    Status.CONVERGED: "converged: the loss is 0 but for rounding, so that there is no lower one",
+    Status.STATIONARY: (
+        f"converged: none of {sum(PROBES.values())} points drawn up to {max(PROBES):.0%} away is lower by more than "
+        f"{TOLERANCE:g} of the loss; there may be lower ones farther away: start elsewhere to look for them"
+    ),
+    Status.STALLED: "stopped: the loss is so near to 0 that rounding hides whether points nearby are lower",
+    Status.MAX_ITER: "not converged after {epochs} epochs: take more, or go on from here with theta and L",
+    Status.COMPLETED: "completed {epochs} epochs",
+}
+
 
 class Descent(Protocol):
-    """What goes down, a step an epoch; `message` says how it ended, and is empty before."""
+    """What goes down, a step an epoch; `status` says how it ended, and is None before."""
 
     state: dict[str, Array]
 
@@ -34,8 +49,12 @@ class Descent(Protocol):
         """w1, w2, b1, b2, L as stored."""
 
     @property
-    def message(self) -> str:
+    def status(self) -> Status | None:
         """How it ended."""
+
+    @property
+    def start(self) -> int:
+        """Which of several starts `values` came from."""
 
     def evaluate(self) -> float:
         """J where it is."""
@@ -69,7 +88,9 @@ def fit(
     L : float, optional
         Where to start; by default ``f.lipschitz()``, for "authors" 1.
     method : {"gauss-newton", "authors"}
-        "gauss-newton" is Levenberg-Marquardt with the 5×5 matrix of J, under (7) and L > 0. "authors" is the
+        "gauss-newton" is Levenberg-Marquardt with the 5×5 matrix of J, under (7) and L > 0, and then, as J has a kink
+        wherever an entry crosses a knot, gradients sampled around the point, until none of the points that are drawn
+        up to a tenth of the parameters away is lower by more than 1e-6 of the loss. "authors" is the
         optimiser of the authors' program: the gradient through the projection, Adam with (0.90, 0.92), L2 decay
         0.15 on all five parameters, learning rate a tenth after 4 epochs without progress.
     epochs : int
@@ -86,7 +107,10 @@ def fit(
     Returns
     -------
     FitResult
-        Of the last epoch; of the best one after Ctrl-C.
+        Of the last epoch; of the best one after Ctrl-C. Its `status` says how the run ended: `Status.CONVERGED` where
+        the loss is 0 but for rounding, `Status.STATIONARY` where points drawn around the end are not lower,
+        `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors";
+        `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED` where it ended early.
 
     Raises
     ------
@@ -139,7 +163,9 @@ def fit(
     descent = _descent(J, method, start, L, rate)
     run = {"method": method, "start": descent.values.tolist(), "learning_rate": rate}
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), run | _of_objective(J, checkpoint))
-    trail = file.restore(descent) if resume else Trail([], [])
+    trail = file.restore(descent) if resume else Trail()
+    if file.path is not None and trail.losses:
+        require_same_losses(J, trail, file.path)
     if not trail.losses:
         _warn_of_start(J, descent)
         file.save(descent, trail, now=True)
@@ -183,35 +209,42 @@ def _run(
 ) -> FitResult:
     try:
         with Progress(epochs) as progress:
-            while len(trail) < epochs and not descent.message:
+            while len(trail) < epochs and descent.status is None:
                 loss, at, epoch = _going_on(descent.evaluate), descent.values, len(trail)
-                trail.append(loss, at)
+                trail.append(loss, at, descent.start)
                 if callback is not None and callback(epoch, loss, Theta.projected(at[:4]), float(at[4])):
-                    return _result(J, at, trail, False, f"stopped by the callback in epoch {epoch}")
+                    message = f"stopped by the callback in epoch {epoch}"
+                    return _result(J, at, descent.start, trail, Status.STOPPED, message)
                 _going_on(descent.step)
                 file.save(descent, trail)
                 progress.tell(epoch, loss)
         file.save(descent, trail, now=True)
         return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:
-        message = f"interrupted in epoch {len(trail)}; this is the best so far"
+        status, message = Status.INTERRUPTED, f"interrupted in epoch {len(trail)}; this is the best so far"
     except _CannotGoOnError as error:
-        message = f"stopped in epoch {len(trail)}: {error}; this is the best so far"
-    return _result(J, _best(descent, trail), trail, False, message)
+        status, message = Status.STOPPED, f"stopped in epoch {len(trail)}: {error}; this is the best so far"
+    return _result(J, *_best(descent, trail), trail, status, message)
 
 
 def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResult:
     if isinstance(descent, authors.AuthorsDescent):
-        return _result(J, descent.values, trail, True, f"completed {epochs} epochs")
-    message = descent.message or f"not converged after {epochs} epochs: take more, or go on from here with theta and L"
+        message = MESSAGES[Status.COMPLETED].format(epochs=epochs)
+        return _result(J, descent.values, descent.start, trail, Status.COMPLETED, message)
+    status = descent.status or Status.MAX_ITER
+    message = MESSAGES[status].format(epochs=epochs)
     if isinstance(J.f, Fidelity) and J.target is J.f.W:
         message += "; with target = W the optimum is the identity, so expect no sparsity"
-    trail_and_end = Trail([*trail.losses, descent.evaluate()], [*trail.values, descent.values])
-    return _result(J, _best(descent, trail_and_end), trail, bool(descent.message), message)
+    whole = Trail([*trail.losses, descent.evaluate()], [*trail.values, descent.values], [*trail.starts, descent.start])
+    return _result(J, *_best(descent, whole), trail, status, message)
 
 
-def _best(descent: Descent, trail: Trail) -> Array:
-    return trail.values[int(np.argmin(trail.losses))] if trail.losses else descent.values
+def _best(descent: Descent, trail: Trail) -> tuple[Array, int]:
+    """The values of the least loss, and the start that they came from."""
+    if not trail.losses:
+        return descent.values, descent.start
+    best = trail.best()
+    return trail.values[best], trail.starts[best]
 
 
 def _warn_of_start(J: Objective, descent: Descent) -> None:
@@ -240,9 +273,15 @@ def _warn_of_start(J: Objective, descent: Descent) -> None:
         )
 
 
-def _result(J: Objective, values: Array, trail: Trail, converged: bool, message: str) -> FitResult:
+def _result(J: Objective, values: Array, start: int, trail: Trail, status: Status, message: str) -> FitResult:
     theta, L = Theta.projected(values[:4]), float(values[4])
     loss, _ = J(theta, L)
     steps = np.array(trail.values).reshape(-1, 5)
-    history = {"loss": np.array(trail.losses), "theta": steps[:, :4], "L": steps[:, 4]}
-    return FitResult(theta, L, loss, converged, message, history, (values[:4], L))
+    history = {
+        "loss": np.array(trail.losses),
+        "theta": steps[:, :4],
+        "L": steps[:, 4],
+        "accepted": np.array(trail.starts, dtype=np.int64) == start,
+    }
+    raw, kind = (values[:4], L), type(J.f).__name__
+    return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind)

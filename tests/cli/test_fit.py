@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from command_data import LEAST_SQUARES, D, W, X, in_json, problem_file
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, cli, fit, load
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, cli, fit, load
 from dsrl_ref.results import FitResult
 from dsrl_ref.training.gauss_newton import GaussNewtonDescent
 
@@ -29,6 +29,7 @@ def test_fit_is_fit(problem, tmp_path, capsys):
         "loss": expected.loss,
         "epochs": len(expected.history["loss"]),
         "converged": True,
+        "status": "STATIONARY",
         "message": expected.message,
         "violations": [],
     }
@@ -114,7 +115,8 @@ def test_an_interrupted_fit_keeps_the_best_and_is_130(problem, tmp_path, monkeyp
     monkeypatch.setattr(GaussNewtonDescent, "step", step)
     printed = in_json(capsys, "fit", problem, "-o", tmp_path / "model", code=130)
     assert printed["converged"] is False
-    assert load(tmp_path / "model").message.startswith("interrupted in epoch 8")
+    assert load(tmp_path / "model").message == "interrupted in epoch 8; this is the best so far"
+    assert load(tmp_path / "model").status is Status.INTERRUPTED
 
 
 def test_a_loss_that_is_no_number_is_null(problem, monkeypatch, capsys):

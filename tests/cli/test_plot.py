@@ -1,9 +1,11 @@
 """``dsrl-ref plot``: which picture, of what, and where; what it shows is in test_plotting.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dsrl_ref import Theta, load, save
+from dsrl_ref import Status, Theta, load, save
 from dsrl_ref.cli import main, plot
 from dsrl_ref.results import FitResult
 
@@ -15,6 +17,9 @@ RESULT = FitResult(
     "completed 2 epochs",
     {"loss": np.array([1.0, 0.75]), "theta": np.ones((2, 4)), "L": np.ones(2)},
     (np.array([1.25, 0.5, 0.25, 0.75]), 1.5),
+    16,
+    Status.COMPLETED,
+    "LeastSquares",
 )
 NO_MATPLOTLIB = "the extra plot brings matplotlib"
 
@@ -27,11 +32,11 @@ def model(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Θ and layers of every figure that was asked for; the drawing itself is left out, with matplotlib."""
+    """Θ, layers and f of every figure that was asked for; the drawing itself is left out, with matplotlib."""
     figures = []
 
-    def draw(result, layers):
-        figures.append((result.theta, layers))
+    def draw(result):
+        figures.append((result.theta, result.layers, result.kind))
         return figures[-1]
 
     monkeypatch.setattr(plot, "draw_model", draw)
@@ -43,11 +48,18 @@ def drawn(monkeypatch):
 def test_the_picture_lies_beside_the_model_unless_told_otherwise(model, drawn, capsys):
     assert main(["plot", str(model)]) == 0
     assert capsys.readouterr().out == f"{model}.png\n"
-    assert model.with_name("model.dsrl.png").read_text() == f"{(RESULT.theta, 11)} as png"
+    assert model.with_name("model.dsrl.png").read_text() == f"{(RESULT.theta, 16, 'LeastSquares')} as png"
     assert main(["plot", str(model), "-o", str(model.with_name("other.SVG")), "--layers", "0"]) == 0
     assert capsys.readouterr().out == f"{model.with_name('other.SVG')}\n"
-    assert model.with_name("other.SVG").read_text() == f"{(RESULT.theta, 0)} as svg"
+    assert model.with_name("other.SVG").read_text() == f"{(RESULT.theta, 0, 'LeastSquares')} as svg"
     assert load(model).theta == RESULT.theta
+
+
+def test_a_model_that_does_not_know_its_layers_is_told_them(model, drawn):
+    save(model, replace(RESULT, layers=None, status=None, kind=None))
+    assert main(["plot", str(model)]) == 0
+    assert main(["plot", str(model), "--layers", "11"]) == 0
+    assert drawn == [(RESULT.theta, None, None), (RESULT.theta, 11, "Fidelity")]
 
 
 def test_a_model_is_not_replaced_by_its_picture(model, drawn, capsys):

@@ -144,7 +144,7 @@ def test_new_samples_are_classified_like_those_that_were_seen(weights, standardi
 
 def test_new_samples_have_the_mean_of_their_neighbours_by_what_the_network_keeps():
     model = DSRLClassifier(n_neighbors=2, weights="heat").fit(SEEN, LABELS[:90])
-    links = model._joiner(NEW).toarray()
+    links = model._fitted.seen.joiner(NEW).toarray()
     kept = model.scale_ * forward(Fidelity(links / model.scale_), model.theta_, model.L_, 11)[-1]
     lost = ~kept.any(axis=1)
     kept[lost] = links[lost]

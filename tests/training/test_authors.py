@@ -148,7 +148,7 @@ def test_the_state_of_a_descent_that_has_not_begun_is_restored_too():
 
 
 def test_it_never_ends_by_itself():
-    assert AuthorsDescent(objective(), np.array(STARTS["their own"]), 0.02).message == ""
+    assert AuthorsDescent(objective(), np.array(STARTS["their own"]), 0.02).status is None
 
 
 def test_the_start_and_the_layers_are_theirs():

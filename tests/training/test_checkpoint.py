@@ -9,14 +9,12 @@ from functools import partial
 import children
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load, save
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import read, write
 from dsrl_ref.training import checkpoint
-from dsrl_ref.training.checkpoint import Checkpoint, Trail, fingerprint
+from dsrl_ref.training.checkpoint import Checkpoint, Trail
 
 numbers = np.random.default_rng(0)
 W = numbers.normal(scale=2.0, size=(2, 3))
@@ -37,9 +35,9 @@ def at_every_epoch(monkeypatch):
 def bits(result):
     return [
         np.float64([*result.theta, result.L, result.loss, *result.raw[0], result.raw[1]]).tobytes(),
-        *(result.history[name].tobytes() for name in ("loss", "theta", "L")),
+        *(result.history[name].tobytes() for name in ("loss", "theta", "L", "accepted")),
         result.message,
-        result.converged,
+        result.status,
     ]
 
 
@@ -51,7 +49,8 @@ class Descent:
 
 
 def trail_of(epochs):
-    return Trail([1 / (epoch + 3) for epoch in range(epochs)], [epoch + np.arange(5) / 7 for epoch in range(epochs)])
+    values = [epoch + np.arange(5) / 7 for epoch in range(epochs)]
+    return Trail([1 / (epoch + 3) for epoch in range(epochs)], values, [epoch // 2 for epoch in range(epochs)])
 
 
 RUN = {"method": "mine", "start": [0.1, 0.2]}
@@ -67,9 +66,11 @@ def test_state_and_trail_come_back_bit_for_bit(epochs, tmp_path):
     assert descent.state["matrix"].tobytes() == (np.eye(2) * 0.1).tobytes()
     assert len(trail) == epochs
     assert trail.losses == trail_of(epochs).losses
+    assert trail.starts == trail_of(epochs).starts
     assert [values.tobytes() for values in trail.values] == [values.tobytes() for values in trail_of(epochs).values]
-    trail.append(0.5, np.zeros(5))  # it goes on
-    assert (len(trail), trail.losses[-1], trail.values[-1].tolist()) == (epochs + 1, 0.5, [0] * 5)
+    trail.append(0.125, np.zeros(5), 7)  # it goes on
+    assert (len(trail), trail.losses[-1], trail.values[-1].tolist()) == (epochs + 1, 0.125, [0] * 5)
+    assert (trail.starts[-1], trail.best()) == (7, epochs)
 
 
 def test_where_there_is_no_file_the_descent_stays_where_it_is(tmp_path):
@@ -128,7 +129,7 @@ def test_a_result_is_no_checkpoint_and_a_checkpoint_no_result(tmp_path):
         load(tmp_path / "run")
 
 
-@pytest.mark.parametrize("lost", ["losses", "values", "state_values", "state_counts"])
+@pytest.mark.parametrize("lost", ["losses", "values", "starts", "state_values", "state_counts"])
 def test_a_file_that_lacks_a_part_is_refused(lost, tmp_path):
     RUNS["authors"](epochs=2, checkpoint=tmp_path / "run")
     header, arrays = read(tmp_path / "run")
@@ -144,79 +145,6 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "run").write_bytes(content[:-100] + b"?" + content[-99:])
     with pytest.raises(ModelFileError, match="damaged"):
         RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
-
-
-class Scaled(FloatQuartic):
-    """A term of a user's own, with all kinds of attributes."""
-
-    def __init__(self, S, weight=1.0, kind="plain", mask=None, rule=len):
-        super().__init__(S)
-        self.weight, self.kind, self.mask, self.rule = weight, kind, mask, rule
-
-
-def of_term(f, target=W[:, :2], x0=W[:, :2]):
-    return Objective(f, target, x0=x0, layers=2)
-
-
-def moved(matrix, row=1, column=0):
-    matrix = matrix.copy()
-    matrix[row, column] = np.nextafter(matrix[row, column], np.inf)
-    return matrix
-
-
-SQUARE, SPARSE = np.array([[1.0, 0.25], [0.25, 0.5]]), sp.csr_array([[0.5, 0.0, 2.0], [0.0, 1.0, 0.0]])
-ELSEWHERE = sp.csr_array([[0.0, 0.5, 2.0], [0.0, 1.0, 0.0]])
-OTHER_ROWS = sp.csr_array([[0.5, 0.0, 0.0], [0.0, 0.0, 1.0]]), sp.csr_array([[0.5, 0.0, 1.0], [0.0, 0.0, 0.0]])
-DIFFERENT = {
-    "W": (Objective(Fidelity(W), TARGET, layers=2), Objective(Fidelity(moved(W)), TARGET, layers=2, x0=W)),
-    "target": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), moved(W), layers=2)),
-    "x0": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), x0=moved(W), layers=2)),
-    "layers": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), layers=3)),
-    "engine": (Objective(Fidelity(W), layers=2, method="adjoint"), Objective(Fidelity(W), layers=2, method="fused")),
-    "sparse": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(SPARSE.toarray()), layers=2)),
-    "value": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(2 * SPARSE), layers=2)),
-    "column": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(ELSEWHERE), layers=2)),
-    "row": tuple(Objective(Fidelity(matrix), layers=2) for matrix in OTHER_ROWS),
-    "D": (Objective(LeastSquares(D, D @ X), X, layers=3), Objective(LeastSquares(moved(D), D @ X), X, layers=3)),
-    "Y": (Objective(LeastSquares(D, D @ X), X, layers=3), Objective(LeastSquares(D, moved(D @ X)), X, layers=3)),
-    "class": (of_term(FloatQuartic(SQUARE)), of_term(type("Other", (FloatQuartic,), {})(SQUARE))),
-    "an array": (of_term(Scaled(SQUARE)), of_term(Scaled(moved(SQUARE)))),
-    "a number": (of_term(Scaled(SQUARE, weight=1.0)), of_term(Scaled(SQUARE, weight=1.0 + 2**-52))),
-    "a NumPy number": (of_term(Scaled(SQUARE, np.float32(1))), of_term(Scaled(SQUARE, np.float32(2)))),
-    "a text": (of_term(Scaled(SQUARE, kind="plain")), of_term(Scaled(SQUARE, kind="other"))),
-    "a shape": (of_term(Scaled(SQUARE, mask=np.ones((2, 3)))), of_term(Scaled(SQUARE, mask=np.ones((3, 2))))),
-    "a dtype": (of_term(Scaled(SQUARE, mask=np.zeros(2))), of_term(Scaled(SQUARE, mask=np.zeros(2, int)))),
-    "a sparse shape": (
-        of_term(Scaled(SQUARE, mask=sp.coo_array((2, 3)))),
-        of_term(Scaled(SQUARE, mask=sp.coo_array((2, 4)))),
-    ),
-    "a name": (of_term(Scaled(SQUARE, mask=1.0, rule=None)), of_term(Scaled(SQUARE, mask=None, rule=1.0))),
-}
-
-
-@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
-def test_the_fingerprint_is_of_all_that_makes_an_objective(one, other):
-    assert fingerprint(one) != fingerprint(other)
-    assert len(fingerprint(one)) == 64
-
-
-def test_the_fingerprint_is_the_same_for_the_same_and_does_not_know_where_it_is_in_memory():
-    for make in (
-        lambda: Objective(Fidelity(W.copy()), TARGET.copy(), layers=2),
-        lambda: Objective(Fidelity(SPARSE.copy()), layers=2, threads=random.randint(1, 2)),
-        lambda: of_term(Scaled(SQUARE.copy(), mask=object(), rule=lambda x: x)),
-        lambda: of_term(Scaled(SQUARE[::1], mask=np.asfortranarray(X))),
-    ):
-        assert fingerprint(make()) == fingerprint(make())
-
-
-def test_a_term_without_a_dictionary_has_a_fingerprint():
-    class Bare:
-        __slots__ = ()
-        gradient = staticmethod(lambda X: X)
-        hessian_product = staticmethod(lambda V, X: V)
-
-    assert len(fingerprint(of_term(Bare()))) == 64
 
 
 class Killed(BaseException):

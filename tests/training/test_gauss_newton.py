@@ -5,12 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import minimize
-from strategies import FloatQuartic, examples
+from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.training import gauss_newton
 from dsrl_ref.training.authors import Adam
@@ -31,7 +29,7 @@ def learned():
 
 def test_it_converges_inside_condition_7(learned):
     assert learned.converged
-    assert learned.message.startswith("converged")
+    assert learned.status is Status.STATIONARY
     assert learned.theta.violations() == ()
     assert learned.loss == recovery()(learned.theta, learned.L)[0] == min([*learned.history["loss"], learned.loss])
 
@@ -153,7 +151,7 @@ def test_a_loss_that_stays_is_not_taken():
     descent.J.told.append(descent.loss)
     descent.step()
     assert descent.values.tolist() == AT.tolist()
-    assert descent.message == ""
+    assert descent.status is None
 
 
 def test_the_scale_is_the_largest_curvature_met_and_parameters_without_one_take_the_largest_of_all():
@@ -178,7 +176,7 @@ def test_where_nothing_curves_it_still_steps():
     assert descent.values.tolist() == AT.tolist()
 
 
-def test_it_has_converged_when_a_step_gains_less_than_a_ten_billionth_in_fact_and_by_the_model():
+def test_it_has_converged_when_a_step_gains_less_than_a_ten_millionth_in_fact_and_by_the_model():
     """A loss far above 0, as where the network cannot meet its target."""
 
     class Raised(Bowl):
@@ -191,23 +189,23 @@ def test_it_has_converged_when_a_step_gains_less_than_a_ten_billionth_in_fact_an
             return loss + self.height, gradient
 
     gain = LevenbergMarquardt(Bowl(A, NEAR), AT).loss  # nearly all of it, by the first step
-    for height, message in (
-        (2e10 * gain, "converged: a step lowers the loss by less than 1e-10 of it"),
-        (5e9 * gain, ""),
+    for height, status in (
+        (2e7 * gain, Status.STATIONARY),
+        (5e6 * gain, None),
     ):
         J = Raised(A, NEAR)
         J.height = height
         descent = LevenbergMarquardt(J, AT)
         descent.step()
         assert descent.values.tolist() != AT.tolist()
-        assert descent.message == message
+        assert descent.status is status
 
 
 def test_a_small_gain_where_the_model_promised_a_large_one_is_no_convergence():
     descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
     descent.J.told.append(descent.loss * (1 - 1e-12))
     descent.step()
-    assert descent.message == ""
+    assert descent.status is None
     assert descent.values.tolist() != AT.tolist()
 
 
@@ -216,29 +214,29 @@ def test_a_large_gain_where_the_model_promised_next_to_none_is_no_convergence():
     descent.damping = 1e15
     descent.J.told.append(descent.loss / 2)
     descent.step()
-    assert descent.message == ""
+    assert descent.status is None
     assert descent.damping == pytest.approx(1e15 / 3)
 
 
 def test_it_has_converged_when_even_the_shortest_step_does_not_lower_the_loss():
     descent, steps = LevenbergMarquardt(Bowl(A, NEAR, [1e9] * 60), AT), 0
-    while not descent.message:
+    while not descent.status:
         moved = damped_step(AT, descent.damping, np.diag(A.T @ A))
         descent.step()
         steps += 1
-        assert bool(descent.message) == bool((np.abs(moved) <= 1e-12 * AT).all())
-    assert descent.message == "converged: no step within (7) lowers the loss"
+        assert bool(descent.status) == bool((np.abs(moved) <= 1e-12 * AT).all())
+    assert descent.status is Status.STATIONARY
     assert 5 < steps < 20
 
 
 def test_it_has_converged_when_the_loss_is_nothing_but_rounding():
     """½‖X̃‖² is 2 here: 2e-28 is its rounding."""
-    for told, message in ((1.9e-28, "converged: the loss is 0 but for rounding"), (2.1e-28, "")):
+    for told, status in ((1.9e-28, Status.CONVERGED), (2.1e-28, None)):
         descent = LevenbergMarquardt(Bowl(A, NEAR), AT)
         descent.J.gauss_newton = lambda theta, L, told=told: (told, (1.0,) * 5, np.eye(5))
         descent.J.told.append(told)
         descent.step()
-        assert descent.message == message
+        assert descent.status is status
 
 
 def test_a_step_stays_within_7():
@@ -248,7 +246,7 @@ def test_a_step_stays_within_7():
         descent.step()
         assert Theta(*descent.values[:4]).violations() == ()
     assert descent.values == pytest.approx([0.9, 1.0, 0.5, 1.5, 1e-4], rel=1e-6)
-    assert descent.message
+    assert descent.status
 
 
 def test_a_start_outside_7_is_projected():
@@ -260,7 +258,7 @@ def states_of(descent, steps):
     told = []
     for _ in range(steps):
         descent.step()
-        told.append((descent.values.tobytes(), descent.evaluate(), descent.message))
+        told.append((descent.values.tobytes(), descent.evaluate(), descent.status))
     return told
 
 
@@ -272,10 +270,10 @@ def test_the_state_is_all_that_the_next_steps_depend_on(steps, trials):
     whole, restored = GaussNewtonDescent(J, begin), GaussNewtonDescent(J, begin)
     states_of(whole, steps)
     restored.state = {name: np.array(array) for name, array in whole.state.items()}
-    assert (restored.values.tobytes(), restored.evaluate(), restored.message) == (
+    assert (restored.values.tobytes(), restored.evaluate(), restored.status) == (
         whole.values.tobytes(),
         whole.evaluate(),
-        whole.message,
+        whole.status,
     )
     assert states_of(restored, 10) == states_of(whole, 10)
 
@@ -288,7 +286,7 @@ def test_every_start_has_six_steps_and_the_best_goes_on():
         for step in range(6):
             assert descent.values.tobytes() == trial.values.tobytes()
             assert descent.evaluate() == trial.loss
-            assert (descent.message, step) == ("", step)
+            assert (descent.status, step) == (None, step)
             descent.step()
             trial.step()
     best = min(alone, key=lambda trial: trial.loss)
@@ -304,7 +302,7 @@ def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_e
     descent = GaussNewtonDescent(J, [NEAR, AT])
     assert descent.evaluate() < 1e-28
     descent.step()
-    assert descent.message == ""
+    assert descent.status is None
     assert descent.values.tolist() == AT.tolist()
     for _ in range(6):
         descent.step()
@@ -313,13 +311,13 @@ def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_e
 
 def test_one_start_ends_when_it_has_converged():
     descent, alone, steps = GaussNewtonDescent(Bowl(A, NEAR), [AT]), LevenbergMarquardt(Bowl(A, NEAR), AT), 0
-    while not alone.message:
-        assert descent.message == ""
+    while not alone.status:
+        assert descent.status is None
         descent.step()
         alone.step()
         steps += 1
     assert steps <= gauss_newton.TRIAL
-    assert descent.message == alone.message
+    assert descent.status == alone.status
     assert descent.values == pytest.approx(NEAR, rel=1e-9)
     assert descent.evaluate() == descent.current.loss
 
@@ -356,51 +354,6 @@ def test_a_smooth_term_without_a_constant_needs_a_start(J, constant):
         fit(J)
 
 
-def test_feasible_is_the_projection_and_a_floor_of_L():
-    assert gauss_newton.feasible(np.array([2.0, 1.5, 0.0, 1.0, 3.0])).tolist() == [2, 1, 0.4, 0.8, 3]
-    assert gauss_newton.feasible(np.array([2.0, 1.5, 0.0, 1.0, -3.0]))[4] == 1e-4
-
-
-def rules_of_7(values):
-    """What must not be negative, in their order; b1's bound, for w1 below 1 by its tangent at 1."""
-    w1, w2, b1, b2, L = values
-    bound = 1 - 1 / w1 if w1 >= 1 else w1 - 1
-    return np.array([w1 - 1e-4, w2 - 1e-4, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - 1e-4])
-
-
-@examples(200)
-@given(st.integers(0, 2**32 - 1))
-def test_constraints_are_the_rules_of_7_and_their_derivatives(seed):
-    values = gauss_newton.feasible(2 * np.random.default_rng(seed).normal(size=5))
-    rows, slack = gauss_newton.constraints(values)
-    assert (slack >= 0).all()
-    assert slack == pytest.approx(np.maximum(rules_of_7(values), 0), abs=1e-12)
-    side = 1 if values[0] >= 1 else -1  # the tangent of the side where w1 is
-    for k, h in enumerate(side * 2.0**-26 * np.eye(5)):
-        slope = (rules_of_7(values + h) - rules_of_7(values)) / h[k]
-        assert rows[:, k] == pytest.approx(slope, abs=1e-6 * (1 + np.abs(values).max()))
-
-
-def test_rounding_makes_no_slack_negative_at_the_edge():
-    at_the_edge = [gauss_newton.feasible(np.array([w1, 0.5, 0.0, 1.0, 1.0])) for w1 in np.linspace(1.1, 3, 200)]
-    assert min(rules_of_7(values).min() for values in at_the_edge) < 0  # so that it would be seen
-    assert min(gauss_newton.constraints(values)[1].min() for values in at_the_edge) == 0
-
-
-@examples(200)
-@given(st.integers(0, 2**32 - 1))
-def test_the_tangent_of_the_curved_bound_is_never_below_it(seed):
-    rng = np.random.default_rng(seed)
-    values = gauss_newton.feasible(3 * rng.normal(size=5))
-    rows, slack = gauss_newton.constraints(values)
-    for w1 in (*rng.uniform(1e-4, 10, 20), max(values[0], 1.0)):
-        moved = values + [w1 - values[0], 0, 0, 0, 0]  # noqa: RUF005  # a sum
-        curved = moved[2] - (1 - 1 / w1) * moved[3]
-        tangent = rows[5] @ (moved - values) + slack[5]
-        assert tangent <= curved + 1e-9 * (1 + abs(curved))
-    assert tangent == pytest.approx(curved, abs=1e-9)  # where it touches
-
-
 def least_by_enumeration(matrix, gradient, rows, slack):
     """The best of the model's minima under every set of constraints held with equality, where the others hold."""
     best, least = np.inf, None
@@ -416,18 +369,6 @@ def least_by_enumeration(matrix, gradient, rows, slack):
             if value < best and (rows @ step + slack >= -1e-9).all():
                 best, least = value, step
     return least
-
-
-@examples(40)
-@given(st.integers(0, 2**32 - 1))
-def test_the_constrained_minimum_is_that_of_all_active_sets(seed):
-    rng = np.random.default_rng(seed)
-    root, gradient = rng.normal(size=(5, 5)), 3 * rng.normal(size=5)
-    matrix = root @ root.T + 0.1 * np.eye(5)
-    rows, slack = gauss_newton.constraints(gauss_newton.feasible(2 * rng.normal(size=5)))
-    step = gauss_newton.constrained_minimum(matrix, gradient, rows, slack)
-    assert (rows @ step + slack >= -1e-8).all()
-    assert step == pytest.approx(least_by_enumeration(matrix, gradient, rows, slack), rel=1e-5, abs=1e-6)
 
 
 def test_a_parameter_that_nothing_curves_moves_to_make_room_for_the_others():

@@ -1,0 +1,67 @@
+"""What an estimator learned: one immutable object, and the attributes that show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from dsrl_ref.multiview.learning import LearnedGraph
+from dsrl_ref.multiview.unseen import Joiner
+
+
+@dataclass(frozen=True)
+class Input:
+    """What `fit` saw: its graph, how to read more of the same, and how new samples are joined to it."""
+
+    graph: csr_array
+    n_features_in: int
+    feature_names_in: NDArray[Any] | None
+    view_sizes: Sequence[int] | None
+    joiner: Joiner | None  # None of a precomputed graph
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that a `fit` learned; made at its end and assigned once, so that a fit which fails leaves the last one."""
+
+    seen: Input
+    affinity_matrix: csr_array  # what the network was trained on
+    learned: LearnedGraph
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What an estimator shows of it, by scikit-learn's names without their underscore; None is not shown."""
+        seen, learned = self.seen, self.learned
+        return {
+            "affinity_matrix": self.affinity_matrix,
+            "graph": learned.graph,
+            "theta": learned.theta,
+            "L": learned.L,
+            "scale": learned.scale,
+            "n_iter": len(learned.losses),
+            "n_features_in": seen.n_features_in,
+            "feature_names_in": seen.feature_names_in,
+        }
+
+
+class FromFit:
+    """An attribute that `fit` gives: read from the one object that it assigned, and not there before."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        """The value; AttributeError where `fit` has not given one."""
+        if estimator is None:
+            return self
+        fitted = vars(estimator).get("_fitted")
+        value = None if fitted is None else fitted.attributes[self.name.removesuffix("_")]
+        if value is None:
+            raise AttributeError(f"{type(estimator).__name__} has no {self.name}: fit gives it, from what it is given")
+        return value
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        """Refuse: it is what was learned."""
+        raise AttributeError(f"{self.name} is what fit learned, and cannot be set")

@@ -1,0 +1,166 @@
+"""Which objective a checkpoint belongs to: known by all that it is made of, and by what it computes."""
+
+import enum
+import functools
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import is_sparse
+from dsrl_ref.errors import ModelFileError
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.training.checkpoint import Trail
+from dsrl_ref.training.kinks import ROUNDING, half_square
+
+SCALES = 0.125, 1.0, 8.0  # of the probe points, in units of the largest entry of x0
+SAME = 1e-9  # of a loss: how far two evaluations of one objective may be apart, on other processors
+
+
+def fingerprint(J: Objective) -> str:
+    """Digest of all that J is made of: x0, target, layers, engine, and f.
+
+    `Fidelity` and `LeastSquares` are told by their attributes, to the last bit. An f of your own is told by these and
+    by what it computes: value, gradient and Hessian at x0 and at points drawn around it, bit for bit, so that an f
+    whose parameters nothing here can read (a global, a file, a compiled object) is told apart too. What changes
+    while it computes, such as a counter or a cache, is none of its attributes here.
+    """
+    whole = ["objective", J.shape, repr(J.layers), J.method, J.x0, J.target, of_type(J.f)]
+    attributes = {name: digest(value) for name, value in attributes_of(J.f).items()}
+    if type(J.f) not in (Fidelity, LeastSquares):
+        whole.append(numbers_of(J))
+        later = {name: digest(value) for name, value in attributes_of(J.f).items()}
+        attributes = {name: found for name, found in attributes.items() if later.get(name) == found}
+    return digest([*whole, attributes]).hex()
+
+
+def require_same_losses(J: Objective, trail: Trail, path: Path) -> None:
+    """Refuse a file whose first or last epoch has another loss than J has there now.
+
+    Raises
+    ------
+    ModelFileError
+        It names the epoch and both losses.
+    """
+    for epoch in (0, len(trail) - 1):
+        values, before = trail.values[epoch], trail.losses[epoch]
+        try:
+            now, _ = J(Theta.projected(values[:4]), values[4])
+        except ValueError:  # here it cannot even be evaluated
+            now = np.inf
+        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * half_square(J.target)):
+            raise ModelFileError(
+                f"{path} is of another run: its loss in epoch {epoch} is {before!r}, here it is {now!r}; f computes "
+                "other numbers than it did then. Take another file, or resume=False to begin anew"
+            )
+
+
+def numbers_of(J: Objective) -> list[Any]:
+    """What f computes at x0 and at points around it; of what fails, the kind of its error."""
+    x0 = J.x0.toarray() if is_sparse(J.x0) else J.x0
+    unit = float(np.abs(x0).max(initial=0.0)) or 1.0
+    rng = np.random.default_rng(0)
+    V, drawn = rng.normal(size=x0.shape), rng.normal(size=x0.shape)
+    points = [x0, *(x0 + scale * unit * drawn for scale in SCALES)]
+    numbers = [_answer(J.f, "lipschitz")]
+    with np.errstate(all="ignore"):
+        for X in points:
+            numbers += [
+                _answer(J.f, "value", X.copy()),
+                _answer(J.f, "gradient", X.copy()),
+                _answer(J.f, "hessian_product", V.copy(), X.copy()),
+            ]
+    return numbers
+
+
+def _answer(f: Any, name: str, *arguments: Any) -> Any:
+    try:
+        answer = getattr(f, name)(*arguments)
+    except Exception as error:  # not all methods need be there, or know all points
+        return type(error).__name__
+    return answer if is_sparse(answer) else np.asarray(answer)
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """What an object holds, in its dictionary and in the slots of its classes."""
+    found = dict(getattr(value, "__dict__", {}))
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in [slots] if isinstance(slots, str) else slots:
+            hidden = (
+                f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
+            )
+            if name not in ("__dict__", "__weakref__") and hasattr(value, hidden):
+                found[hidden] = getattr(value, hidden)
+    return found
+
+
+def of_type(value: Any) -> str:
+    """The name of an object's class."""
+    return type(value).__qualname__
+
+
+def digest(value: Any, above: tuple[int, ...] = ()) -> bytes:
+    """SHA-256 of a value by its contents, however deep; `above` are the objects that it is inside of."""
+    import hashlib
+
+    if id(value) in above:
+        return b"again, %d above" % (len(above) - above.index(id(value)))
+    inside = functools.partial(digest, above=(*above, id(value)))
+    total = hashlib.sha256(of_type(value).encode())
+    for part in _parts(value, inside):
+        total.update(len(part).to_bytes(8, "little"))
+        total.update(part)
+    return total.digest()
+
+
+def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
+    """What a value is told by, as bytes."""
+    if value is None or isinstance(
+        value, bool | int | float | complex | str | np.generic | enum.Enum | type | np.ufunc
+    ):
+        return [repr(value).encode()]
+    if isinstance(value, bytes | bytearray):
+        return [bytes(value)]
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            return [repr(value.shape).encode(), *map(inside, value.ravel().tolist())]
+        return [f"{value.dtype} {value.shape}".encode(), np.ascontiguousarray(value).tobytes()]
+    if is_sparse(value):
+        csr = value.tocsr()
+        return [*map(inside, (csr.data, csr.indices, csr.indptr, csr.shape))]
+    if isinstance(value, Mapping):
+        return sorted(inside(key) + inside(item) for key, item in value.items())
+    if isinstance(value, set | frozenset):
+        return sorted(map(inside, value))
+    if isinstance(value, list | tuple):
+        return [*map(inside, value)]
+    return [*map(inside, _what_runs(value) if callable(value) else ()), inside(attributes_of(value))]
+
+
+def _what_runs(value: Any) -> list[Any]:
+    """What a function, a method, a partial or code is told by."""
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, types.MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+        return [_of_code(value.__code__), value.__defaults__, value.__kwdefaults__, cells]
+    return [getattr(value, "__qualname__", "")]
+
+
+def _of_code(code: types.CodeType) -> list[Any]:
+    constants = [_of_code(each) if isinstance(each, types.CodeType) else each for each in code.co_consts]
+    return [code.co_code, code.co_names, constants]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:  # a name that is not bound yet
+        return False

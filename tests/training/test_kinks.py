@@ -1,0 +1,200 @@
+"""Where fit says that a point is stationary, no point around it is lower; kinks are searched, not trusted."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit
+from dsrl_ref.errors import DivergenceError
+from dsrl_ref.training import kinks
+from dsrl_ref.training.constraints import feasible
+from dsrl_ref.training.gauss_newton import LevenbergMarquardt, starts
+from dsrl_ref.training.kinks import Polish, half_square, is_nothing, units
+
+HOLDS = 1e-4  # of the loss: by how much a point that the probing did not draw may be lower, up to NEARBY away
+NEARBY = 1e-2, 1e-3, 1e-4, 1e-5, 1e-6
+
+
+def drawn(seed):
+    """Recovery from few measurements, or denoising of a matrix: small ones, of which J has many kinks."""
+    rng = np.random.default_rng(seed)
+    layers = int(rng.integers(1, 6))
+    if seed % 2:
+        n, m, signals = (int(rng.integers(*range_)) for range_ in ((4, 25), (3, 15), (2, 40)))
+        D = rng.normal(size=(m, n)) / np.sqrt(m)
+        X = rng.normal(size=(n, signals)) * (rng.random((n, signals)) < 0.1 + 0.3 * rng.random())
+        X[0, 0] = 1.0
+        return Objective(LeastSquares(D, D @ X + 0.01 * rng.normal(size=(m, signals))), X, layers=layers)
+    W = rng.normal(size=(int(rng.integers(2, 12)), int(rng.integers(2, 12))))
+    target = W * (np.abs(W) > rng.random()) + 0.1 * rng.normal(size=W.shape)
+    return Objective(Fidelity(W), target, layers=layers)
+
+
+def lowest_around(J, theta, L, seed, each=30):
+    """The least loss of points of (7) drawn around one, in every direction and at every distance of NEARBY."""
+    rng, at, least = np.random.default_rng(seed), np.array([*theta, L]), np.inf
+    for distance, _ in itertools.product(NEARBY, range(each)):
+        direction = rng.normal(size=5) * (rng.random(5) < rng.choice([0.4, 1.0]))
+        values = np.append(Theta.projected(at[:4] + distance * direction[:4] * np.maximum(at[:4], 0.1)), at[4])
+        values[4] *= 1 + distance * direction[4]
+        try:
+            least = min(least, J(values[:4], values[4])[0])
+        except DivergenceError:
+            continue
+    return least
+
+
+def test_where_it_says_converged_no_point_nearby_is_lower(repeats):
+    said, seeds = 0, range(repeats(4, 400))
+    for seed in seeds:
+        J = drawn(seed)
+        learned = fit(J, epochs=300)
+        assert learned.status in (Status.STATIONARY, Status.CONVERGED, Status.MAX_ITER)
+        said += learned.converged
+        if learned.converged:
+            assert lowest_around(J, learned.theta, learned.L, seed) >= learned.loss * (1 - HOLDS)
+    assert said >= 0.8 * len(seeds)
+
+
+def test_a_kink_is_where_the_smooth_descent_stalls_above_what_is_found():
+    """By more than a half here: so that the search is seen to be one."""
+    J = drawn(34)
+    descent = LevenbergMarquardt(J, starts(J)[2])
+    while not descent.status:
+        descent.step()
+    assert descent.status is Status.STATIONARY
+    assert polished(J, descent.values).loss < 0.5 * descent.loss
+
+
+class Folded:
+    """As much of an objective as is looked at: 1 + Σ slopes·|values - fold|, a fold across which gradients jump."""
+
+    target = np.ones((2, 2))
+
+    def __init__(self, fold, slopes, height=1.0):
+        self.fold, self.slopes, self.height, self.seen = np.array(fold), np.array(slopes), height, 0
+
+    def __call__(self, theta, L):
+        self.seen += 1
+        away = np.array([*theta, L]) - self.fold
+        return self.height + float(self.slopes @ np.abs(away)), self.slopes * np.sign(away)
+
+    def gauss_newton(self, theta, L):
+        return *self(theta, L), 1e-3 * np.eye(5)
+
+
+FOLD = [0.9, 0.5, 0.5, 1.5, 3.0]
+SLOPES = [1.0, 0.5, 2.0, 0.25, 0.125]
+
+
+def polished(J, values, most=400):
+    polish = Polish(J, np.array(values))
+    for _ in range(most):
+        if polish.status:
+            break
+        polish.step()
+    return polish
+
+
+@examples(20)
+@given(st.integers(0, 2**32 - 1))
+def test_it_comes_down_to_a_fold_from_wherever_it_is(seed):
+    rng = np.random.default_rng(seed)
+    fold = feasible(np.array(FOLD) * rng.uniform(0.8, 1.2, 5))
+    slopes = np.array(SLOPES) * rng.uniform(0.5, 2, 5)
+    polish = polished(Folded(fold, slopes), feasible(fold * rng.uniform(0.9, 1.1, 5)))
+    assert polish.status is Status.STATIONARY
+    assert polish.loss <= 1 + 1e-4
+    assert Theta(*polish.values[:4]).violations() == ()
+
+
+def test_a_fold_outside_7_is_approached_along_its_edge():
+    polish = polished(Folded([0.9, 1.2, 0.5, 1.5, 3.0], SLOPES), [0.95, 0.9, 0.55, 1.4, 2.9])
+    assert polish.status is Status.STATIONARY
+    assert polish.values == pytest.approx([0.9, 1.0, 0.5, 1.5, 3.0], abs=1e-3)
+
+
+def test_the_end_is_the_same_whenever_it_is_run_and_from_any_step_of_it():
+    J = drawn(1)
+    at = feasible(starts(J)[0])
+    whole = Polish(J, at)
+    for _ in range(25):
+        whole.step()
+    first, restored = Polish(J, at), Polish(J, at)
+    for _ in range(9):
+        first.step()
+    restored.state = first.state.copy()
+    for _ in range(16):
+        restored.step()
+    assert restored.state.tobytes() == whole.state.tobytes()
+    assert (restored.loss, restored.status) == (whole.loss, whole.status)
+
+
+def test_a_valley_that_only_the_probes_find_is_gone_on_from():
+    """Flat around the point, and a hole a twentieth away in w1 alone."""
+
+    class Hole(Folded):
+        def __call__(self, theta, L):
+            self.seen += 1
+            depth = max(0.0, 0.02 - abs(theta[0] - 0.95))
+            return 1.0 - depth, np.array([np.sign(theta[0] - 0.95) * (depth > 0), 0, 0, 0, 0])
+
+    polish = polished(Hole(FOLD, SLOPES), FOLD)
+    assert polish.status is Status.STATIONARY
+    assert polish.loss == pytest.approx(0.98, abs=1e-4)
+
+
+def test_points_lower_by_less_than_the_tolerance_are_not_gone_on_from():
+    """Every point but the first is lower by half a millionth: probing goes on from none."""
+
+    class Less(Folded):
+        def __call__(self, theta, L):
+            self.seen += 1
+            return (1.0 if self.seen == 1 else 1 - 5e-7), np.zeros(5)
+
+    polish = Polish(Less(FOLD, SLOPES), np.array(FOLD))
+    polish.box = kinks.LEAST_BOX / 2
+    before = polish.J.seen
+    polish.step()
+    assert polish.status is Status.STATIONARY
+    assert polish.values.tolist() == FOLD
+    assert polish.J.seen - before == sum(kinks.PROBES.values()) == 216
+
+
+def test_where_rounding_hides_what_is_lower_it_says_so():
+    """Of ½‖X̃‖² = 2, a loss of 1e-18: entries are right to 1e-9, of which float64 tells 1e-7."""
+    for height, status in ((1e-18, Status.STALLED), (1e-8, Status.STATIONARY), (1e-28, Status.CONVERGED)):
+        J = Folded(FOLD, np.zeros(5), height)
+        assert polished(J, FOLD).status is status
+
+
+def test_nothing_is_a_loss_within_rounding_of_zero():
+    J = Folded(FOLD, SLOPES)
+    assert half_square(J.target) == 2.0
+    assert is_nothing(J, 2e-28)
+    assert not is_nothing(J, 2.1e-28)
+
+
+def test_a_network_that_diverges_is_no_lower_point():
+    class Cliff(Folded):
+        def __call__(self, theta, L):
+            if L < 3.0:
+                raise DivergenceError("the network diverges")
+            return super().__call__(theta, L)
+
+    polish = polished(Cliff(FOLD, SLOPES), [0.95, 0.55, 0.5, 1.45, 3.05])
+    assert polish.status is Status.STATIONARY
+    assert polish.values == pytest.approx(FOLD, abs=1e-3)
+
+
+def test_units_are_the_parameters_and_never_0():
+    J = Folded(FOLD, SLOPES)
+    J.target = np.array([[-7.0, 2.0]])
+    assert units(J, np.array([2.0, 0.5, 0.25, 4.0, 8.0])).tolist() == [2.0, 0.5, 4.0, 4.0, 8.0]
+    assert units(J, np.array([1e-3, 1e-4, 0.0, 0.0, 8.0])).tolist() == [0.1, 0.1, 7.0, 7.0, 8.0]
+    J.target = np.zeros((1, 2))
+    assert units(J, np.array([1.0, 1.0, 0.0, 0.0, 8.0])).tolist() == [1.0, 1.0, 1.0, 1.0, 8.0]
