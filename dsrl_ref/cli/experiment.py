@@ -81,7 +81,7 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     """Read the data; the class names that its codes mean are None where there are no labels."""
     views, labels = load_dataset(
         arguments.data,
-        views=arguments.views,
+        views=arguments.views if arguments.graph is None else "none",
         labels=arguments.labels,
         transpose=None if arguments.transpose is None else arguments.transpose == "yes",
         index=arguments.index,
@@ -95,7 +95,7 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
     if graph is not None:
-        note(f"{arguments.graph}: graph {graph.shape[0]}×{graph.shape[1]}{', instead of the views' if views else ''}")
+        note(f"{arguments.graph}: graph {graph.shape[0]}×{graph.shape[1]}")
     n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")

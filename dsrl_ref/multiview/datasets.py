@@ -43,7 +43,8 @@ def load_dataset(
         structs or numbered, and so are labels (``Y``, ``y``, ``gt``, ``truth``, ``truelabel``, ``labels.csv``, a
         column ``class``), as rows, columns, copies, names or one-hot. A file of nothing but labels has no views.
     views : sequence of str, or str with commas, optional
-        Names of what the views are, where names alone do not decide: keys, cells as ``X{2}``, files of a folder.
+        Names of what the views are, where names alone do not decide: keys, cells as ``X{2}``, files of a folder;
+        "none" reads the labels alone.
     labels : str, optional
         The name of the labels, a column's too, or "none".
     transpose : bool, optional

@@ -1,9 +1,8 @@
 """What was found in a file and what the user said about it: between the readers and what becomes of it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from dsrl_ref.multiview.reading.entries import Entry, listed
+from dsrl_ref.multiview.reading.entries import Entry
 
 
 @dataclass(frozen=True)
@@ -13,7 +12,7 @@ class Options:
     Attributes
     ----------
     views : tuple of str or None
-        Names of the views, in their order.
+        Names of the views, in their order; ("none",) leaves all of them out.
     labels : str or None
         The name of the labels, or "none".
     transpose : bool or None
@@ -58,12 +57,12 @@ def select(entries: list[Entry], name: str, option: str, source: str) -> list[En
     Raises
     ------
     ValueError
-        Where there is none; the message lists what there is.
+        Where there is none.
     """
     exact = [entry for entry in entries if name in (entry.name, stem(entry.name))]
     found = exact or [entry for entry in entries if entry.name.startswith(tuple(name + mark for mark in "{(.:"))]
     if not found:
-        raise ValueError(f"{source} has no {name} for {option}; it has {listed(entries)}")
+        raise ValueError(f"{source} has no {name} for {option}")
     return found
 
 
@@ -76,8 +75,3 @@ def stem(name: str) -> str:
 def without(entries: list[Entry], taken: list[Entry]) -> list[Entry]:
     """The entries that are not among those taken, in their order."""
     return [entry for entry in entries if not any(entry is other for other in taken)]
-
-
-def shape_of(value: Any) -> tuple[int, ...]:
-    """The shape of an array, () of anything else."""
-    return tuple(getattr(value, "shape", ()))

@@ -11,6 +11,7 @@ from dsrl_ref.multiview.reading.content import Content, Options
 from dsrl_ref.multiview.reading.entries import Entry, flatten
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order
 from dsrl_ref.multiview.reading.labels import Lines
+from dsrl_ref.multiview.reading.leaks import only_column_of_classes
 from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_label, sounds_like_labels
 from dsrl_ref.multiview.reading.tables import Column, Parts, Table, matrix, take_apart
 from dsrl_ref.multiview.reading.texts import read_lines
@@ -25,6 +26,7 @@ class _Found:
     views: list[Indexed] = field(default_factory=list)
     labels: list[Indexed] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    suspects: list[str] = field(default_factory=list)  # columns without a name that may be the labels
 
 
 def read_table(path: Path, options: Options) -> Content:
@@ -118,6 +120,9 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
         )
     found.views.append(Indexed(file.name, matrix(table, parts.features), parts.index, parts.is_named))
     found.labels += [_labels(table, column, parts) for column in parts.labels]
+    alike = None if table.has_header else only_column_of_classes(found.views[-1].values)
+    if alike is not None:
+        found.suspects.append(f"column {parts.features[alike].name} of {file.name}")
 
 
 def _add_labels(found: _Found, file: Path, options: Options) -> None:
@@ -178,6 +183,8 @@ def _content(source: str, found: _Found, options: Options) -> Content:
     if options.labels not in (None, NONE) and not found.labels:
         names = ", ".join([view.name for view in found.views] + found.left_out)
         raise ValueError(f"{source} has no {options.labels} for --labels; it has {names}")
+    if options.labels is None and not found.labels and found.suspects:
+        raise ValueError(f"{source}: {found.suspects[0]} may be the labels; give --labels COLUMN, or --labels none")
     views, labels, notes = align(found.views, found.labels, source)
     return Content(
         source,

@@ -93,7 +93,9 @@ def vector(entry: Entry, n: int, source: str) -> NDArray[Any]:
     flat = np.ravel(value.toarray() if is_sparse(value) else value)
     if flat.dtype.kind == "f":
         _require_classes(flat, f"{source}: {entry.name}")
-    return np.char.strip(flat) if entry.is_text else flat
+    if entry.is_text:
+        return _texts(flat, f"{source}: {entry.name}")
+    return flat
 
 
 def _one_hot(entry: Entry, axis: int) -> NDArray[Any] | None:
@@ -104,6 +106,16 @@ def _one_hot(entry: Entry, axis: int) -> NDArray[Any] | None:
     if not (ones.sum(axis=axis) == 1).all() or not ((low == 0).all() or (low == -1).all()):
         return None
     return np.argmax(ones, axis=axis)
+
+
+def _texts(flat: NDArray[Any], name: str) -> NDArray[Any]:
+    """Texts without blanks around them, none of which is empty."""
+    texts = np.char.strip(flat)
+    if (texts == "").any():
+        raise ValueError(
+            f"{name}[{int(np.argmax(texts == ''))}] is empty; a sample without a label is -1, or 'NA' in a table"
+        )
+    return texts
 
 
 def _require_classes(flat: NDArray[Any], name: str) -> None:

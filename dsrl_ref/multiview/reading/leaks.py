@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import is_sparse
+from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.multiview.reading.entries import Entry
 from dsrl_ref.multiview.reading.labels import are_same, codes_of, lengths, vector
 
@@ -24,6 +24,19 @@ def is_like(view: Any, labels: NDArray[Any]) -> bool:
         flat = view.toarray().ravel() if is_sparse(view) else view.ravel()
         return are_same(flat, labels)
     return are_same(vector(entry, n, ""), labels)
+
+
+def only_column_of_classes(values: Array) -> int | None:
+    """The first or last column where it alone has few whole numbers that each come again; None where that is not so."""
+    alike = [place for place, column in enumerate(values.T) if _has_classes(column)]
+    return alike[0] if len(alike) == 1 and alike[0] in (0, values.shape[1] - 1) and values.shape[1] > 1 else None
+
+
+def _has_classes(column: Array) -> bool:
+    if len(column) < LEAST or not np.array_equal(column, np.round(column)):
+        return False
+    _, counts = np.unique(column, return_counts=True)
+    return 1 < len(counts) <= len(column) // 4 and int(counts.min()) > 1
 
 
 def columns_like(view: Any, labels: NDArray[Any]) -> list[int]:

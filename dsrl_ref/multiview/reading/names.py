@@ -21,7 +21,7 @@ LABELS = frozenset(
 )
 # A word of a longer name that makes it one of labels: train_labels, trainLabel, y_true, gt_train.
 LABEL_WORDS = frozenset(("label", "labels", "gt", "gnd", "truth", "truelabel", "groundtruth", "target", "targets", "y"))
-INDICES = frozenset(("", "id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "unnamed"))
+INDICES = frozenset(("id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "unnamed"))
 NONE = "none"  # as the value of an option: there is none
 
 TEXTS = ".csv", ".tsv", ".txt", ".dat", ".data"  # a table of numbers, one line a sample
@@ -62,4 +62,4 @@ def sounds_like_labels(name: str) -> bool:
 
 def is_index(name: str) -> bool:
     """Whether a column of this name numbers or names the samples."""
-    return plain(name) in INDICES
+    return name == "" or plain(name) in INDICES

@@ -58,14 +58,14 @@ def _require_agreement(views: list[Entry], axis: int, source: str) -> None:
         if view.shape[axis] != first.shape[axis]:
             raise ValueError(
                 f"{source}: {view.name} has {view.shape[axis]} samples, {first.name} has {first.shape[axis]}; "
-                f"they must agree. There are {listed(views)}{_other_way(views, axis)}"
+                f"they must agree{_other_way(views, axis)}"
             )
 
 
 def _other_way(views: list[Entry], axis: int) -> str:
     """What to say where the other axis would do."""
     if len({view.shape[1 - axis] for view in views}) > 1:
-        return "; --views NAME,NAME takes some of them"
+        return ""
     return f": their {'rows' if axis else 'columns'} agree, so give --transpose {'no' if axis else 'yes'}"
 
 
@@ -83,7 +83,7 @@ def _each(views: list[Entry], n: int, source: str) -> list[bool]:
     if squares and len(set(clear)) > 1:
         raise ValueError(
             f"{source}: {listed(squares)} fits {n} labels both ways round, and the other views lie both ways; "
-            f"leave it out by --views, or transpose some in the file. There are {listed(views)}"
+            f"leave it out by --views, or transpose some in the file"
         )
     return [clear[0] if view.shape == (n, n) else view.shape[0] != n for view in views]
 
@@ -94,14 +94,8 @@ def _unlike(views: list[Entry], labels: dict[str, list[int]], source: str) -> st
     rows = {view.shape[0] for view in views}
     if len(rows) > 1:
         wrong = next((view for view in views if counts[0] not in view.shape), views[-1])
-        return (
-            f"{source}: {wrong.name} has {wrong.shape[0]} samples, {name} has {counts[0]} labels; they must agree. "
-            f"There are {listed(views)}; --views NAME,NAME and --labels NAME take some of them, --labels none no labels"
-        )
-    return (
-        f"{source}: {name} has {counts[0]} labels for {rows.pop()} samples. There are {listed(views)}; "
-        "--labels NAME takes others, --labels none none"
-    )
+        return f"{source}: {wrong.name} has {wrong.shape[0]} samples, {name} has {counts[0]} labels; they must agree"
+    return f"{source}: {name} has {counts[0]} labels for {rows.pop()} samples"
 
 
 def _without_labels(views: list[Entry], both: bool, source: str) -> tuple[int, list[bool]]:

@@ -4,7 +4,9 @@ Every array of the file is a view, the labels, or named as left out; what could 
 is there and with the option that decides.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import are_same, lengths, vector
+from dsrl_ref.multiview.reading.labels import are_same, codes_of, lengths, vector
 from dsrl_ref.multiview.reading.leaks import columns_like, is_like
-from dsrl_ref.multiview.reading.names import NONE
+from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
 from dsrl_ref.multiview.reading.roles import find
 
@@ -44,13 +46,47 @@ def read(path: Path, options: Options) -> Reading:
     MissingExtraError
         Where the package that opens it is not installed.
     """
-    content = _content(path, options)
+    if path.is_dir() or ending(path) in TABLES:
+        kept = replace(options, views=None) if options.views == (NONE,) else options
+        content = (read_folder if path.is_dir() else read_table)(path, kept)
+        if options.views == (NONE,):
+            content.others, content.views = [*content.others, *content.views], []
+        with _listing([*content.views, *content.labels, *content.others]):
+            return _settled(content, options)
+    if ending(path) not in ARRAYS:
+        raise ValueError(
+            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}"
+        )
+    entries = flatten(ARRAYS[ending(path)](path))
+    with _listing(entries):
+        return _settled(_roles(path, entries, options), options)
+
+
+@contextmanager
+def _listing(entries: list[Entry]) -> Iterator[None]:
+    """Add to every refusal what there is, and the options that decide."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. It has {listed(entries)}; --views NAME,NAME, --labels NAME (or none) and --transpose decide"
+        ) from error
+
+
+def _roles(path: Path, entries: list[Entry], options: Options) -> Content:
+    alone = [entry.name for entry in entries] == [path.stem]  # a file of one array without a name
+    if alone and options.views is None and options.labels in (None, NONE) and not is_label(path.stem):
+        return Content(str(path), entries, [])
+    return find(entries, options, str(path), both_ways=ending(path) in (".mat", ".h5", ".hdf5"))
+
+
+def _settled(content: Content, options: Options) -> Reading:
+    """Settle what lies which way, and take the labels that fit."""
     _require_matrices(content)
     counts = {entry.name: lengths(entry) for entry in content.labels}
     if content.labels and not any(counts.values()):
         raise ValueError(
-            f"{path}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot; "
-            f"give --labels NAME, or --labels none. There are {listed([*content.labels, *content.others])}"
+            f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
         )
     if not content.views:
         return _labels_alone(content, counts)
@@ -61,22 +97,6 @@ def read(path: Path, options: Options) -> Reading:
     return _finished(content, columns, named, labels)
 
 
-def _content(path: Path, options: Options) -> Content:
-    if path.is_dir():
-        return read_folder(path, options)
-    kind = ending(path)
-    if kind in TABLES:
-        return read_table(path, options)
-    if kind not in ARRAYS:
-        raise ValueError(
-            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}"
-        )
-    entries = flatten(ARRAYS[kind](path))
-    if options.views is None and options.labels in (None, NONE) and [entry.name for entry in entries] == [path.stem]:
-        return Content(str(path), entries, [])  # a file of one array without a name
-    return find(entries, options, str(path), both_ways=kind in (".mat", ".h5", ".hdf5"))
-
-
 def _require_matrices(content: Content) -> None:
     for view in content.views:
         wrong = "" if view.is_numeric else "no matrix of real numbers"
@@ -85,10 +105,7 @@ def _require_matrices(content: Content) -> None:
         if not wrong and view.size == 0:
             wrong = "empty"
         if wrong:
-            raise ValueError(
-                f"{content.source}: {view} is {wrong}; a view is samples by features. --views NAME,NAME takes others; "
-                f"there are {listed([*content.views, *content.labels, *content.others])}"
-            )
+            raise ValueError(f"{content.source}: {view} is {wrong}; a view is samples by features")
 
 
 def _labels_alone(content: Content, counts: dict[str, list[int]]) -> Reading:
@@ -122,12 +139,11 @@ def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Ent
 
 
 def _refuse_hidden_labels(content: Content, n: int) -> None:
-    """Where there are no labels by name: what could be them is not left out without a question."""
-    for entry in content.others:
+    """Where there are no labels by name: what could be them is neither left out nor a view without a question."""
+    for entry in [*content.views, *content.others]:
         if is_opaque(entry.value) or _could_be_labels(entry, n):
             raise ValueError(
-                f"{content.source}: {entry} may be the labels; give --labels {entry.name}, or --labels none. "
-                f"There are {listed([*content.views, *content.others])}"
+                f"{content.source}: {entry} may be the labels; give --labels {entry.name}, or --labels none"
             )
 
 
@@ -135,10 +151,11 @@ def _could_be_labels(entry: Entry, n: int) -> bool:
     """Whether this is n classes of which some come again."""
     if n not in lengths(entry):
         return False
-    values = entry.value.toarray().ravel() if is_sparse(entry.value) else np.ravel(entry.value)
-    if values.dtype.kind == "f" and not np.array_equal(values, np.round(values)):
+    try:
+        labels = vector(entry, n, "")
+    except ValueError:  # fractions, say
         return False
-    return 1 < len(np.unique(values.astype(str))) < n
+    return 1 < len(set(codes_of(labels).tolist())) < n
 
 
 def _finished(content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None) -> Reading:

@@ -1,7 +1,7 @@
 """Which arrays of a file are its views and which its labels, by name."""
 
 from dsrl_ref.multiview.reading.content import Content, Options, select, without
-from dsrl_ref.multiview.reading.entries import Entry, is_opaque, listed
+from dsrl_ref.multiview.reading.entries import Entry, is_opaque
 from dsrl_ref.multiview.reading.labels import lengths
 from dsrl_ref.multiview.reading.names import NONE, family, is_label, is_view, number, sounds_like_labels
 
@@ -14,10 +14,10 @@ def find(entries: list[Entry], options: Options, source: str, both_ways: bool) -
     Raises
     ------
     ValueError
-        Where no name is a usual one, or several could be the views; the message lists what there is.
+        Where no name is a usual one, or several could be the views.
     """
     labels = _labels(entries, options, source)
-    views = _views(without(entries, labels), options, source, bool(labels))
+    views = _views(without(entries, labels), options, source, labels)
     others = without(entries, [*views, *labels])
     return Content(source, views, labels, others, both_ways=both_ways)
 
@@ -36,20 +36,24 @@ def _labels(entries: list[Entry], options: Options, source: str) -> list[Entry]:
         return []
     if options.labels is not None:
         return select(entries, options.labels, "--labels", source)
-    taken = (
-        [] if options.views is None else [e for name in options.views for e in select(entries, name, "--views", source)]
-    )
-    free = without(entries, taken)
-    usual = [entry for entry in free if role(entry.path) == "labels"]
+    free = without(entries, _asked_for(entries, options, source))
+    usual = [entry for entry in free if role(entry.path) == "labels" and entry.size > 1]
     if any(lengths(entry) for entry in usual):
         return usual
     alike = [entry for entry in free if role(entry.path) != "views" and sounds_like_labels(entry.path[-1])]
     return usual + [entry for entry in without(alike, usual) if lengths(entry)]
 
 
-def _views(entries: list[Entry], options: Options, source: str, with_labels: bool) -> list[Entry]:
+def _asked_for(entries: list[Entry], options: Options, source: str) -> list[Entry]:
+    """The views that the user named, in that order."""
+    if options.views in (None, (NONE,)):
+        return []
+    return [entry for name in options.views or () for entry in select(entries, name, "--views", source)]
+
+
+def _views(entries: list[Entry], options: Options, source: str, labels: list[Entry]) -> list[Entry]:
     if options.views is not None:
-        return [entry for name in options.views for entry in select(entries, name, "--views", source)]
+        return _asked_for(entries, options, source)
     families: dict[Family, list[Entry]] = {}
     for entry in entries:
         if role(entry.path) == "views":
@@ -61,20 +65,26 @@ def _views(entries: list[Entry], options: Options, source: str, with_labels: boo
         first, second = (_asked(members) for members in some[:2])
         raise ValueError(
             f"{source} has {_called(some[0])} and {_called(some[1])}: which are the views? Give --views {first} or "
-            f"--views {second}. There are {listed(entries)}"
+            f"--views {second}"
         )
     if not some:
-        if with_labels and not any(_is_matrix(entry) for entry in entries):
+        if labels and not any(_is_matrix(entry) for entry in entries):
             return []  # labels alone, for a graph
-        raise ValueError(
-            f"{source} has no views: key X is missing, and so is every other usual name. There are {listed(entries)}; "
-            "give --views NAME,NAME, and --labels NAME or --labels none"
-        )
+        counts = {count for entry in labels for count in lengths(entry)}
+        fitting = ",".join(entry.name for entry in entries if _is_matrix(entry) and counts & set(entry.shape))
+        advice = f"; what has as many samples as labels: --views {fitting}" if fitting else ""
+        raise ValueError(f"{source} has no views: key X is missing, and so is every other usual name{advice}")
     return some[0]
 
 
+def _known(entry: Entry) -> tuple[str, ...]:
+    """The keys down to the deepest of a known name: fields below it belong together, whatever they are called."""
+    deepest = max(place for place, key in enumerate(entry.path) if is_view(key))
+    return entry.path[: deepest + 1]
+
+
 def _family(entry: Entry) -> Family:
-    return tuple((family(key), number(key) >= 0) for key in entry.path)
+    return tuple((family(key), number(key) >= 0) for key in _known(entry))
 
 
 def _has_numbers(entry: Entry) -> bool:
@@ -86,9 +96,9 @@ def _is_matrix(entry: Entry) -> bool:
 
 
 def _called(members: list[Entry]) -> str:
-    return ".".join(members[0].path)
+    return ".".join(_known(members[0]))
 
 
 def _asked(members: list[Entry]) -> str:
     """What to write after ``--views`` for these."""
-    return ",".join(dict.fromkeys(".".join(entry.path) for entry in members))
+    return ",".join(dict.fromkeys(".".join(_known(entry)) for entry in members))

@@ -4,6 +4,7 @@ The separator is the one that cuts every line into as many cells, of several the
 first line without a number is a heading, and so are the numbers 0, 1, 2, ... that pandas writes above unnamed columns.
 """
 
+import contextlib
 import csv
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from dsrl_ref.multiview.reading.labels import Lines, is_missing, is_number
+from dsrl_ref.multiview.reading.names import is_index
 from dsrl_ref.multiview.reading.tables import Column, Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 SURE = 3  # columns: 0,1,2 above numbers that are not all whole is a heading, 0,1 may be a sample
+SAMPLED = 100  # lines from which the separator is told
 FEW = 4  # columns: so is 0,1,2,3 above whole numbers
 
 Rows = list[list[str]]
@@ -82,7 +85,7 @@ def _separator(lines: list[str]) -> str:
     """What separates cells: see the first lines of this module. The comma, where nothing does."""
     best, most = ",", (False, -1.0)
     for separator in SEPARATORS:
-        rows = _cut(lines, separator)
+        rows = _cut(lines if len(lines) < SAMPLED else lines[: SAMPLED // 2] + lines[-SAMPLED // 2 :], separator)
         sizes = {len(row) for row in rows}
         if max(sizes) == 1 or (separator == " " and not all(is_number(cell) for row in rows[1:] for cell in row)):
             continue
@@ -94,8 +97,8 @@ def _separator(lines: list[str]) -> str:
 
 
 def _counts(row: list[str]) -> bool:
-    """Whether a row is 0, 1, 2, ... but perhaps for an empty first cell."""
-    cells = row[1:] if row[0] == "" else row
+    """Whether a row is 0, 1, 2, ... but perhaps for a first cell that is empty or the name of an index."""
+    cells = row[1:] if is_index(row[0]) else row
     return cells == [str(place) for place in range(len(cells))]
 
 
@@ -107,7 +110,7 @@ def _heading(rows: Rows) -> bool:
     if not _counts(first) or not rest:
         return False
     whole = all(cell.lstrip("-").isdigit() for row in rest for cell in row)
-    return first[0] == "" or len(first) >= (FEW if whole else SURE) or (len(first) == SURE - 1 and not whole)
+    return is_index(first[0]) or len(first) >= (FEW if whole else SURE) or (len(first) == SURE - 1 and not whole)
 
 
 def _is_above(first: list[str], rest: Rows) -> bool:
@@ -133,6 +136,9 @@ def _has_decimal_commas(body: Rows) -> bool:
 
 def _column(name: str, cells: list[str]) -> Column:
     """Numbers where all that is not missing are, else texts."""
+    if not any("_" in cell for cell in cells):
+        with contextlib.suppress(ValueError):
+            return Column(name, np.array(cells).astype(np.float64))
     if all(is_number(cell) or is_missing(cell) for cell in cells):
         return Column(name, np.array([np.nan if is_missing(cell) else float(cell) for cell in cells]))
     return Column(name, np.array([None if is_missing(cell) else cell for cell in cells], dtype=object))
