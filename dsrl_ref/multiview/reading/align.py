@@ -48,7 +48,7 @@ def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[lis
             lacks = "has none" if not table.has_index else "has one without a name"
             raise ValueError(
                 f"{source}: the index of {other.name} has an order of its own, and {table.name} {lacks}: "
-                "--index COLUMN says by which column all are to be aligned (--index 1: the first)"
+                "--index COLUMN says by which column all are to be aligned (--index 1: the first), labels too"
             )
     order = list(dict.fromkeys(name for view in views for name in view.samples))
     places = {name: place for place, name in enumerate(order)}

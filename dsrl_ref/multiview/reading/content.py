@@ -39,6 +39,8 @@ class Content:
         Candidates for labels, of which one is taken; `others` are neither views nor labels.
     left_out : list of str
         What is no entry and was not read, for the user.
+    notes : list of str
+        What was read in another way than as it stands, for the user.
     both_ways : bool
         Whether files of this kind have samples along rows as often as along columns.
     """
@@ -48,6 +50,7 @@ class Content:
     labels: list[Entry]
     others: list[Entry] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     both_ways: bool = False
 
 

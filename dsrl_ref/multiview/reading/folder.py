@@ -26,6 +26,7 @@ class _Found:
     views: list[Indexed] = field(default_factory=list)
     labels: list[Indexed] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     suspects: list[str] = field(default_factory=list)  # columns without a name that may be the labels
 
 
@@ -114,6 +115,7 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
     table = TABLES[ending(file)](file)
     parts = take_apart(table, options.index, options.labels)
     found.left_out += parts.left_out
+    found.notes += parts.notes
     if not parts.features:
         raise ValueError(
             f"{file} has no features: its columns are {', '.join(column.name for column in table.columns)}"
@@ -138,6 +140,7 @@ def _add_labels(found: _Found, file: Path, options: Options) -> None:
     parts = take_apart(given, options.index if len(given.columns) > 1 else NONE, own)
     columns = parts.labels or parts.features
     found.left_out += parts.left_out
+    found.notes += parts.notes
     if len(columns) == 1:
         rest = [column.name for column in parts.features if column is not columns[0]]
         found.left_out += [f"column {name} of {file.name}" for name in rest]
@@ -190,5 +193,6 @@ def _content(source: str, found: _Found, options: Options) -> Content:
         source,
         [Entry(view.name, (view.name,), view.values) for view in views],
         [Entry(table.name, (table.name,), table.values) for table in labels],
-        left_out=[*notes, *found.left_out],
+        left_out=found.left_out,
+        notes=[*notes, *found.notes],
     )

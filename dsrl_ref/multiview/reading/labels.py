@@ -24,6 +24,16 @@ class Lines:
     numbers: list[int]
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of texts, as an array of them has it."""
+        return np.dtype(str)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Of the column, a heading counted."""
+        return (len(self.cells),)
+
+    @property
     def has_heading(self) -> bool:
         """Whether the first cell is certainly none of the labels: a word above numbers."""
         rest = [cell for cell in self.cells[1:] if not is_missing(cell)]

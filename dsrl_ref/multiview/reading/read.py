@@ -18,7 +18,7 @@ from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import are_same, codes_of, lengths, vector
+from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, lengths, vector
 from dsrl_ref.multiview.reading.leaks import columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
@@ -69,7 +69,8 @@ def _listing(entries: list[Entry]) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(
-            f"{error}. It has {listed(entries)}; --views NAME,NAME, --labels NAME (or none) and --transpose decide"
+            f"{error}. It has {listed(entries)}; "
+            "--views NAME,NAME, --labels NAME (or none) and --transpose yes or no decide"
         ) from error
 
 
@@ -128,6 +129,9 @@ def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Ent
     if not fitting:
         return None, None
     found = [vector(entry, n, content.source) for entry in fitting]
+    first = fitting[0].value
+    if isinstance(first, Lines) and not first.has_heading and len(first.cells) > n:
+        content.notes.append(f"the first line of {fitting[0].name}, {first.cells[0]!r}, is a heading")
     for entry, labels in zip(fitting[1:], found[1:], strict=True):
         if not are_same(labels, found[0]):
             raise ValueError(
@@ -199,7 +203,7 @@ def _said(entry: Entry, view: Any, turned: bool) -> str:
         marks.append("sparse")
     else:
         unseen = int(np.isnan(view[:, 0]).sum())
-        marks += [f"{unseen} samples not seen"] if unseen else []
+        marks += [f"{unseen} not seen"] if unseen else []
     return f"{entry.name} {times(view.shape)}" + (f" ({', '.join(marks)})" if marks else "")
 
 
@@ -209,7 +213,7 @@ def _summary(
     """One line: views, labels, and what was left out."""
     parts = [*said, "no labels" if labels is None or named is None else _classes(labels, named.name)]
     left = [*map(str, content.others), *dropped, *content.left_out]
-    return ", ".join(parts) + (f"; left out: {', '.join(left)}" if left else "")
+    return "; ".join([", ".join(parts), *content.notes]) + (f"; left out: {', '.join(left)}" if left else "")
 
 
 def _classes(labels: NDArray[Any], name: str) -> str:

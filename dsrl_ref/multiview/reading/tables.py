@@ -64,6 +64,8 @@ class Parts:
     features : list of Column
     left_out : list of str
         What is neither, and why.
+    notes : list of str
+        What was read in another way than as it stands.
     """
 
     index: list[Any] | None
@@ -71,11 +73,12 @@ class Parts:
     labels: list[Column]
     features: list[Column]
     left_out: list[str]
+    notes: list[str]
 
 
 def take_apart(table: Table, index: str | None, labels: str | None) -> Parts:
     """Tell index, labels and features apart, by name, by the options `index` and `labels`, or by content."""
-    rest, left_out = list(table.columns), list(table.noted)
+    rest, left_out = list(table.columns), list[str]()
     found, is_named = _index_of(table, index)
     if found is not None:
         rest.remove(found)
@@ -91,7 +94,7 @@ def take_apart(table: Table, index: str | None, labels: str | None) -> Parts:
         rest = rest if labels == NONE else [column for column in rest if column not in own]
     features = [column for column in rest if column not in chosen]
     values = None if found is None else _as_names(found)
-    return Parts(values, is_named, chosen, features, left_out)
+    return Parts(values, is_named, chosen, features, left_out, list(table.noted))
 
 
 def _called(table: Table, column: Column) -> str:
@@ -113,12 +116,12 @@ def _index_of(table: Table, wanted: str | None) -> tuple[Column | None, bool]:
         return _asked_for(table, wanted), True
     own = [column for column in table.columns if column.name in table.index]
     if own:
-        return own[0], not own[0].name.startswith("__index_level_")
+        return own[0], not own[0].is_numeric or not own[0].name.startswith("__index_level_")
     first = table.columns[0]
     if len(table.columns) < 2 or not _is_distinct(first):
         return None, False
     if table.has_header and is_index(first.name):
-        return first, first.name != "" and not first.name.lower().startswith("unnamed")
+        return first, not first.is_numeric or (first.name != "" and not first.name.lower().startswith("unnamed"))
     if not first.is_numeric:
         return (None, False) if any(map(is_number, first.values)) else (first, table.has_header)
     counts = len(first.values) >= FEW and bool((np.diff(first.values) == 1).all()) and first.values[0] in (0, 1)

@@ -16,9 +16,8 @@ from dsrl_ref.multiview.reading.names import is_index
 from dsrl_ref.multiview.reading.tables import Column, Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-SURE = 3  # columns: 0,1,2 above numbers that are not all whole is a heading, 0,1 may be a sample
 SAMPLED = 100  # lines from which the separator is told
-FEW = 4  # columns: so is 0,1,2,3 above whole numbers
+FEW, FEWER = 4, 2  # columns: 0,1,2,3 above whole numbers is a heading, above others 0,1 is
 
 Rows = list[list[str]]
 
@@ -34,15 +33,20 @@ def read_text(path: Path) -> Table:
         Where it is no table; the message names line and column.
     """
     numbers, rows, separator = _rows(path)
+    commas = separator == ";" and _has_decimal_commas(rows)
+    if commas:
+        rows = [[_with_point(cell) for cell in row] for row in rows]
     heading = _heading(rows)
-    noted = [f"the heading {','.join(rows[0][:4])},.. of {path.name}"] if heading and _counts(rows[0]) else []
+    noted = (
+        [f"the numbers {','.join(rows[0][:4])},.. above {path.name} are names of its columns"]
+        if heading and _numbered(rows[0])
+        else []
+    )
     body, numbers = (rows[1:], numbers[1:]) if heading else (rows, numbers)
     if not body:
         raise ValueError(f"{path} has no samples")
     _require_no_gaps(path, numbers)
-    if separator == ";" and _has_decimal_commas(body):
-        body = [[cell.replace(",", ".") for cell in row] for row in body]
-        noted.append(f"commas in {path.name} read as decimal points")
+    noted += [f"commas in {path.name} are decimal points"] if commas else []
     names = rows[0] if heading else [str(place) for place in range(1, len(body[0]) + 1)]
     columns = [_column(name, list(cells)) for name, cells in zip(names, zip(*body, strict=True), strict=True)]
     return Table(path.name, columns, heading, lines=tuple(numbers), noted=tuple(noted))
@@ -96,21 +100,22 @@ def _separator(lines: list[str]) -> str:
     return best
 
 
-def _counts(row: list[str]) -> bool:
-    """Whether a row is 0, 1, 2, ... but perhaps for a first cell that is empty or the name of an index."""
-    cells = row[1:] if is_index(row[0]) else row
-    return cells == [str(place) for place in range(len(cells))]
+def _numbered(row: list[str]) -> list[str]:
+    """The cells of a row that are 0, 1, 2, ..., but perhaps for a first one with a name, or none; [] of other rows."""
+    cells = row if is_number(row[0]) else row[1:]
+    return cells if cells == [str(place) for place in range(len(cells))] else []
 
 
 def _heading(rows: Rows) -> bool:
     """Whether the first line is names of columns."""
     first, rest = rows[0], rows[1:]
     if not any(is_number(cell) for cell in first):
-        return not all(is_missing(cell) for cell in first) and (bool(rest) is False or _is_above(first, rest))
-    if not _counts(first) or not rest:
+        return not all(is_missing(cell) for cell in first) and (not rest or _is_above(first, rest))
+    cells = _numbered(first)
+    if not cells or not rest:
         return False
-    whole = all(cell.lstrip("-").isdigit() for row in rest for cell in row)
-    return is_index(first[0]) or len(first) >= (FEW if whole else SURE) or (len(first) == SURE - 1 and not whole)
+    whole = all(cell.lstrip("-").isdigit() for row in rest for cell in row[-len(cells) :])
+    return is_index(first[0]) or len(cells) >= (FEW if whole else FEWER)
 
 
 def _is_above(first: list[str], rest: Rows) -> bool:
@@ -129,9 +134,16 @@ def _require_no_gaps(path: Path, numbers: list[int]) -> None:
             )
 
 
-def _has_decimal_commas(body: Rows) -> bool:
-    with_comma = [cell for row in body for cell in row if "," in cell]
-    return bool(with_comma) and all(cell.count(",") == 1 and is_number(cell.replace(",", ".")) for cell in with_comma)
+def _with_point(cell: str) -> str:
+    """A number with a point for its comma; any other cell as it is."""
+    pointed = cell.replace(",", ".")
+    return pointed if "." not in cell and is_number(pointed) else cell
+
+
+def _has_decimal_commas(rows: Rows) -> bool:
+    """Whether there are commas, below the first line all of them in numbers."""
+    with_comma = [cell for row in rows[1:] or rows for cell in row if "," in cell]
+    return bool(with_comma) and all(_with_point(cell) != cell for cell in with_comma)
 
 
 def _column(name: str, cells: list[str]) -> Column:
