@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.arrays import is_sparse
-from dsrl_ref.multiview.reading.names import number
+from dsrl_ref.multiview.reading.names import family, number
 
 DEEPEST = 20  # cells within cells
 
@@ -77,9 +77,9 @@ def listed(entries: list[Entry]) -> str:
 
 def flatten(content: dict[str, Any]) -> list[Entry]:
     """One entry for every array of a file, numbered keys in the order of their numbers."""
-    found = [entry for key, value in content.items() for entry in _leaves(key, (key,), value)]
-    order = {key: place for place, key in enumerate(sorted(content, key=number))}
-    return sorted(found, key=lambda entry: order[entry.path[0]])
+    families = list(dict.fromkeys(map(family, content)))
+    order = sorted(content, key=lambda key: (families.index(family(key)), number(key)))
+    return [entry for key in order for entry in _leaves(key, (key,), content[key])]
 
 
 def _leaves(name: str, path: tuple[str, ...], value: Any, depth: int = 0) -> Iterator[Entry]:

@@ -41,7 +41,7 @@ def _labels(entries: list[Entry], options: Options, source: str) -> list[Entry]:
     if any(lengths(entry) for entry in usual):
         return usual
     alike = [entry for entry in free if role(entry.path) != "views" and sounds_like_labels(entry.path[-1])]
-    return usual + [entry for entry in without(alike, usual) if lengths(entry)]
+    return usual + [entry for entry in without(alike, usual) if lengths(entry) and entry.size > 1]
 
 
 def _asked_for(entries: list[Entry], options: Options, source: str) -> list[Entry]:

@@ -35,6 +35,7 @@ def test_fields_of_structs_have_their_names():
 
 def test_numbered_keys_come_by_their_numbers():
     assert shown({"X10": A, "X9": B, "X1": A}) == ["X1 4×2", "X9 4×3", "X10 4×2"]
+    assert shown({"b2": A, "Y": B, "b1": A, "a1": A}) == ["b1 4×2", "b2 4×2", "Y 4×3", "a1 4×2"]
 
 
 def test_cells_of_one_text_or_number_each_are_a_vector():
