@@ -85,7 +85,7 @@ def _label_files(known: list[Path], options: Options, found: _Found) -> list[Pat
     asked = [file for file in known if options.labels in (file.name, file.stem)]
     if options.views is not None:
         alike = [file for file in alike if not {file.name, file.stem} & set(options.views)]
-    chosen = asked or ([] if options.labels is not None else [file for file in usual or alike if file in alike])
+    chosen = asked or ([] if options.labels == NONE else [file for file in usual or alike if file in alike])
     dropped = [file for file in alike if file not in chosen]
     found.left_out += [f"{file.name} (named like labels)" for file in dropped]
     for file in dropped:
@@ -130,13 +130,26 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
 def _add_labels(found: _Found, file: Path, options: Options) -> None:
     """The labels of a file of their own: a vector, a column, one of several columns, or a one-hot table."""
     if ending(file) in ARRAYS:
-        found.labels.append(Indexed(file.name, _only_array(file), None, False))
+        if options.labels in (None, file.name, file.stem):
+            found.labels.append(Indexed(file.name, _only_array(file), None, False))
+        else:
+            found.left_out.append(file.name)
         return
     given: Lines | Table = read_lines(file) if ending(file) in TEXTS else TABLES[ending(file)](file)
-    if isinstance(given, Lines):
+    if isinstance(given, Lines) and options.labels not in (None, file.name, file.stem, given.cells[0]):
+        found.left_out.append(file.name)
+    elif isinstance(given, Lines):
         found.labels.append(Indexed(file.name, given, None, False))
-        return
+    else:
+        _add_table_of_labels(found, file, given, options)
+
+
+def _add_table_of_labels(found: _Found, file: Path, given: Table, options: Options) -> None:
+    """Labels from one of several columns, or one-hot."""
     own = None if options.labels in (file.name, file.stem, NONE) else options.labels
+    if own is not None and not any(own in (column.name, f"{file.name}:{column.name}") for column in given.columns):
+        found.left_out.append(file.name)
+        return
     parts = take_apart(given, options.index if len(given.columns) > 1 else NONE, own)
     columns = parts.labels or parts.features
     found.left_out += parts.left_out

@@ -58,7 +58,7 @@ def _views(entries: list[Entry], options: Options, source: str, labels: list[Ent
     for entry in entries:
         if role(entry.path) == "views":
             families.setdefault(_family(entry), []).append(entry)
-    some = [members for members in families.values() if any(map(_has_numbers, members))]
+    some = [members for members in families.values() if any(map(_could_be_meant, members))]
     matrices = [members for members in some if any(map(_is_matrix, members))]
     some = matrices or some
     if len(some) > 1:
@@ -87,8 +87,8 @@ def _family(entry: Entry) -> Family:
     return tuple((family(key), number(key) >= 0) for key in _known(entry))
 
 
-def _has_numbers(entry: Entry) -> bool:
-    return (entry.is_numeric and entry.size > 1) or is_opaque(entry.value)
+def _could_be_meant(entry: Entry) -> bool:
+    return is_opaque(entry.value) or (entry.size != 1 and not entry.is_text)
 
 
 def _is_matrix(entry: Entry) -> bool:

@@ -118,7 +118,7 @@ def _index_of(table: Table, wanted: str | None) -> tuple[Column | None, bool]:
     if own:
         return own[0], not own[0].is_numeric or not own[0].name.startswith("__index_level_")
     first = table.columns[0]
-    if len(table.columns) < 2 or not _is_distinct(first):
+    if len(table.columns) < 2 or not _is_distinct(first) or (table.has_header and is_label(first.name)):
         return None, False
     if table.has_header and is_index(first.name):
         return first, not first.is_numeric or (first.name != "" and not first.name.lower().startswith("unnamed"))

@@ -2,6 +2,7 @@
 
 import re
 
+import authors_data
 import data_forms as forms
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_array, issparse
 from strategies import examples
 
-from dsrl_ref.multiview.reading import options_of, read
+from dsrl_ref.multiview.reading import files, options_of, read
 
 KINDS = "float", "uint8", "bool", "sparse", "sparse uint8", "int32"
 OPTION = r"--(views|labels|transpose|index)"
@@ -155,3 +156,230 @@ def test_every_array_of_a_file_is_read_or_named_or_refused_with_an_option(tmp_pa
     assert str(path) in message
     assert re.search(OPTION, message), message
     assert all(key in message for key in content), message
+
+
+RNG = np.random.default_rng(1)
+N = 30
+Y = RNG.permutation(np.arange(N) % 3) + 1
+COLUMN = Y.reshape(-1, 1)
+VIEWS = [RNG.normal(size=(N, d)) for d in (5, 8, 6)]
+TURNED = [view.T for view in VIEWS]
+EQUAL = [RNG.normal(size=(N, 5)) for _ in range(3)]
+COUNTS = [csc_array((view > 0.5).astype(float)) for view in VIEWS]
+numbered = forms.VIEW_FORMS["numbered"]
+
+# Forms of public files that are read rightly: (what is in the file, the views, whether they are stored transposed).
+PUBLIC = {
+    "3sources": (
+        {"data": forms.cell([c.T.astype(np.uint8) for c in COUNTS]), "truelabel": forms.cell([Y] * 3)},
+        COUNTS,
+    ),
+    "BBCSport": ({"data": forms.cell([c.T for c in COUNTS]), "truelabel": forms.cell([Y] * 3)}, COUNTS),
+    "100leaves": ({"data": forms.cell([v.T for v in EQUAL]), "truelabel": forms.cell([COLUMN] * 3)}, EQUAL),
+    "webkb": ({"X": forms.cell(VIEWS, column=True), "y": COLUMN}, VIEWS),
+    "MSRC-v1": ({"X": forms.cell(VIEWS), "Y": COLUMN.astype(np.uint8)}, VIEWS),
+    "MSRCv1": (numbered("msr", VIEWS) | {"truth": COLUMN}, VIEWS),
+    "Caltech101-7": (
+        {
+            "X": forms.cell(VIEWS),
+            "Y": COLUMN,
+            "categories": forms.cell(list("abc")),
+            "lenSmp": np.array([[10, 10, 10]]),
+        },
+        VIEWS,
+    ),
+    "ORL_mtv": ({"X": forms.cell(TURNED), "gt": COLUMN.astype(float)}, VIEWS),
+    "COIL20": ({"fea": VIEWS[0], "gnd": COLUMN}, VIEWS[:1]),
+    "NGs": ({"data": forms.cell(TURNED), "truelabel": forms.cell([Y.reshape(1, -1)] * 3)}, VIEWS),
+    "BDGP": (numbered("X", VIEWS) | {"Y": Y.reshape(1, -1)}, VIEWS),
+    "NUS-WIDE": ({"X": forms.cell(VIEWS), "Y": forms.one_hot(Y)}, VIEWS),
+    "Cora": ({"fea": forms.cell(COUNTS), "gt": COLUMN, "W": np.eye(N)}, COUNTS),
+    "LandUse": ({"X": forms.cell(COUNTS, column=True), "Y": COLUMN}, COUNTS),
+    "a struct": ({"dataset": {"X": forms.cell(VIEWS), "y0": COLUMN, "name": "text"}}, VIEWS),
+    "logical": ({"X": forms.cell([view > 0 for view in VIEWS]), "label": COLUMN}, [view > 0 for view in VIEWS]),
+    "trainLabel": (numbered("X", VIEWS) | {"trainLabel": COLUMN}, VIEWS),
+    "copies of labels": ({"X": forms.cell(VIEWS), "Y": COLUMN, "y0": COLUMN - 1}, VIEWS),
+    "sizes beside": ({"X": forms.cell(VIEWS), "gnd": COLUMN, "view": np.array([[3]]), "class": np.array([[3]])}, VIEWS),
+}
+# Forms that leave something open, and the message that says which option decides.
+OPEN = {
+    "Prokaryotic": (
+        {"gene": VIEWS[0], "text": VIEWS[1], "truth": COLUMN},
+        "no views: .*: --views gene,text. It has gene 30×5, text 30×8, truth 30×1",
+    ),
+    "NoisyMNIST": (
+        numbered("X", VIEWS[:2]) | numbered("XV", VIEWS[:2]) | {"trainLabel": COLUMN},
+        "has X1 and XV1: which are the views. Give --views X1,X2 or --views XV1,XV2",
+    ),
+    "views and their union": (
+        {"X": np.hstack(VIEWS), "data": forms.cell(VIEWS), "gt": COLUMN},
+        "has X and data: which are the views. Give --views X or --views data",
+    ),
+    "several classes a sample": (
+        {"X": forms.cell(VIEWS), "Y": np.ones((N, 3))},
+        "Y 30×3 can be read neither as one label a sample nor as one-hot",
+    ),
+    "labels among the views": (
+        {"data": forms.cell([*VIEWS, COLUMN])},
+        r"data\{4\} 30×1 may be the labels; give --labels data\{4\}, or --labels none",
+    ),
+    "labels of another name": ({"X": forms.cell(VIEWS), "species": COLUMN}, "species 30×1 may be the labels"),
+    "names of another name": (
+        {"X": forms.cell(VIEWS), "kinds": forms.cell([f"k{y}" for y in Y])},
+        "kinds 30 may be the labels; give --labels kinds",
+    ),
+    "labels that differ": (
+        {"X": forms.cell(VIEWS), "Y": COLUMN, "gt": np.roll(COLUMN, 1)},
+        "has labels twice, and they differ: Y and gt; give --labels Y or --labels gt",
+    ),
+    "equal sizes, no labels": ({"X": forms.cell([v.T for v in EQUAL])}, "may lie either way, and there are no labels"),
+    "an empty cell": ({"X": forms.cell([VIEWS[0], np.empty((0, 0))]), "Y": COLUMN}, r"X\{2\} 0×0 is empty; a view is"),
+    "a cube": ({"X": np.ones((N, 4, 4)), "Y": COLUMN}, "X 30×4×4 is no matrix but an array of 3 dimensions"),
+    "complex": ({"X": VIEWS[0] * 1j, "Y": COLUMN}, "X 30×5 is no matrix of real numbers"),
+    "too few labels": ({"X": VIEWS[0], "Y": COLUMN[:-1]}, "Y has 29 labels for 30 samples"),
+    "continuous": ({"X": VIEWS[0], "Y": COLUMN + 0.5}, r"Y\[0\] = \d\.5 is no class"),
+    "NaN": ({"X": np.where(VIEWS[0] > 2, np.nan, VIEWS[0]), "Y": COLUMN}, r"X contains NaN: .*X\[\d+, \d\]"),
+    "nothing": ({"W": np.eye(N), "note": "text"}, "no views: key X is missing.* It has W 30×30, note 1"),
+}
+
+
+@pytest.mark.parametrize("writer", [forms.mat, forms.mat73])
+@pytest.mark.parametrize("form", PUBLIC)
+def test_public_forms_are_read(tmp_path, form, writer):
+    content, views = PUBLIC[form]
+    assert_read(read(writer(tmp_path, content), options_of()), views, Y)
+
+
+@pytest.mark.parametrize("form", OPEN)
+def test_open_forms_are_refused_with_what_is_there_and_the_option(tmp_path, form):
+    content, message = OPEN[form]
+    with pytest.raises(ValueError, match=rf"set\.mat:? ?.*{message}.*; --views NAME,NAME, --labels NAME"):
+        read(forms.mat(tmp_path, content), options_of())
+
+
+def summary(tmp_path, content, **options):
+    return read(forms.mat(tmp_path, content), options_of(**options)).summary
+
+
+def test_what_was_read_and_what_was_left_out_is_one_line(tmp_path):
+    content = {"data": forms.cell([TURNED[0], COUNTS[1].T]), "truelabel": forms.cell([Y] * 2), "W": np.eye(N)}
+    assert summary(tmp_path, content) == (
+        "data{1} 30×5 (transposed), data{2} 30×8 (transposed, sparse), labels 3 classes from truelabel{1}; "
+        "left out: W 30×30, truelabel{2} (the same labels)"
+    )
+    assert summary(tmp_path, {"X": VIEWS[0]}) == "X 30×5, no labels"
+    unknown = np.where(Y == 2, -1, Y)
+    assert summary(tmp_path, {"X": VIEWS[0], "Y": unknown}) == "X 30×5, labels 2 classes (10 unlabelled) from Y"
+
+
+def test_rows_of_nan_are_samples_not_seen(tmp_path):
+    view = VIEWS[0].copy()
+    view[[3, 7]] = np.nan
+    reading = read(forms.mat(tmp_path, {"X": forms.cell([view, VIEWS[1]]), "Y": COLUMN}), options_of())
+    assert np.array_equal(reading.views[0], view, equal_nan=True)
+    assert reading.summary == "X{1} 30×5 (2 not seen), X{2} 30×8, labels 3 classes from Y"
+    with pytest.raises(ValueError, match=r"X\{1\} contains NaN"):
+        read(forms.mat(tmp_path, {"X": forms.cell([view * np.nan, VIEWS[1]]), "Y": COLUMN}), options_of())
+
+
+def test_labels_are_never_a_view(tmp_path):
+    content = {"X": forms.cell([np.column_stack([VIEWS[0], Y]), COLUMN, forms.one_hot(Y)]), "Y": COLUMN}
+    reading = read(forms.mat(tmp_path, content), options_of())
+    assert_read(reading, [VIEWS[0]], Y)
+    assert reading.summary.endswith(
+        "left out: columns 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
+    )
+    with pytest.raises(ValueError, match=r"has no views: X 30×1 are the labels Y 30×1 again"):
+        read(forms.mat(tmp_path, {"X": COLUMN, "Y": COLUMN}), options_of())
+
+
+def test_the_options_decide(tmp_path):
+    content = {"X": np.hstack(VIEWS), "data": forms.cell(TURNED), "gt": COLUMN, "old": np.roll(COLUMN, 1)}
+    path = forms.mat(tmp_path, content)
+    assert_read(read(path, options_of(views="data")), VIEWS, Y)
+    assert_read(read(path, options_of(views="data{2}, data{1}", labels="old")), VIEWS[1::-1], np.roll(Y, 1))
+    told = read(path, options_of(views=["data"], labels="none", transpose=True))
+    assert told.labels is None
+    assert [view.shape for view in told.views] == [view.shape for view in VIEWS]
+    alone = read(path, options_of(views="none"))
+    assert (alone.views, alone.labels.tolist()) == ([], Y.tolist())
+    assert read(path, options_of(views="none", labels="none")).labels is None
+
+
+def test_labels_alone_are_read_and_a_heading_among_names_is_told(tmp_path):
+    reading = read(forms.mat(tmp_path, {"Y": COLUMN}), options_of())
+    assert (reading.views, reading.labels.tolist(), reading.summary) == ([], Y.tolist(), "labels 3 classes from Y")
+    path = forms.csv_plain(tmp_path, VIEWS[:1], Y)
+    (path / "labels.csv").write_text("label\n" + "".join(f"k{y}\n" for y in Y))
+    assert "; the first line of labels.csv, 'label', is a heading" in read(path, options_of()).summary
+    (path / "labels.csv").write_text("label\n" + "".join(f"{y}\n" for y in Y))
+    assert "heading" not in read(path, options_of()).summary
+
+
+def test_a_file_of_one_array_needs_no_name(tmp_path):
+    np.save(tmp_path / "table.npy", VIEWS[0])
+    assert read(tmp_path / "table.npy", options_of()).summary == "table.npy"[:5] + " 30×5, no labels"
+    np.save(tmp_path / "gt.npy", Y)
+    assert read(tmp_path / "gt.npy", options_of()).labels.tolist() == Y.tolist()
+
+
+def test_tables_may_be_left_out_for_their_labels(tmp_path):
+    path = forms.csv_plain(tmp_path, VIEWS, Y)
+    reading = read(path, options_of(views="none"))
+    assert (reading.views, reading.labels.tolist()) == ([], Y.tolist())
+    assert reading.summary.endswith("; left out: view1.csv 30×5, view2.csv 30×8, view3.csv 30×6")
+    lone = read(path / "view1.csv", options_of())
+    assert lone.summary == "view1.csv 30×5, no labels"
+
+
+def test_hidden_objects_of_matlab_may_be_the_labels(tmp_path, monkeypatch):
+    monkeypatch.setitem(files.ARRAYS, ".mat", lambda path: {"X": VIEWS[0], "None": object()})
+    with pytest.raises(ValueError, match=r"None \(an object of MATLAB or Python\) may be the labels"):
+        read(tmp_path / "d.mat", options_of())
+    assert read(tmp_path / "d.mat", options_of(labels="none")).summary.endswith(
+        "left out: None (an object of MATLAB or Python)"
+    )
+
+
+def test_an_unknown_ending_lists_those_that_are_read(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"d\.pdf is neither 'digits' nor a folder nor a file ending in \.mat or .* or \.csv"
+    ):
+        read(tmp_path / "d.pdf", options_of())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"views": ["X", 1]}, r"views must be names, got \['X', 1\]"),
+        ({"labels": 4}, "labels must be a name, or 'none', got 4"),
+        ({"transpose": "yes"}, "transpose must be True, False or None, got 'yes'"),
+        ({"index": True}, "index must be a column's name or number, or 'none', got True"),
+        ({"index": 1.5}, "index must be a column's name or number, or 'none', got 1.5"),
+    ],
+)
+def test_options_of_other_types_are_refused(options, message):
+    with pytest.raises(TypeError, match=message):
+        options_of(**options)
+
+
+def test_options_are_texts_or_lists():
+    assert options_of(views="a, b", index=1) == options_of(views=["a", "b"], index="1")
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "first"),
+    [
+        ("gmc-3sources", [(169, 3560), (169, 3631), (169, 3068)], 13),
+        ("gmc-BBCSport", [(544, 3183), (544, 3203)], 1),
+        ("gmc-HW", [(2000, 216), (2000, 76), (2000, 64), (2000, 6), (2000, 240), (2000, 47)], 98),
+        ("gmc-100leaves", [(1600, 64)] * 3, 0.003906),
+        ("webkb", [(1051, 1840), (1051, 3000)], 0),
+    ],
+)
+def test_the_public_files_themselves(name, shapes, first):
+    reading = read(authors_data.path_of(f"{name}.mat"), options_of())
+    assert [view.shape for view in reading.views] == shapes
+    assert len(reading.labels) == shapes[0][0]
+    assert reading.views[0][0, 0] == pytest.approx(first) or name == "gmc-BBCSport"
+    assert issparse(reading.views[0]) == (name == "gmc-BBCSport")
