@@ -350,3 +350,32 @@ def test_means_of_complementary_views_have_their_deviation():
 def test_sizes_of_complementary_views_that_leave_none_are_refused(sizes, message):
     with pytest.raises(ValueError, match=message):
         complementary_views(*sizes)
+
+
+def test_what_was_read_is_said_on_stderr_where_asked(tmp_path, capsys, monkeypatch):
+    np.savez(tmp_path / "d.npz", X0=X0, X1=X1, W=np.eye(3), Y=Y)
+    load_dataset(tmp_path / "d.npz")
+    assert capsys.readouterr() == ("", "")
+    load_dataset(tmp_path / "d.npz", verbose=True)
+    line = f"{tmp_path / 'd.npz'}: X0 3×2, X1 3×4, labels 2 classes from Y; left out: W 3×3\n"
+    assert capsys.readouterr() == ("", line)
+    load_dataset("digits", verbose=True)
+    assert capsys.readouterr().err == (
+        "digits: pixels 1797×64, fourier 1797×40, sums 1797×16, differences 1797×128, labels 10 classes\n"
+    )
+    monkeypatch.setattr("sys.stderr", None)
+    assert len(load_dataset(tmp_path / "d.npz", verbose=True)[0]) == 2
+
+
+def test_options_reach_the_reader(tmp_path):
+    np.savez(tmp_path / "d.npz", data=X1, X=X0.T, gt=[1, 2], Y=Y)
+    with pytest.raises(ValueError, match="which are the views"):
+        load_dataset(tmp_path / "d.npz")
+    views, labels = load_dataset(tmp_path / "d.npz", views=["X"], labels="Y")
+    assert (views[0].tolist(), labels.tolist()) == (X0.tolist(), Y.tolist())
+    views, labels = load_dataset(tmp_path / "d.npz", views="data", labels="none", transpose=True)
+    assert (views[0].shape, labels) == ((4, 3), None)
+    table(tmp_path / "t.csv", "p,q\n1.5,3\n2.5,1\n")
+    assert load_dataset(tmp_path / "t.csv", index=2)[0][0].tolist() == [[1.5], [2.5]]
+    with pytest.raises(TypeError, match="transpose must be True, False or None"):
+        load_dataset("digits", transpose="yes")
