@@ -110,12 +110,30 @@ def vector(entry: Entry, n: int, source: str) -> NDArray[Any]:
 
 def _one_hot(entry: Entry, axis: int) -> NDArray[Any] | None:
     """Where along an axis the single 1 among zeros stands, or the single 1 among -1; None if that is not so."""
-    dense = entry.value.toarray() if is_sparse(entry.value) else np.asarray(entry.value)
+    if is_sparse(entry.value):
+        return _one_hot_sparse(entry.value, axis)
+    dense = np.asarray(entry.value)
     ones = dense == 1
     low = dense[~ones]
     if not (ones.sum(axis=axis) == 1).all() or not ((low == 0).all() or (low == -1).all()):
         return None
     return np.argmax(ones, axis=axis)
+
+
+def _one_hot_sparse(value: Any, axis: int) -> NDArray[Any] | None:
+    """The same of a sparse table, which is never made dense: it may be a view as large as any."""
+    stored = value.tocoo()
+    given = stored.data != 0
+    n, samples, classes = (
+        value.shape[1 - axis],
+        (stored.col, stored.row)[axis][given],
+        (stored.row, stored.col)[axis][given],
+    )
+    if len(samples) != n or len(np.unique(samples)) != n or not (stored.data[given] == 1).all():
+        return None
+    found = np.empty(n, dtype=np.intp)
+    found[samples] = classes
+    return found
 
 
 def _texts(flat: NDArray[Any], name: str) -> NDArray[Any]:

@@ -55,9 +55,9 @@ def is_label(name: str) -> bool:
 
 
 def sounds_like_labels(name: str) -> bool:
-    """Whether a word of the name is one for labels, as in ``trainLabel`` and ``y_true``; names of views are not."""
+    """Whether a word of the name is one for labels, as in ``trainLabel`` and ``y_true``."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
-    return is_label(name) or (not is_view(name) and any(word.lower() in LABEL_WORDS for word in words))
+    return is_label(name) or any(word.lower() in LABEL_WORDS for word in words)
 
 
 def is_index(name: str) -> bool:

@@ -127,6 +127,7 @@ def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Ent
     fitting = [entry for entry in content.labels if n in counts[entry.name]]
     content.others += without(content.labels, fitting)
     if not fitting:
+        _require_no_labels(content, counts, n)
         return None, None
     found = [vector(entry, n, content.source) for entry in fitting]
     first = fitting[0].value
@@ -140,6 +141,13 @@ def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Ent
             )
     content.left_out += [f"{entry.name} (the same labels)" for entry in fitting[1:]]
     return fitting[0], found[0]
+
+
+def _require_no_labels(content: Content, counts: dict[str, list[int]], n: int) -> None:
+    """Labels that do not fit are not left out without a question."""
+    for name, found in counts.items():
+        if found:
+            raise ValueError(f"{content.source}: {name} has {found[0]} labels for {n} samples")
 
 
 def _refuse_hidden_labels(content: Content, n: int) -> None:

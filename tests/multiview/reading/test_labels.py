@@ -40,6 +40,15 @@ def test_sparse_one_hot_tables_are_read_too():
     assert vector(entry(csc_array(one_hot(Y))), 5, "d.mat").tolist() == [1, 0, 1, 2, 0]
 
 
+def test_a_large_sparse_table_is_not_made_dense():
+    large = csc_array((np.ones(2), ([0, 5], [7, 7])), shape=(10**6, 10**6))
+    assert lengths(entry(large)) == []
+    explicit = csc_array((np.array([1.0, 1, 0]), ([0, 1, 1], [1, 0, 2])), shape=(2, 10**6))
+    assert vector(entry(explicit), 2, "d").tolist() == [1, 0]
+    for wrong in ([1.0, 2, 0], [1.0, 1, 1]):
+        assert lengths(entry(csc_array((np.array(wrong), ([0, 1, 1], [1, 0, 2])), shape=(2, 9)))) == []
+
+
 def test_a_square_one_hot_table_is_read_by_rows():
     assert lengths(entry(np.eye(3)[[1, 2, 0]])) == [3, 3]
     assert vector(entry(np.eye(3)[[1, 2, 0]]), 3, "d.mat").tolist() == [1, 2, 0]
