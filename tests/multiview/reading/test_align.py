@@ -38,7 +38,7 @@ def test_rows_follow_the_names_of_the_first_view():
 def test_samples_that_a_view_has_not_are_nan_and_labels_none():
     views, labels, notes = align(
         [table("a", ["p", "q"], A[:2]), table("b", ["r", "q", "p"])],
-        [table("y", ["r", "p", "z"], np.array([30, 10, 90]))],
+        [table("y", ["z", "r", "p"], np.array([90, 30, 10]))],
         "set",
     )
     assert np.array_equal(views[0].values, [[1, 2], [3, 4], [np.nan, np.nan]], equal_nan=True)

@@ -28,7 +28,7 @@ def test_columns_that_are_the_labels_are_found(kind):
     view = np.column_stack([NOISE[:, 0], Y, OTHER, 7.0 - 2 * Y, Y > 1])
     assert columns_like(kind(view), Y) == [1, 3]
     assert columns_like(kind(view[:, [1]]), Y) == []
-    assert columns_like(kind(view), np.ones(10)) == []
+    assert columns_like(kind(np.column_stack([view, np.ones(10)])), np.ones(10)) == []
     assert columns_like(kind(view), np.array(["abc"[y - 1] for y in Y])) == [1, 3]
 
 
@@ -43,7 +43,7 @@ def test_a_single_column_of_classes_at_an_end_is_suspect():
     assert only_column_of_classes(long) == 3
     assert only_column_of_classes(long[:, ::-1]) == 0
     assert only_column_of_classes(long[:, [0, 3, 1]]) is None
-    assert only_column_of_classes(np.column_stack([long, long[:, 3]])) is None
+    assert only_column_of_classes(np.column_stack([long[:, 3], long])) is None
     assert only_column_of_classes(long[:, [3]]) is None
     assert only_column_of_classes(wide[:9]) is None
     assert only_column_of_classes(np.column_stack([long[:, :2], np.ones(20)])) is None

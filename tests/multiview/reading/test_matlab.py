@@ -36,3 +36,12 @@ def test_damage_is_bad_data_and_absence_an_os_error(tmp_path):
         read_mat(tmp_path / "d.mat")
     with pytest.raises(OSError, match="No such file"):
         read_mat(tmp_path / "none.mat")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_a_cut_file_is_bad_data(tmp_path, share):
+    savemat(tmp_path / "whole.mat", {"X": cell([A, A.T])}, do_compression=share > 0.5)
+    whole = (tmp_path / "whole.mat").read_bytes()
+    (tmp_path / "cut.mat").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"cut\.mat is not a readable \.mat file"):
+        read_mat(tmp_path / "cut.mat")
