@@ -120,7 +120,7 @@ def _index_of(table: Table, wanted: str | None) -> tuple[Column | None, bool]:
     first = table.columns[0]
     if len(table.columns) < 2 or not _is_distinct(first) or (table.has_header and is_label(first.name)):
         return None, False
-    if table.has_header and is_index(first.name):
+    if is_index(first.name):
         return first, not first.is_numeric or (first.name != "" and not first.name.lower().startswith("unnamed"))
     if not first.is_numeric:
         return (None, False) if any(map(is_number, first.values)) else (first, table.has_header)

@@ -137,7 +137,7 @@ def _require_no_gaps(path: Path, numbers: list[int]) -> None:
 def _with_point(cell: str) -> str:
     """A number with a point for its comma; any other cell as it is."""
     pointed = cell.replace(",", ".")
-    return pointed if "." not in cell and is_number(pointed) else cell
+    return pointed if is_number(pointed) else cell
 
 
 def _has_decimal_commas(rows: Rows) -> bool:

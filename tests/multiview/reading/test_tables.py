@@ -28,6 +28,7 @@ def test_columns_named_like_labels_are_labels():
     assert apart(table(p=P, Class=Q)) == (None, False, ["Class"], ["p"])
     assert apart(table(x=P, y=Q)) == (None, False, [], ["x", "y"])
     assert apart(table(p=P, y=Q)) == (None, False, ["y"], ["p"])
+    assert apart(table(label=["u", "v", "w"], p=P)) == (None, False, ["label"], ["p"])
     assert apart(table(header=False, p=P, label=Q)) == (None, False, [], ["p", "label"])
 
 

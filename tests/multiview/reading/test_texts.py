@@ -35,8 +35,13 @@ def test_quotes_keep_a_separator_and_points_may_be_commas(read):
     assert shown(table) == {"1": [1.5, 3], "2": [-2.25, 4.5]}
     assert table.noted == ("commas in a.csv are decimal points",)
     assert shown(read("a;b\n1,5;2\n")) == {"a": [1.5], "b": [2]}
+    assert shown(read("a,b;c\n1,5;2\n")) == {"a,b": [1.5], "c": [2]}
     assert shown(read("1.5;2\n3;4\n")) == {"1": [1.5, 3], "2": [2, 4]}
     assert read("1.5;2\n3;4\n").noted == ()
+
+
+def test_a_separator_that_cuts_unevenly_comes_last(read):
+    assert list(shown(read("1|a,b\nc,d\n"))) == ["1|a", "b"]
 
 
 def test_the_separator_of_a_long_table_is_told_from_its_ends(read):
