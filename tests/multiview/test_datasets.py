@@ -365,6 +365,7 @@ def test_what_was_read_is_said_on_stderr_where_asked(tmp_path, capsys, monkeypat
     )
     monkeypatch.setattr("sys.stderr", None)
     assert len(load_dataset(tmp_path / "d.npz", verbose=True)[0]) == 2
+    assert capsys.readouterr() == ("", "")
 
 
 def test_options_reach_the_reader(tmp_path):
