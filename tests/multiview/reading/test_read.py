@@ -12,6 +12,7 @@ from scipy.sparse import csc_array, issparse
 from strategies import examples
 
 from dsrl_ref.multiview.reading import files, options_of, read
+from dsrl_ref.multiview.reading.roles import role
 
 KINDS = "float", "uint8", "bool", "sparse", "sparse uint8", "int32"
 OPTION = r"--(views|labels|transpose|index)"
@@ -69,93 +70,6 @@ def fails_with_advice(path, options=None):
     except ValueError as error:
         return str(path) in str(error) and bool(re.search(OPTION, str(error)))
     return False
-
-
-ARRAY_WRITERS = {"mat": forms.mat, "mat 7.3": forms.mat73, "npz": forms.npz}
-NPZ_VIEWS = "numbered", "numbered from 0", "numbered_"
-NPZ_LABELS = "column", "row", "double", "uint8", "one-hot", "one-hot, classes by samples", "one-hot, -1", "chars"
-
-
-@pytest.mark.parametrize("writer", ARRAY_WRITERS)
-@given(data=st.data())
-@examples(40)
-def test_a_set_in_any_form_of_arrays_is_read_back(writer, tmp_path_factory, data):
-    views, labels = data.draw(sets())
-    is_npz = writer == "npz"
-    view_form = data.draw(st.sampled_from(NPZ_VIEWS if is_npz else sorted(forms.VIEW_FORMS)))
-    label_form = data.draw(st.sampled_from(NPZ_LABELS if is_npz else sorted(forms.LABEL_FORMS)))
-    names = [name for name in forms.VIEW_NAMES if view_form.startswith("numbered") or name not in forms.NUMBERED_ONLY]
-    view_name, label_name = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(forms.LABEL_NAMES))
-    transposed = data.draw(st.sampled_from(["no", "yes", "some"]))
-    turned = [transposed == "yes" or (transposed == "some" and v == 1) for v in range(len(views))]
-    n = len(labels)
-    assume(transposed == "no" or all(n != view.shape[1] for view in views))
-    stored = [view.T if turn else view for view, turn in zip(views, turned, strict=True)]
-    stored = [dense(view) for view in stored] if is_npz else stored
-    content = forms.VIEW_FORMS[view_form](view_name, stored) | {label_name: forms.LABEL_FORMS[label_form](labels)}
-    if data.draw(st.booleans()) and not is_npz:
-        content = forms.wrapped(content)
-    path = ARRAY_WRITERS[writer](tmp_path_factory.mktemp("set"), content)
-    squares = all(view.shape == (n, n) for view in views)
-    if squares and not is_npz:
-        assert fails_with_advice(path)
-        return
-    reading = read(path, options_of())
-    assert_read(reading, views, labels)
-    assert reading.summary.count("transposed") == sum(turned)
-    assert [issparse(found) for found in reading.views] == [issparse(view) for view in stored]
-
-
-@pytest.mark.parametrize("form", forms.FOLDERS)
-@given(data=st.data())
-@examples(8)
-def test_a_set_in_any_form_of_folder_is_read_back(form, tmp_path_factory, data):
-    views, labels = data.draw(sets())
-    path = forms.FOLDERS[form](tmp_path_factory.mktemp("set"), views, labels)
-    assert_read(read(path, options_of()), views, labels)
-
-
-KEYS = "X", "X1", "X2", "X3", "data", "fea", "Y", "y", "gt", "label2", "trainLabel", "W", "names", "ind", "fold"
-
-
-@st.composite
-def contents(draw):
-    """Arrays under usual and unusual names, of which many fit 12 samples and some do not."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    classes = rng.permutation(np.arange(12) % 3) + 1
-    makers = {
-        "view": lambda: rng.normal(size=(12, int(rng.integers(2, 6)))),
-        "turned": lambda: rng.normal(size=(int(rng.integers(2, 6)), 12)),
-        "other": lambda: rng.normal(size=(int(rng.integers(2, 15)), 4)),
-        "labels": lambda: classes.reshape(-1, 1),
-        "other labels": lambda: rng.integers(1, 4, size=(12, 1)),
-        "one-hot": lambda: forms.one_hot(classes),
-        "scalar": lambda: np.array([[3.0]]),
-        "few": lambda: np.arange(5.0).reshape(1, -1),
-        "cell": lambda: forms.cell([rng.normal(size=(12, 3)), rng.normal(size=(12, 2))]),
-        "texts": lambda: forms.cell(["height", "width", "depth"]),
-        "empty": lambda: np.empty((0, 0)),
-        "cube": lambda: rng.normal(size=(12, 2, 3)),
-    }
-    keys = draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=6, unique=True))
-    return {key: makers[draw(st.sampled_from(sorted(makers)))]() for key in keys}
-
-
-@given(content=contents())
-@examples(150)
-def test_every_array_of_a_file_is_read_or_named_or_refused_with_an_option(tmp_path_factory, content):
-    path = forms.mat(tmp_path_factory.mktemp("set"), content)
-    try:
-        reading = read(path, options_of())
-    except ValueError as error:
-        message = str(error)
-    else:
-        named = re.findall(r"(?:^|[\s,])([A-Za-z]\w*)(?:\{\d+\})*(?=[ ,;]|$)", reading.summary)
-        assert set(content) <= set(named), reading.summary
-        return
-    assert str(path) in message
-    assert re.search(OPTION, message), message
-    assert all(key in message for key in content), message
 
 
 RNG = np.random.default_rng(1)
@@ -233,6 +147,7 @@ OPEN = {
         "has labels twice, and they differ: Y and gt; give --labels Y or --labels gt",
     ),
     "equal sizes, no labels": ({"X": forms.cell([v.T for v in EQUAL])}, "may lie either way, and there are no labels"),
+    "equal sizes, tall": ({"X": forms.cell(EQUAL)}, "may lie either way, and there are no labels"),
     "an empty cell": ({"X": forms.cell([VIEWS[0], np.empty((0, 0))]), "Y": COLUMN}, r"X\{2\} 0×0 is empty; a view is"),
     "a cube": ({"X": np.ones((N, 4, 4)), "Y": COLUMN}, "X 30×4×4 is no matrix but an array of 3 dimensions"),
     "complex": ({"X": VIEWS[0] * 1j, "Y": COLUMN}, "X 30×5 is no matrix of real numbers"),
@@ -268,6 +183,9 @@ def test_what_was_read_and_what_was_left_out_is_one_line(tmp_path):
         "left out: W 30×30, truelabel{2} (the same labels)"
     )
     assert summary(tmp_path, {"X": VIEWS[0]}) == "X 30×5, no labels"
+    assert summary(tmp_path, {"X": VIEWS[0], "order": np.arange(N)}) == "X 30×5, no labels; left out: order 1×30"
+    path = forms.npz(tmp_path, forms.VIEW_FORMS["numbered"]("X", EQUAL))  # where rows are samples by convention
+    assert read(path, options_of()).summary == "X1 30×5, X2 30×5, X3 30×5, no labels"
     unknown = np.where(Y == 2, -1, Y)
     assert summary(tmp_path, {"X": VIEWS[0], "Y": unknown}) == "X 30×5, labels 2 classes (10 unlabelled) from Y"
 
@@ -385,3 +303,92 @@ def test_the_public_files_themselves(name, shapes, first):
     assert len(reading.labels) == shapes[0][0]
     assert reading.views[0][0, 0] == pytest.approx(first) or name == "gmc-BBCSport"
     assert issparse(reading.views[0]) == (name == "gmc-BBCSport")
+
+
+ARRAY_WRITERS = {"mat": forms.mat, "mat 7.3": forms.mat73, "npz": forms.npz}
+NPZ_VIEWS = "numbered", "numbered from 0", "numbered_"
+NPZ_LABELS = "column", "row", "double", "uint8", "one-hot", "one-hot, classes by samples", "one-hot, -1", "chars"
+
+
+@pytest.mark.parametrize("writer", ARRAY_WRITERS)
+@given(data=st.data())
+@examples(40)
+def test_a_set_in_any_form_of_arrays_is_read_back(writer, tmp_path_factory, data):
+    views, labels = data.draw(sets())
+    is_npz = writer == "npz"
+    view_form = data.draw(st.sampled_from(NPZ_VIEWS if is_npz else sorted(forms.VIEW_FORMS)))
+    label_form = data.draw(st.sampled_from(NPZ_LABELS if is_npz else sorted(forms.LABEL_FORMS)))
+    names = [name for name in forms.VIEW_NAMES if view_form.startswith("numbered") or name not in forms.NUMBERED_ONLY]
+    view_name, label_name = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(forms.LABEL_NAMES))
+    transposed = data.draw(st.sampled_from(["no", "yes", "some"]))
+    turned = [transposed == "yes" or (transposed == "some" and v == 1) for v in range(len(views))]
+    n = len(labels)
+    assume(transposed == "no" or all(n != view.shape[1] for view in views))
+    stored = [view.T if turn else view for view, turn in zip(views, turned, strict=True)]
+    stored = [dense(view) for view in stored] if is_npz else stored
+    content = forms.VIEW_FORMS[view_form](view_name, stored) | {label_name: forms.LABEL_FORMS[label_form](labels)}
+    if data.draw(st.booleans()) and not is_npz:
+        content = forms.wrapped(content)
+    path = ARRAY_WRITERS[writer](tmp_path_factory.mktemp("set"), content)
+    squares = all(view.shape == (n, n) for view in views)
+    if squares and not is_npz:
+        assert fails_with_advice(path)
+        return
+    reading = read(path, options_of())
+    assert_read(reading, views, labels)
+    assert reading.summary.count("transposed") == sum(turned)
+    assert [issparse(found) for found in reading.views] == [issparse(view) for view in stored]
+
+
+@pytest.mark.parametrize("form", forms.FOLDERS)
+@given(data=st.data())
+@examples(8)
+def test_a_set_in_any_form_of_folder_is_read_back(form, tmp_path_factory, data):
+    views, labels = data.draw(sets())
+    path = forms.FOLDERS[form](tmp_path_factory.mktemp("set"), views, labels)
+    assert_read(read(path, options_of()), views, labels)
+
+
+KEYS = "X", "X1", "X2", "X3", "data", "fea", "Y", "y", "gt", "label2", "trainLabel", "W", "names", "ind", "fold"
+
+
+@st.composite
+def contents(draw):
+    """Arrays under usual and unusual names, of which many fit 12 samples and some do not."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    classes = rng.permutation(np.arange(12) % 3) + 1
+    makers = {
+        "view": lambda: rng.normal(size=(12, int(rng.integers(2, 6)))),
+        "turned": lambda: rng.normal(size=(int(rng.integers(2, 6)), 12)),
+        "other": lambda: rng.normal(size=(int(rng.integers(2, 15)), 4)),
+        "labels": lambda: classes.reshape(-1, 1),
+        "other labels": lambda: rng.integers(1, 4, size=(12, 1)),
+        "one-hot": lambda: forms.one_hot(classes),
+        "scalar": lambda: np.array([[3.0]]),
+        "few": lambda: np.arange(5.0).reshape(1, -1),
+        "cell": lambda: forms.cell([rng.normal(size=(12, 3)), rng.normal(size=(12, 2))]),
+        "texts": lambda: forms.cell(["height", "width", "depth"]),
+        "empty": lambda: np.empty((0, 0)),
+        "cube": lambda: rng.normal(size=(12, 2, 3)),
+    }
+    keys = draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=6, unique=True))
+    likely = {"views": ["view"] * 6 + ["cell", "turned"], "labels": ["labels"] * 6 + ["one-hot", "scalar"], "": []}
+    kinds = {key: sorted(makers) + 3 * likely[role((key,))] for key in keys}
+    return {key: makers[draw(st.sampled_from(kinds[key]))]() for key in keys}
+
+
+@given(content=contents())
+@examples(150)
+def test_every_array_of_a_file_is_read_or_named_or_refused_with_an_option(tmp_path_factory, content):
+    path = forms.mat(tmp_path_factory.mktemp("set"), content)
+    try:
+        reading = read(path, options_of())
+    except ValueError as error:
+        message = str(error)
+    else:
+        named = re.findall(r"(?:^|[\s,])([A-Za-z]\w*)(?:\{\d+\})*(?=[ ,;]|$)", reading.summary)
+        assert set(content) <= set(named), reading.summary
+        return
+    assert str(path) in message
+    assert re.search(OPTION, message), message
+    assert all(key in message for key in content), message
