@@ -184,6 +184,8 @@ def test_what_was_read_and_what_was_left_out_is_one_line(tmp_path):
     )
     assert summary(tmp_path, {"X": VIEWS[0]}) == "X 30×5, no labels"
     assert summary(tmp_path, {"X": VIEWS[0], "order": np.arange(N)}) == "X 30×5, no labels; left out: order 1×30"
+    beside = {"X": VIEWS[0], "Y": COLUMN, "label2": np.arange(5)}
+    assert summary(tmp_path, beside) == "X 30×5, labels 3 classes from Y; left out: label2 1×5"
     path = forms.npz(tmp_path, forms.VIEW_FORMS["numbered"]("X", EQUAL))  # where rows are samples by convention
     assert read(path, options_of()).summary == "X1 30×5, X2 30×5, X3 30×5, no labels"
     unknown = np.where(Y == 2, -1, Y)
