@@ -43,6 +43,7 @@ FLOORS = [
     "solver",
     "multiview.neighbors",
     "multiview.graph",
+    "multiview.reading",
     "multiview.datasets",
     "multiview",
     "plotting",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.cli.output import add_json, require_places
+from dsrl_ref.cli.output import add_json, note, require_places
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
@@ -26,6 +26,14 @@ def prepare(arguments: argparse.Namespace) -> None:
     require_places([arguments.output, arguments.plot], [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
+
+
+def names(text: str) -> list[str]:
+    """Parse names between commas, for argparse."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"must be names between commas: {text!r}")
+    return found
 
 
 def positive(text: str) -> int:
@@ -47,7 +55,13 @@ def seed(text: str) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that both commands take."""
     parser.add_argument(
-        "data", metavar="DATA", help="'digits'; .mat or .npz with views X and labels Y; a folder of .csv, labels Y.csv"
+        "data", metavar="DATA", help="'digits'; .mat, .npz, .h5 with views X and labels Y; a table; a folder of tables"
+    )
+    parser.add_argument("--views", type=names, metavar="NAME,NAME", help="keys or files that are the views")
+    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels; 'none' leaves them out")
+    parser.add_argument("--transpose", choices=["yes", "no"], help="whether samples are the columns of the views")
+    parser.add_argument(
+        "--index", metavar="COLUMN", help="of tables: names the samples, to align by; 'none': no column"
     )
     parser.add_argument("--graph", type=Path, metavar="FILE", help="a precomputed graph instead of the views")
     parser.add_argument("--key", default="W", metavar="NAME", help="of the graph in its file (W)")
@@ -65,7 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     """Read the data; the class names that its codes mean are None where there are no labels."""
-    views, labels = load_dataset(arguments.data)
+    views, labels = load_dataset(
+        arguments.data,
+        views=arguments.views if arguments.graph is None else "none",
+        labels=arguments.labels,
+        transpose=None if arguments.transpose is None else arguments.transpose == "yes",
+        index=arguments.index,
+        verbose=True,
+    )
     graph = (
         None
         if arguments.graph is None
@@ -73,13 +94,15 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     )
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
-    n = len(views[0]) if graph is None else graph.shape[0]
+    if graph is not None:
+        note(f"{arguments.graph}: graph {graph.shape[0]}×{graph.shape[1]}")
+    n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    names, codes = (None, np.full(n, -1, dtype=np.intp)) if labels is None else classes_of(labels, arguments.data)
+    classes, codes = (None, np.full(n, -1, dtype=np.intp)) if labels is None else classes_of(labels, arguments.data)
     if graph is None:
-        return Data.of_views(views, codes, arguments.neighbors), names
-    return Data([], graph, codes, graph, arguments.neighbors), names
+        return Data.of_views(views, codes, arguments.neighbors), classes
+    return Data([], graph, codes, graph, arguments.neighbors), classes
 
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def print_json(document: Any) -> None:
     """Print strict JSON in ASCII, which every stdout can encode: NaN and infinity are errors, not text."""
     print(json.dumps(document, allow_nan=False, indent=1))
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, if that is open."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
 
 
 def require_places(places: Iterable[Path | None], read: Iterable[Path | None]) -> None:

@@ -5,6 +5,8 @@ Machine Learning Repository, doi 10.24432/C50P49, licensed CC BY 4.0: 1,797 imag
 0..16, taken from scikit-learn's copy and packed, otherwise unchanged.
 """
 
+import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,38 +14,66 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array, as_count, as_matrix, is_sparse
-from dsrl_ref.files import read_npz
+from dsrl_ref.arrays import Array, as_count
+from dsrl_ref.multiview.reading import options_of, read
+from dsrl_ref.multiview.reading.files import ARRAYS, ending
 
-LABELS = "y.csv"  # in letters of any size
+DERIVED = "pixels", "fourier", "sums", "differences"
 FEATURES, SPREAD = 10, 1.5  # of each generated view
 
 
-def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | None]:
+def load_dataset(
+    path_or_name: str | Path,
+    *,
+    views: Sequence[str] | str | None = None,
+    labels: str | None = None,
+    transpose: bool | None = None,
+    index: str | int | None = None,
+    verbose: bool = False,
+) -> tuple[list[Any], NDArray[Any] | None]:
     """Load views and labels.
 
     Parameters
     ----------
     path_or_name : str or Path
-        ``"digits"``; a file: ``.mat`` with a cell array X of views (samples by features) and labels Y, or ``.npz``
-        with one view X or several X0, X1, ... and labels Y; or a folder of ``.csv`` files, a view each, in the order
-        of their names, one line a sample, and the labels in ``Y.csv``, a line each; a first line of names is left out
-        (among labels, where these are numbers). A file of nothing but labels Y has no views.
+        ``"digits"``; a file of arrays, ``.mat`` (of version 7.3, and ``.h5``, with the extra ``io``), ``.npz``,
+        ``.npy``, ``.mtx``; a table, ``.csv``, ``.tsv``, ``.txt``, or with the extra ``io`` ``.parquet`` and
+        ``.feather``; or a folder of tables and single arrays, a view each, in the order of their names. Views are
+        found under the usual names (``X``, ``data``, ``fea``, ``X1 X2 ..``, ``msr1 ..``), as cells, fields of
+        structs or numbered, and so are labels (``Y``, ``y``, ``gt``, ``truth``, ``truelabel``, ``labels.csv``, a
+        column ``class``), as rows, columns, copies, names or one-hot. A file of nothing but labels has no views.
+    views : sequence of str, or str with commas, optional
+        Names of what the views are, where names alone do not decide: keys, cells as ``X{2}``, files of a folder;
+        "none" reads the labels alone.
+    labels : str, optional
+        The name of the labels, a column's too, or "none".
+    transpose : bool, optional
+        True where samples are the columns of the views, False where they are the rows. By default the number of labels
+        decides; without labels samples are rows, unless all views are of one shape and nothing speaks for that.
+    index : str or int, optional
+        The column of every table that names the samples, by name or by number from 1; views and labels are aligned by
+        it. "none": there is none. By default the index that pandas writes, an ``id`` and the like.
+    verbose : bool
+        Say on stderr, in one line, what was read and what was left out.
 
     Returns
     -------
-    views : list of ndarray (n, d_v)
-        float64. Of the digits four *derived* views, all computed from the same image: pixels (64), magnitude
-        of its Fourier transform (40), row and column sums (16), horizontal and vertical differences (128).
+    views : list of ndarray or csr_array (n, d_v)
+        float64; sparse where the file is. A row of NaN is a sample that the view does not have. Of the digits four
+        *derived* views, all computed from the same image: pixels (64), magnitude of its Fourier transform (40), row
+        and column sums (16), horizontal and vertical differences (128).
     labels : ndarray (n,) or None
-        None where the file has no Y.
+        As they are in the file, of one-hot ones the numbers of the classes from 0; None where there are none.
 
     Raises
     ------
     OSError
         Where the file cannot be read.
     ValueError
-        Where it has no views, or their lengths disagree; the message names the key.
+        Where it has no views, their lengths disagree, or it can be read in several ways; the message lists what there
+        is and names the option that decides.
+    MissingExtraError
+        Where the optional package that opens it is not installed.
 
     Examples
     --------
@@ -51,20 +81,20 @@ def load_dataset(path_or_name: str | Path) -> tuple[list[Array], NDArray[Any] | 
     >>> [view.shape for view in views], labels.shape
     ([(1797, 64), (1797, 40), (1797, 16), (1797, 128)], (1797,))
     """
+    options = options_of(views, labels, transpose, index)
     if path_or_name == "digits":
-        return _digits()
-    path = Path(path_or_name)
-    raw_views, raw_labels = (_read_folder if path.is_dir() else _reader(path, READERS))(path)
-    if not raw_views and raw_labels is None:
-        raise ValueError(f"{path} has no views: key X is missing")
-    views = [as_matrix(view, f"X[{v}]") for v, view in enumerate(raw_views)]
-    labels = None if raw_labels is None else np.ravel(raw_labels)
-    for v, view in enumerate(views):
-        if len(view) != len(views[0]):
-            raise ValueError(f"{path}: X[{v}] has {len(view)} samples, X[0] has {len(views[0])}; they must agree")
-    if views and labels is not None and len(labels) != len(views[0]):
-        raise ValueError(f"{path}: Y has {len(labels)} labels for {len(views[0])} samples")
-    return views, labels
+        found, classes = _digits()
+        shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, found, strict=True))
+        _say(f"digits: {shapes}, labels 10 classes", verbose)
+        return list(found), classes
+    reading = read(Path(path_or_name), options)
+    _say(f"{path_or_name}: {reading.summary}", verbose)
+    return reading.views, reading.labels
+
+
+def _say(line: str, verbose: bool) -> None:
+    if verbose and sys.stderr is not None:
+        print(line, file=sys.stderr)
 
 
 def load_graph(path: str | Path, key: str = "W") -> Any:
@@ -91,7 +121,15 @@ def load_graph(path: str | Path, key: str = "W") -> Any:
         Where it is none, or has no such key.
     """
     path = Path(path)
-    return _reader(path, GRAPH_READERS)(path, key)
+    kind = ending(path)
+    if kind not in ARRAYS:
+        raise ValueError(f"{path} is not a file ending in {' or '.join(ARRAYS)}")
+    content = ARRAYS[kind](path)
+    if list(content) == [path.stem]:
+        return content[path.stem]  # a file of one matrix without a name
+    if key not in content:
+        raise ValueError(f"{path} has no key {key}; it has {', '.join(content)}")
+    return content[key]
 
 
 def complementary_views(
@@ -144,161 +182,3 @@ def _digits() -> tuple[list[Array], NDArray[Any]]:
         np.stack(np.gradient(images, axis=(1, 2)), axis=1),
     )
     return [np.ascontiguousarray(view.reshape(n, -1)) for view in derived], labels
-
-
-def _reader(path: Path, readers: dict[str, Any]) -> Any:
-    if path.suffix not in readers:
-        raise ValueError(f"{path} is neither 'digits' nor a file ending in {' or '.join(readers)}")
-    return readers[path.suffix]
-
-
-def _mat(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    with path.open("rb") as stream:
-        try:
-            content: dict[str, Any] = loadmat(stream)
-        except Exception as error:  # a damaged file breaks scipy's reader in as many ways as it has branches
-            raise ValueError(f"{path} is not a readable .mat file: {error}") from error
-    return content
-
-
-def _read_mat(path: Path) -> tuple[list[Any], Any]:
-    content = _mat(path)
-    views = content.get("X")
-    if views is None:
-        return [], content.get("Y")
-    if views.dtype.names:
-        raise ValueError(f"{path}: X is a struct with fields {', '.join(views.dtype.names)}; a cell array is needed")
-    views = list(views.ravel()) if views.dtype == object else [views]
-    return [view.toarray() if is_sparse(view) else view for view in views], _mat_labels(content.get("Y"))
-
-
-def _mat_labels(labels: Any) -> Any:
-    """Labels as they are, those of a cell array of strings taken out of their cells."""
-    if is_sparse(labels):
-        return labels.toarray()
-    if labels is None or labels.dtype != object:
-        return labels
-    cells = [np.ravel(cell) for cell in labels.ravel()]
-    for place, cell in enumerate(cells):
-        if cell.size != 1:
-            raise ValueError(f"Y[{place}] has {cell.size} entries; one label is needed")
-    return np.array([cell[0] for cell in cells])
-
-
-def _read_npz(path: Path) -> tuple[list[Any], Any]:
-    content = read_npz(path)
-    keys = sorted((key for key in content if key[:1] == "X" and key[1:].isdigit()), key=_number)
-    if "X" in content and keys:
-        raise ValueError(f"{path} has X and {keys[0]}: one view is X, several are X0, X1, ...")
-    keys = ["X"] if "X" in content else keys
-    return [content[key] for key in keys], content.get("Y")
-
-
-def _number(key: str) -> int:
-    return int(key[1:])
-
-
-def _read_folder(path: Path) -> tuple[list[Any], Any]:
-    tables = sorted(path.glob("*.csv"))
-    labels = [table for table in tables if table.name.lower() == LABELS]
-    if len(labels) > 1:
-        raise ValueError(f"{path} has labels twice: {labels[0].name} and {labels[1].name}")
-    views = [_read_csv(table) for table in tables if table not in labels]
-    return views, _read_labels(labels[0]) if labels else None
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Number and text of every line that is not empty."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8: {error}") from error
-    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-
-
-def _read_csv(path: Path) -> Array:
-    """Numbers between commas; a first line of names is left out."""
-    rows: list[list[float]] = []
-    for number, line in _lines(path):
-        cells = line.split(",")
-        if number == 1 and not any(_is_number(cell) for cell in cells):
-            continue
-        for column, cell in enumerate(cells, 1):
-            if not _is_number(cell):
-                raise ValueError(f"{path}: line {number}, column {column}: {cell!r} is no number")
-        if rows and len(cells) != len(rows[0]):
-            raise ValueError(f"{path}: line {number} has {len(cells)} cells, the first has {len(rows[0])}")
-        rows.append([float(cell) for cell in cells])
-    if not rows:
-        raise ValueError(f"{path} has no samples")
-    return np.array(rows, dtype=np.float64)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _read_labels(path: Path) -> NDArray[Any]:
-    cells = _lines(path)
-    for number, cell in cells:
-        if "," in cell:
-            raise ValueError(f"{path}: line {number} has several cells, {cell!r}; one label a line is needed")
-    if len(cells) > 1 and not _is_number(cells[0][1]) and all(_is_number(cell) for _, cell in cells[1:]):
-        cells = cells[1:]  # a name
-    if not all(_is_number(cell) for _, cell in cells):
-        return np.array([cell for _, cell in cells])
-    for number, cell in cells:
-        if not float(cell).is_integer():
-            raise ValueError(f"{path}: line {number}: {cell!r} is no class; whole numbers or names are")
-    return np.array([int(float(cell)) for _, cell in cells])
-
-
-def _mat_graph(path: Path, key: str) -> Any:
-    return _of(path, _mat(path), key)
-
-
-def _npz_graph(path: Path, key: str) -> Any:
-    content = read_npz(path)
-    if "indptr" in content and "format" in content:
-        from scipy.sparse import load_npz
-
-        try:
-            return load_npz(path)
-        except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
-            raise ValueError(f"{path} is not a readable sparse .npz file: {error}") from error
-    return _of(path, content, key)
-
-
-def _npy_graph(path: Path, key: str) -> Any:
-    with path.open("rb") as stream:
-        try:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
-            raise ValueError(f"{path} is not a readable .npy file: {error}") from error
-
-
-def _mtx_graph(path: Path, key: str) -> Any:
-    from scipy.io import mmread
-
-    with path.open("rb") as stream:
-        try:
-            return mmread(stream)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"{path} is not a readable .mtx file: {error}") from error
-
-
-def _of(path: Path, content: dict[str, Any], key: str) -> Any:
-    if key not in content:
-        names = ", ".join(name for name in content if not name.startswith("__"))
-        raise ValueError(f"{path} has no key {key}; it has {names}")
-    return content[key]
-
-
-READERS = {".mat": _read_mat, ".npz": _read_npz}
-GRAPH_READERS = {".mat": _mat_graph, ".npz": _npz_graph, ".npy": _npy_graph, ".mtx": _mtx_graph}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix, as_real, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
 
@@ -142,7 +142,7 @@ def as_views(views: Sequence[Any]) -> list[Array]:
         raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
     if len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
-    checked = [as_matrix(view, f"views[{v}]") for v, view in enumerate(views)]
+    checked = [_as_dense(view, f"views[{v}]") for v, view in enumerate(views)]
     for v, view in enumerate(checked):
         largest = np.abs(view).max()
         if largest > LARGEST or 0 < largest < 1 / LARGEST:
@@ -150,6 +150,12 @@ def as_views(views: Sequence[Any]) -> list[Array]:
         if len(view) != len(checked[0]):
             raise ValueError(f"views[{v}] has {len(view)} samples, but views[0] has {len(checked[0])}; they must agree")
     return checked
+
+
+def _as_dense(view: Any, name: str) -> Array:
+    """Convert a view to a dense matrix; a sparse one becomes dense here and only here."""
+    matrix = as_matrix_or_csr(view, name)
+    return matrix.toarray() if is_sparse(matrix) else matrix
 
 
 def require_known(value: Any, known: Sequence[str], name: str) -> None:

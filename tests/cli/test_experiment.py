@@ -195,3 +195,44 @@ def test_what_is_written_is_read_again_without_pickles(tmp_path):
         assert list(found["theta"]) == list(MODEL.theta_)
         assert (found["L"], found["scale"]) == (1.5, 0.125)
     assert np.array_equal(graph.toarray(), CHAIN.toarray())
+
+
+def test_what_was_read_is_the_first_line_on_stderr(tmp_path, capsys):
+    experiment.read(parsed(views_file(tmp_path)))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[0].endswith("views.npz: X0 80×10, X1 80×10, X2 80×10, labels 4 classes from Y")
+    np.save(tmp_path / "graph.npy", np.ones((80, 80)))
+    experiment.read(parsed(views_file(tmp_path), "--graph", tmp_path / "graph.npy"))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("labels 4 classes from Y; left out: X0 80×10, X1 80×10, X2 80×10")
+    assert second.endswith("graph.npy: graph 80×80")
+
+
+def test_options_of_the_command_line_decide_how_data_is_read(tmp_path):
+    content = {"A": VIEWS[0].T, "B": VIEWS[1].T, "C": VIEWS[2], "Y": LABELS, "other": LABELS[::-1]}
+    np.savez(tmp_path / "d.npz", **content)
+    data, _ = experiment.read(parsed(tmp_path / "d.npz", "--views", "B, A", "--labels", "other"))
+    assert [np.array_equal(*pair) for pair in zip(data.views, [VIEWS[1], VIEWS[0]], strict=True)] == [True, True]
+    assert np.array_equal(data.codes, LABELS[::-1])
+    options = ("--views", "A,B", "--labels", "none", "--transpose")
+    data, classes = experiment.read(parsed(tmp_path / "d.npz", *options, "yes"))
+    assert ([view.shape for view in data.views], classes) == ([(80, 10)] * 2, None)
+    data, _ = experiment.read(parsed(tmp_path / "d.npz", *options, "no", "--neighbors", "3"))
+    assert [view.shape for view in data.views] == [(10, 80)] * 2
+
+
+def test_tables_are_aligned_by_the_index_that_is_asked_for(tmp_path):
+    for name, order in (("a", range(12)), ("b", range(11, -1, -1))):
+        rows = "".join(f"{VIEWS[0][i, 0]!r},{VIEWS[0][i, 1]!r},{i}\n" for i in order)
+        (tmp_path / f"{name}.csv").write_text(f"p,q,sample\n{rows}".replace("np.float64(", "").replace(")", ""))
+    data, _ = experiment.read(parsed(tmp_path, "--index", "sample", "--neighbors", "3"))
+    assert np.array_equal(data.views[0], VIEWS[0][:12, :2])
+    assert np.array_equal(data.views[1], VIEWS[0][:12, :2])
+
+
+def test_names_of_views_lie_between_commas(tmp_path, capsys):
+    assert parsed("data", "--views", "a, b").views == ["a", "b"]
+    with pytest.raises(SystemExit, match="2"):
+        parsed("data", "--views", "a,,b")
+    assert "must be names between commas: 'a,,b'" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dsrl_ref.cli.output import add_json, non_negative, print_json, require_places
+from dsrl_ref.cli.output import add_json, non_negative, note, print_json, require_places
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
@@ -59,3 +59,11 @@ def test_places_are_tried_and_left_as_they_were(tmp_path):
     assert (tmp_path / "old").read_bytes() == b"old"
     with pytest.raises(FileNotFoundError, match="nowhere"):
         require_places([tmp_path / "new", tmp_path / "nowhere" / "new"], [])
+
+
+def test_a_note_goes_to_stderr_if_there_is_one(capsys, monkeypatch):
+    note("read a 3×4")
+    assert capsys.readouterr() == ("", "read a 3×4\n")
+    monkeypatch.setattr("sys.stderr", None)
+    note("nobody hears it")
+    assert capsys.readouterr() == ("", "")

@@ -238,3 +238,15 @@ def test_neighbours_are_scikit_learns():
 def test_bad_options_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         similarity_graph(random_views(), **{"n_neighbors": 4, **arguments})
+
+
+def test_sparse_views_make_the_graph_of_the_same_dense_ones():
+    views = [np.where(view > 0.5, view, 0.0) for view in random_views()]
+    mixed = [csr_array(views[0]), views[1], csr_array(views[2]).tocsc()]
+    assert np.array_equal(similarity_graph(mixed, 5).toarray(), similarity_graph(views, 5).toarray())
+    with pytest.raises(ValueError, match=r"views\[1\] contains NaN"):
+        similarity_graph([views[0], csr_array(views[1] * np.nan)], 5)
+    with pytest.raises(
+        ValueError, match=r"views\[1\] has 2.0*1e\+200 for largest size|views\[1\] has \S+ for largest size"
+    ):
+        similarity_graph([views[0], csr_array(views[1] * 1e200)], 5)

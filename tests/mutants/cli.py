@@ -28,6 +28,8 @@ MUTANTS = [
     ),
     *of(
         "cli/output.py",
+        ("        print(text, file=sys.stderr)\n", "        print(text)\n"),
+        ("    if sys.stderr is not None:\n", "    if True:\n"),
         ("allow_nan=False", "allow_nan=True"),
         ("indent=1", "indent=1, ensure_ascii=False"),
         ("number < 0", "number <= 0"),
@@ -146,6 +148,14 @@ MUTANTS = [
     ),
     *of(
         "cli/experiment.py",
+        ('views=arguments.views if arguments.graph is None else "none"', "views=arguments.views"),
+        ('views=arguments.views if arguments.graph is None else "none"', "views=None"),
+        ("labels=arguments.labels,", ""),
+        ("index=arguments.index,", ""),
+        ("        verbose=True,\n", ""),
+        ('arguments.transpose == "yes"', "bool(arguments.transpose)"),
+        ("    if not all(found):\n", "    if not any(found):\n"),
+        ("    if graph is not None:\n        note", "    if graph is None:\n        note"),
         ("number < 1", "number < 0"),
         ("<= LARGEST_SEED", "< LARGEST_SEED"),
         ("LARGEST_SEED = 2**32 - 1", "LARGEST_SEED = 2**32"),

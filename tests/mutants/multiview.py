@@ -1,10 +1,11 @@
-"""Wrong variants of what multiview reads, joins and scores; what it learns and spreads is in `learned`."""
+"""Wrong variants of what multiview joins and scores; `learned` has what it learns and spreads, `reading` the files."""
 
-from mutants import learned
+from mutants import learned, reading
 from mutants.mutant import of
 
 MUTANTS = [
     *learned.MUTANTS,
+    *reading.MUTANTS,
     *of(
         "multiview/labels.py",
         ('kind in "fi" else', 'kind in "f" else'),
@@ -119,6 +120,7 @@ MUTANTS = [
     ),
     *of(
         "multiview/graph.py",
+        ("return matrix.toarray() if is_sparse(matrix) else matrix", "return matrix"),
         (
             "undirected = csr_array(directed.maximum(directed.T))",
             "undirected = csr_array(directed.minimum(directed.T))",
@@ -157,36 +159,12 @@ MUTANTS = [
     ),
     *of(
         "multiview/datasets.py",
-        (
-            "if number == 1 and not any(_is_number(cell) for cell in cells):",
-            "if number == 1 and not all(_is_number(cell) for cell in cells):",
-        ),
-        ("if number == 1 and not any(", "if not any("),
-        ("if number == 1 and not any(", "if number == 0 and not any("),
-        ("if rows and len(cells) != len(rows[0]):", "if rows and len(cells) > len(rows[0]):"),
-        ("    if not rows:\n", "    if False:\n"),
-        ('encoding="utf-8-sig"', 'encoding="utf-8"'),
-        ("enumerate(text.splitlines(), 1) if line.strip()]", "enumerate(filter(str.strip, text.splitlines()), 1)]"),
-        ("if views and labels is not None and len(labels)", "if views and labels is not None and len(views)"),
-        ("if len(view) != len(views[0]):", "if len(view) < len(views[0]):"),
-        ("if not raw_views and raw_labels is None:", "if not raw_views:"),
-        ('key[:1] == "X" and key[1:].isdigit()), key=_number)', 'key[:1] == "X" and key[1:].isdigit()))'),
-        ('key[:1] == "X" and key[1:].isdigit()', 'key[:1] == "X"'),
-        ('    if "X" in content and keys:\n', "    if False:\n"),
-        ('sorted(path.glob("*.csv"))', 'sorted(path.glob("*.csv"), reverse=True)'),
-        ("table.name.lower() == LABELS", "table.name == LABELS"),
-        ("for table in tables if table not in labels]", "for table in tables]"),
-        ("    if len(labels) > 1:\n", "    if False:\n"),
-        ("if len(cells) > 1 and not _is_number", "if not _is_number"),
-        ("and all(_is_number(cell) for _, cell in cells[1:]):", "and _is_number(cells[1][1]):"),
-        ("if not float(cell).is_integer():", "if float(cell) != float(cell):"),
-        ('        if "," in cell:\n', "        if False:\n"),
-        ("view.toarray() if is_sparse(view) else view for", "view for"),
-        ("    if is_sparse(labels):\n", "    if False:\n"),
-        ("if cell.size != 1:", "if cell.size > 1:"),
-        ("    if views.dtype.names:\n", "    if False:\n"),
-        ("list(views.ravel()) if views.dtype == object else [views]", "list(views.ravel())"),
-        ('return [], content.get("Y")', "return [], None"),
+        ("if verbose and sys.stderr is not None:", "if sys.stderr is not None:"),
+        ("if verbose and sys.stderr is not None:", "if verbose:"),
+        ("print(line, file=sys.stderr)", "print(line)"),
+        ("options_of(views, labels, transpose, index)", "options_of(views, labels, transpose)"),
+        ("options_of(views, labels, transpose, index)", "options_of(views, labels, None, index)"),
+        ("    if list(content) == [path.stem]:\n", "    if len(content) == 1:\n"),
         ("rng.permutation(np.arange(n) % classes)", "rng.integers(classes, size=n)"),
         ("rng.permutation(np.arange(n) % classes)", "np.arange(n) % classes"),
         ("means[(v + 1) % classes] = means[v % classes]", "means[1] = means[0]"),
@@ -198,7 +176,6 @@ MUTANTS = [
         ("np.abs(np.fft.rfft2(images))", "np.fft.rfft2(images).real"),
         ("[images.sum(axis=1), images.sum(axis=2)]", "[images.sum(axis=2), images.sum(axis=1)]"),
         ("    if key not in content:\n", "    if not content:\n"),
-        ("return load_npz(path)", "return load_npz(path).toarray()"),
-        ("if path.suffix not in readers:", "if not path.suffix:"),
+        ("    if kind not in ARRAYS:\n", "    if not kind:\n"),
     ),
 ]

@@ -1,0 +1,16 @@
+"""Views and labels from files as people have them.
+
+names     what views, labels and indices are called
+files     every kind of file by its ending; matlab, hdf5, texts, frames read what they are called after
+entries   what a file holds, an entry an array, out of its cells and structs
+roles     which entries of a file are views, and which labels; folder and tables the same for files and columns
+align     tables whose samples have names, in one order
+labels    labels in all their forms, as a vector
+orientation  along which axis the samples lie
+leaks     views that are the labels again
+read      all of it, and the line that says what was read
+"""
+
+from dsrl_ref.multiview.reading.read import Reading, options_of, read
+
+__all__ = ["Reading", "options_of", "read"]

@@ -1,0 +1,77 @@
+"""Tables whose samples have names, brought into one order."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Indexed:
+    """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count."""
+
+    name: str
+    values: Any
+    index: list[Any] | None
+    is_named: bool
+
+    @property
+    def has_index(self) -> bool:
+        """Whether its samples are called anything."""
+        return self.index is not None
+
+    @property
+    def samples(self) -> list[Any]:
+        """What the samples are called, where they are."""
+        return [] if self.index is None else self.index
+
+
+def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[list[Indexed], list[Indexed], list[str]]:
+    """Bring all into the order of the first view, and say what had to be moved.
+
+    A sample that a view does not have is a row of NaN there, one that the labels do not have is None. Where samples
+    have no names, or names that do not count, their order must be the same.
+
+    Raises
+    ------
+    ValueError
+        Where names differ that do not count, or only some of the tables have any.
+    """
+    tables = [*views, *labels]
+    indexed = [table for table in tables if table.has_index]
+    if all(_same(table, indexed[0]) for table in indexed):
+        return views, labels, []  # also where there is no index at all
+    for table in tables:
+        if not table.has_index or not table.is_named:
+            other = next(one for one in indexed if one is not table and not _same(one, table))
+            lacks = "has none" if not table.has_index else "has one without a name"
+            raise ValueError(
+                f"{source}: the index of {other.name} has an order of its own, and {table.name} {lacks}: "
+                "--index COLUMN says by which column all are to be aligned (--index 1: the first), labels too"
+            )
+    order = list(dict.fromkeys(name for view in views for name in view.samples))
+    places = {name: place for place, name in enumerate(order)}
+    notes = [f"aligned by index: {', '.join(table.name for table in tables)}"]
+    for table in labels:
+        foreign = [name for name in table.samples if name not in places]
+        if foreign:
+            notes.append(f"{len(foreign)} labels of {table.name} for samples in no view (first {foreign[0]!r})")
+    return [_moved(view, places) for view in views], [_moved(table, places) for table in labels], notes
+
+
+def _same(some: Indexed, other: Indexed) -> bool:
+    return some.index == other.index
+
+
+def _moved(table: Indexed, places: dict[Any, int]) -> Indexed:
+    """The rows of a table at their places; what no row comes to is NaN, or None among labels."""
+    known = np.array([name in places for name in table.samples], dtype=bool)
+    rows = np.array([places[name] for name in table.samples if name in places], dtype=np.intp)
+    values = np.asarray(table.values)
+    full = len(rows) == len(places)
+    moved: NDArray[Any] = np.empty((len(places), *values.shape[1:]), dtype=values.dtype if full else object)
+    moved[rows] = values[known]
+    if values.ndim == 2:
+        moved = moved.astype(np.float64)  # None becomes NaN
+    return replace(table, values=moved, index=list(places))

@@ -1,0 +1,211 @@
+"""A folder of files, a view each, and a single table: which files and columns are views, labels, or neither."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.multiview.reading.align import Indexed, align
+from dsrl_ref.multiview.reading.content import Content, Options
+from dsrl_ref.multiview.reading.entries import Entry, flatten
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order
+from dsrl_ref.multiview.reading.labels import Lines
+from dsrl_ref.multiview.reading.leaks import only_column_of_classes
+from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_label, sounds_like_labels
+from dsrl_ref.multiview.reading.tables import Column, Parts, Table, matrix, take_apart
+from dsrl_ref.multiview.reading.texts import read_lines
+
+ABOUT = frozenset(("readme", "license", "licence", "description", "notes"))  # files that speak of the data
+
+
+@dataclass
+class _Found:
+    """What the files of a folder gave so far."""
+
+    views: list[Indexed] = field(default_factory=list)
+    labels: list[Indexed] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    suspects: list[str] = field(default_factory=list)  # columns without a name that may be the labels
+
+
+def read_table(path: Path, options: Options) -> Content:
+    """A single table: one view, and the labels if a column is named like them.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be read.
+    ValueError
+        Where it is no table of numbers, or an option asks for what it has not.
+    """
+    found = _Found()
+    if is_label(path.stem) and options.views is None:
+        _add_labels(found, path, options)
+    else:
+        _add_view(found, path, options)
+    return _content(str(path), found, options)
+
+
+def read_folder(path: Path, options: Options) -> Content:
+    """The files of a folder, a view each, in the order of their names, but for those that are named like labels.
+
+    Raises
+    ------
+    OSError
+        Where a file cannot be read.
+    ValueError
+        Where a file is no table of numbers, or an option asks for what is not there.
+    """
+    found = _Found()
+    known = [file for file in in_order(path) if _is_data(file)]
+    found.left_out += [file.name for file in in_order(path) if file not in known]
+    labels = _label_files(known, options, found)
+    views = _view_files(path, [file for file in known if file not in labels], options, found)
+    if not views and not labels:
+        endings = ", ".join([*TABLES, *(kind for kind in ARRAYS if kind != ".mat")])
+        raise ValueError(f"{path} has no views: it has {', '.join(found.left_out) or 'no files'}; {endings} are read")
+    for file in views:
+        _add_view(found, file, options)
+    for file in labels:
+        _add_labels(found, file, options)
+    return _content(str(path), found, options)
+
+
+def _is_data(file: Path) -> bool:
+    known = ending(file) in TABLES or ending(file) in ARRAYS
+    return file.is_file() and known and not file.name.startswith(".") and file.stem.lower() not in ABOUT
+
+
+def _label_files(known: list[Path], options: Options, found: _Found) -> list[Path]:
+    """Those that the user named; else those named like labels; these are never views."""
+    alike = [file for file in known if sounds_like_labels(file.stem)]
+    usual = [file for file in known if is_label(file.stem)]
+    asked = [file for file in known if options.labels in (file.name, file.stem)]
+    if options.views is not None:
+        alike = [file for file in alike if not {file.name, file.stem} & set(options.views)]
+    chosen = asked or ([] if options.labels == NONE else [file for file in usual or alike if file in alike])
+    dropped = [file for file in alike if file not in chosen]
+    found.left_out += [f"{file.name} (named like labels)" for file in dropped]
+    for file in dropped:
+        known.remove(file)
+    return chosen
+
+
+def _view_files(path: Path, free: list[Path], options: Options, found: _Found) -> list[Path]:
+    if options.views is None:
+        return free
+    chosen = []
+    for name in options.views:
+        fitting = [file for file in free if name in (file.name, file.stem)]
+        if len(fitting) != 1:
+            what = "has no" if not fitting else "has several files called"
+            raise ValueError(f"{path} {what} {name} for --views; it has {', '.join(file.name for file in free)}")
+        chosen += fitting
+    found.left_out += [file.name for file in free if file not in chosen]
+    return chosen
+
+
+def _add_view(found: _Found, file: Path, options: Options) -> None:
+    """One view from a table or from a file with one matrix, and what columns of a table could be labels."""
+    if ending(file) in ARRAYS:
+        found.views.append(Indexed(file.name, _only_array(file), None, False))
+        return
+    table = TABLES[ending(file)](file)
+    parts = take_apart(table, options.index, options.labels)
+    found.left_out += parts.left_out
+    found.notes += parts.notes
+    if not parts.features:
+        raise ValueError(
+            f"{file} has no features: its columns are {', '.join(column.name for column in table.columns)}"
+        )
+    found.views.append(Indexed(file.name, matrix(table, parts.features), parts.index, parts.is_named))
+    found.labels += [_labels(table, column, parts) for column in parts.labels]
+    alike = None if table.has_header else only_column_of_classes(found.views[-1].values)
+    if alike is not None:
+        found.suspects.append(f"column {parts.features[alike].name} of {file.name}")
+
+
+def _add_labels(found: _Found, file: Path, options: Options) -> None:
+    """The labels of a file of their own: a vector, a column, one of several columns, or a one-hot table."""
+    if ending(file) in ARRAYS:
+        if options.labels in (None, file.name, file.stem):
+            found.labels.append(Indexed(file.name, _only_array(file), None, False))
+        else:
+            found.left_out.append(file.name)
+        return
+    given: Lines | Table = read_lines(file) if ending(file) in TEXTS else TABLES[ending(file)](file)
+    if isinstance(given, Lines) and options.labels not in (None, file.name, file.stem, given.cells[0]):
+        found.left_out.append(file.name)
+    elif isinstance(given, Lines):
+        found.labels.append(Indexed(file.name, given, None, False))
+    else:
+        _add_table_of_labels(found, file, given, options)
+
+
+def _add_table_of_labels(found: _Found, file: Path, given: Table, options: Options) -> None:
+    """Labels from one of several columns, or one-hot."""
+    own = None if options.labels in (file.name, file.stem, NONE) else options.labels
+    if own is not None and not any(own in (column.name, f"{file.name}:{column.name}") for column in given.columns):
+        found.left_out.append(file.name)
+        return
+    parts = take_apart(given, options.index if len(given.columns) > 1 else NONE, own)
+    columns = parts.labels or parts.features
+    found.left_out += parts.left_out
+    found.notes += parts.notes
+    if len(columns) == 1:
+        rest = [column.name for column in parts.features if column is not columns[0]]
+        found.left_out += [f"column {name} of {file.name}" for name in rest]
+        found.labels.append(_labels(given, columns[0], parts, file.name))
+    elif all(column.is_numeric for column in columns) and len(parts.labels) == 0:
+        found.labels.append(Indexed(file.name, matrix(given, columns), parts.index, parts.is_named))
+    else:
+        names = ", ".join(column.name for column in columns)
+        raise ValueError(f"{file} has several columns, {names}; one label a line is needed: give --labels COLUMN")
+
+
+def _labels(table: Table, column: Column, parts: Parts, name: str = "") -> Indexed:
+    """A column as labels: None for what is missing, whole numbers as such."""
+    values: Any = column.values
+    if column.is_numeric:
+        missing = np.isnan(values)
+        if np.array_equal(values[~missing], np.round(values[~missing])) and (np.abs(values[~missing]) < 2**53).all():
+            values = np.array([None if gap else int(v) for v, gap in zip(values, missing, strict=True)])
+    elif all(isinstance(label, str) for label in values):
+        values = values.astype(str)
+    return Indexed(name or f"{table.file}:{column.name}", values, parts.index, parts.is_named)
+
+
+def _only_array(file: Path) -> Any:
+    """The array of a file that has one.
+
+    Raises
+    ------
+    ValueError
+        Where it has several; the message lists them.
+    """
+    entries = flatten(ARRAYS[ending(file)](file))
+    if len(entries) != 1:
+        raise ValueError(
+            f"{file} has {len(entries)} arrays, {', '.join(map(str, entries))}; in a folder a file is one view: "
+            "give the file itself, or leave it out by --views"
+        )
+    return entries[0].value
+
+
+def _content(source: str, found: _Found, options: Options) -> Content:
+    """Bring tables into one order, and check that the labels asked for are there."""
+    if options.labels not in (None, NONE) and not found.labels:
+        names = ", ".join([view.name for view in found.views] + found.left_out)
+        raise ValueError(f"{source} has no {options.labels} for --labels; it has {names}")
+    if options.labels is None and not found.labels and found.suspects:
+        raise ValueError(f"{source}: {found.suspects[0]} may be the labels; give --labels COLUMN, or --labels none")
+    views, labels, notes = align(found.views, found.labels, source)
+    return Content(
+        source,
+        [Entry(view.name, (view.name,), view.values) for view in views],
+        [Entry(table.name, (table.name,), table.values) for table in labels],
+        left_out=found.left_out,
+        notes=[*notes, *found.notes],
+    )

@@ -1,0 +1,58 @@
+"""Views, and columns of views, that are the labels again."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.multiview.reading.entries import Entry
+from dsrl_ref.multiview.reading.labels import are_same, codes_of, lengths, vector
+
+LEAST = 10  # samples: with fewer, a feature can tell all classes apart by chance
+
+
+def is_like(view: Any, labels: NDArray[Any]) -> bool:
+    """Whether a view is the labels as a column, or one-hot, with other numbers for the classes or not."""
+    n = len(labels)
+    if n < LEAST or view.shape[1] > n:
+        return False
+    entry = Entry("", ("",), view)
+    if n not in lengths(entry):
+        return False
+    if view.shape[1] == 1:
+        flat = view.toarray().ravel() if is_sparse(view) else view.ravel()
+        return are_same(flat, labels)
+    return are_same(vector(entry, n, ""), labels)
+
+
+def only_column_of_classes(values: Array) -> int | None:
+    """The first or last column where it alone has few whole numbers that each come again; None where that is not so."""
+    alike = [place for place, column in enumerate(values.T) if _has_classes(column)]
+    return alike[0] if len(alike) == 1 and alike[0] in (0, values.shape[1] - 1) and values.shape[1] > 1 else None
+
+
+def _has_classes(column: Array) -> bool:
+    if len(column) < LEAST or not np.array_equal(column, np.round(column)):
+        return False
+    _, counts = np.unique(column, return_counts=True)
+    return 1 < len(counts) <= len(column) // 4 and int(counts.min()) > 1
+
+
+def columns_like(view: Any, labels: NDArray[Any]) -> list[int]:
+    """Columns that have one number in each class, and another in every other; a view of one column has none."""
+    if len(labels) < LEAST or view.shape[1] < 2:
+        return []
+    codes = codes_of(labels)
+    _, firsts = np.unique(codes, return_index=True)
+    if len(firsts) < 2:
+        return []
+    heads = view[firsts]
+    heads = heads.toarray() if is_sparse(heads) else heads
+    distinct = np.array([len(np.unique(column)) == len(firsts) for column in heads.T], dtype=bool)
+    return [int(place) for place in np.flatnonzero(distinct) if _is_constant_within(view, int(place), heads, codes)]
+
+
+def _is_constant_within(view: Any, place: int, heads: Any, codes: NDArray[np.intp]) -> bool:
+    column = view[:, [place]].toarray().ravel() if is_sparse(view) else view[:, place]
+    return bool(np.array_equal(column, heads[codes, place]))

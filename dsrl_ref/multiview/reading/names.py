@@ -1,0 +1,65 @@
+"""The one table of names and endings: what views, labels and indices are called, and which files are read.
+
+Public multi-view files agree on no name. A name is compared in small letters; a number at its end makes it one of a
+family: ``X1``, ``X2``, ... are the views of the family ``X``, and ``msr1`` .. ``msr5`` those of ``msr``.
+"""
+
+import re
+
+VIEWS = frozenset(
+    (
+        *("x", "xs", "xv", "data", "datas", "fea", "feas", "feat", "feats", "feature", "features", "view", "views"),
+        *("msr", "arr", "mv", "multiview", "mvdata", "samples"),
+    )
+)
+LABELS = frozenset(
+    (
+        *("y", "ys", "gt", "gts", "gnd", "truth", "truelabel", "truelabels", "label", "labels", "target", "targets"),
+        *("class", "classes", "groundtruth", "gth", "ytrue", "truey", "labeltrue", "classlabel", "classlabels"),
+        *("category", "categories", "gtlabel", "gtlabels", "gndlabel", "lab", "labs", "cls", "ylabel", "ylabels"),
+    )
+)
+# A word of a longer name that makes it one of labels: train_labels, trainLabel, y_true, gt_train.
+LABEL_WORDS = frozenset(("label", "labels", "gt", "gnd", "truth", "truelabel", "groundtruth", "target", "targets", "y"))
+INDICES = frozenset(("id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "unnamed"))
+NONE = "none"  # as the value of an option: there is none
+
+TEXTS = ".csv", ".tsv", ".txt", ".dat", ".data"  # a table of numbers, one line a sample
+FRAMES = ".parquet", ".pq", ".feather", ".arrow"  # a table with types, which pyarrow reads
+
+
+def family(name: str) -> str:
+    """The name without a number at its end, its case kept: those that have the same belong together."""
+    return re.sub(r"[ _\-.]*\d+$", "", name)
+
+
+def number(name: str) -> int:
+    """The number at the end of a name; -1 where there is none."""
+    found = re.search(r"\d+$", name)
+    return int(found.group()) if found else -1
+
+
+def plain(name: str) -> str:
+    """The name in small letters, without its number, blanks, dashes and dots."""
+    return re.sub(r"[ _\-.:]", "", family(name)).lower()
+
+
+def is_view(name: str) -> bool:
+    """Whether this is a usual name of views."""
+    return plain(name) in VIEWS
+
+
+def is_label(name: str) -> bool:
+    """Whether this is a usual name of labels."""
+    return plain(name) in LABELS
+
+
+def sounds_like_labels(name: str) -> bool:
+    """Whether a word of the name is one for labels, as in ``trainLabel`` and ``y_true``."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return is_label(name) or any(word.lower() in LABEL_WORDS for word in words)
+
+
+def is_index(name: str) -> bool:
+    """Whether a column of this name numbers or names the samples."""
+    return name == "" or plain(name) in INDICES

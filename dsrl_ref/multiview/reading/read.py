@@ -1,0 +1,253 @@
+"""From a path to views and labels, and to a line that says what was read and what was not.
+
+Every array of the file is a view, the labels, or named as left out; what could be read in two ways is refused with what
+is there and with the option that decides.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsrl_ref.arrays import as_csr, as_matrix, is_sparse
+from dsrl_ref.multiview.reading.content import Content, Options, without
+from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
+from dsrl_ref.multiview.reading.folder import read_folder, read_table
+from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, lengths, vector
+from dsrl_ref.multiview.reading.leaks import columns_like, is_like
+from dsrl_ref.multiview.reading.names import NONE, is_label
+from dsrl_ref.multiview.reading.orientation import settle
+from dsrl_ref.multiview.reading.roles import find
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Views (n, d_v) as float64 arrays or CSR, labels (n,) or None, and what to say about them."""
+
+    views: list[Any]
+    labels: NDArray[Any] | None
+    summary: str
+
+
+def read(path: Path, options: Options) -> Reading:
+    """Read a file or a folder.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be read.
+    ValueError
+        Where it is damaged, of an unknown kind, has no views, or can be read in several ways.
+    MissingExtraError
+        Where the package that opens it is not installed.
+    """
+    if path.is_dir() or ending(path) in TABLES:
+        kept = replace(options, views=None) if options.views == (NONE,) else options
+        content = (read_folder if path.is_dir() else read_table)(path, kept)
+        if options.views == (NONE,):
+            content.others, content.views = [*content.others, *content.views], []
+        with _listing([*content.views, *content.labels, *content.others]):
+            return _settled(content, options)
+    if ending(path) not in ARRAYS:
+        raise ValueError(
+            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}"
+        )
+    entries = flatten(ARRAYS[ending(path)](path))
+    with _listing(entries):
+        return _settled(_roles(path, entries, options), options)
+
+
+@contextmanager
+def _listing(entries: list[Entry]) -> Iterator[None]:
+    """Add to every refusal what there is, and the options that decide."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. It has {listed(entries)}; "
+            "--views NAME,NAME, --labels NAME (or none) and --transpose yes or no decide"
+        ) from error
+
+
+def _roles(path: Path, entries: list[Entry], options: Options) -> Content:
+    alone = [entry.name for entry in entries] == [path.stem]  # a file of one array without a name
+    if alone and options.views is None and options.labels in (None, NONE) and not is_label(path.stem):
+        return Content(str(path), entries, [])
+    return find(entries, options, str(path), both_ways=ending(path) in (".mat", ".h5", ".hdf5"))
+
+
+def _settled(content: Content, options: Options) -> Reading:
+    """Settle what lies which way, and take the labels that fit."""
+    _require_matrices(content)
+    counts = {entry.name: lengths(entry) for entry in content.labels}
+    if content.labels and not any(counts.values()):
+        raise ValueError(
+            f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
+        )
+    if not content.views:
+        return _labels_alone(content, counts)
+    n, columns = settle(content.views, counts, options.transpose, both=content.both_ways, source=content.source)
+    named, labels = _chosen(content, counts, n)
+    if named is None and options.labels != NONE:
+        _refuse_hidden_labels(content, n)
+    return _finished(content, columns, named, labels)
+
+
+def _require_matrices(content: Content) -> None:
+    for view in content.views:
+        wrong = "" if view.is_numeric else "no matrix of real numbers"
+        if not wrong and len(view.shape) != 2:
+            wrong = f"no matrix but an array of {len(view.shape)} dimensions"
+        if not wrong and view.size == 0:
+            wrong = "empty"
+        if wrong:
+            raise ValueError(f"{content.source}: {view} is {wrong}; a view is samples by features")
+
+
+def _labels_alone(content: Content, counts: dict[str, list[int]]) -> Reading:
+    """A file of nothing but labels, for a graph from another."""
+    n = next((found[0] for found in counts.values() if found), 0)
+    named, labels = _chosen(content, counts, n)
+    return Reading([], labels, _summary(content, [], named, labels, []))
+
+
+def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Entry | None, NDArray[Any] | None]:
+    """The labels that fit n samples: the first of several that make the same classes.
+
+    Raises
+    ------
+    ValueError
+        Where several fit, and make other classes.
+    """
+    fitting = [entry for entry in content.labels if n in counts[entry.name]]
+    content.others += without(content.labels, fitting)
+    if not fitting:
+        _require_no_labels(content, counts, n)
+        return None, None
+    found = [vector(entry, n, content.source) for entry in fitting]
+    first = fitting[0].value
+    if isinstance(first, Lines) and not first.has_heading and len(first.cells) > n:
+        content.notes.append(f"the first line of {fitting[0].name}, {first.cells[0]!r}, is a heading")
+    for entry, labels in zip(fitting[1:], found[1:], strict=True):
+        if not are_same(labels, found[0]):
+            raise ValueError(
+                f"{content.source} has labels twice, and they differ: {fitting[0].name} and {entry.name}; "
+                f"give --labels {fitting[0].name} or --labels {entry.name}"
+            )
+    content.left_out += [f"{entry.name} (the same labels)" for entry in fitting[1:]]
+    return fitting[0], found[0]
+
+
+def _require_no_labels(content: Content, counts: dict[str, list[int]], n: int) -> None:
+    """Labels that do not fit are not left out without a question."""
+    for name, found in counts.items():
+        if found:
+            raise ValueError(f"{content.source}: {name} has {found[0]} labels for {n} samples")
+
+
+def _refuse_hidden_labels(content: Content, n: int) -> None:
+    """Where there are no labels by name: what could be them is neither left out nor a view without a question."""
+    for entry in [*content.views, *content.others]:
+        if is_opaque(entry.value) or _could_be_labels(entry, n):
+            raise ValueError(
+                f"{content.source}: {entry} may be the labels; give --labels {entry.name}, or --labels none"
+            )
+
+
+def _could_be_labels(entry: Entry, n: int) -> bool:
+    """Whether this is n classes of which some come again."""
+    if n not in lengths(entry):
+        return False
+    try:
+        labels = vector(entry, n, "")
+    except ValueError:  # fractions, say
+        return False
+    return 1 < len(set(codes_of(labels).tolist())) < n
+
+
+def _finished(content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None) -> Reading:
+    """Convert the views, without those, and without those columns, that are the labels again."""
+    views, said, dropped = [], [], []
+    for entry, turned in zip(content.views, columns, strict=True):
+        view = _converted(entry, turned, content.source)
+        if labels is not None and is_like(view, labels):
+            dropped.append(f"{entry} (the labels)")
+            continue
+        again = [] if labels is None else columns_like(view, labels)
+        if again:
+            dropped.append(f"columns {', '.join(str(place + 1) for place in again)} of {entry.name} (the labels)")
+            view = view[:, np.setdiff1d(np.arange(view.shape[1]), again)]
+        views.append(view)
+        said.append(_said(entry, view, turned))
+    if not views:
+        raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
+    return Reading(views, labels, _summary(content, said, named, labels, dropped))
+
+
+def _converted(entry: Entry, turned: bool, source: str) -> Any:
+    """A view as float64, dense or CSR; rows that are NaN as a whole are samples not seen."""
+    value = entry.value.T if turned else entry.value
+    name = f"{source}: {entry.name}"
+    if is_sparse(value):
+        return as_csr(value, name)
+    if value.dtype.kind != "f":
+        return as_matrix(value, name)
+    unseen = np.isnan(value).all(axis=1)
+    if not unseen.any() or unseen.all():
+        return as_matrix(value, name)
+    view = np.full(value.shape, np.nan)
+    view[~unseen] = as_matrix(value[~unseen], name)
+    return view
+
+
+def _said(entry: Entry, view: Any, turned: bool) -> str:
+    marks = ["transposed"] if turned else []
+    if is_sparse(view):
+        marks.append("sparse")
+    else:
+        unseen = int(np.isnan(view[:, 0]).sum())
+        marks += [f"{unseen} not seen"] if unseen else []
+    return f"{entry.name} {times(view.shape)}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _summary(
+    content: Content, said: list[str], named: Entry | None, labels: NDArray[Any] | None, dropped: list[str]
+) -> str:
+    """One line: views, labels, and what was left out."""
+    parts = [*said, "no labels" if labels is None or named is None else _classes(labels, named.name)]
+    left = [*map(str, content.others), *dropped, *content.left_out]
+    return "; ".join([", ".join(parts), *content.notes]) + (f"; left out: {', '.join(left)}" if left else "")
+
+
+def _classes(labels: NDArray[Any], name: str) -> str:
+    known = [label for label in labels.tolist() if label is not None and label == label and label != -1]
+    gaps = len(labels) - len(known)
+    return f"labels {len(set(known))} classes" + (f" ({gaps} unlabelled)" if gaps else "") + f" from {name}"
+
+
+def options_of(
+    views: Any = None, labels: str | None = None, transpose: bool | None = None, index: str | int | None = None
+) -> Options:
+    """Options as a caller gives them: views as a list or as one text with commas.
+
+    Raises
+    ------
+    TypeError
+        Where one is of another type.
+    """
+    if isinstance(views, str):
+        views = [name.strip() for name in views.split(",")]
+    if views is not None and not all(isinstance(name, str) for name in views):
+        raise TypeError(f"views must be names, got {views!r}")
+    if labels is not None and not isinstance(labels, str):
+        raise TypeError(f"labels must be a name, or 'none', got {labels!r}")
+    if transpose is not None and not isinstance(transpose, bool):
+        raise TypeError(f"transpose must be True, False or None, got {transpose!r}")
+    if index is not None and (isinstance(index, bool) or not isinstance(index, str | int)):
+        raise TypeError(f"index must be a column's name or number, or 'none', got {index!r}")
+    return Options(None if views is None else tuple(views), labels, transpose, None if index is None else str(index))

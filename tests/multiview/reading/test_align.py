@@ -1,0 +1,70 @@
+"""Tables whose samples have names, in one order."""
+
+import numpy as np
+import pytest
+
+from dsrl_ref.multiview.reading.align import Indexed, align
+
+A = np.array([[1.0, 2], [3, 4], [5, 6]])
+
+
+def table(name, index=None, values=A, is_named=True):
+    return Indexed(name, values, index, is_named)
+
+
+def aligned(views, labels=()):
+    found, classes, notes = align(list(views), list(labels), "set")
+    return [view.values.tolist() for view in found], [one.values.tolist() for one in classes], notes
+
+
+def test_what_is_in_one_order_is_left_as_it_is():
+    same = [table("a", ["p", "q", "r"]), table("b", ["p", "q", "r"], is_named=False), table("c")]
+    views, labels, notes = align(same, [table("y")], "set")
+    assert all(found is given for found, given in zip([*views, *labels], [*same, labels[0]], strict=True))
+    assert notes == []
+    assert aligned([table("a"), table("b")])[2] == []
+
+
+def test_rows_follow_the_names_of_the_first_view():
+    views, labels, notes = aligned(
+        [table("a", ["p", "q", "r"]), table("b", ["r", "p", "q"])],
+        [table("y", ["q", "r", "p"], np.array([20, 30, 10]))],
+    )
+    assert views == [A.tolist(), [[3, 4], [5, 6], [1, 2]]]
+    assert labels == [[10, 20, 30]]
+    assert notes == ["aligned by index: a, b, y"]
+
+
+def test_samples_that_a_view_has_not_are_nan_and_labels_none():
+    views, labels, notes = align(
+        [table("a", ["p", "q"], A[:2]), table("b", ["r", "q", "p"])],
+        [table("y", ["z", "r", "p"], np.array([90, 30, 10]))],
+        "set",
+    )
+    assert np.array_equal(views[0].values, [[1, 2], [3, 4], [np.nan, np.nan]], equal_nan=True)
+    assert views[0].values.dtype == np.float64
+    assert views[1].values.tolist() == [[5, 6], [3, 4], [1, 2]]
+    assert labels[0].values.tolist() == [10, None, 30]
+    assert notes[1:] == ["1 labels of y for samples in no view (first 'z')"]
+    assert views[0].index == ["p", "q", "r"]
+
+
+def test_labels_keep_their_type_where_all_are_there():
+    _, (labels,), _ = align([table("a", ["p", "q"], A[:2])], [table("y", ["q", "p"], np.array(["c", "d"]))], "set")
+    assert labels.values.dtype.kind == "U"
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ([table("a", ["p", "q", "r"]), table("b", ["q", "p", "r"], is_named=False)], "b has one without a name"),
+        ([table("a", ["p", "q", "r"]), table("b", ["q", "p", "r"]), table("c")], "and c has none"),
+    ],
+)
+def test_orders_that_differ_without_names_are_refused_with_the_option(tables, message):
+    with pytest.raises(
+        ValueError, match=f"set: the index of . has an order of its own, .*{message}: --index COLUMN says"
+    ):
+        aligned(tables)
+    with pytest.raises(ValueError, match=message):
+        aligned(tables[:1], tables[1:])

@@ -1,0 +1,147 @@
+"""Labels in all their forms, as one vector."""
+
+import numpy as np
+import pytest
+from data_forms import one_hot
+from scipy.sparse import csc_array
+
+from dsrl_ref.multiview.reading.entries import Entry
+from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, is_missing, is_number, lengths, vector
+
+Y = np.array([2, 1, 2, 3, 1])
+
+
+def entry(value):
+    return Entry("Y", ("Y",), value)
+
+
+def lines(*cells, first=1):
+    return Lines(list(cells), list(range(first, first + len(cells))))
+
+
+@pytest.mark.parametrize(
+    "value", [Y, Y.reshape(1, -1), Y.reshape(-1, 1), Y.astype(float), csc_array([Y.astype(float)])]
+)
+def test_rows_and_columns_are_vectors(value):
+    assert lengths(entry(value)) == [5]
+    assert vector(entry(value), 5, "d.mat").tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_one_hot_tables_number_the_classes(low):
+    table = one_hot(Y, low)
+    assert lengths(entry(table)) == [5]
+    assert vector(entry(table), 5, "d.mat").tolist() == [1, 0, 1, 2, 0]
+    assert lengths(entry(table.T)) == [5]
+    assert vector(entry(table.T), 5, "d.mat").tolist() == [1, 0, 1, 2, 0]
+
+
+def test_sparse_one_hot_tables_are_read_too():
+    assert vector(entry(csc_array(one_hot(Y))), 5, "d.mat").tolist() == [1, 0, 1, 2, 0]
+
+
+def test_a_large_sparse_table_is_not_made_dense():
+    large = csc_array((np.ones(2), ([0, 5], [7, 7])), shape=(10**6, 10**6))
+    assert lengths(entry(large)) == []
+    explicit = csc_array((np.array([1.0, 1, 0]), ([0, 1, 1], [1, 0, 2])), shape=(2, 10**6))
+    assert vector(entry(explicit), 2, "d").tolist() == [1, 0]
+    for wrong in ([1.0, 2, 0], [1.0, 1, 1]):
+        assert lengths(entry(csc_array((np.array(wrong), ([0, 1, 1], [1, 0, 2])), shape=(2, 9)))) == []
+
+
+def test_a_square_one_hot_table_is_read_by_rows():
+    assert lengths(entry(np.eye(3)[[1, 2, 0]])) == [3, 3]
+    assert vector(entry(np.eye(3)[[1, 2, 0]]), 3, "d.mat").tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([[1, 1, 0], [0, 1, 0]]),
+        np.array([[0, 0, 0], [0, 1, 0]]),
+        np.array([[1, 0, -1], [0, 1, 0]]),
+        np.ones((2, 3, 4)),
+        np.empty((0, 0)),
+        np.array([["a", "b"], ["c", "d"]]),
+        np.array([1j, 2]),
+        object(),
+    ],
+)
+def test_what_is_no_label_a_sample_has_no_length(value):
+    assert lengths(entry(value)) == []
+
+
+def test_texts_are_stripped_and_none_is_empty():
+    assert vector(entry(np.array([" cat", "dog "])), 2, "d.mat").tolist() == ["cat", "dog"]
+    with pytest.raises(ValueError, match=r"d\.mat: Y\[1\] is empty; a sample without a label is -1"):
+        vector(entry(np.array(["cat", " "])), 2, "d.mat")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 0.5], r"d\.mat: Y\[1\] = 0\.5 is no class"),
+        ([1.0, 2.0**53 + 2], r"Y\[1\] = 9007199254740994\.0 is beyond 2\*\*53"),
+    ],
+)
+def test_fractions_and_what_float64_has_rounded_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        vector(entry(np.array(values)), 2, "d.mat")
+
+
+def test_missing_numbers_are_left_to_whoever_reads_labels():
+    assert np.isnan(vector(entry(np.array([1.0, np.nan])), 2, "d.mat")[1])
+    assert vector(entry(np.array([2.0**53, 1])), 2, "d.mat").tolist() == [2.0**53, 1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "counts"),
+    [
+        (("class", "1", "2"), [2]),
+        (("class", "1", "NA"), [2]),
+        (("class", "a", "b"), [2, 3]),
+        (("cat", "a", "b"), [3]),
+        (("0", "1", "2"), [3, 2]),
+        (("1", "0", "2"), [3]),
+        (("class",), [1]),
+        (("0",), [1]),
+        (("class", "3", "x"), [2, 3]),
+    ],
+)
+def test_a_first_line_may_be_a_heading(cells, counts):
+    assert lengths(entry(lines(*cells))) == counts
+
+
+def test_lines_are_whole_numbers_or_names():
+    assert vector(entry(lines("class", "3.0", "-1", "+2")), 3, "d").tolist() == [3, -1, 2]
+    assert vector(entry(lines("3", "x")), 2, "d").tolist() == ["3", "x"]
+    assert vector(entry(lines("3", "NA", "1")), 3, "d").tolist() == [3, None, 1]
+    assert vector(entry(lines("a", "", "b")), 3, "d").tolist() == ["a", None, "b"]
+    assert vector(entry(lines("9007199254740993", "9007199254740992")), 2, "d").tolist() == [2**53 + 1, 2**53]
+    assert vector(entry(lines("9223372036854775808", "9")), 2, "d").tolist() == ["9223372036854775808", "9"]
+    assert vector(entry(lines("9223372036854775807")), 1, "d").dtype == np.int64
+
+
+@pytest.mark.parametrize("cell", ["0.5", "inf", "1e-3"])
+def test_a_line_that_is_no_class_is_named_by_its_number(cell):
+    with pytest.raises(ValueError, match=rf"d: Y: line 8: '{cell}' is no class; whole numbers or names are"):
+        vector(entry(lines("1", cell, first=7)), 2, "d")
+
+
+def test_numbers_and_gaps_are_what_people_write():
+    assert [is_number(cell) for cell in ("1", "-1e3", "nan", "1_000", "x", "")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [is_missing(cell) for cell in ("", " ", "NA", "nan", "<NA>", "n/a", "0", "none")] == [True] * 6 + [False] * 2
+
+
+def test_classes_are_the_same_whatever_they_are_called():
+    assert codes_of(np.array(["b", "a", "b"])).tolist() == [0, 1, 0]
+    assert are_same(np.array([1, 2, 1]), np.array(["x", "a", "x"]))
+    assert not are_same(np.array([1, 2, 1]), np.array([1, 2, 2]))
+    assert not are_same(np.array([1, 2, 1]), np.array([1, 2]))

@@ -1,0 +1,47 @@
+"""What views, labels and indices are called."""
+
+import pytest
+
+from dsrl_ref.multiview.reading import names
+
+
+@pytest.mark.parametrize("name", ["X", "x", "data", "fea", "X1", "x_12", "msr5", "View-3", "arr_0", "Features", "X.2"])
+def test_usual_names_of_views_are_known_with_and_without_numbers(name):
+    assert names.is_view(name)
+    assert not names.is_label(name)
+    assert not names.sounds_like_labels(name)
+
+
+@pytest.mark.parametrize("name", ["Y", "y", "y0", "gt", "gnd", "truth", "truelabel", "label", "labels", "Ground_Truth"])
+def test_usual_names_of_labels_are_known(name):
+    assert names.is_label(name)
+    assert names.sounds_like_labels(name)
+    assert not names.is_view(name)
+
+
+@pytest.mark.parametrize("name", ["trainLabel", "train_labels", "y_test", "gt_train", "digits-labels", "trueGT"])
+def test_a_word_makes_a_name_one_of_labels(name):
+    assert names.sounds_like_labels(name)
+    assert not names.is_label(name)
+
+
+@pytest.mark.parametrize("name", ["W", "lenSmp", "species", "gym", "categories_of", "Xlabelled", "yards", ""])
+def test_other_names_are_neither(name):
+    assert not names.sounds_like_labels(name)
+    assert not names.is_view(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "number"),
+    [("X12", "X", 12), ("msr_3", "msr", 3), ("X", "X", -1), ("x1y", "x1y", -1), ("7", "", 7)],
+)
+def test_a_number_at_the_end_makes_a_family(name, family, number):
+    assert (names.family(name), names.number(name)) == (family, number)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("", True), ("id", True), ("Sample_ID", True), ("Unnamed: 0", True), ("0", False), ("17", False), ("age", False)],
+)
+def test_an_index_has_no_name_or_a_usual_one(name, expected):
+    assert names.is_index(name) == expected
