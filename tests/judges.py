@@ -137,6 +137,19 @@ def networks(package):
             same(got, gradient)
             if method in ("columns", "tensor"):
                 same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, x0))
+    ties_of_zeros(package)
+
+
+def ties_of_zeros(package):
+    """By every method, of zeros on a knot in W, in x0 and in both."""
+    W = [[0, 0, Fraction(1, 2), -1, 0, 2]]
+    for theta in ((1, Fraction(1, 2), 0, 1), (1, Fraction(1, 2), Fraction(1, 2), 1)):
+        for x0 in (W, [[0] * 6], [[0, 1, 0, 0, 2, 0]]):
+            _, preactivations = naive.forward(naive.Fidelity(W), theta, 2, 3, x0)
+            ties = sum(abs(z) in theta[2:] for Z in preactivations for line in Z for z in line)
+            for method in methods(package, package.Fidelity(floats(W)), floats(x0)):
+                J = package.Objective(package.Fidelity(floats(W)), layers=3, x0=floats(x0), method=method)
+                assert J.ties([float(value) for value in theta], 2.0) == ties
 
 
 def methods(package, f, x0):
