@@ -21,6 +21,7 @@ FLOORS = [
     "status",
     "arrays",
     "files",
+    "checked",
     "appendix.theta",
     "appendix.shrinkage",
     "appendix.regularizer",
