@@ -11,7 +11,9 @@ How to add an engine
    validated, with zeros that nothing stores set aside. Sums over blocks, threads or parts are added by `parts`.
    Compiled loops go into one file in ``kernels/``, and are imported where they are called.
 2. Add one line to ``ENGINES`` in `table`, and one to ``RULES`` there if "auto" should take it.
-3. Add its name to no other list: `Objective`, its docstring, ``dsrl-ref gradient``, `verify` and the tests of all
-   engines read the table. A test asks three things of each line: wrong variants of its file (``tests/mutants``), the
-   properties of `tests/engines/test_engines.py`, and a row of ``python -m benchmarks`` that names it.
+3. `Objective`, its docstring, ``dsrl-ref gradient``, the ways of `verify` and the tests of all engines read the table.
+   Name what evaluates in `verify.table` too, so that it is spoiled there.
+4. Tests ask three things of each line: wrong variants of its file (``tests/mutants/engines.py``), that it is among
+   those that hold all properties of ``tests/engines/test_engines.py``, or has properties of its own, and a row of
+   ``python -m benchmarks`` that names it.
 """

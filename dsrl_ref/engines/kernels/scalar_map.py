@@ -1,10 +1,10 @@
 """The scalar map of a Fidelity network, w -> x_t, piece by piece on the whole line.
 
 A table has a row for each piece, ascending, and these columns. On LOW <= w <= HIGH the region of every layer is
-certain, x_t = A*w + C, and its derivative in the p-th of w1, w2, b1, b2, L is DA[p]*w + DC[p]. E is A - 1, carried beside
-A, so that x - w = E*w + C keeps its digits near the identity. ALPHA*|w| + BETA bounds how far apart rounding carries the
-x of the float recursion and A*w + C. Wherever that could decide a region, no row holds w: there is a gap between two
-rows.
+certain, x_t = A*w + C, and its derivative in the p-th of w1, w2, b1, b2, L is DA[p]*w + DC[p]. E is A - 1, carried
+beside A, so that x - w = E*w + C keeps its digits near the identity. ALPHA*|w| + BETA bounds how far apart rounding
+carries the x of the float recursion and A*w + C. Wherever that could decide a region, no row holds w: there is a gap
+between two rows.
 """
 
 import numpy as np
