@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_number
+from dsrl_ref.arrays import Array, as_number, require_known
 from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
-from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
 

@@ -6,9 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import as_count
+from dsrl_ref.arrays import as_count, require_known
 from dsrl_ref.multiview.estimator import Estimator, as_generator, count_samples
-from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 
 EMBEDDINGS = "graph", "rows"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix, as_real
+from dsrl_ref.arrays import Array, as_count, as_matrix, as_real, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
 
@@ -149,12 +149,6 @@ def as_views(views: Sequence[Any]) -> list[Array]:
         if len(view) != len(checked[0]):
             raise ValueError(f"views[{v}] has {len(view)} samples, but views[0] has {len(checked[0])}; they must agree")
     return checked
-
-
-def require_known(value: Any, known: Sequence[str], name: str) -> None:
-    """Require one of the words that an argument knows."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:

@@ -108,7 +108,7 @@ MUTANTS = [
         ("np.argsort(model.labels_", "np.argsort(data.codes"),
         ("[] if names is None else", ""),
         ("{min(sizes)} to {max(sizes)}", "{max(sizes)} to {min(sizes)}"),
-        ("    experiment.prepare(arguments)\n", ""),
+        ("    applications.prepare(arguments)\n", ""),
     ),
     *of("cli/cluster.py", (", minlength=clusters", "")),
     *of(
@@ -142,10 +142,10 @@ MUTANTS = [
         ("np.argsort(data.codes", "np.argsort(model.transduction_"),
         ("{len(labelled[0])} labelled; {len(labelled)} splits", "{len(labelled)} labelled; {len(labelled[0])} splits"),
         ("for outcome in outcomes]", "for outcome in outcomes[:1]]"),
-        ("    experiment.prepare(arguments)\n", ""),
+        ("    applications.prepare(arguments)\n", ""),
     ),
     *of(
-        "cli/experiment.py",
+        "cli/applications.py",
         ("number < 1", "number < 0"),
         ("<= LARGEST_SEED", "< LARGEST_SEED"),
         ("LARGEST_SEED = 2**32 - 1", "LARGEST_SEED = 2**32"),
