@@ -1,10 +1,12 @@
 """Fidelity only: the sums over all entries, piece by piece of the scalar map w -> x_t that the network is.
 
-Prepared once: the entries sorted, with running sums in double-double. An evaluation then takes time that does not
-depend on how many entries there are. Entries so near a knot that rounding decides their region go through the
-float recursion themselves, value by value; where those, or the pieces, are too many, whole ranges do. So do the entries
-of a piece whose sum of squares is so far below its terms that two words have lost its digits: as the recursion squares
-entry by entry, no loss is ever negative.
+Preparation sorts the entries and forms running sums of them in double-double. The sums over a piece are differences of
+these, so that an evaluation takes time that does not depend on how many entries there are.
+
+Some entries go through the float recursion instead. Those so near a knot that rounding decides their region do so value
+by value, each value once for all entries that have it. Where such values, or the pieces, are too many, whole ranges of
+entries do, and so do the entries of a piece whose sum of squares is so far below its terms that two words have lost its
+digits. As the recursion squares entry by entry, no loss is ever negative.
 """
 
 from collections.abc import Callable
@@ -23,20 +25,23 @@ from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, n
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.threads import in_threads
 
-MOST_VALUES = 4096  # in one gap: beyond, its entries are a range for `recursion`
-BLOCKS_PER_CALL = 1 << 14
-LOOK = 0.2  # seconds: a Ctrl-C that comes just as the main thread begins to wait does not wake it
-SAFE = 1e-140, 1e140  # of the largest magnitude: squares and their rounding errors are finite and normal
+MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
+BLOCKS_PER_CALL = 1 << 14  # of the sums that are prepared, given to a kernel at once
+LOOK = (
+    0.2  # seconds between two looks for Ctrl-C: one that comes just as the main thread begins to wait does not wake it
+)
+SAFE = 1e-140, 1e140  # the largest |w| between these has a square whose rounding errors are finite and normal
 
 
 Result = TypeVar("Result")
 
 
 class Parts(NamedTuple):
-    """Pieces of the map, `lines` of them, and after these a constant for each run of one value between them.
+    """The sorted entries, divided for one Θ and L.
 
-    `counts`, `sums`, `begins` and `ends` have a row for each: the entries w[begin:end] that it holds, and the sums over
-    them. `ranges` are the entries that no row holds.
+    The first `lines` rows of `table` are the pieces of the map. The rows after them are constants, one for each value
+    that lies between two pieces. Row k holds the entries w[begins[k]:ends[k]], counts[k] of them, and sums[k] are the
+    sums over these. `ranges` has (begin, end) of the entries that no row holds.
     """
 
     table: Array

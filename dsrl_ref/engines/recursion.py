@@ -1,8 +1,8 @@
 """Fidelity only: all layers of an entry in one pass over the data, nothing of its size allocated.
 
-With f = ½‖X - W‖² entries do not interact. `fused` and `pieces` leave to this what their pieces do not hold. Blocks
-of fixed size are summed on their own and their sums added exactly, so that the result has the same bits for any
-number of threads.
+With f = ½‖X - W‖² entries do not interact. The engines `fused` and `pieces` leave to this the entries that their pieces
+do not hold. Blocks of fixed size are summed on their own and their sums added exactly, so that the result has the same
+bits for any number of threads.
 """
 
 import numpy as np
