@@ -169,4 +169,12 @@ MUTANTS = [
         ("[Zeros(problem), prepared]", "[prepared]"),
         ("MANY = 100", "MANY = 1"),
     ),
+    *of(
+        "engines/engine.py",
+        ("if problem.layers == math.inf else None", "if problem.layers == 0 else None"),
+        ("if not problem.is_fidelity:", "if problem.is_least_squares:"),
+        ("if not problem.is_least_squares:", "if problem.is_fidelity:"),
+        ("return unless_finite(problem)", "return None", 1, 2),
+        ("return unless_finite(problem)", "return None", 2, 2),
+    ),
 ]
