@@ -27,9 +27,9 @@ ENGINES: dict[str, Engine] = {
 }
 
 # To load numba and the cached kernels takes .3 to .6 s, once in a process. An evaluation of a `LeastSquares` of 4,000
-# entries takes 2.1 ms in NumPy and .28 ms compiled, of 20,000 entries 9 and 1.9 ms (10 layers, CPU time): loading is made
-# up for after 150 to 300 evaluations of the first. So an objective is taken to be evaluated often; who evaluates it a few
-# times says so by ``evaluations=``. The choice is made once: an engine that changed on the way would change the bits.
+# entries takes 2.1 ms in NumPy and .28 ms compiled, of 20,000 entries 9 and 1.9 ms (10 layers, CPU time): loading is
+# made up for after 150 to 300 evaluations of the first. So an objective is taken to be evaluated often; who needs it
+# a few times says so by ``evaluations=``. The choice is made once, since another engine would have other bits.
 MANY = 100  # evaluations that an objective is chosen for unless it is told otherwise
 WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code is taken
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
