@@ -110,6 +110,8 @@ def _imported_from(folder):
     try:
         package = importlib.import_module("dsrl_ref")
         assert Path(package.__file__).is_relative_to(folder)
+        for name in package.__all__:
+            getattr(package, name)  # which loads the modules, all that the layers reach
         yield package
     finally:
         numba.config.DISABLE_JIT = compiling
