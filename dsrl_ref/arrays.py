@@ -4,6 +4,7 @@ import math
 import operator
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -170,6 +171,12 @@ def as_count(value: Any, name: str, least: int = 0) -> int:
     if count < least:
         raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
+
+
+def require_known(value: Any, known: Sequence[str], name: str) -> None:
+    """Require one of the words that an argument knows."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
 
 
 def require_shape(array: Any, shape: tuple[int, ...], name: str, like: str) -> None:

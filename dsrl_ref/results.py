@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.appendix.network import SmoothTerm, forward, starting_point
+from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import implicit
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status

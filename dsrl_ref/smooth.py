@@ -1,4 +1,14 @@
-"""The smooth terms f: Fidelity and LeastSquares. For your own, see `dsrl_ref.appendix.SmoothTerm`."""
+"""The smooth terms f: Fidelity and LeastSquares.
+
+How to add your own f
+---------------------
+1. Write a class with the five methods of `dsrl_ref.appendix.SmoothTerm`, where an example stands; nothing is inherited
+   or registered. It must be twice differentiable, and its Hessian symmetric. X arrives read-only.
+2. Let `dsrl_ref.check_smooth_term` compare the methods with each other, and `dsrl_ref.check_gradient` judge the
+   gradient of a whole network.
+3. All engines for any f take it, with a ``target=``. A subclass of `Fidelity` or `LeastSquares` is a term of your own
+   as well, since it may do anything: the engines made for these two refuse it.
+"""
 
 from typing import Any
 

@@ -5,6 +5,8 @@ import threading
 import types
 from contextlib import contextmanager
 
+import pytest
+
 
 class Library:
     """A BLAS with one number of threads for the process, or one for each thread.
@@ -87,3 +89,11 @@ def numbers():
     threadpoolctl = sys.modules.get("threadpoolctl") or __import__("threadpoolctl")
     found = threadpoolctl.threadpool_info()
     return {library["filepath"]: library["num_threads"] for library in found if library["user_api"] == "blas"}
+
+
+KINDS = {
+    "of the process": {},
+    "of each thread": {"threading_layer": "openmp"},
+    "of each thread, MKL": {"internal_api": "mkl"},
+}
+kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

@@ -7,10 +7,15 @@ long, and few are drawn.
 
 import os
 import signal
+import sys
 from pathlib import Path
 
+import blas
 import pytest
+from blas import Library
 from hypothesis import settings
+
+import dsrl_ref.blas
 
 pytest_plugins = ["pytester"]
 
@@ -69,3 +74,17 @@ def _text(path):
         return path.read_text()
     except OSError:  # the thread or the process has ended meanwhile
         return ""
+
+
+@pytest.fixture
+def fake_blas(monkeypatch):
+    """``fake_blas(libraries)`` lets the package find these libraries, and none before."""
+
+    def use(*libraries, old=False):
+        module = blas.threadpoolctl_of(libraries, old=old)
+        monkeypatch.setitem(sys.modules, "threadpoolctl", module)
+        monkeypatch.setattr(dsrl_ref.blas, "process", dsrl_ref.blas.Blas())
+        monkeypatch.setattr(Library, "controlling", None)
+        return module
+
+    return use

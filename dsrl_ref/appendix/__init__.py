@@ -13,6 +13,15 @@ partials     (12), (13), (14), (17): derivatives of one layer              ∂X
 totals       (10), (11), (15), (16): derivatives of the whole network      dX, dJ
 layers       (10), (11), (15), (16): their terms left apart, by layer    Θ_i, L_i
 ===========  ============================================================  =========
+
+How to add an equation
+----------------------
+1. Write it as a function of the module where it belongs, in the appendix's symbols and order of rows, with its number
+   at the line, ``# (12)``, and name it in the table above. Arguments are validated by what a user calls, not here.
+2. Add a row to `dsrl_ref.verify.table`: the equation, the functions of the package that are it, and checks that judge
+   them by rationals or differences, which share no code with them. A test spoils each of these functions and asks the
+   row to fail.
+3. Add wrong variants to ``tests/mutants/appendix.py``, and the same in scalar loops to ``tests/naive.py``.
 """
 
 from dsrl_ref.appendix.network import SmoothTerm, forward, loss

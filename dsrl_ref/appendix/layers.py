@@ -23,12 +23,13 @@ holds of (15) and (16) for L. The order of what is returned is that of the layer
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, gradient, loss, preactivation
+from dsrl_ref.appendix.network import SmoothTerm, loss, preactivation
 from dsrl_ref.appendix.partials import dL, dtheta, dX, require_tensor_fits
 from dsrl_ref.appendix.shrinkage import xi
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.appendix.totals import contract, total
 from dsrl_ref.arrays import Array
+from dsrl_ref.checked import gradient
 
 
 def partials(f: SmoothTerm, Z: Array, X: Array, theta: Theta, L: float, layer: int) -> Array:

@@ -3,6 +3,14 @@
 Data goes to stdout, notes to stderr. Exit codes: 0 ok, 1 ran but a check failed, 2 usage, 3 bad data,
 4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe. What was printed is flushed before the command ends,
 so that a full disk is exit 5 and not a message of the interpreter.
+
+How to add a command
+--------------------
+1. Write one module here, named after the command, with ``add_arguments(parser)`` and ``run(arguments) -> int``, which
+   returns the exit code. It lets errors go: `main` turns them into a line on stderr and an exit code. A command that
+   prints results takes ``--json``, by `cli.output`; one that reads a problem uses `cli.problem`.
+2. Add a line to ``COMMANDS``: the name, and what it does. The module is imported when the command is asked for, alone.
+3. Test it in ``tests/cli``, through `main`, with its exit codes, and add wrong variants to ``tests/mutants/cli.py``.
 """
 
 import argparse

@@ -7,14 +7,14 @@ import argparse
 
 import numpy as np
 
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import classification_controls, classify, classify_single_views, splits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``classify``."""
-    experiment.add_arguments(parser)
+    applications.add_arguments(parser)
     parser.add_argument("--labelled", type=share, default=0.1, metavar="SHARE", help="of the samples (0.1)")
 
 
@@ -28,15 +28,15 @@ def share(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify, and print accuracies."""
-    experiment.prepare(arguments)
-    data, names = experiment.read(arguments)
+    applications.prepare(arguments)
+    data, names = applications.read(arguments)
     if names is None:
         raise ValueError(f"{arguments.data} has no labels: key Y is missing")
     n = len(data.codes)
     if int(arguments.labelled * n) < 1:
         raise ValueError(f"--labelled {arguments.labelled} of {n} samples is none")
     labelled = list(splits(n, arguments.labelled, arguments.repeats, arguments.seed))
-    training = experiment.training(arguments)
+    training = applications.training(arguments)
     first = classify(data, labelled, training)
     outcomes = [first]
     if arguments.compare:
@@ -44,13 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
         outcomes += classify_single_views(data, labelled, training)
     model = first.found
     if arguments.output:
-        experiment.write(arguments.output, model, labels=names[model.transduction_], labelled=labelled[0])
+        applications.write(arguments.output, model, labels=names[model.transduction_], labelled=labelled[0])
     if arguments.plot:
-        experiment.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
+        applications.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
     if arguments.json:
-        print_json({"results": [experiment.record(outcome) for outcome in outcomes]})
+        print_json({"results": [applications.record(outcome) for outcome in outcomes]})
         return 0
     print(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
-    experiment.print_table(outcomes)
-    print(experiment.describe(model))
+    applications.print_table(outcomes)
+    print(applications.describe(model))
     return 0

@@ -4,28 +4,28 @@ import argparse
 
 import numpy as np
 
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``cluster``."""
-    experiment.add_arguments(parser)
-    parser.add_argument("--clusters", type=experiment.positive, metavar="N", help="as many as classes, if Y is there")
+    applications.add_arguments(parser)
+    parser.add_argument("--clusters", type=applications.positive, metavar="N", help="as many as classes, if Y is there")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Cluster, and print scores, or sizes where there are no labels."""
-    experiment.prepare(arguments)
-    data, names = experiment.read(arguments)
+    applications.prepare(arguments)
+    data, names = applications.read(arguments)
     if names is None and arguments.clusters is None:
         raise ValueError(f"{arguments.data} has no labels: give --clusters")
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
     clusters = arguments.clusters or len(names if names is not None else ())
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
-    training = experiment.training(arguments)
+    training = applications.training(arguments)
     first = cluster(data, clusters, seeds, training)
     outcomes = [first]
     if arguments.compare:
@@ -33,16 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
         outcomes += cluster_single_views(data, clusters, seeds, training)
     model = first.found
     if arguments.output:
-        experiment.write(arguments.output, model, labels=model.labels_)
+        applications.write(arguments.output, model, labels=model.labels_)
     if arguments.plot:
-        experiment.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
+        applications.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
     if arguments.json:
-        scored = [] if names is None else [experiment.record(outcome) for outcome in outcomes]
+        scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         print_json({"results": scored, "sizes": sizes})
         return 0
     print(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
     if names is not None:
-        experiment.print_table(outcomes)
-    print(experiment.describe(model))
+        applications.print_table(outcomes)
+    print(applications.describe(model))
     return 0

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.differences import GradientCheck, check_gradient
 from dsrl_ref.errors import StartWarning
@@ -167,7 +167,7 @@ def as_record(found: Demo) -> dict[str, Any]:
         "zero_fraction": {"graph": _zero_fraction(found.graph), "output": _zero_fraction(found.output)},
         "gradient_check": asdict(found.checked),
         "passed": found.passed,
-        **{name: [experiment.record(outcome) for outcome in outcomes] for name, outcomes in found.tasks.items()},
+        **{name: [applications.record(outcome) for outcome in outcomes] for name, outcomes in found.tasks.items()},
         "seconds": found.seconds,
     }
 
@@ -200,7 +200,7 @@ def print_report(found: Demo) -> None:
     }
     for name, outcomes in found.tasks.items():
         print(f"\n{titles[name]}")
-        experiment.print_table(outcomes)
+        applications.print_table(outcomes)
 
 
 def _nonzeros(matrix: csr_array) -> int:

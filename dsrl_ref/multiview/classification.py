@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory
+from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
 from dsrl_ref.multiview.fitted import Fitted, FromFit
-from dsrl_ref.multiview.graph import require_known
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
 

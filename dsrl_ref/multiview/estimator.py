@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.fitted import FromFit, Input
-from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse, require_known
+from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.training.authors import LAYERS

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
 
@@ -156,12 +156,6 @@ def _as_dense(view: Any, name: str) -> Array:
     """Convert a view to a dense matrix; a sparse one becomes dense here and only here."""
     matrix = as_matrix_or_csr(view, name)
     return matrix.toarray() if is_sparse(matrix) else matrix
-
-
-def require_known(value: Any, known: Sequence[str], name: str) -> None:
-    """Require one of the words that an argument knows."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 from command_data import LABELS, VIEWS, in_json, views_file
 
 from dsrl_ref import cli
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.cli.classify import share
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier
@@ -134,8 +134,8 @@ def test_places_are_tried_before_the_data_is_read(data, tmp_path, capsys):
 
 def test_the_picture_shows_the_samples_by_class(data, tmp_path, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(experiment, "require_kind", lambda kind: None)
-    monkeypatch.setattr(experiment, "draw", lambda *shown: drawn.append(shown))
+    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
+    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
     assert cli.main(["classify", data, "--repeats", "1", "--plot", str(tmp_path / "picture.png")]) == 0
     ((path, model, order),) = drawn
     ((_, expected),) = fitted()

@@ -8,7 +8,7 @@ from scipy.io import mmwrite, savemat
 from scipy.sparse import csr_array, save_npz
 
 from dsrl_ref import Fidelity, Objective, Theta, cli
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClustering, clustering_scores, similarity_graph
 
@@ -168,8 +168,8 @@ def test_what_is_written_makes_the_graph_again(data, tmp_path, capsys):
 
 def test_the_picture_shows_the_samples_by_cluster(data, tmp_path, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(experiment, "require_kind", lambda kind: None)
-    monkeypatch.setattr(experiment, "draw", lambda *shown: drawn.append(shown))
+    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
+    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
     assert cli.main(["cluster", data, "--repeats", "1", "--plot", str(tmp_path / "picture.png")]) == 0
     ((path, model, order),) = drawn
     labels = DSRLClustering(4, random_state=2021).fit_predict(VIEWS)

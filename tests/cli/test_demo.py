@@ -11,7 +11,7 @@ from command_data import LABELS, VIEWS, in_json
 from scipy.sparse import csr_array
 
 from dsrl_ref import Fidelity, Gradient, Objective, Theta, check_gradient, cli, fit, forward
-from dsrl_ref.cli import demo, experiment
+from dsrl_ref.cli import applications, demo
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, load_dataset, similarity_graph
 
@@ -96,7 +96,7 @@ def test_the_report_says_what_was_computed(small, capsys):
         "classification, 10 % labelled, 3 splits",
     ]
     for table, outcomes in zip(tables, small.tasks.values(), strict=True):
-        experiment.print_table(outcomes)
+        applications.print_table(outcomes)
         assert table.rstrip("\n").endswith(capsys.readouterr().out.rstrip("\n"))
 
 

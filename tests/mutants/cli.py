@@ -110,7 +110,7 @@ MUTANTS = [
         ("np.argsort(model.labels_", "np.argsort(data.codes"),
         ("[] if names is None else", ""),
         ("{min(sizes)} to {max(sizes)}", "{max(sizes)} to {min(sizes)}"),
-        ("    experiment.prepare(arguments)\n", ""),
+        ("    applications.prepare(arguments)\n", ""),
     ),
     *of("cli/cluster.py", (", minlength=clusters", "")),
     *of(
@@ -144,10 +144,10 @@ MUTANTS = [
         ("np.argsort(data.codes", "np.argsort(model.transduction_"),
         ("{len(labelled[0])} labelled; {len(labelled)} splits", "{len(labelled)} labelled; {len(labelled[0])} splits"),
         ("for outcome in outcomes]", "for outcome in outcomes[:1]]"),
-        ("    experiment.prepare(arguments)\n", ""),
+        ("    applications.prepare(arguments)\n", ""),
     ),
     *of(
-        "cli/experiment.py",
+        "cli/applications.py",
         ('views=arguments.views if arguments.graph is None else "none"', "views=arguments.views"),
         ('views=arguments.views if arguments.graph is None else "none"', "views=None"),
         ("labels=arguments.labels,", ""),

@@ -210,6 +210,20 @@ MUTANTS = [
         ("@dataclass(frozen=True)", "@dataclass", 1, 2),
         ("@dataclass(frozen=True)", "@dataclass", 2, 2),
     ),
+    *of(
+        "checked.py",
+        ("if np.shape(answer) != X.shape:", "if np.ndim(answer) != X.ndim:"),
+        ("except Exception as error:", "except ValueError as error:"),
+        ("*(read_only(argument) for argument in arguments)", "*arguments"),
+        ("if np.ma.is_masked(answer):", "if False:"),
+        ('answer.dtype.kind not in "fiub"', 'answer.dtype.kind not in "fiubc"'),
+        ("elif not may_be_sparse:", "elif may_be_sparse:"),
+        ("if not finite.all():", "if not finite.any():"),
+        ('require_shape(X, shape, "x0", "f")', "pass"),
+        ("isinstance(f, type) or not all(", "not all("),
+        ("f.start() if x0 is None else x0", "f.start()"),
+        ("view.flags.writeable = False", "view.flags.writeable = True"),
+    ),
 ]
 MUTANTS += of(
     "threads.py",
@@ -219,7 +233,10 @@ MUTANTS += of(
     ("    with blas_threads(1):\n        pool", "    with blas_threads(threads):\n        pool"),
     ("        with blas_threads(1):  # for", "        with blas_threads(2):  # for"),
     ("if threads == 1 or len(items) <= 1:", "if threads == 1:"),
-    ("            _blas.end(self)\n            raise\n\n    def __exit__", "            raise\n\n    def __exit__"),
+)
+MUTANTS += of(
+    "blas.py",
+    ("            process.end(self)\n            raise\n\n    def __exit__", "            raise\n\n    def __exit__"),
     ("        except BaseException:  # Ctrl-C: no", "        except Exception:  # Ctrl-C: no"),
     ("        except BaseException:  # Ctrl-C: what", "        except Exception:  # Ctrl-C: what"),
     ("if now is None:", "if now == 0:"),
@@ -253,5 +270,5 @@ MUTANTS += of(
     ("if limit.thread == own]", "if limit.thread != own]"),
     ('library.internal_api == "mkl" or ', ""),
     (' or getattr(library, "threading_layer", "") == "openmp"', ""),
-    ("    os.register_at_fork(after_in_child=lambda: _blas.after_fork())", "    pass"),
+    ("    os.register_at_fork(after_in_child=lambda: process.after_fork())", "    pass"),
 )

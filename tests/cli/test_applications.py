@@ -9,7 +9,7 @@ from command_data import LABELS, VIEWS, views_file
 from scipy.sparse import csr_array
 
 from dsrl_ref import Theta
-from dsrl_ref.cli import experiment
+from dsrl_ref.cli import applications
 from dsrl_ref.multiview import similarity_graph
 from dsrl_ref.multiview.experiments import Outcome
 from dsrl_ref.multiview.spectral import embed
@@ -23,7 +23,7 @@ MODEL = SimpleNamespace(
 
 def parsed(*arguments):
     parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
+    applications.add_arguments(parser)
     return parser.parse_args([*map(str, arguments)])
 
 
@@ -47,17 +47,17 @@ def test_seeds_are_those_of_a_random_state(capsys):
 def test_the_defaults_are_the_authors_protocol():
     arguments = parsed("data")
     assert (arguments.repeats, arguments.seed, arguments.neighbors, arguments.key) == (10, 2021, 10, "W")
-    assert experiment.training(arguments) == {"preset": None, "epochs": None, "learning_rate": None}
+    assert applications.training(arguments) == {"preset": None, "epochs": None, "learning_rate": None}
 
 
 def test_training_is_what_the_command_line_says():
     arguments = parsed("data", "--preset", "authors", "--epochs", "3", "--learning-rate", "0.5")
-    assert experiment.training(arguments) == {"preset": "authors", "epochs": 3, "learning_rate": 0.5}
+    assert applications.training(arguments) == {"preset": "authors", "epochs": 3, "learning_rate": 0.5}
 
 
 def test_views_come_with_their_graph_and_class_names(tmp_path):
     names = np.array(["d", "c", "b", "a"])[LABELS]
-    data, classes = experiment.read(parsed(views_file(tmp_path, names), "--neighbors", "7"))
+    data, classes = applications.read(parsed(views_file(tmp_path, names), "--neighbors", "7"))
     assert all(np.array_equal(*pair) for pair in zip(data.views, VIEWS, strict=True))
     assert list(classes) == ["a", "b", "c", "d"]
     assert np.array_equal(classes[data.codes], names)
@@ -67,7 +67,7 @@ def test_views_come_with_their_graph_and_class_names(tmp_path):
 
 
 def test_without_labels_no_class_is_known(tmp_path):
-    data, classes = experiment.read(parsed(views_file(tmp_path, None)))
+    data, classes = applications.read(parsed(views_file(tmp_path, None)))
     assert classes is None
     assert list(data.codes) == [-1] * 80
 
@@ -76,33 +76,33 @@ def test_a_graph_takes_the_place_of_the_views(tmp_path):
     np.savez(tmp_path / "graphs.npz", W=RING.toarray(), A=CHAIN.toarray())
     np.savez(tmp_path / "labels.npz", Y=[0, 0, 0, 5, 5, 5])
     arguments = [tmp_path / "labels.npz", "--graph", tmp_path / "graphs.npz"]
-    data, classes = experiment.read(parsed(*arguments, "--key", "A"))
+    data, classes = applications.read(parsed(*arguments, "--key", "A"))
     assert data.views == []
     assert list(classes) == [0, 5]
     assert list(data.codes) == [0, 0, 0, 1, 1, 1]
     for graph in (data.graph, data.heat):
         assert np.array_equal(graph.toarray(), CHAIN.toarray())
-    assert np.array_equal(experiment.read(parsed(*arguments))[0].heat.toarray(), RING.toarray())
+    assert np.array_equal(applications.read(parsed(*arguments))[0].heat.toarray(), RING.toarray())
 
 
 def test_a_graph_that_is_none_is_refused_with_its_file(tmp_path):
     for content, message in ((np.eye(3, 4), "square"), (np.full((6, 6), np.nan), "NaN")):
         np.save(tmp_path / "bad.npy", content)
         with pytest.raises(ValueError, match=rf"bad\.npy.*{message}"):
-            experiment.read(parsed(views_file(tmp_path), "--graph", tmp_path / "bad.npy"))
+            applications.read(parsed(views_file(tmp_path), "--graph", tmp_path / "bad.npy"))
 
 
 @pytest.mark.parametrize("n", [5, 81])
 def test_a_graph_of_other_samples_than_the_labels_is_refused(tmp_path, n):
     np.save(tmp_path / "graph.npy", np.ones((n, n)))
     with pytest.raises(ValueError, match=rf"views\.npz has 80 labels, but \S*graph\.npy has {n} samples"):
-        experiment.read(parsed(views_file(tmp_path), "--graph", tmp_path / "graph.npy"))
+        applications.read(parsed(views_file(tmp_path), "--graph", tmp_path / "graph.npy"))
 
 
 def test_labels_alone_are_no_data(tmp_path):
     np.savez(tmp_path / "labels.npz", Y=LABELS)
     with pytest.raises(ValueError, match=r"labels\.npz has labels only: views X are missing, or --graph"):
-        experiment.read(parsed(tmp_path / "labels.npz"))
+        applications.read(parsed(tmp_path / "labels.npz"))
 
 
 @pytest.mark.parametrize(
@@ -112,41 +112,41 @@ def test_missing_labels_are_no_class(missing, message):
     labels = LABELS.astype(float)
     labels[3] = missing
     with pytest.raises(ValueError, match=message):
-        experiment.classes_of(labels, "data")
+        applications.classes_of(labels, "data")
 
 
 def test_places_are_tried_before_any_work(tmp_path, monkeypatch):
     kinds = []
-    monkeypatch.setattr(experiment, "require_kind", kinds.append)
+    monkeypatch.setattr(applications, "require_kind", kinds.append)
     path = views_file(tmp_path)
     graph = tmp_path / "graph.npy"
     for option in ("-o", "--plot"):
         with pytest.raises(FileNotFoundError, match="nowhere"):
-            experiment.prepare(parsed(path, option, tmp_path / "nowhere" / "out.svg"))
+            applications.prepare(parsed(path, option, tmp_path / "nowhere" / "out.svg"))
         for taken in (path, graph):
             with pytest.raises(ValueError, match="which is needed"):
-                experiment.prepare(parsed(path, "--graph", graph, option, taken))
+                applications.prepare(parsed(path, "--graph", graph, option, taken))
     assert kinds == []
-    experiment.prepare(parsed(path, "-o", tmp_path / "out.npz", "--plot", tmp_path / "out.svg"))
+    applications.prepare(parsed(path, "-o", tmp_path / "out.npz", "--plot", tmp_path / "out.svg"))
     assert kinds == ["svg"]
 
 
 def test_digits_are_no_file_to_keep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    experiment.prepare(parsed("digits", "-o", "digits"))
+    applications.prepare(parsed("digits", "-o", "digits"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_record_has_mean_deviation_and_every_value():
     outcome = Outcome("dsrl", {"accuracy": [0.5, 1.0, 0.25, 0.25]})
     scores = {"mean": 0.5, "std": 0.09375**0.5, "values": [0.5, 1.0, 0.25, 0.25]}
-    assert experiment.record(outcome) == {"method": "dsrl", "accuracy": scores}
+    assert applications.record(outcome) == {"method": "dsrl", "accuracy": scores}
     outcome.propagation = "balanced"
-    assert experiment.record(outcome) == {"method": "dsrl", "propagation": "balanced", "accuracy": scores}
+    assert applications.record(outcome) == {"method": "dsrl", "propagation": "balanced", "accuracy": scores}
 
 
 def test_a_table_has_a_line_for_each_method(capsys):
-    experiment.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})])
+    applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})])
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["method", "accuracy", "nmi"],
         ["dsrl", "0.7500", "±0.2500", "0.2500", "±0.0000"],
@@ -155,7 +155,7 @@ def test_a_table_has_a_line_for_each_method(capsys):
 
 def test_a_table_names_the_propagation_where_one_method_has_it(capsys):
     outcomes = [Outcome("dsrl", {"accuracy": [1.0]}), Outcome("raw graph", {"accuracy": [0.5]}, "one-hot")]
-    experiment.print_table(outcomes)
+    applications.print_table(outcomes)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
         ["method", "propagation", "accuracy"],
@@ -166,7 +166,7 @@ def test_a_table_names_the_propagation_where_one_method_has_it(capsys):
 
 
 def test_what_was_learned_is_one_line():
-    assert experiment.describe(MODEL) == (
+    assert applications.describe(MODEL) == (
         "learned w1 = 1.2500, w2 = 0.5000, b1 = 0.2500, b2 = 0.7500, L = 1.5000 in 7 epochs; 10 nonzeros left"
     )
 
@@ -174,11 +174,11 @@ def test_what_was_learned_is_one_line():
 @pytest.mark.parametrize("embedding", [None, np.arange(12.0).reshape(6, 2)])
 def test_the_picture_shows_both_graphs_and_the_embedding(tmp_path, monkeypatch, embedding):
     drawn = []
-    monkeypatch.setattr(experiment, "draw_learned_graph", lambda *shown: drawn.append(shown) or "a figure")
-    monkeypatch.setattr(experiment, "as_bytes", lambda figure, kind: f"{figure} as {kind}".encode())
+    monkeypatch.setattr(applications, "draw_learned_graph", lambda *shown: drawn.append(shown) or "a figure")
+    monkeypatch.setattr(applications, "as_bytes", lambda figure, kind: f"{figure} as {kind}".encode())
     model = SimpleNamespace(**vars(MODEL), **({} if embedding is None else {"embedding_": embedding}))
     order = np.array([5, 3, 1, 0, 2, 4])
-    experiment.draw(tmp_path / "picture.svg", model, order)
+    applications.draw(tmp_path / "picture.svg", model, order)
     ((before, after, points, theta, shown),) = drawn
     assert (before is RING, after is CHAIN, theta, shown is order) == (True, True, MODEL.theta_, True)
     assert np.array_equal(points, embed(CHAIN, 3)[:, 1:] if embedding is None else embedding)
@@ -187,7 +187,7 @@ def test_the_picture_shows_both_graphs_and_the_embedding(tmp_path, monkeypatch, 
 
 def test_what_is_written_is_read_again_without_pickles(tmp_path):
     names = np.array(["a", "b"], dtype=object)[[0, 0, 0, 1, 1, 1]]
-    experiment.write(tmp_path / "found.npz", MODEL, labels=names, labelled=np.array([4, 2]))
+    applications.write(tmp_path / "found.npz", MODEL, labels=names, labelled=np.array([4, 2]))
     with np.load(tmp_path / "found.npz") as found:
         graph = csr_array((found["graph_data"], found["graph_indices"], found["graph_indptr"]), found["graph_shape"])
         assert list(found["labels"]) == list("aaabbb")
@@ -198,12 +198,12 @@ def test_what_is_written_is_read_again_without_pickles(tmp_path):
 
 
 def test_what_was_read_is_the_first_line_on_stderr(tmp_path, capsys):
-    experiment.read(parsed(views_file(tmp_path)))
+    applications.read(parsed(views_file(tmp_path)))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[0].endswith("views.npz: X0 80×10, X1 80×10, X2 80×10, labels 4 classes from Y")
     np.save(tmp_path / "graph.npy", np.ones((80, 80)))
-    experiment.read(parsed(views_file(tmp_path), "--graph", tmp_path / "graph.npy"))
+    applications.read(parsed(views_file(tmp_path), "--graph", tmp_path / "graph.npy"))
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("labels 4 classes from Y; left out: X0 80×10, X1 80×10, X2 80×10")
     assert second.endswith("graph.npy: graph 80×80")
@@ -212,13 +212,13 @@ def test_what_was_read_is_the_first_line_on_stderr(tmp_path, capsys):
 def test_options_of_the_command_line_decide_how_data_is_read(tmp_path):
     content = {"A": VIEWS[0].T, "B": VIEWS[1].T, "C": VIEWS[2], "Y": LABELS, "other": LABELS[::-1]}
     np.savez(tmp_path / "d.npz", **content)
-    data, _ = experiment.read(parsed(tmp_path / "d.npz", "--views", "B, A", "--labels", "other"))
+    data, _ = applications.read(parsed(tmp_path / "d.npz", "--views", "B, A", "--labels", "other"))
     assert [np.array_equal(*pair) for pair in zip(data.views, [VIEWS[1], VIEWS[0]], strict=True)] == [True, True]
     assert np.array_equal(data.codes, LABELS[::-1])
     options = ("--views", "A,B", "--labels", "none", "--transpose")
-    data, classes = experiment.read(parsed(tmp_path / "d.npz", *options, "yes"))
+    data, classes = applications.read(parsed(tmp_path / "d.npz", *options, "yes"))
     assert ([view.shape for view in data.views], classes) == ([(80, 10)] * 2, None)
-    data, _ = experiment.read(parsed(tmp_path / "d.npz", *options, "no", "--neighbors", "3"))
+    data, _ = applications.read(parsed(tmp_path / "d.npz", *options, "no", "--neighbors", "3"))
     assert [view.shape for view in data.views] == [(10, 80)] * 2
 
 
@@ -226,7 +226,7 @@ def test_tables_are_aligned_by_the_index_that_is_asked_for(tmp_path):
     for name, order in (("a", range(12)), ("b", range(11, -1, -1))):
         rows = "".join(f"{VIEWS[0][i, 0]!r},{VIEWS[0][i, 1]!r},{i}\n" for i in order)
         (tmp_path / f"{name}.csv").write_text(f"p,q,sample\n{rows}".replace("np.float64(", "").replace(")", ""))
-    data, _ = experiment.read(parsed(tmp_path, "--index", "sample", "--neighbors", "3"))
+    data, _ = applications.read(parsed(tmp_path, "--index", "sample", "--neighbors", "3"))
     assert np.array_equal(data.views[0], VIEWS[0][:12, :2])
     assert np.array_equal(data.views[1], VIEWS[0][:12, :2])
 
