@@ -1,22 +1,34 @@
 """Threads: how many this process may use, and work done in them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
-def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
-    """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun."""
+def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threads: int) -> None:
+    """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun.
+
+    Work that takes long is a generator, which yields wherever it may be left: Ctrl-C, or an error elsewhere, ends it there.
+    """
     if threads == 1 or len(items) <= 1:
         for item in items:
-            work(item)
+            for _ in work(item) or ():
+                pass
         return
     from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
 
+    dropped = False
+
+    def run(item: int) -> None:
+        for _ in work(item) or ():
+            if dropped:
+                return
+
     pool = ThreadPoolExecutor(min(threads, len(items)))
     try:
-        for _ in pool.map(work, items):
+        for _ in pool.map(run, items):
             pass
     finally:
+        dropped = True
         pool.shutdown(wait=True, cancel_futures=True)
 
 
