@@ -77,8 +77,9 @@ class Instructions:
         number = self.builder.zext(self.builder.load(self.further(rows, k)), INT64)
         return self.further(panel, number, WIDTH)
 
-    def offsets(self, array: Any, count: int) -> list[Any]:
-        """The first integers of an array."""
+    def offsets(self, array: Any, at: Any, count: int) -> list[Any]:
+        """So many integers of an array, from place `at` on."""
+        array = self.further(array, at)
         return [self.builder.load(self.further(array, integer(j))) for j in range(count)]
 
     def sums(self, count: Any, terms: Callable[[Any], list[tuple[Any, Any]]]) -> list[Any]:
@@ -114,25 +115,25 @@ class Instructions:
 
 
 def panel_times_lists(columns: int, vectors: int) -> Any:
-    """The function ``(panel, rows, values, first, count, offsets, out)`` for so many columns and vectors of each.
+    """The function ``(panel, rows, values, first, count, offsets, at, out)`` for so many columns and vectors of each.
 
     The lists of `columns` columns lie side by side and have the rows in common: rows[first : first + count] with
-    values[first : first + count, columns]. For every column s and every j < `vectors`, with o = offsets[j],
+    values[first : first + count, columns]. For every column s and every j < `vectors`, with o = offsets[at + j],
 
         out[s, o : o + 8] = Σ_k panel[rows[k], o : o + 8] · values[k, s].
 
-    For all vectors of a row, `offsets` is not read. One column may come as one-dimensional `values` and `out`.
+    Where all vectors of a row are formed, `offsets` is not read. One column may come as one-dimensional `values`.
     """
 
     @intrinsic
-    def function(typingctx, panel, rows, values, first, count, offsets, out):  # type: ignore[no-untyped-def]
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Instructions(context, builder, signature, arguments)
-            panel, first, count, out = code.data(0), arguments[3], arguments[4], code.data(6)
+            panel, first, count, at, out = code.data(0), *arguments[3:5], arguments[6], code.data(7)
             rows, values = code.further(code.data(1), first), code.further(code.data(2), first, columns)
             places = [integer(LANES * j) for j in range(VECTORS)]
             if vectors < VECTORS:
-                places = code.offsets(code.data(5), vectors)
+                places = code.offsets(code.data(5), at, vectors)
 
             def terms(k: Any) -> list[tuple[Any, Any]]:
                 row, own = code.row(panel, rows, k), code.further(values, k, columns)
@@ -146,59 +147,61 @@ def panel_times_lists(columns: int, vectors: int) -> Any:
                     code.store(next(results), code.further(code.further(out, integer(s), WIDTH), place))
             return context.get_dummy_value()
 
-        return types.void(panel, rows, values, first, count, offsets, out), codegen
+        return types.void(panel, rows, values, first, count, offsets, at, out), codegen
 
-    def plain(panel, rows, values, first, count, offsets, out):  # type: ignore[no-untyped-def]
-        sums, out = np.zeros((columns, WIDTH)), out.reshape(columns, WIDTH)
+    def plain(panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+        sums = np.zeros((columns, WIDTH))
         for k in range(first, first + count):
             sums += np.multiply.outer(values[k], panel[rows[k]])
-        for place in offsets[:vectors] if vectors < VECTORS else range(0, WIDTH, LANES):
-            out[:, place : place + LANES] = sums[:, place : place + LANES]
+        for place in offsets[at : at + vectors] if vectors < VECTORS else range(0, WIDTH, LANES):
+            out[:columns, place : place + LANES] = sums[:, place : place + LANES]
 
     return compiled_or_plain(function, plain)
 
 
-def rows_times_list(count_of_rows: int) -> Any:
-    """The function ``(panel, rows, values, first, count, offsets, out)`` for so many columns of a panel, 8 values a row.
+def rows_times_list(entries: int) -> Any:
+    """The function ``(panel, rows, values, first, count, offsets, at, out)`` for so many entries of a row of a panel.
 
-    The list is rows[first : first + count] with values[first : first + count, 8]. For every j < `count_of_rows`
+    The list has 8 values for each of its rows: rows[first : first + count] with values[first : first + count, 8]. For
+    every j = at, .., at + `entries` - 1
 
         out[j, 0:8] = Σ_k panel[rows[k], offsets[j]] · values[k, 0:8].
     """
 
     @intrinsic
-    def function(typingctx, panel, rows, values, first, count, offsets, out):  # type: ignore[no-untyped-def]
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Instructions(context, builder, signature, arguments)
-            panel, first, count, out = code.data(0), arguments[3], arguments[4], code.data(6)
+            panel, first, count, at, out = code.data(0), *arguments[3:5], arguments[6], code.data(7)
             rows, values = code.further(code.data(1), first), code.further(code.data(2), first, LANES)
-            places = code.offsets(code.data(5), count_of_rows)
+            places = code.offsets(code.data(5), at, entries)
 
             def terms(k: Any) -> list[tuple[Any, Any]]:
                 row, own = code.row(panel, rows, k), code.load(code.further(values, k, LANES))
                 return [(code.on_all_lanes(builder.load(code.further(row, place))), own) for place in places]
 
             for j, result in enumerate(code.sums(count, terms)):
-                code.store(result, code.further(out, integer(j), LANES))
+                code.store(result, code.further(code.further(out, at, LANES), integer(j), LANES))
             return context.get_dummy_value()
 
-        return types.void(panel, rows, values, first, count, offsets, out), codegen
+        return types.void(panel, rows, values, first, count, offsets, at, out), codegen
 
-    def plain(panel, rows, values, first, count, offsets, out):  # type: ignore[no-untyped-def]
-        sums = np.zeros((count_of_rows, LANES))
+    def plain(panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+        sums = np.zeros((entries, LANES))
         for k in range(first, first + count):
-            sums += np.multiply.outer(panel[rows[k], offsets[:count_of_rows]], values[k])
-        out[:count_of_rows] = sums
+            sums += np.multiply.outer(panel[rows[k], offsets[at : at + entries]], values[k])
+        out[at : at + entries] = sums
 
     return compiled_or_plain(function, plain)
 
 
 @intrinsic
-def _preactivation(typingctx, product, c, x, step, b1, z):  # type: ignore[no-untyped-def]
+def _preactivation(typingctx, products, row, C, column, x, step, b1, z):  # type: ignore[no-untyped-def]
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Instructions(context, builder, signature, arguments)
-        product, c, x, z = (code.data(k) for k in (0, 1, 2, 5))
-        step, right, left = map(code.on_all_lanes, (arguments[3], arguments[4], builder.fneg(arguments[4])))
+        product, c = code.further(code.data(0), arguments[1], WIDTH), code.further(code.data(2), arguments[3], WIDTH)
+        x, z = code.data(4), code.data(7)
+        step, right, left = map(code.on_all_lanes, (arguments[5], arguments[6], builder.fneg(arguments[6])))
         mask = integer(0)
         for place in map(integer, range(0, WIDTH, LANES)):
             g = builder.fsub(code.load(code.further(product, place)), code.load(code.further(c, place)))
@@ -212,12 +215,12 @@ def _preactivation(typingctx, product, c, x, step, b1, z):  # type: ignore[no-un
             mask = builder.or_(mask, builder.shl(builder.zext(bits, INT64), place))
         return mask
 
-    return types.uint64(product, c, x, step, b1, z), codegen
+    return types.uint64(products, row, C, column, x, step, b1, z), codegen
 
 
-def _preactivation_plain(product, c, x, step, b1, z):  # type: ignore[no-untyped-def]
-    product -= c
-    z[:] = x - step * product
+def _preactivation_plain(products, row, C, column, x, step, b1, z):  # type: ignore[no-untyped-def]
+    products[row] -= C[column]
+    z[:] = x - step * products[row]
     dead = (-b1 <= z) & (z < b1)
     return np.uint64(sum(1 << r for r in range(WIDTH) if not dead[r]))
 
@@ -236,8 +239,9 @@ def _lowest_plain(mask: Any) -> int:
     return (int(mask) & -int(mask)).bit_length() - 1
 
 
-# preactivation(product, c, x, step, b1, z), arrays of 64: `product` becomes g = product - c, and z = x - step·g. Bit r of
-# the answer, a number of 64 bits, says whether z[r] is active: outside of the dead zone -b1 <= z < b1, as NaN is.
+# preactivation(products, row, C, column, x, step, b1, z): products[row] (64,) becomes g = products[row] - C[column], and z
+# becomes x - step·g. Bit r of the answer, a number of 64 bits, says whether z[r] is active, which is outside of the dead
+# zone -b1 <= z < b1; NaN is.
 preactivation = compiled_or_plain(_preactivation, _preactivation_plain)
 # lowest(mask) is the number of the lowest bit that is set; there must be one.
 lowest = compiled_or_plain(_lowest, _lowest_plain)

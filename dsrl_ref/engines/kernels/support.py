@@ -25,23 +25,24 @@ from dsrl_ref.engines.intrinsics import (
     preactivation,
     two_vectors,
 )
-from dsrl_ref.engines.jit import compiled, inlined
+from dsrl_ref.engines.jit import compiled
 
 WIDTH = 64  # columns of a panel
 LANES = 8  # of a vector
 SUMS = 6  # a column: Σ(x - x̃)², then what the derivatives in w1, w2, b1, b2, L are made of: see `backward_layer`
 MANY = 0.75  # of n: the entries of four columns from which they share one pass over a panel, if it saves as much
+ALMOST_ALL = 7  # vectors of a row of a panel, from which all 8 take no longer
 EVERY_ROW = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @compiled
 def add_products(panel, rows, values, start, out):
     """Add to out[q] (64,) the product of a panel (k, 64), transposed, and list q: how DᵀD and DᵀY are made from D."""
-    none, product = np.empty(0, np.int64), np.empty(WIDTH)
+    none, product = np.empty(0, np.int64), np.empty((1, WIDTH))
     for q in range(start.size - 1):
-        one_column(panel, rows, values, start[q], start[q + 1] - start[q], none, product)
+        one_column(panel, rows, values, start[q], start[q + 1] - start[q], none, 0, product)
         for r in range(WIDTH):
-            out[q, r] += product[r]
+            out[q, r] += product[0, r]
 
 
 @compiled
@@ -79,20 +80,6 @@ def unions(n, rows, values, start, t_rows, t_values, together, line):
     together[together.size - 1] = end
 
 
-@inlined
-def product_of(q, panel, rows, values, start, t_rows, t_values, together, four, one, halves, none):
-    """The product (64,) of a panel and list q; for the first of four columns listed together those of all four."""
-    k, s = q // 4, q % 4
-    begin, count = together[k], together[k + 1] - together[k]
-    if count:
-        if s == 0:
-            half_of_four_columns(panel, t_rows, t_values, begin, count, halves[0], four)
-            half_of_four_columns(panel, t_rows, t_values, begin, count, halves[1], four)
-        return four[s]
-    one_column(panel, rows, values, start[q], start[q + 1] - start[q], none, one)
-    return one
-
-
 @compiled
 def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, at, n_rows, n_z, n_g, cuts):
     """One layer of a block: Z = X - step·(GX - C), of which the active entries are listed.
@@ -101,23 +88,27 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
     ∇f(X_(i-1)) of each active entry; cuts[t, q] is where those of panel t and column q begin. `at` (B,) is room to work
     in. The answer is how many there are. A Z that is NaN is listed, so that it is found.
     """
-    four, one, z, own = np.empty((4, WIDTH)), np.empty(WIDTH), np.empty(WIDTH), np.zeros(WIDTH)
-    halves = np.arange(0, WIDTH, LANES).reshape(2, 4)
-    none = np.empty(0, np.int64)
-    columns = start.size - 1
+    products, z, own, offsets = np.empty((5, WIDTH)), np.empty(WIDTH), np.zeros(WIDTH), np.arange(0, WIDTH, LANES)
+    one = products[4:]
+    columns, count, bit = start.size - 1, np.int64(0), np.uint64(1)
     for q in range(columns):
         at[q] = start[q]
-    count, bit = np.int64(0), np.uint64(1)
     for t in range(G.shape[0]):
-        base = t * WIDTH
+        base, panel, offset_of = t * WIDTH, G[t], C[t]
         inside = EVERY_ROW if n - base >= WIDTH else (bit << np.uint64(n - base)) - bit
         for q in range(columns):
-            g = product_of(q, G[t], rows, x, start, t_rows, t_values, together, four, one, halves, none)
-            e, end = at[q], start[q + 1]
-            while e < end and rows[e] < base + WIDTH:
+            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            if many == 0:
+                row = 4
+                one_column(panel, rows, x, start[q], start[q + 1] - start[q], offsets, 0, one)
+            elif row == 0:
+                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 0, products)
+                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 4, products)
+            e = at[q]
+            while e < start[q + 1] and rows[e] < base + WIDTH:
                 own[rows[e] - base] = x[e]
                 e += 1
-            mask = preactivation(g, C[t, first + q], own, step, b1, z) & inside
+            mask = preactivation(products, row, offset_of, first + q, own, step, b1, z) & inside
             for k in range(at[q], e):
                 own[rows[k] - base] = 0.0
             at[q] = e
@@ -125,7 +116,7 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
             while mask != 0:
                 r = lowest(mask)
                 mask &= mask - bit
-                n_rows[count], n_z[count], n_g[count] = base + r, z[r], g[r]
+                n_rows[count], n_z[count], n_g[count] = base + r, z[r], products[row, r]
                 count += 1
     cuts[G.shape[0], 0] = count
     return count
@@ -134,25 +125,28 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
 @compiled
 def count_ties(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, b2, at):
     """How many entries of Z_(i), listed or not, sit on a knot; the arguments are those of `forward_layer`."""
-    four, one, z, own = np.empty((4, WIDTH)), np.empty(WIDTH), np.empty(WIDTH), np.zeros(WIDTH)
-    halves = np.arange(0, WIDTH, LANES).reshape(2, 4)
-    none = np.empty(0, np.int64)
+    products, z, own, offsets = np.empty((5, WIDTH)), np.empty(WIDTH), np.zeros(WIDTH), np.arange(0, WIDTH, LANES)
+    one = products[4:]
     for q in range(start.size - 1):
         at[q] = start[q]
     count = np.int64(0)
     for t in range(G.shape[0]):
-        base = t * WIDTH
+        base, panel, offset_of = t * WIDTH, G[t], C[t]
         for q in range(start.size - 1):
-            g = product_of(q, G[t], rows, x, start, t_rows, t_values, together, four, one, halves, none)
-            e = at[q]
-            while e < start[q + 1] and rows[e] < base + WIDTH:
-                own[rows[e] - base] = x[e]
-                e += 1
-            preactivation(g, C[t, first + q], own, step, b1, z)
+            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            if many == 0:
+                row = 4
+                one_column(panel, rows, x, start[q], start[q + 1] - start[q], offsets, 0, one)
+            elif row == 0:
+                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 0, products)
+                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 4, products)
+            while at[q] < start[q + 1] and rows[at[q]] < base + WIDTH:
+                own[rows[at[q]] - base] = x[at[q]]
+                at[q] += 1
+            preactivation(products, row, offset_of, first + q, own, step, b1, z)
             for r in range(min(WIDTH, n - base)):
                 own[r] = 0.0
                 count += (abs(z[r]) == b1) | (abs(z[r]) == b2)
-            at[q] = e
     return count
 
 
@@ -190,9 +184,8 @@ def residual(rows, x, start, target, first, dX, sums):
             lanes[r] = 0.0
         for t in range(target.shape[0]):
             base = t * WIDTH
-            goal = target[t, first + q]
             for r in range(WIDTH):
-                d[r] = -goal[r]
+                d[r] = -target[t, first + q, r]
             while e < end and rows[e] < base + WIDTH:
                 d[rows[e] - base] += x[e]
                 dX[e] = d[rows[e] - base]
@@ -232,23 +225,6 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
         sums[q, 5] += in_L
 
 
-@inlined
-def vectors_of(panel, rows, values, first, count, offsets, vectors, out):
-    """Some vectors of the product of a panel and a list: those that begin at offsets[: vectors]."""
-    if vectors >= LANES - 1:
-        one_column(panel, rows, values, first, count, offsets, out)
-        return
-    j = 0
-    if vectors >= 4:
-        four_vectors(panel, rows, values, first, count, offsets, out)
-        j = 4
-    if vectors - j >= 2:
-        two_vectors(panel, rows, values, first, count, offsets[j:], out)
-        j += 2
-    if vectors > j:
-        one_vector(panel, rows, values, first, count, offsets[j:], out)
-
-
 @compiled
 def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_rows, p_start, at, p_at, p_dX):
     """Through Z = X - step·∇f(X): p_dX = dZ - step·G·dZ, the cotangent of X_(i-1) where that is listed.
@@ -256,33 +232,40 @@ def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_row
     In: the cotangent of Z_(i) as lists, and those of the layer before, `p_rows` and `p_start`. Of a product only the vectors
     of 8 rows are formed that have one of these rows. `at` and `p_at` (B,) are room to work in.
     """
-    four, one = np.empty((4, WIDTH)), np.empty(WIDTH)
-    halves = np.arange(0, WIDTH, LANES).reshape(2, 4)
-    offsets = np.empty(WIDTH // LANES, np.int64)
-    columns = start.size - 1
-    for q in range(columns):
+    products, every = np.empty((5, WIDTH)), np.arange(0, WIDTH, LANES)
+    one, offsets = products[4:], np.empty(WIDTH // LANES, np.int64)
+    for q in range(start.size - 1):
         at[q], p_at[q] = start[q], p_start[q]
     for t in range(G.shape[0]):
-        base = t * WIDTH
-        for q in range(columns):
-            k, s = q // 4, q % 4
-            begin, count = together[k], together[k + 1] - together[k]
-            if count and s == 0:
-                half_of_four_columns(G[t], t_rows, t_values, begin, count, halves[0], four)
-                half_of_four_columns(G[t], t_rows, t_values, begin, count, halves[1], four)
-            product = four[s] if count else one
-            a, end, vectors, before = p_at[q], p_start[q + 1], 0, np.int64(-1)
-            while a < end and p_rows[a] < base + WIDTH:
+        base, panel = t * WIDTH, G[t]
+        for q in range(start.size - 1):
+            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            if many and row == 0:
+                half_of_four_columns(panel, t_rows, t_values, begin, many, every, 0, products)
+                half_of_four_columns(panel, t_rows, t_values, begin, many, every, 4, products)
+            a, vectors, before = p_at[q], 0, np.int64(-1)
+            while a < p_start[q + 1] and p_rows[a] < base + WIDTH:
                 offset = np.int64(p_rows[a] - base) & -LANES
                 vectors += offset != before
                 offsets[vectors - 1] = before = offset
                 a += 1
-            if vectors and not count:
-                vectors_of(G[t], rows, dZ, start[q], start[q + 1] - start[q], offsets, vectors, one)
-            e, last = at[q], start[q + 1]
+            if many == 0:
+                row, begin, many, j = 4, start[q], start[q + 1] - start[q], 0
+                if vectors >= ALMOST_ALL:
+                    one_column(panel, rows, dZ, begin, many, offsets, 0, one)
+                    j = vectors
+                if vectors - j >= 4:
+                    four_vectors(panel, rows, dZ, begin, many, offsets, j, one)
+                    j += 4
+                if vectors - j >= 2:
+                    two_vectors(panel, rows, dZ, begin, many, offsets, j, one)
+                    j += 2
+                if vectors > j:
+                    one_vector(panel, rows, dZ, begin, many, offsets, j, one)
+            e = at[q]
             for b in range(p_at[q], a):
-                while e < last and rows[e] < p_rows[b]:
+                while e < start[q + 1] and rows[e] < p_rows[b]:
                     e += 1
-                own = dZ[e] if e < last and rows[e] == p_rows[b] else 0.0
-                p_dX[b] = own - step * product[p_rows[b] - base]
+                own = dZ[e] if e < start[q + 1] and rows[e] == p_rows[b] else 0.0
+                p_dX[b] = own - step * products[row, p_rows[b] - base]
             at[q], p_at[q] = e, a

@@ -7,29 +7,12 @@ an entry that is listed, and has the derivatives of its X_(i) in w1, w2, b1, b2 
 import numpy as np
 
 from dsrl_ref.engines.intrinsics import eight_rows, four_rows, one_row, two_rows
-from dsrl_ref.engines.jit import compiled, inlined
+from dsrl_ref.engines.jit import compiled
 
 WIDTH = 64  # columns of a panel
 LANES = 8  # of a vector
 PARAMETERS = 5
 SUMS = 21  # a column: Σ(x - x̃)², the derivatives in w1, w2, b1, b2, L, and the upper triangle of the matrix, row by row
-
-
-@inlined
-def rows_of(panel, rows, values, first, count, offsets, wanted, out):
-    """The rows offsets[:wanted] of the product of a panel, transposed, and a list with 8 values an entry."""
-    j = 0
-    while wanted - j >= 8:
-        eight_rows(panel, rows, values, first, count, offsets[j:], out[j:])
-        j += 8
-    if wanted - j >= 4:
-        four_rows(panel, rows, values, first, count, offsets[j:], out[j:])
-        j += 4
-    if wanted - j >= 2:
-        two_rows(panel, rows, values, first, count, offsets[j:], out[j:])
-        j += 2
-    if wanted - j >= 1:
-        one_row(panel, rows, values, first, count, offsets[j:], out[j:])
 
 
 @compiled
@@ -44,30 +27,41 @@ def forward_tangents(G, p_rows, p_dX, p_start, rows, z, g, start, step, w1, w2, 
     for q in range(start.size - 1):
         at[q], p_at[q] = start[q], p_start[q]
     for t in range(G.shape[0]):
-        base = t * WIDTH
+        base, panel = t * WIDTH, G[t]
         for q in range(start.size - 1):
             a, p, p_end = at[q], p_at[q], p_start[q + 1]
             while a < start[q + 1] and rows[a] < base + WIDTH:
                 offsets[a - at[q]] = rows[a] - base
                 a += 1
-            rows_of(G[t], p_rows, p_dX, p_start[q], p_end - p_start[q], offsets, a - at[q], product)
+            wanted, j, count = a - at[q], 0, p_end - p_start[q]
+            while wanted - j >= 8:
+                eight_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
+                j += 8
+            if wanted - j >= 4:
+                four_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
+                j += 4
+            if wanted - j >= 2:
+                two_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
+                j += 2
+            if wanted > j:
+                one_row(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
             for e in range(at[q], a):
                 while p < p_end and p_rows[p] < rows[e]:
                     p += 1
-                moved = product[e - at[q]]
+                k = e - at[q]
                 for s in range(PARAMETERS):
-                    moved[s] = (p_dX[p, s] if p < p_end and p_rows[p] == rows[e] else 0.0) - step * moved[s]
+                    own = p_dX[p, s] if p < p_end and p_rows[p] == rows[e] else 0.0
+                    product[k, s] = own - step * product[k, s]
                 size = abs(z[e])
                 sign = 1.0 if z[e] >= 0.0 else -1.0
                 past2 = 1.0 if (z[e] >= b2) | (z[e] < -b2) else 0.0
                 slope = past2 * w2 + (1.0 - past2) * w1
-                own = dX[e]
-                own[0] = sign * (past2 * rise + (1.0 - past2) * (size - b1)) + slope * moved[0]
-                own[1] = sign * past2 * (size - b2) + slope * moved[1]
-                own[2] = -sign * w1 + slope * moved[2]
-                own[3] = sign * (w1 - w2) * past2 + slope * moved[3]
-                own[4] = slope * (moved[4] + g[e] * step * step)
-                own[5] = own[6] = own[7] = 0.0
+                dX[e, 0] = sign * (past2 * rise + (1.0 - past2) * (size - b1)) + slope * product[k, 0]
+                dX[e, 1] = sign * past2 * (size - b2) + slope * product[k, 1]
+                dX[e, 2] = -sign * w1 + slope * product[k, 2]
+                dX[e, 3] = sign * (w1 - w2) * past2 + slope * product[k, 3]
+                dX[e, 4] = slope * (product[k, 4] + g[e] * step * step)
+                dX[e, 5] = dX[e, 6] = dX[e, 7] = 0.0
             at[q], p_at[q] = a, p
 
 
