@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threads: int) -> None:
     """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun.
 
-    Work that takes long is a generator, which yields wherever it may be left: Ctrl-C, or an error elsewhere, ends it there.
+    Work that takes long is a generator, which yields wherever it may be left: Ctrl-C, or an error elsewhere, ends it
+    there.
     """
     if threads == 1 or len(items) <= 1:
         for item in items:

@@ -10,9 +10,10 @@ over a list, in the order of the list, from zero on, and every entry of it has a
 are ever added to one another. Which entries are computed together, on how many lanes, and whether zeros are in the list
 has therefore no influence on any bit of an entry.
 
-A sum takes fused multiply-adds: g·x + s, rounded once. ``llvm.fma`` is the same number on every machine, and slower where
-the processor has no such instruction. Nothing is "fast-math" here, and LLVM fuses nothing of its own accord. A vector of 8
-lanes is one register where there is AVX-512, and two or four elsewhere, with the same numbers. The twins round twice.
+A sum takes fused multiply-adds: g·x + s, rounded once. ``llvm.fma`` is the same number on every machine, and slower
+where the processor has no such instruction. Nothing is "fast-math" here, and LLVM fuses nothing of its own accord. A
+vector of 8 lanes is one register where there is AVX-512, and two or four elsewhere, with the same numbers. The twins
+round twice.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ FIRST_LANE = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
 
 def compiled_or_plain(function: Any, plain: Callable[..., Any]) -> Any:
     """The function that numba compiles, or its twin where nothing is compiled."""
-    return plain if config.DISABLE_JIT else function
+    return plain if vars(config)["DISABLE_JIT"] else function
 
 
 def integer(value: int) -> Any:
@@ -126,11 +127,12 @@ def panel_times_lists(columns: int, vectors: int) -> Any:
     """
 
     @intrinsic
-    def function(typingctx, panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Instructions(context, builder, signature, arguments)
-            panel, first, count, at, out = code.data(0), *arguments[3:5], arguments[6], code.data(7)
-            rows, values = code.further(code.data(1), first), code.further(code.data(2), first, columns)
+            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 7))
+            first, count, at = arguments[3], arguments[4], arguments[6]
+            rows, values = code.further(rows, first), code.further(values, first, columns)
             places = [integer(LANES * j) for j in range(VECTORS)]
             if vectors < VECTORS:
                 places = code.offsets(code.data(5), at, vectors)
@@ -149,7 +151,7 @@ def panel_times_lists(columns: int, vectors: int) -> Any:
 
         return types.void(panel, rows, values, first, count, offsets, at, out), codegen
 
-    def plain(panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+    def plain(panel, rows, values, first, count, offsets, at, out):
         sums = np.zeros((columns, WIDTH))
         for k in range(first, first + count):
             sums += np.multiply.outer(values[k], panel[rows[k]])
@@ -169,11 +171,12 @@ def rows_times_list(entries: int) -> Any:
     """
 
     @intrinsic
-    def function(typingctx, panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Instructions(context, builder, signature, arguments)
-            panel, first, count, at, out = code.data(0), *arguments[3:5], arguments[6], code.data(7)
-            rows, values = code.further(code.data(1), first), code.further(code.data(2), first, LANES)
+            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 7))
+            first, count, at = arguments[3], arguments[4], arguments[6]
+            rows, values = code.further(rows, first), code.further(values, first, LANES)
             places = code.offsets(code.data(5), at, entries)
 
             def terms(k: Any) -> list[tuple[Any, Any]]:
@@ -186,7 +189,7 @@ def rows_times_list(entries: int) -> Any:
 
         return types.void(panel, rows, values, first, count, offsets, at, out), codegen
 
-    def plain(panel, rows, values, first, count, offsets, at, out):  # type: ignore[no-untyped-def]
+    def plain(panel, rows, values, first, count, offsets, at, out):
         sums = np.zeros((entries, LANES))
         for k in range(first, first + count):
             sums += np.multiply.outer(panel[rows[k], offsets[at : at + entries]], values[k])
@@ -196,7 +199,7 @@ def rows_times_list(entries: int) -> Any:
 
 
 @intrinsic
-def _preactivation(typingctx, products, row, C, column, x, step, b1, z):  # type: ignore[no-untyped-def]
+def _preactivation(typingctx, products, row, C, column, x, step, b1, z):
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Instructions(context, builder, signature, arguments)
         product, c = code.further(code.data(0), arguments[1], WIDTH), code.further(code.data(2), arguments[3], WIDTH)
@@ -218,7 +221,7 @@ def _preactivation(typingctx, products, row, C, column, x, step, b1, z):  # type
     return types.uint64(products, row, C, column, x, step, b1, z), codegen
 
 
-def _preactivation_plain(products, row, C, column, x, step, b1, z):  # type: ignore[no-untyped-def]
+def _preactivation_plain(products, row, C, column, x, step, b1, z):
     products[row] -= C[column]
     z[:] = x - step * products[row]
     dead = (-b1 <= z) & (z < b1)
@@ -226,7 +229,7 @@ def _preactivation_plain(products, row, C, column, x, step, b1, z):  # type: ign
 
 
 @intrinsic
-def _lowest(typingctx, mask):  # type: ignore[no-untyped-def]
+def _lowest(typingctx, mask):
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         form = ir.FunctionType(INT64, [INT64, ir.IntType(1)])
         zeros_below = builder.module.declare_intrinsic("llvm.cttz", [INT64], form)
@@ -239,13 +242,13 @@ def _lowest_plain(mask: Any) -> int:
     return (int(mask) & -int(mask)).bit_length() - 1
 
 
-# preactivation(products, row, C, column, x, step, b1, z): products[row] (64,) becomes g = products[row] - C[column], and z
-# becomes x - step·g. Bit r of the answer, a number of 64 bits, says whether z[r] is active, which is outside of the dead
-# zone -b1 <= z < b1; NaN is.
+# preactivation(products, row, C, column, x, step, b1, z): products[row] (64,) becomes g = products[row] - C[column],
+# and z becomes x - step·g. Bit r of the answer, a number of 64 bits, says whether z[r] is active, which is outside of
+# the dead zone -b1 <= z < b1; NaN is.
 preactivation = compiled_or_plain(_preactivation, _preactivation_plain)
 # lowest(mask) is the number of the lowest bit that is set; there must be one.
 lowest = compiled_or_plain(_lowest, _lowest_plain)
 one_column = panel_times_lists(1, VECTORS)  # all 64 entries of the product of a panel and a list
 half_of_four_columns = panel_times_lists(4, 4)  # four vectors of each of four products whose lists have the same rows
 four_vectors, two_vectors, one_vector = (panel_times_lists(1, vectors) for vectors in (4, 2, 1))
-eight_rows, four_rows, two_rows, one_row = (rows_times_list(count) for count in (8, 4, 2, 1))
+sixteen_rows, eight_rows, four_rows = (rows_times_list(entries) for entries in (16, 8, 4))

@@ -1,21 +1,23 @@
 """LeastSquares only: work that follows the nonzeros of X_(1), ..., X_(t).
 
-X_(i) is 0 on its dead zone, and so are its cotangent and its sensitivities. Products with DᵀD therefore take only the rows
-that are listed, and the way back, and sensitivities, form only those that are asked for. Columns do not interact: kernels run
-over a block of them, a layer at a time, and `dsrl_ref.engines.kernels.support` says what they keep.
+X_(i) is 0 on its dead zone, and so are its cotangent and its sensitivities. Products with DᵀD therefore take only the
+rows that are listed, and the way back, and sensitivities, form only those that are asked for. Columns do not
+interact: kernels run over a block of them, a layer at a time, and `dsrl_ref.engines.kernels.support` says what they
+keep.
 
-**Bits.** No product here is BLAS's. Every entry of a product is one sum over the rows in ascending order, however sparse its
-column is; every column has sums of its own, which are added by eights and then exactly. An answer has the same bits for any
-number of threads, any width of the blocks, and a D that is sparse or dense: DᵀD and DᵀY are formed in the same way.
+**Bits.** No product here is BLAS's. Every entry of a product is one sum over the rows in ascending order, however
+sparse its column is; every column has sums of its own, which are added by eights and then exactly. An answer has the
+same bits for any number of threads, any width of the blocks, and a D that is sparse or dense: DᵀD and DᵀY are formed
+in the same way.
 
-**Arithmetic.** ∇f is DᵀD·X - DᵀY here, with a fused multiply-add a term, and Z = X - step·∇f has none. Where this rounds
-differently from Dᵀ(DX - Y), an entry next to a knot may be in another region than elsewhere: `ties` counts those of here.
+**Arithmetic.** ∇f is DᵀD·X - DᵀY here, with a fused multiply-add a term, and Z = X - step·∇f has none. Where this
+rounds differently from Dᵀ(DX - Y), an entry next to a knot may be in another region than elsewhere: `ties` counts
+those of here.
 
 **Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
 threads at most `TAPE` entries of 20 bytes, and less where X is sparse: more only if a single column has more.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -29,7 +31,7 @@ from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
 WIDTH = 64  # columns of a panel, as the kernels have it
-TAPE = 2**22  # entries that a block of columns may keep, in all layers
+TAPE = 2**21  # entries that a block of columns may keep, in all layers
 AT_ONCE = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
 BESIDES = 4  # entries, for each of a layer, that are kept besides the tape
 TANGENTS = 10  # and with five sensitivities, of this layer and the one before, in place of the tape
@@ -144,8 +146,9 @@ class Support:
 class Block:
     """Some columns on their way through the layers.
 
-    Every pass is a generator, which adds to the rows of `sums` that are of its columns and yields between kernel calls. A block
-    that finds an entry that is not finite adds how many there are to wrong[layer], and goes no further.
+    Every pass is a generator, which adds to the rows of `sums` that are of its columns and yields between kernel
+    calls. A block that finds an entry that is not finite adds how many there are to wrong[layer], and goes no
+    further.
     """
 
     def __init__(
@@ -160,7 +163,11 @@ class Block:
         self.cuts = np.empty((len(prepared.G) + 1, self.columns), np.int64)
         self.at = np.empty(self.columns, np.int64), np.empty(self.columns, np.int64)
         fours, together = self.columns // FOUR, self.columns // FOUR + 1
-        self.four = np.empty(fours * n + n, np.uint32), np.empty((fours * n + n, FOUR)), np.zeros(together + 1, np.int64)
+        self.four = (
+            np.empty(fours * n + n, np.uint32),
+            np.empty((fours * n + n, FOUR)),
+            np.zeros(together + 1, np.int64),
+        )
         self.line = np.empty((n, FOUR))
 
     def backward(self) -> Iterator[None]:
@@ -188,9 +195,7 @@ class Block:
         for layer in self._forward():
             moved = np.empty((len(layer.rows), kernels.LANES))
             scalars = self.step, *self.theta
-            kernels.forward_tangents(
-                self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved
-            )
+            kernels.forward_tangents(self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved)
             before, dX, layers = self.X, moved, layers + 1
             yield
         if layers == self.prepared.layers:

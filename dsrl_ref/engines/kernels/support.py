@@ -4,14 +4,14 @@ What the arrays hold, here and in `support_tangents`:
 
 * ``G`` (panels, n, 64): DᵀD in panels of 64 columns, the last one filled up with zeros. ``C`` and ``target``
   (panels, m, 64): DᵀY and X̃, of all m columns, cut in the same way; ``C[t, j]`` are the rows 64·t.. of column j.
-* **Lists**, of B columns: ``rows[start[q] : start[q + 1]]`` are the rows of column q that are listed, ascending, and the
-  same places of other arrays hold what belongs to them: ``x``, ``z``, ``g``. ``start`` has B + 1 entries. X_(i) is listed
-  where Z_(i) is active, b1 <= z or z < -b1; everywhere else X_(i), its cotangent and its sensitivities are 0.
+* **Lists**, of B columns: ``rows[start[q] : start[q + 1]]`` are the rows of column q that are listed, ascending, and
+  the same places of other arrays hold what belongs to them: ``x``, ``z``, ``g``. ``start`` has B + 1 entries. X_(i)
+  is listed where Z_(i) is active, b1 <= z or z < -b1; elsewhere X_(i), its cotangent and its sensitivities are 0.
 * ``first``: the number, among the m columns, of the column that is q = 0 of the block.
 * ``together``, ``t_rows``, ``t_values``: the lists once more, of every four columns with much in common: see `unions`.
 
-A product of G and a list takes the rows in ascending order, whichever of its forms computes it, so that the forms agree to
-the last bit: see `dsrl_ref.engines.intrinsics`.
+A product of G and a list takes the rows in ascending order, whichever of its forms computes it, so that the forms
+agree to the last bit: see `dsrl_ref.engines.intrinsics`.
 """
 
 import numpy as np
@@ -84,9 +84,9 @@ def unions(n, rows, values, start, t_rows, t_values, together, line):
 def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, at, n_rows, n_z, n_g, cuts):
     """One layer of a block: Z = X - step·(GX - C), of which the active entries are listed.
 
-    In: X_(i-1) as lists. Out, in the order of the work, panel by panel: ``n_rows``, ``n_z`` and ``n_g``, the row, Z_(i) and
-    ∇f(X_(i-1)) of each active entry; cuts[t, q] is where those of panel t and column q begin. `at` (B,) is room to work
-    in. The answer is how many there are. A Z that is NaN is listed, so that it is found.
+    In: X_(i-1) as lists. Out, in the order of the work, panel by panel: ``n_rows``, ``n_z`` and ``n_g``, the row,
+    Z_(i) and ∇f(X_(i-1)) of each active entry; cuts[t, q] is where those of panel t and column q begin. `at` (B,) is
+    room to work in. The answer is how many there are. A Z that is NaN is listed, so that it is found.
     """
     products, z, own, offsets = np.empty((5, WIDTH)), np.empty(WIDTH), np.zeros(WIDTH), np.arange(0, WIDTH, LANES)
     one = products[4:]
@@ -176,7 +176,7 @@ def pack_layer(n_rows, n_z, n_g, cuts, w1, w2, b1, b2, rows, z, g, x, start):
 
 @compiled
 def residual(rows, x, start, target, first, dX, sums):
-    """X_(t) - X̃: its sum of squares over all entries of each column into sums[q, 0], and where X_(t) is listed into dX."""
+    """Find X_(t) - X̃: where X_(t) is listed, into dX; its sum of squares, over all rows of column q, into sums[q, 0]."""
     lanes, d = np.empty(WIDTH), np.empty(WIDTH)
     for q in range(start.size - 1):
         e, end = start[q], start[q + 1]
@@ -229,8 +229,8 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
 def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_rows, p_start, at, p_at, p_dX):
     """Through Z = X - step·∇f(X): p_dX = dZ - step·G·dZ, the cotangent of X_(i-1) where that is listed.
 
-    In: the cotangent of Z_(i) as lists, and those of the layer before, `p_rows` and `p_start`. Of a product only the vectors
-    of 8 rows are formed that have one of these rows. `at` and `p_at` (B,) are room to work in.
+    In: the cotangent of Z_(i) as lists, and those of the layer before, `p_rows` and `p_start`. Of a product only the
+    vectors of 8 rows are formed that have one of these rows. `at` and `p_at` (B,) are room to work in.
     """
     products, every = np.empty((5, WIDTH)), np.arange(0, WIDTH, LANES)
     one, offsets = products[4:], np.empty(WIDTH // LANES, np.int64)

@@ -1,28 +1,29 @@
 """The five sensitivities of LeastSquares on the nonzeros, carried forward with the layers, and what is summed of them.
 
-Lists, panels and the names of arrays are those of `dsrl_ref.engines.kernels.support`. A row of ``dX`` (entries, 8) belongs to
-an entry that is listed, and has the derivatives of its X_(i) in w1, w2, b1, b2 and L, then three zeros: one vector.
+Lists, panels and the names of arrays are those of `dsrl_ref.engines.kernels.support`. A row of ``dX`` (entries, 8)
+belongs to an entry that is listed, and has the derivatives of its X_(i) in w1, w2, b1, b2 and L, then three zeros:
+one vector.
 """
 
 import numpy as np
 
-from dsrl_ref.engines.intrinsics import eight_rows, four_rows, one_row, two_rows
+from dsrl_ref.engines.intrinsics import eight_rows, four_rows, sixteen_rows
 from dsrl_ref.engines.jit import compiled
 
 WIDTH = 64  # columns of a panel
 LANES = 8  # of a vector
 PARAMETERS = 5
-SUMS = 21  # a column: Σ(x - x̃)², the derivatives in w1, w2, b1, b2, L, and the upper triangle of the matrix, row by row
+SUMS = 21  # a column: Σ(x - x̃)², the derivatives in w1, w2, b1, b2, L, and the upper triangle of the matrix, by rows
 
 
 @compiled
 def forward_tangents(G, p_rows, p_dX, p_start, rows, z, g, start, step, w1, w2, b1, b2, at, p_at, dX):
     """Carry the sensitivities through a layer: dX = ∂ξ + slope·(p_dX - step·G·p_dX + the share of step), where listed.
 
-    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`, and Z_(i) and ∇f(X_(i-1)) on the lists of X_(i). Only
-    rows of G·p_dX that are listed in X_(i) are formed. `at` and `p_at` (B,) are room to work in.
+    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`, and Z_(i) and ∇f(X_(i-1)) on the lists of
+    X_(i). Only rows of G·p_dX that are listed in X_(i) are formed. `at` and `p_at` (B,) are room to work in.
     """
-    product, offsets = np.zeros((WIDTH, LANES)), np.empty(WIDTH, np.int64)
+    product, offsets = np.zeros((WIDTH, LANES)), np.zeros(WIDTH, np.int64)
     rise = b2 - b1
     for q in range(start.size - 1):
         at[q], p_at[q] = start[q], p_start[q]
@@ -33,18 +34,15 @@ def forward_tangents(G, p_rows, p_dX, p_start, rows, z, g, start, step, w1, w2, 
             while a < start[q + 1] and rows[a] < base + WIDTH:
                 offsets[a - at[q]] = rows[a] - base
                 a += 1
-            wanted, j, count = a - at[q], 0, p_end - p_start[q]
-            while wanted - j >= 8:
-                eight_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
+            j, wanted, begin = 0, a - at[q], p_start[q]
+            while wanted - j > 12:
+                sixteen_rows(panel, p_rows, p_dX, begin, p_end - begin, offsets, j, product)
+                j += 16
+            if wanted - j > 4:
+                eight_rows(panel, p_rows, p_dX, begin, p_end - begin, offsets, j, product)
                 j += 8
-            if wanted - j >= 4:
-                four_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
-                j += 4
-            if wanted - j >= 2:
-                two_rows(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
-                j += 2
             if wanted > j:
-                one_row(panel, p_rows, p_dX, p_start[q], count, offsets, j, product)
+                four_rows(panel, p_rows, p_dX, begin, p_end - begin, offsets, j, product)
             for e in range(at[q], a):
                 while p < p_end and p_rows[p] < rows[e]:
                     p += 1
@@ -76,4 +74,3 @@ def add_tangents(dX, residual, start, sums):
                 for r in range(s, PARAMETERS):
                     sums[q, k] += dX[e, s] * dX[e, r]
                     k += 1
-
