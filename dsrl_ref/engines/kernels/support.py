@@ -176,7 +176,7 @@ def pack_layer(n_rows, n_z, n_g, cuts, w1, w2, b1, b2, rows, z, g, x, start):
 
 @compiled
 def residual(rows, x, start, target, first, dX, sums):
-    """Find X_(t) - X̃: where X_(t) is listed, into dX; its sum of squares, over all rows of column q, into sums[q, 0]."""
+    """Find X_(t) - X̃: into dX where X_(t) is listed, and its squares, of all rows of column q, into sums[q, 0]."""
     lanes, d = np.empty(WIDTH), np.empty(WIDTH)
     for q in range(start.size - 1):
         e, end = start[q], start[q + 1]
