@@ -8,6 +8,7 @@ deep-learning framework, or the authors' program, whose training is a preset her
 
 from dsrl_ref.appendix import Theta, forward, prox, region, regularizer, regularizer_gradient, shrink
 from dsrl_ref.differences import check_gradient, check_smooth_term
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
 from dsrl_ref.persistence import load, save
 from dsrl_ref.results import FitResult, SolveResult
@@ -24,6 +25,7 @@ __all__ = [
     "Gradient",
     "LeastSquares",
     "Objective",
+    "ScalarMap",
     "SolveResult",
     "Status",
     "Theta",

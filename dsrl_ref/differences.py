@@ -18,7 +18,7 @@ from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constant
 from dsrl_ref.engines import implicit
-from dsrl_ref.engines.entries import dense_problem
+from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import InfeasibleThetaError
 from dsrl_ref.objective import Gradient, Objective
 
@@ -115,7 +115,8 @@ class _Network:
     """The dense network behind an objective, as a function of x = (w1, w2, b1, b2, L)."""
 
     def __init__(self, J: Objective) -> None:
-        self.f, self.x0, self.target = dense_problem(J.f, J.x0, J.target)
+        problem = Problem(J.f, J.x0, J.target, J.layers)
+        self.f, self.x0, self.target = problem.f, problem.x0, problem.target
         self.layers = J.layers
 
     def regions(self, x: Array) -> list[bytes]:

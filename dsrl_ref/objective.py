@@ -1,46 +1,22 @@
 """Objective: prepare once, evaluate the loss J and its five derivatives many times."""
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+import re
+from textwrap import indent, wrap
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dsrl_ref import free
-from dsrl_ref.appendix import totals
-from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations, starting_point
-from dsrl_ref.appendix.partials import require_tensor_fits
-from dsrl_ref.appendix.shrinkage import count_ties
+from dsrl_ref.appendix.network import SmoothTerm, forward, starting_point
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
-from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, recursion, tangent
-from dsrl_ref.engines.entries import dense_problem
-from dsrl_ref.engines.jit import WORTH_COMPILING, WORTH_COMPILING_FOR_MANY
-from dsrl_ref.engines.scalar_map import ScalarMap, multiple_of_W, near_knots
+from dsrl_ref.engines import table
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import DivergenceError
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity
 from dsrl_ref.threads import processors
-
-Evaluate = Callable[[Theta, float], tuple[float, Array]]
-Products = Callable[[Theta, float], Array]
-
-
-class Engine(Protocol):
-    """One way to J and its derivatives in w1, w2, b1, b2, L."""
-
-    def __call__(
-        self, f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
-    ) -> tuple[float, Array]:
-        """Evaluate."""
-
-
-ENGINES: dict[str, Engine] = {
-    "tensor": totals.loss_and_gradient,
-    "tangent": tangent.loss_and_gradient,
-    "adjoint": adjoint.loss_and_gradient,
-}
-FIDELITY_ONLY = ("fused", "pieces")
 
 
 class Gradient(NamedTuple):
@@ -67,23 +43,20 @@ class Objective:
         of it.
     x0 : array_like (n, m) or scipy.sparse container, optional
         X_(0), a constant; defaults to ``f.start()``.
-    method : {"auto", "tensor", "tangent", "adjoint", "fused", "pieces", "implicit"}
-        "tensor" is the appendix, literally, and refused above 1 GiB; "tangent" carries n×m×5 sensitivities
-        forward; "adjoint" goes back over a tape of t n×m matrices (of a `LeastSquares` of 20,000 entries or more in
-        compiled blocks of columns, so that memory does not grow with m); "fused", for `Fidelity`, is one compiled pass
-        over the data, in which an entry looks up its piece of the scalar map, or goes through all layers where
-        it is next to a knot or x0 is neither W nor zeros; "pieces", for `Fidelity` with x0 = W or zeros, sorts a
-        copy of the entries once (and of the target's, unless that is W), after which an evaluation takes the
-        same fraction of a millisecond whatever their number. "auto" takes, for a `Fidelity` of 20,000 entries or
-        more, "pieces" where x0 allows it, else "fused"; "adjoint" for all others. "implicit", which
-        is for ``layers=math.inf`` alone and is taken for it, solves linear equations with the action of the Hessian.
+    method : str
+        Which engine runs, or "auto", which chooses one by the problem and the number of evaluations:
+
+        {engines}
     threads : int, optional
-        For "fused" and "pieces"; the result has the same bits for any number. By default one a processor.
+        For the engines that take them; the result has the same bits for any number. By default one a processor.
+    evaluations : int
+        How many evaluations are to come, roughly; "auto" goes by it. To load compiled code takes some tenths of a
+        second, once in a process, and sorting takes as long as many evaluations.
 
     Attributes
     ----------
     method : str
-        What runs, "auto" resolved.
+        The name of the engine that runs, "auto" resolved.
     f, x0, target, layers
         As given, converted; not to be changed.
 
@@ -109,8 +82,6 @@ class Objective:
     1.5
     """
 
-    _worth_compiling = WORTH_COMPILING_FOR_MANY
-
     def __init__(
         self,
         f: SmoothTerm,
@@ -120,50 +91,20 @@ class Objective:
         x0: Any = None,
         method: str = "auto",
         threads: int | None = None,
+        evaluations: int = table.MANY,
     ) -> None:
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
-        _require_method(method, f, self.layers)
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
+        evaluations = as_count(evaluations, "evaluations", least=1)
         x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
         target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
-        if method == "tensor":
-            require_tensor_fits(self.shape)
-        self._f, self._x0, self._target = dense_problem(f, x0, target)
-        self.method = self._best_method() if method == "auto" else method
-        self._evaluate, self._products = self._bind_engine()
-
-    def _best_method(self) -> str:
-        """What "auto" is."""
-        if self.layers == math.inf:
-            return "implicit"
-        if type(self._f) is not Fidelity or self._x0.size < self._worth_compiling:
-            return "adjoint"
-        return "fused" if multiple_of_W(self._f, self._x0) is None else "pieces"
-
-    def _bind_engine(self) -> tuple[Evaluate, Products]:
-        """Choose how (Θ, L) becomes the loss with its gradient, and the Gauss-Newton matrix."""
-        f, x0 = self._f, self._x0
-        if self.method == "implicit":
-            return (
-                partial(implicit.loss_and_gradient, f, x0=x0, target=self._target),
-                partial(implicit.gauss_newton, f, x0=x0),
-            )
-        layers = int(self.layers)
-        if self.method == "pieces":
-            prepared = pieces.prepare(f, x0, self._target, self.threads)
-            return partial(prepared.loss_and_gradient, layers=layers), partial(prepared.gauss_newton, layers=layers)
-        if self.method == "fused":
-            engine: Engine = partial(fused.loss_and_gradient, threads=self.threads)
-            products: Products = partial(recursion.gauss_newton, f, layers=layers, x0=x0, threads=self.threads)
-        else:
-            large = x0.size >= self._worth_compiling
-            by_columns = self.method == "adjoint" and type(f) is LeastSquares and large
-            engine = columns.loss_and_gradient if by_columns else ENGINES[self.method]
-            products = partial((columns if by_columns else tangent).gauss_newton, f, layers=layers, x0=x0)
-        return partial(engine, f, layers=layers, x0=x0, target=self._target), products
+        self._problem = Problem(f, x0, target, self.layers, self.threads)
+        engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
+        self.method = engine.name
+        self._prepared = table.prepare(engine, self._problem)
 
     def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.
@@ -192,13 +133,15 @@ class Objective:
             active entries is not below 1 - 1e-6.
         """
         theta, L = as_theta(theta), as_step_constant(L)
-        if self.layers == math.inf and theta.b1 == 0 and self._unstored():
-            raise DivergenceError("layers = inf: b1 = 0, and a Z that is not stored, 0, sits on it; take a positive b1")
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, gradient = self._evaluate(theta, L)
+            loss, gradient = self._prepared.loss_and_gradient(theta, L)
+        return self._finite(loss, gradient, theta, L)
+
+    def _finite(self, loss: float, gradient: Array, theta: Theta, L: float) -> tuple[float, Gradient]:
+        """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                forward(self._f, theta, L, int(self.layers), self._x0)  # names the layer, if it is an iterate
+                forward(self._problem.f, theta, L, int(self.layers), self._problem.x0)  # names the layer, if it is one
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
                 f"L = {L}: scale the data down or take a larger L"
@@ -282,13 +225,10 @@ class Objective:
         >>> float(matrix[2, 2])
         2.0
         """
-        loss, gradient = self(theta, L)
         theta, L = as_theta(theta), as_step_constant(L)
-        matrix = self._products(theta, L)
-        if theta.b1 == 0 and (unstored := self._unstored()):
-            zero = np.zeros((1, 1))
-            matrix += unstored * tangent.gauss_newton(Fidelity(zero), theta, L, int(self.layers), zero)
-        return loss, gradient, matrix
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, gradient, matrix = self._prepared.gauss_newton(theta, L)
+        return *self._finite(loss, gradient, theta, L), matrix
 
     def scalar_map(self, theta: ThetaLike, L: float) -> ScalarMap:
         """Build the piecewise-linear function w -> x_t that the network applies to each entry of W.
@@ -313,46 +253,22 @@ class Objective:
         """
         if self.layers == math.inf:
             raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
-        start = multiple_of_W(self._f, self._x0) if type(self._f) is Fidelity else None
-        if start is None:
+        if self._problem.start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
             )
-        return ScalarMap(start, as_theta(theta), as_step_constant(L), int(self.layers))
+        return ScalarMap(theta, L, int(self.layers), start=self._problem.start)
 
     def ties(self, theta: ThetaLike, L: float) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.
 
-        0 for ``layers=math.inf``, where a tie is refused.
+        By the arithmetic of the engine that runs, since it decides the regions of the gradient: for `LeastSquares` two
+        engines may round a Z to either side of a knot; for `Fidelity` all agree. 0 for ``layers=math.inf``, where a tie
+        is refused.
         """
         theta, L = as_theta(theta), as_step_constant(L)
-        if self.layers == math.inf:
-            return 0
-        f, x0, layers, zeros = self._f, self._x0, int(self.layers), self._unstored()
-        if type(f) is Fidelity:
-            live = (f.W != 0) | (x0 != 0)  # the others stay 0
-            zeros += live.size - np.count_nonzero(live)
-            if self.method in FIDELITY_ONLY and (start := multiple_of_W(f, x0)) is not None:
-                live[live] = near_knots(f.W[live], start, theta, L, layers)
-            if not live.any():
-                return layers * zeros if theta.b1 == 0 else 0
-            f, x0 = Fidelity(f.W[live].reshape(1, -1)), x0[live].reshape(1, -1)
-        tied = sum(count_ties(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
-        return tied + (layers * zeros if theta.b1 == 0 else 0)
-
-    def _unstored(self) -> int:
-        """Count the entries that are 0 in W, x0 and target and left out of the work."""
-        return self.shape[0] * self.shape[1] - self._x0.size
-
-
-class _Once(Objective):
-    """The same for one evaluation: sorting does not pay, and loading numba does for large data alone."""
-
-    _worth_compiling = WORTH_COMPILING
-
-    def _best_method(self) -> str:
-        method = super()._best_method()
-        return "fused" if method == "pieces" else method
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._prepared.ties(theta, L)
 
 
 def loss_and_gradient(
@@ -360,8 +276,7 @@ def loss_and_gradient(
 ) -> tuple[float, Gradient]:
     """Evaluate J and its gradient once; `Objective` is for many times and documents the parameters.
 
-    To load compiled code for one evaluation pays from 200,000 entries on, not from 20,000: "auto" then takes "fused",
-    and "adjoint" its blocks.
+    What "auto" takes for ``evaluations=1``: compiled code from 200,000 entries on, and nothing sorted.
 
     Examples
     --------
@@ -369,20 +284,23 @@ def loss_and_gradient(
     >>> loss, gradient.b1
     (0.15625, 0.5)
     """
-    return _Once(f, target, layers=layers, x0=x0, method=method)(theta, L)
-
-
-def _require_method(method: str, f: SmoothTerm, layers: float) -> None:
-    known = ["auto", *ENGINES, *FIDELITY_ONLY, "implicit"]
-    if method not in known:
-        raise ValueError(f"method must be one of {', '.join(map(repr, known))}, got {method!r}")
-    if method in FIDELITY_ONLY and type(f) is not Fidelity:
-        raise ValueError(f"method {method!r} is for Fidelity alone, got {type(f).__name__}; take 'auto'")
-    if method != "auto" and (method == "implicit") != (layers == math.inf):
-        raise ValueError(f"method 'implicit' is for layers = inf and no other is, got {method!r} for layers = {layers}")
+    return Objective(f, target, layers=layers, x0=x0, method=method, evaluations=1)(theta, L)
 
 
 def _default_target(f: SmoothTerm) -> Any:
     if isinstance(f, Fidelity):
         return f.W
     raise ValueError(f"target is required for {type(f).__name__}; only Fidelity has a default, its W")
+
+
+def _with_engines(documentation: str | None) -> str | None:
+    """Print the table of engines into the docstring of `Objective`; there is none under ``python -OO``."""
+    if documentation is None:
+        return None
+    lines = [part for line in table.description().splitlines() for part in wrap(line, 108, subsequent_indent="  ")]
+    return re.sub(
+        r"^( *){engines}$", lambda found: indent("\n".join(lines), found[1]), documentation, flags=re.MULTILINE
+    )
+
+
+Objective.__doc__ = _with_engines(Objective.__doc__)

@@ -127,22 +127,43 @@ def networks(package):
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
         gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
-        for method in ("tensor", "tangent", "adjoint", *(("fused",) if isinstance(f, naive.Fidelity) else ())):
+        for method in methods(package, term(package, f), start):
+            if method == "columns":
+                divide_columns(package, layers, f)
             J = package.Objective(term(package, f), goal, layers=layers, x0=start, method=method)
             loss, got = J(numbers, float(L))
             assert Fraction(loss) == naive.loss(target, expected[-1])
             assert J.ties(numbers, float(L)) == ties
             same(got, gradient)
-        if isinstance(f, naive.LeastSquares):
-            columns = package.engines.columns
-            columns.BLOCK_ENTRIES = 2 * ((layers + 4) * len(x0) + len(f.D))  # two columns
-            columns.TANGENT_ENTRIES = len(x0)  # one
-            arguments = (term(package, f), package.Theta(*numbers), float(L), layers, start)
-            columns.AT_ONCE = arguments[0].D.size if layers % 2 else 2**33  # a row of DᵀD, or all
-            loss, got = columns.loss_and_gradient(*arguments, goal)
-            assert Fraction(loss) == naive.loss(target, expected[-1])
-            same(got, gradient)
-            same(columns.gauss_newton(*arguments), outer_products(f, theta, L, layers, x0))
+            if method in ("columns", "tensor"):
+                same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, x0))
+    ties_of_zeros(package)
+
+
+def ties_of_zeros(package):
+    """By every method, of zeros on a knot in W, in x0 and in both."""
+    W = [[0, 0, Fraction(1, 2), -1, 0, 2]]
+    for theta in ((1, Fraction(1, 2), 0, 1), (1, Fraction(1, 2), Fraction(1, 2), 1)):
+        for x0 in (W, [[0] * 6], [[0, 1, 0, 0, 2, 0]]):
+            _, preactivations = naive.forward(naive.Fidelity(W), theta, 2, 3, x0)
+            ties = sum(abs(z) in theta[2:] for Z in preactivations for line in Z for z in line)
+            for method in methods(package, package.Fidelity(floats(W)), floats(x0)):
+                J = package.Objective(package.Fidelity(floats(W)), layers=3, x0=floats(x0), method=method)
+                assert J.ties([float(value) for value in theta], 2.0) == ties
+
+
+def methods(package, f, x0):
+    """The names of the engines that take f, started at x0, with finitely many layers."""
+    problem = package.engines.problem.Problem(f, x0, x0, 1)
+    return [name for name, engine in package.engines.table.ENGINES.items() if engine.refuses(problem) is None]
+
+
+def divide_columns(package, layers, f):
+    """Let the blocks be two columns wide, those of the tangents one, and DᵀD a row at a time, or all at once."""
+    columns, (k, n) = package.engines.columns, np.shape(f.D)
+    columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
+    columns.TANGENT_ENTRIES = n
+    columns.AT_ONCE = n * k if layers % 2 else 2**33
 
 
 class Quartic:

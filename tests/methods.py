@@ -1,7 +1,4 @@
-"""The methods that evaluate J, each engine under a name of its own, and how the tests ask all of them alike.
-
-"columns" is no method of `Objective`, which takes it for "adjoint" where data are large: here it runs on any.
-"""
+"""The methods that evaluate J, as the table of engines has them, and how the tests ask all of them alike."""
 
 from fractions import Fraction
 
@@ -9,29 +6,38 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from strategies import floats, identity, times
+from strategies import FloatQuartic, floats, identity, times
 
-from dsrl_ref import Fidelity, LeastSquares, Theta, loss_and_gradient
-from dsrl_ref.engines import columns
-from dsrl_ref.objective import FIDELITY_ONLY
+from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.table import ENGINES
 
-GENERAL = ["tensor", "tangent", "adjoint"]
-METHODS = [*GENERAL, "columns", "fused", "pieces"]
+
+def taking(f, x0=((1.0,),)):
+    """The names of the engines that take f, started at x0, with finitely many layers."""
+    x0 = np.array(x0)
+    return [name for name, engine in ENGINES.items() if engine.refuses(Problem(f, x0, x0, 1)) is None]
+
+
+GENERAL = taking(FloatQuartic(np.ones((1, 1))))
+FIDELITY_ONLY = [name for name in taking(Fidelity([[1.0]])) if name not in GENERAL]
+LEAST_SQUARES_ONLY = [name for name in taking(LeastSquares([[1.0]], [[1.0]])) if name not in GENERAL]
+METHODS = [*GENERAL, *LEAST_SQUARES_ONLY, *FIDELITY_ONLY]
 each_method = pytest.mark.parametrize("method", METHODS)
-each_for_least_squares = pytest.mark.parametrize("method", [*GENERAL, "columns"])
+each_for_least_squares = pytest.mark.parametrize("method", [*GENERAL, *LEAST_SQUARES_ONLY])
 each_for_fidelity = pytest.mark.parametrize("method", [*GENERAL, *FIDELITY_ONLY])
 
 
 def methods_for(f):
     """All methods that take f, x0 apart."""
     if isinstance(f, naive.Fidelity | Fidelity):
-        return [*GENERAL, "fused", "pieces"]
-    return [*GENERAL, "columns"] if isinstance(f, naive.LeastSquares | LeastSquares) else GENERAL
+        return [*GENERAL, *FIDELITY_ONLY]
+    return [*GENERAL, *LEAST_SQUARES_ONLY] if isinstance(f, naive.LeastSquares | LeastSquares) else GENERAL
 
 
 def suited(problem, method):
     """The problem itself where the method takes it, else one like it: with another f, or another x0."""
-    if method == "columns" and isinstance(problem.f, naive.Fidelity):
+    if method in LEAST_SQUARES_ONLY and isinstance(problem.f, naive.Fidelity):
         return problem.but(f=naive.LeastSquares(identity(len(problem.x0)), problem.f.W))
     if method in FIDELITY_ONLY and not isinstance(problem.f, naive.Fidelity):
         problem = problem.but(f=naive.Fidelity(naive.minus(problem.x0, problem.target)))
@@ -42,10 +48,7 @@ def suited(problem, method):
 
 
 def package_evaluates(f, theta, L, layers, x0, target, method):
-    if method == "columns":
-        J, gradient = columns.loss_and_gradient(f, Theta(*theta), L, layers, x0, target)
-    else:
-        J, gradient = loss_and_gradient(f, theta, L, layers, target, x0, method)
+    J, gradient = loss_and_gradient(f, theta, L, layers, target, x0, method)
     return J, list(gradient)
 
 

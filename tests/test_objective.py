@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, loss_and_gradient
+from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, forward, loss_and_gradient
 from dsrl_ref.appendix import totals
+from dsrl_ref.engines import table
 from dsrl_ref.errors import SizeError
 
 THETA = (1, 0.5, 0.25, 0.75)
@@ -26,6 +27,8 @@ OTHER = np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 0.0]])
         ((Fidelity(W), np.full((2, 3), np.inf)), {"layers": 1}, ValueError, "target contains infinity"),
         ((Fidelity(W),), {"layers": -1}, ValueError, "layers must be at least 0, got -1"),
         ((Fidelity(W),), {"layers": 1.0}, TypeError, "layers must be an integer, got 1.0"),
+        ((Fidelity(W),), {"layers": 1, "evaluations": 0}, ValueError, "evaluations must be at least 1, got 0"),
+        ((Fidelity(W),), {"layers": 1, "evaluations": 1.5}, TypeError, "evaluations must be an integer, got 1.5"),
         (
             (Fidelity(W),),
             {"layers": 1, "method": "magic"},
@@ -70,6 +73,37 @@ def test_one_array_may_be_all_arguments_and_zeros_have_no_sign(method, theta):
     assert aliased == Objective(Fidelity(W), W.copy(), x0=W.copy(), layers=3, method=method)(theta, 2)
     assert aliased == Objective(Fidelity(mirrored), layers=3, method=method)(theta, 2)
     assert np.array_equal(shared, W)
+
+
+def test_the_gradient_is_in_the_order_of_its_names():
+    f, target, theta = naive.Fidelity(W.tolist()), OTHER.tolist(), THETA
+    loss, gradient = Objective(Fidelity(W), OTHER, layers=3)(theta, 2)
+    right = naive.tensor_gradient(f, theta, 2.0, 3, W.tolist(), target)
+    assert len(set(right)) == 5
+    assert loss == naive.loss(target, naive.forward(f, theta, 2.0, 3, W.tolist())[0][-1])
+    assert [gradient.w1, gradient.w2, gradient.b1, gradient.b2, gradient.L] == right
+
+
+def test_an_objective_is_chosen_for_many_evaluations_and_a_single_call_for_one(monkeypatch):
+    asked, choose = [], table.choose
+    monkeypatch.setattr(table, "choose", lambda problem, evaluations: asked.append(evaluations) or choose(problem, 1))
+    Objective(Fidelity(W), layers=2)
+    Objective(Fidelity(W), layers=2, evaluations=7)
+    loss_and_gradient(Fidelity(W), THETA, 2, 2)
+    assert asked == [table.MANY, 7, 1]
+
+
+@pytest.mark.parametrize("evaluate", [Objective.__call__, Objective.gauss_newton])
+def test_a_gradient_that_overflows_is_refused_where_the_loss_does_not(evaluate):
+    J = Objective(Fidelity([[1e250]]), [[0.0]], layers=1)
+    with pytest.raises(ValueError, match=r"the loss \(5e\+199\) or its gradient overflows float64 after 1 layers"):
+        evaluate(J, (1, 1e-150, 0.5, 0.5), 1)
+
+
+@pytest.mark.parametrize("x0", [W, 0 * W])
+def test_the_scalar_map_starts_where_the_network_does(x0):
+    mapped = Objective(Fidelity(W), layers=3, x0=x0).scalar_map(THETA, 3)
+    assert mapped(W) == pytest.approx(forward(Fidelity(W), THETA, 3, 3, x0)[-1], rel=1e-14)
 
 
 def test_flat_is_for_scipy():

@@ -6,12 +6,14 @@ Keys of the file: W, or D and Y; theta (4,), L, layers; optional x0, target.
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.cli.problem import read_problem
 from dsrl_ref.differences import check_gradient
-from dsrl_ref.objective import ENGINES, FIDELITY_ONLY, Objective
+from dsrl_ref.engines import table
+from dsrl_ref.objective import Objective
 
 LARGEST_GAP = 1e-6
 REQUIRED, OPTIONAL = ("theta", "L", "layers"), ("x0", "target")
@@ -22,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta, L, layers; optional x0, target"
     )
-    parser.add_argument("--method", choices=["auto", *ENGINES, *FIDELITY_ONLY], default="auto")
+    parser.add_argument("--method", choices=["auto", *table.ENGINES], default="auto", help="the engine, below")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    lines = [part for line in table.description().splitlines() for part in wrap(line, 100, subsequent_indent="  ")]
+    parser.epilog = "\n".join(["engines:", *lines])
     parser.add_argument("--check", action="store_true", help="compare with differences of the loss; 1 if they disagree")
     add_json(parser)
 

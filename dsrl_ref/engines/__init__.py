@@ -2,4 +2,16 @@
 
 An engine takes Θ and validation from below and no formula: shared tables would hide shared errors. Each is
 judged by the `appendix` folder and by the exact arithmetic of `verify`.
+
+How to add an engine
+--------------------
+1. Write one file here. It holds the arithmetic, as functions of arrays; a class whose objects are a problem made
+   ready (`engine.Prepared`: loss_and_gradient, gauss_newton, ties); and ``ENGINE``, an `engine.Engine`: its name, a
+   summary for users, ``refuses(problem)`` and ``prepare(problem)``. What it gets is a `problem.Problem`: dense,
+   validated, with zeros that nothing stores set aside. Sums over blocks, threads or parts are added by `parts`.
+   Compiled loops go into one file in ``kernels/``, and are imported where they are called.
+2. Add one line to ``ENGINES`` in `table`, and one to ``RULES`` there if "auto" should take it.
+3. Add its name to no other list: `Objective`, its docstring, ``dsrl-ref gradient``, `verify` and the tests of all
+   engines read the table. A test asks three things of each line: wrong variants of its file (``tests/mutants``), the
+   properties of `tests/engines/test_engines.py`, and a row of ``python -m benchmarks`` that names it.
 """

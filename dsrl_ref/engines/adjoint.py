@@ -4,11 +4,16 @@ The tape is Z_(1), ..., Z_(t): X and every region follow from Z exactly, ties in
 cannot tell z = b1 from the dead zone. Works for every f whose Hessian is symmetric.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, require_finite
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines import tangent
+from dsrl_ref.engines.engine import Engine, unless_finite
+from dsrl_ref.engines.problem import Problem
 
 # Of the pieces of ξ, numbered by how many of the knots -b2, -b1, b1, b2 are <= z: outer left, middle left, dead, ...
 SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])
@@ -18,18 +23,29 @@ def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L."""
-    tape = _forward(f, theta, L, layers, x0)
+    tape = list(preactivations(f, theta, L, layers, x0))
     residual = (activate(tape[-1], theta) if tape else x0) - target
     return 0.5 * float(np.sum(residual * residual)), backward(f, theta, L, x0, tape, residual)
 
 
-def _forward(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Array]:
-    tape: list[Array] = []
+def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Iterator[Array]:
+    """Run forward: Z_(1), ..., Z_(t), one after the other; DivergenceError, with the layer, for an X not finite."""
     X = x0
     for layer in range(1, layers + 1):
-        tape.append(X - (1.0 / L) * gradient(f, X, layer))
-        X = require_finite(activate(tape[-1], theta), f"X_({layer})", layer, f"L = {L} may be too small")
-    return tape
+        Z = X - (1.0 / L) * gradient(f, X, layer)
+        X = require_finite(activate(Z, theta), f"X_({layer})", layer, f"L = {L} may be too small")
+        yield Z
+
+
+def ties(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> int:
+    """Count the entries of all Z that sit on a knot, one layer in memory at a time."""
+    return sum(on_knots(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
+
+
+def on_knots(Z: Array, theta: Theta) -> int:
+    """Count the entries of one Z that equal ±b1 or ±b2."""
+    size = np.abs(Z)
+    return int(np.count_nonzero((size == theta.b1) | (size == theta.b2)))
 
 
 def backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array], dX: Array) -> Array:
@@ -82,3 +98,33 @@ def activate(Z: Array, theta: Theta) -> Array:
     slopes = slopes_of_pieces(theta)
     piece = piece_of(Z, theta)
     return slopes[piece] * (Z - start[piece]) + height[piece]
+
+
+class Adjoint:
+    """A problem, prepared: nothing is kept between evaluations."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.layers = problem, int(problem.layers)
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """Forward and back."""
+        f, x0, target = self.problem.f, self.problem.x0, self.problem.target
+        return loss_and_gradient(f, theta, L, self.layers, x0, target)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """The same, and the sensitivities carried forward, which no backward pass gives."""
+        matrix = tangent.gauss_newton(self.problem.f, theta, L, self.layers, self.problem.x0)
+        return *self.loss_and_gradient(theta, L), matrix
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """Of the Z on the tape."""
+        return ties(self.problem.f, theta, L, self.layers, self.problem.x0)
+
+
+ENGINE = Engine(
+    "adjoint",
+    "any f; one pass forward and one back in NumPy, over a tape of t n×m matrices. Needs no compiled code: best for "
+    "small data, and for an f of your own",
+    unless_finite,
+    Adjoint,
+)

@@ -1,58 +1,77 @@
 """LeastSquares only: reverse mode by blocks of columns, which do not interact.
 
-The tape of a block, Z of every layer, stays in cache, forward and back, before the next block begins: memory does not
-grow with the number of columns. ∇f is not on it, nor formed again: its share of dJ/dL is ⟨dZ, DᵀDX - DᵀY⟩ =
-⟨DᵀD·dZ, X⟩ - ⟨dZ, DᵀY⟩, and DᵀD·dZ is at hand, as the cotangent of X takes it.
+A block goes forward and back through all layers before the next block begins. Its tape, which is Z of every layer, so
+stays in the cache, and memory does not grow with the number of columns.
+
+∇f is neither on the tape nor formed again on the way back. What it adds to dJ/dL is the inner product of dJ/dZ with
+∇f = DᵀDX - DᵀY, which equals ⟨DᵀD·dZ, X⟩ - ⟨dZ, DᵀY⟩; and DᵀD·dZ is formed in any case, for dJ/dX = dZ - DᵀD·dZ/L.
+
+Z is formed as X - (DᵀDX/L - DᵀY/L), not as X - (1/L)·∇f: the two round differently, so that an entry may be on a knot
+here and beside it there. `ties` counts what this engine has on its knots.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.engines import tangent
-from dsrl_ref.engines.blocks import add_exactly
-from dsrl_ref.smooth import LeastSquares
+from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.engines.engine import Engine, unless_least_squares
+from dsrl_ref.engines.parts import add_exactly
+from dsrl_ref.engines.problem import Problem
 
 BLOCK_ENTRIES = 29 * 2**18  # 58 MiB: the last level of cache, or little more; narrower products take longer
-BESIDES = 3  # what a block keeps besides its tape: X, a product, and what is subtracted from it
-TANGENT_ENTRIES = 2**15  # and five sensitivities of each, with what becomes of them
-AT_ONCE = 2**33  # multiplications of one product: Ctrl-C waits for it
-SPARSE = 8  # dense multiplications take as long as one with a sparse D
+BESIDES = 3  # matrices that a block keeps besides its tape: X, DᵀDV/L, and DᵀY/L
+TANGENT_ENTRIES = 2**15  # entries of X in a block of `gauss_newton`, which carries five sensitivities of each
+AT_ONCE = 2**33  # the most multiplications in one product, as Ctrl-C waits for its end
+SPARSE = 8  # a multiplication by a stored entry of a sparse D takes as long as so many of a dense product
 
 
 def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L; f is a `LeastSquares`."""
-    D, Y = f.D, f.Y  # type: ignore[attr-defined]
-    n, m = x0.shape
-    curvature = Curvature(D, 1.0 / L, 2 * layers * m)
-    entries = (layers + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
-    width = max(1, min(m, BLOCK_ENTRIES // entries, AT_ONCE // curvature.work))
-    room, sums = np.empty((layers + BESIDES, n * width)), []
-    for start in range(0, m, width):
-        block = slice(start, start + width)
-        sums.append(_block(curvature, room, theta, L, x0[:, block], target[:, block], Y[:, block]))
+    sums = [_back(block, theta, L) for block in _blocks(f, theta, L, layers, x0, target)]
     totals = add_exactly(np.array(sums))
     return totals[0], np.array(totals[1:])
 
 
+def ties(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> int:
+    """Count the entries of Z_(1), ..., Z_(t) on a knot, as these blocks form Z: X - (DᵀDX/L - DᵀY/L)."""
+    blocks = _blocks(f, theta, L, layers, x0, x0)
+    return sum(adjoint.on_knots(Z, theta) for block in blocks for Z in block.tape)
+
+
 def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Array:
     """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5: the tangents, some columns at a time."""
-    D, Y = f.D, f.Y  # type: ignore[attr-defined]
-    n, m = x0.shape
-    width, total = max(1, TANGENT_ENTRIES // n), np.zeros((5, 5))
-    for start in range(0, m, width):
-        block = slice(start, start + width)
-        total += tangent.gauss_newton(LeastSquares(D, Y[:, block]), theta, L, layers, x0[:, block])
+    total = np.zeros((5, 5))
+    for part in Problem(f, x0, x0, layers).split(max(1, TANGENT_ENTRIES // len(x0))):
+        total += tangent.gauss_newton(part.f, theta, L, layers, part.x0)
     return total
 
 
 class Curvature:
-    """Products with DᵀD/L: by itself, or by D and Dᵀ where these are less work for so many columns."""
+    """Products with DᵀD/L: by DᵀD itself, formed once, or by D and then Dᵀ, whichever is less work.
+
+    Parameters
+    ----------
+    D : ndarray or csr_array (k, n)
+        The dictionary.
+    step : float
+        1/L.
+    columns : int
+        How many columns will be multiplied by DᵀD in all: those of X in every layer, forward and back.
+
+    Attributes
+    ----------
+    gram : ndarray (n, n) or None
+        DᵀD/L, where products are formed with it.
+    work : int
+        Multiplications a column of the larger of the products that one application takes.
+    """
 
     def __init__(self, D: Any, step: float, columns: int) -> None:
         k, n = D.shape
@@ -65,11 +84,11 @@ class Curvature:
         self.work = max(1, entries, n * n if pays else 0)  # of the largest product, a column
 
     def offset(self, Y: Array, out: Array) -> None:
-        """Out = DᵀY/L, which `apply` to X leaves to be subtracted: the rest is ∇f/L."""
+        """Put DᵀY/L into `out`: ∇f(X)/L is DᵀDX/L, which `apply` gives, less this."""
         np.multiply(self.D.T @ Y, self.step, out=out)
 
     def apply(self, V: Array, out: Array) -> None:
-        """Out = DᵀDV/L."""
+        """Put DᵀDV/L into `out`."""
         if self.gram is None:
             np.multiply(self.D.T @ (self.D @ V), self.step, out=out)
         else:
@@ -77,7 +96,7 @@ class Curvature:
 
 
 def _scaled_gram(D: Any, step: float, rows: int) -> Array:
-    """DᵀD·step, so many rows at a time."""
+    """Form DᵀD·step, `rows` rows at a time, so that no single product takes long."""
     n = D.shape[1]
     gram = np.empty((n, n))
     for start in range(0, n, rows):
@@ -90,34 +109,106 @@ def _scaled_gram(D: Any, step: float, rows: int) -> Array:
     return gram
 
 
-def _block(
-    curvature: Curvature, room: Array, theta: Theta, L: float, x0: Array, target: Array, Y: Array
-) -> tuple[float, ...]:
-    """Loss and derivatives of some columns."""
+class Block(NamedTuple):
+    """Some columns after the forward pass. All matrices are n×(columns of the block), in memory of their own.
+
+    `tape` has Z_(1), ..., Z_(t) and `X` has X_(t); `product` is room for DᵀDV/L, and `offset` is DᵀY/L. `moved` tells
+    whether x0 has entries that are not 0: without, no product is needed next to it.
+    """
+
+    curvature: Curvature
+    tape: Sequence[Array]
+    X: Array
+    product: Array
+    offset: Array
+    x0: Array
+    target: Array
+    moved: bool
+
+
+def _blocks(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array) -> Iterator[Block]:
+    """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""
+    D, Y = f.D, f.Y  # type: ignore[attr-defined]
+    n, m = x0.shape
+    curvature = Curvature(D, 1.0 / L, 2 * layers * m)
+    entries = (layers + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
+    width = max(1, min(m, BLOCK_ENTRIES // entries, AT_ONCE // curvature.work))
+    room = np.empty((layers + BESIDES, n * width))
+    for start in range(0, m, width):
+        columns = slice(start, start + width)
+        begin = x0[:, columns]
+        *tape, X, product, offset = room[:, : begin.size].reshape(-1, *begin.shape)
+        block = Block(curvature, tape, X, product, offset, begin, target[:, columns], bool(begin.any()))
+        _forward(block, theta, Y[:, columns])
+        yield block
+
+
+def _forward(block: Block, theta: Theta, Y: Array) -> None:
+    """Fill the tape with Z_(1), ..., Z_(t), X with X_(t) and the offset with DᵀY/L."""
+    from dsrl_ref.engines.kernels import columns as kernels
+
+    block.curvature.offset(Y, out=block.offset)
+    block.X[:] = block.x0
+    for i, Z in enumerate(block.tape):
+        if i or block.moved:
+            block.curvature.apply(block.X, out=Z)
+        else:
+            Z[:] = 0.0
+        kernels.forward_layer(_flat(block.X), _flat(Z), _flat(block.offset), *theta)
+
+
+def _back(block: Block, theta: Theta, L: float) -> tuple[float, ...]:
+    """Loss and derivatives of a block, whose tape of Z becomes one of dJ/dZ on the way."""
     from dsrl_ref.engines.kernels import columns as kernels
 
     w1, w2, _, _ = theta
-    *tape, X, P, C = room[:, : x0.size].reshape(-1, *x0.shape)
-    *flat, x, p, c = room[:, : x0.size]
-    moved = x0.any()  # else no product is needed next to it
-    curvature.offset(Y, out=C)
-    X[:] = x0
-    for i, Z in enumerate(tape):
-        if i or moved:
-            curvature.apply(X, out=Z)
-        else:
-            Z[:] = 0.0
-        kernels.forward_layer(x, flat[i], c, *theta)
-    X -= target
-    loss = 0.5 * float(x @ x)
-    P[:] = 0.0
+    residual, tape, product = block.X, block.tape, block.product
+    residual -= block.target
+    loss = 0.5 * float(_flat(residual) @ _flat(residual))
+    dX = residual  # dJ/dX_(i) is dX - product: below the last layer, dJ/dZ_(i+1) less its DᵀD/L
+    product[:] = 0.0
     lanes = np.zeros((5, kernels.LANES))
     for i in range(len(tape) - 1, -1, -1):
-        kernels.backward_layer(x, p, flat[i], c, *theta, lanes)
-        x = flat[i]  # which is its own cotangent now
-        if i or moved:
-            curvature.apply(tape[i], out=P)
+        kernels.backward_layer(_flat(dX), _flat(product), _flat(tape[i]), _flat(block.offset), *theta, lanes)
+        dX = tape[i]  # which holds dJ/dZ now
+        if i or block.moved:
+            block.curvature.apply(tape[i], out=product)
     in_w1, in_w2, past_b1, past_b2, in_step = lanes.sum(axis=1).tolist()
-    if moved:
-        in_step += float(np.sum(P * x0))
+    if block.moved:
+        in_step += float(np.sum(product * block.x0))
     return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_step / L
+
+
+def _flat(matrix: Array) -> Array:
+    """Give the entries of a contiguous matrix, in the same memory."""
+    return matrix.reshape(-1)
+
+
+class Columns:
+    """A `LeastSquares`, prepared: nothing is kept between evaluations."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.layers = problem, int(problem.layers)
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """Block by block, forward and back."""
+        f, x0, target = self.problem.f, self.problem.x0, self.problem.target
+        return loss_and_gradient(f, theta, L, self.layers, x0, target)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """The same, and the tangents block by block."""
+        matrix = gauss_newton(self.problem.f, theta, L, self.layers, self.problem.x0)
+        return *self.loss_and_gradient(theta, L), matrix
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """Block by block."""
+        return ties(self.problem.f, theta, L, self.layers, self.problem.x0)
+
+
+ENGINE = Engine(
+    "columns",
+    "`LeastSquares`; compiled, forward and back by blocks of columns whose tape stays in the cache: memory does not "
+    "grow with m",
+    unless_least_squares,
+    Columns,
+)

@@ -1,58 +1,82 @@
 """Fidelity only: one pass over the data, nothing of its size allocated.
 
-Where x0 is W or zeros, the network is one piecewise-linear function of an entry: a table of equal bins tells in a
-few instructions which piece an entry lies on. Entries so near a knot that rounding decides their region go through
-the layers by `recursion`; so do all, where x0 is another or the pieces are too many.
+Where x0 is W or zeros, the network is one piecewise-linear function of an entry, and loss and gradient are sums over
+its pieces. Which piece an entry lies on is told by a table of bins of equal width, in a few instructions. Entries so
+near a knot that rounding decides their region go through the layers one by one, by `recursion`. So do all entries
+where x0 is another matrix, or where the map has too many pieces.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
-from dsrl_ref.engines.blocks import add_exactly, blocks_per_call
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, multiple_of_W, pieces_of_map
-from dsrl_ref.threads import in_threads
+from dsrl_ref.engines.engine import Engine, unless_fidelity
+from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
 BINS = 1024
-SAMPLE = 256  # entries that tell roughly where the data lies
-SLACK = 1e-3  # of a bin: far more than rounding moves its ends
-NARROWEST = 1e-9  # bin, in units of where it lies
-NEAR_IDENTITY = 1 / 8  # of |w|: how far x may be from it
-STEEP = 8.0  # slope of x - w: beyond, its line and w may cancel to an x that is far smaller
-FARTHEST = 1e150  # bin: no difference of two values overflows
+SAMPLE = 256  # entries of W that tell roughly where the data lies
+SLACK = 1e-3  # of the width of a bin, by which each is taken to be wider: far more than rounding moves its ends
+NARROWEST = 1e-9  # width of a bin relative to |v| there, so that bins differ in float64
+NEAR_IDENTITY = 1 / 8  # x is near w while |x - w| is at most so much of |w|
+STEEP = 8.0  # beyond this slope of x - w, its line and w may cancel to an x that is far smaller
+FARTHEST = 1e150  # of the ends of the bins from 0, so that no difference of two values overflows
 
 
 class Bins(NamedTuple):
-    """The piece that holds all of a bin, counted from 1, or 0; v is in bin (v - origin)·scale, or in an end bin."""
+    """A lookup table over bins of equal width.
+
+    `pieces[i]` is k + 1 if bin i lies wholly on piece k, and 0 if it may touch a knot. Value v falls in bin
+    ``int((v - origin) * scale)``, clamped to the first or the last bin.
+    """
 
     pieces: np.ndarray
     origin: float
     scale: float
 
 
-def loss_and_gradient(
-    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array, threads: int = 1
-) -> tuple[float, Array]:
-    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `Fidelity`."""
-    start = multiple_of_W(f, x0)
-    table = None if start is None else pieces_of_map(start, theta, L, layers)
-    if start is not None and table is not None and len(table) and x0.size:
-        w = f.start().ravel()
-        totals = _by_bins(w, target.ravel(), start, table, theta, L, layers, threads)
-        if np.isfinite(totals).all():
-            return totals[0], np.array(totals[1:])
-    return recursion.loss_and_gradient(f, theta, L, layers, x0, target, threads)
+class Fused:
+    """A dense `Fidelity`, prepared: nothing is kept between evaluations but what x0 is of W."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.start, self.layers = problem, problem.start, int(problem.layers)
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """By the pieces of the scalar map, where it is a map of few pieces and its sums are finite; else by layers."""
+        f, x0, target, threads = self.problem.f, self.problem.x0, self.problem.target, self.problem.threads
+        table = None if self.start is None else pieces_of_map(self.start, theta, L, self.layers)
+        if self.start is not None and table is not None and len(table) and x0.size:
+            w = f.start().ravel()
+            totals = _by_bins(w, target.ravel(), self.start, table, theta, L, self.layers, threads)
+            if np.isfinite(totals).all():
+                return totals[0], np.array(totals[1:])
+        return recursion.loss_and_gradient(f, theta, L, self.layers, x0, target, threads)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """The same, and the products of the sensitivities of every entry, layer by layer."""
+        f, x0, threads = self.problem.f, self.problem.x0, self.problem.threads
+        matrix = recursion.gauss_newton(f, theta, L, self.layers, x0, threads)
+        return *self.loss_and_gradient(theta, L), matrix
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
+        w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
+        if self.start is not None:
+            near = near_knots(w, self.start, theta, L, self.layers)
+            w, x0 = w[near], x0[near]
+        return recursion.ties(w, x0, theta, L, self.layers)
 
 
 def _by_bins(
     w: Array, target: Array, start: float, table: Array, theta: Theta, L: float, layers: int, threads: int
 ) -> list[float]:
+    """Sum up the loss and the five derivatives over the entries of w, given the table of pieces of the map."""
     from dsrl_ref.engines.kernels import fused as kernels
     from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
 
@@ -61,10 +85,9 @@ def _by_bins(
     bins, lines = make_bins(table, w), make_lines(table, start, theta, L, layers, own)
     table, blocks = np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
     sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
-    step = blocks_per_call(BLOCKS_PER_CALL, layers)
 
-    def work(first: int) -> None:
-        rows, entries = slice(first, first + step), slice(first * BLOCK, (first + step) * BLOCK)
+    def fill(first: int, last: int) -> None:
+        rows, entries = slice(first, last), slice(first * BLOCK, last * BLOCK)
         v, goal = w[entries], target[entries]
         other = goal if own else goal[:0]
         listed = np.empty(v.size + 1, np.int32)
@@ -74,15 +97,16 @@ def _by_bins(
             v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)
             layer_by_layer(v, start * v, goal, BLOCK, 0, end, layers, *theta, L, left_over[rows])
 
-    in_threads(work, range(0, blocks, step), threads)
-    return add_exactly(np.concatenate([sums, left_over]))
+    return sum_over_blocks(fill, [sums, left_over], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
 
 
 def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, own: bool) -> Array:
-    """Four rows that turn an entry on a piece, a column each, into r; the first column is zeros.
+    """Make the coefficients with which an entry w becomes its residual r = x - target: a column for each piece.
 
-    x - w keeps its digits near the identity. Elsewhere, beside a target that is not W, x itself does, as a line from
-    where it is 0.
+    Column k + 1 belongs to piece k, and column 0 is zeros, for the bins that are no one piece's. The rows are SLOPE,
+    ANCHOR, INTERCEPT and KEPT of `kernels.fused`, where the formula stands. Two forms keep the digits of r. Near the
+    identity x - w is a line with few digits to lose, and KEPT is 1. Elsewhere x itself is, written as a line
+    through the ANCHOR where it is 0, and KEPT is 0. Without a target of its own (`own` false) r is x - w itself.
     """
     from dsrl_ref.engines.kernels import fused as kernels
     from dsrl_ref.engines.kernels.pieces import anchored_lines
@@ -99,7 +123,10 @@ def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, 
 
 
 def split_near_identity(table: Array) -> Array:
-    """Divide the pieces on which x is near w only from some entry on, as those of a small soft threshold are."""
+    """Divide each piece on which x is near w for some entries and not for others, as small soft thresholds have them.
+
+    Takes and returns a table of pieces, a row each; a piece that is divided becomes two rows, which meet.
+    """
     low, high = table[:, LOW], table[:, HIGH]
     at = np.copysign(_identity_from(table), np.clip(0.0, low, high))
     inside = (low < at) & (at < high)
@@ -110,13 +137,13 @@ def split_near_identity(table: Array) -> Array:
 
 
 def _identity_from(table: Array) -> Array:
-    """The |w| from which on x is nearer to w than `NEAR_IDENTITY`, piece by piece; it may be infinite."""
+    """For each piece, the |w| from which on |x - w| is below `NEAR_IDENTITY`·|w|; infinite where there is none."""
     room = NEAR_IDENTITY - np.abs(table[:, E])
     return np.divide(np.abs(table[:, C]), room, out=np.full(len(table), np.inf), where=room > 0)
 
 
 def make_bins(table: Array, w: Array) -> Bins:
-    """Divide the line, as far as both knots and data reach, into bins."""
+    """Divide the line into bins, as far as both the ends of pieces and a sample of the data reach."""
     ends, sample = table[:, [LOW, HIGH]], w[:: max(1, w.size // SAMPLE)]
     knots = ends[np.isfinite(ends)]
     reach = knots.min(initial=np.inf), knots.max(initial=-np.inf)
@@ -128,3 +155,12 @@ def make_bins(table: Array, w: Array) -> Bins:
     piece = table[:, LOW].searchsorted(lower, side="right") - 1
     whole = (piece >= 0) & (upper <= table[piece, HIGH])
     return Bins(np.where(whole, piece + 1, 0).astype(np.uint16), origin, 1 / width)
+
+
+ENGINE = Engine(
+    "fused",
+    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size: best "
+    "for few evaluations, and for an x0 that is neither W nor zeros",
+    unless_fidelity,
+    Fused,
+)

@@ -13,6 +13,8 @@ from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, req
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.engines.engine import Engine
+from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity
 
@@ -52,20 +54,39 @@ class FixedPoint(NamedTuple):
     radius: float
 
 
-def loss_and_gradient(f: SmoothTerm, theta: Theta, L: float, x0: Array, target: Array) -> tuple[float, Array]:
-    """J at the fixed point, and its derivatives in w1, w2, b1, b2, L."""
-    X, Z, _, contraction, _ = fixed_point(f, theta, L, x0)
-    residual = X - target
-    cotangent = contraction.solve_transposed(residual)
-    return 0.5 * float(np.sum(residual * residual)), adjoint.backward(f, theta, L, X, [Z], cotangent)
+class Implicit:
+    """A problem whose number of layers is infinite, prepared: nothing is kept between evaluations."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """J at the fixed point, and its derivatives from one system of linear equations."""
+        found = fixed_point(self.problem.f, theta, L, self.problem.x0)
+        return self._at(found, theta, L)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """The same at the same fixed point, and the products of five sensitivities, a system each."""
+        found = fixed_point(self.problem.f, theta, L, self.problem.x0)
+        _, partials = tangent.sensitivities(self.problem.f, theta, L, 1, found.X)
+        dX = np.stack([found.contraction.solve(partial) for partial in partials])
+        return *self._at(found, theta, L), np.einsum("anm,bnm->ab", dX, dX)
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """None: a fixed point with a Z on a knot is refused."""
+        return 0
+
+    def _at(self, found: FixedPoint, theta: Theta, L: float) -> tuple[float, Array]:
+        """The loss and its derivatives at a fixed point."""
+        residual = found.X - self.problem.target
+        cotangent = found.contraction.solve_transposed(residual)
+        derivatives = adjoint.backward(self.problem.f, theta, L, found.X, [found.Z], cotangent)
+        return 0.5 * float(np.sum(residual * residual)), derivatives
 
 
-def gauss_newton(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> Array:
-    """Σ (∂x/∂p)(∂x/∂q) over the entries x of the fixed point, 5×5."""
-    X, _, _, contraction, _ = fixed_point(f, theta, L, x0)
-    _, partials = tangent.sensitivities(f, theta, L, 1, X)
-    dX = np.stack([contraction.solve(partial) for partial in partials])
-    return np.einsum("anm,bnm->ab", dX, dX)
+def refuses(problem: Problem) -> str | None:
+    """Refuse finitely many layers."""
+    return None if problem.layers == np.inf else f"is for layers = inf, got {problem.layers}; take 'auto'"
 
 
 def fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
@@ -217,3 +238,12 @@ def _require_off_knots(Z: Array, theta: Theta, margin: float) -> None:
                 f"layers = inf: Z[{i}, {j}] = {Z[i, j]} sits on the knot {name} = {knot}, where the fixed point has no "
                 f"derivative; move {name} a little"
             )
+
+
+ENGINE = Engine(
+    "implicit",
+    "any f, for ``layers=math.inf`` alone; the derivatives of the fixed point solve linear equations with the "
+    "action of the Hessian",
+    refuses,
+    Implicit,
+)

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WORTH_COMPILING = 200_000  # entries from which a compiled kernel makes up for loading numba in a few evaluations
-WORTH_COMPILING_FOR_MANY = 20_000  # and in the hundred evaluations of a training
 INTRINSICS = Path(__file__).with_name("intrinsics.py")
 OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # an entry for C that nobody uses takes time
 

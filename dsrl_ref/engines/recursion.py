@@ -5,15 +5,14 @@ of fixed size are summed on their own and their sums added exactly, so that the 
 number of threads.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.blocks import add_exactly, blocks_per_call
-from dsrl_ref.threads import in_threads
+from dsrl_ref.engines import adjoint
+from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
+from dsrl_ref.smooth import Fidelity
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 8  # up to MANY_LAYERS a kernel call of milliseconds: Ctrl-C waits for it
@@ -27,10 +26,12 @@ def loss_and_gradient(
 
     w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
 
-    def work(first: int, last: int, sums: Array) -> None:
+    sums = np.empty((-(-w.size // BLOCK), kernels.SUMS))
+
+    def fill(first: int, last: int) -> None:
         kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
 
-    totals = _sum_over_blocks(work, w.size, layers, kernels.SUMS, threads)
+    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
     return totals[0], np.array(totals[1:])
 
 
@@ -40,11 +41,14 @@ def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, 
 
     w, start = f.start().ravel(), x0.ravel()
 
-    def work(first: int, last: int, sums: Array) -> None:
+    sums = np.empty((-(-w.size // BLOCK), kernels.PRODUCTS))
+
+    def fill(first: int, last: int) -> None:
         kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
 
     matrix = np.zeros((5, 5))
-    matrix[np.triu_indices(5)] = _sum_over_blocks(work, w.size, layers, kernels.PRODUCTS, threads)
+    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
+    matrix[np.triu_indices(5)] = totals
     return matrix + np.triu(matrix, 1).T
 
 
@@ -57,10 +61,15 @@ def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> t
     return x, dx
 
 
-def _sum_over_blocks(
-    work: Callable[[int, int, Array], None], entries: int, layers: int, quantities: int, threads: int
-) -> list[float]:
-    blocks = -(-entries // BLOCK)
-    step, sums = blocks_per_call(BLOCKS_PER_CALL, layers), np.empty((blocks, quantities))
-    in_threads(lambda first: work(first, min(blocks, first + step), sums), range(0, blocks, step), threads)
-    return add_exactly(sums)
+def ties(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> int:
+    """Count the Z of the entries of w that are on a knot.
+
+    In NumPy by the operations of the kernels, which for `Fidelity` are those of the appendix: z = x - step·(x - w),
+    then ξ in its anchored form. So every engine for `Fidelity` counts the same.
+    """
+    live = (w != 0) | (x0 != 0)
+    zeros = live.size - int(np.count_nonzero(live))  # which stay 0
+    on_knots = layers * zeros if theta.b1 == 0 else 0
+    if zeros < live.size:
+        on_knots += adjoint.ties(Fidelity(w[live].reshape(1, -1)), theta, L, layers, x0[live].reshape(1, -1))
+    return on_knots

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.appendix.network import SmoothTerm
-from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, as_real
+from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, as_step_constant
 from dsrl_ref.engines import recursion
 
 MOST_PIECES = 1024
@@ -16,8 +15,23 @@ DA, DC, COLUMNS = slice(7, 12), slice(12, 17), 17
 class ScalarMap:
     """The map w -> x_t of a `Fidelity` network that starts at W or at zeros, with its derivatives.
 
-    With f = ½‖X - W‖² entries do not interact, and each goes through the same piecewise-linear function. Made by
-    `Objective.scalar_map`.
+    With f = ½‖X - W‖² entries do not interact, and each goes through the same piecewise-linear function.
+
+    Parameters
+    ----------
+    theta : Theta or four numbers
+        w1, w2, b1, b2.
+    L : float
+        Step constant, positive.
+    layers : int
+        t, finite.
+    start : {1.0, 0.0}
+        X_(0) = start·W.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments; where L < 1 folds the map into more than 1,024 pieces.
 
     Attributes
     ----------
@@ -38,15 +52,19 @@ class ScalarMap:
 
     Examples
     --------
-    >>> from dsrl_ref import Fidelity, Objective
-    >>> soft = Objective(Fidelity([[0.0]]), layers=1).scalar_map((1, 1, 0.5, 0.5), L=1)
+    >>> from dsrl_ref import ScalarMap
+    >>> soft = ScalarMap((1, 1, 0.5, 0.5), L=1, layers=1)
     >>> soft.slopes, soft.intercepts
     (array([1., 0., 1.]), array([ 0.5,  0. , -0.5]))
     >>> soft([-2.0, 0.25, 3.0])
     array([-1.5,  0. ,  2.5])
     """
 
-    def __init__(self, start: float, theta: Theta, L: float, layers: int) -> None:
+    def __init__(self, theta: ThetaLike, L: float, layers: int, *, start: float = 1.0) -> None:
+        theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
+        start = as_number(start, "start")
+        if start not in (0.0, 1.0):
+            raise ValueError(f"start must be 1, for X_(0) = W, or 0, for X_(0) = 0; got {start}")
         table = pieces_of_map(start, theta, L, layers)
         if table is None:
             raise ValueError(
@@ -121,7 +139,11 @@ class ScalarMap:
 
 
 def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | None:
-    """Build the table of the map's pieces, a row each; None where they are too many."""
+    """Build the table of the map's pieces, a row each, ascending; None where they are more than `MOST_PIECES`.
+
+    The columns are those of `kernels.scalar_map`, where the file's docstring says what they hold. The map is that of
+    X_(0) = start·W.
+    """
     from dsrl_ref.engines.kernels import scalar_map as kernels
 
     table, spare = np.empty((2, MOST_PIECES, COLUMNS))
@@ -133,7 +155,10 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
 
 
 def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> NDArray[np.bool_]:
-    """Tell of which entries rounding may put some Z on a knot: those in a gap, all where the pieces are too many."""
+    """Tell for each entry of w whether rounding may put a Z of it on a knot.
+
+    True for entries in a gap between two pieces, and for all where the pieces are too many.
+    """
     table = pieces_of_map(start, theta, L, layers)
     if table is None or not len(table):
         return np.ones(w.shape, np.bool_)
@@ -143,7 +168,11 @@ def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> N
 
 
 def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
-    """Build one row of a table for each value, with x or x - w and the derivatives as constants of the recursion."""
+    """Build a table of pieces that hold one value each, by the recursion.
+
+    Row i has LOW = HIGH = values[i], and x = A·w + C there: A is 1 where x is nearer to w than to 0, so that C is the
+    small x - w, and 0 elsewhere, so that C is x. The derivatives are constants, in the columns DC.
+    """
     x, dx = recursion.sensitivities(values, start * values, theta, L, layers)
     rows = np.zeros((values.size, COLUMNS))
     rows[:, LOW] = rows[:, HIGH] = values
@@ -152,14 +181,6 @@ def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: i
     rows[:, C] = x - rows[:, A] * values
     rows[:, DC] = dx.T
     return rows
-
-
-def multiple_of_W(f: SmoothTerm, x0: Array) -> float | None:
-    """Tell the number that x0 is W times, 1 or 0; None for any other x0."""
-    W = f.start()
-    if x0 is W or np.array_equal(x0, W):
-        return 1.0
-    return None if x0.any() else 0.0
 
 
 def empty_table() -> Array:

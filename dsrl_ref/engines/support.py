@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.engines.blocks import add_exactly
+from dsrl_ref.engines.engine import Engine, unless_least_squares
+from dsrl_ref.engines.parts import add_exactly
+from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
@@ -69,8 +71,8 @@ class Support:
 
     Parameters
     ----------
-    problem
-        With a `LeastSquares` f, dense x0 and target (n, m), layers, and threads, which have no influence on an answer.
+    problem : Problem
+        Of a `LeastSquares`; its threads have no influence on an answer.
 
     Raises
     ------
@@ -80,13 +82,14 @@ class Support:
         Where DᵀD overflows.
     """
 
-    def __init__(self, problem: Any) -> None:
-        f, self.layers, self.threads = problem.f, problem.layers, problem.threads
+    def __init__(self, problem: Problem) -> None:
+        D, Y = problem.f.D, problem.f.Y  # type: ignore[attr-defined]
+        self.layers, self.threads = int(problem.layers), problem.threads
         self.n, self.m = problem.x0.shape
         reason = too_large(self.n)
         if reason is not None:
             raise SizeError(f"method 'support' {reason}")
-        self.G, self.C = products(f.D, f.Y, self.threads)
+        self.G, self.C = products(D, Y, self.threads)
         if not np.isfinite(self.G).all():
             raise ValueError("method 'support' needs DᵀD, which overflows float64: scale D and Y down")
         self.target, self.x0 = panels_of(problem.target), lists_of(problem.x0)
@@ -259,7 +262,7 @@ def too_large(n: int) -> str | None:
         return None
     return (
         f"holds DᵀD, {n:,}×{n:,} numbers, which are {size / 2**30:.1f} GiB, and takes up to {LARGEST / 2**30:.0f} GiB; "
-        "take 'adjoint', which multiplies by D and Dᵀ"
+        "take 'columns', which may multiply by D and Dᵀ"
     )
 
 
@@ -334,3 +337,12 @@ def by_eights(rows: Array) -> Array:
         others = rows[following::EIGHT]
         added[: len(others)] += others
     return added
+
+
+ENGINE = Engine(
+    "support",
+    "`LeastSquares`; compiled, by products of DᵀD and the nonzeros of X_(i) alone, which its time follows; holds DᵀD, "
+    "DᵀY and a copy of the target",
+    unless_least_squares,
+    Support,
+)

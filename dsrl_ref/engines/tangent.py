@@ -4,15 +4,36 @@
 ``slope * (dX - H dX / L)`` with one Hessian product each. Works for every f.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, require_finite
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines.engine import Engine, unless_finite
+from dsrl_ref.engines.problem import Problem
+
+
+class Layer(NamedTuple):
+    """What a layer leaves: Z_(i) and X_(i), n×m, and dX_(i) in w1, w2, b1, b2, L, five n×m matrices stacked first."""
+
+    Z: Array
+    X: Array
+    dX: Array
 
 
 def sensitivities(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> tuple[Array, Array]:
     """X_(t), n×m, and its derivatives in w1, w2, b1, b2, L: five n×m matrices, stacked first."""
+    X, dX = x0, np.zeros((5, *x0.shape))
+    for _, X, dX in run(f, theta, L, layers, x0):  # noqa: B007
+        pass
+    return X, dX
+
+
+def run(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Iterator[Layer]:
+    """Carry X and its sensitivities through the layers; DivergenceError, with the layer, for an X not finite."""
     w1, w2, b1, b2 = theta
     step = 1.0 / L
     X, dX = x0, np.zeros((5, *x0.shape))
@@ -36,7 +57,7 @@ def sensitivities(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array)
         dX[2] -= sign * w1 * past1
         dX[3] += sign * (w1 - w2) * past2
         X = require_finite(sign * (w2 * outer + w1 * middle), f"X_({layer})", layer, f"L = {L} may be too small")
-    return X, dX
+        yield Layer(Z, X, dX)
 
 
 def loss_and_gradient(
@@ -52,3 +73,38 @@ def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) 
     """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
     _, dX = sensitivities(f, theta, L, layers, x0)
     return np.einsum("anm,bnm->ab", dX, dX)
+
+
+def ties(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> int:
+    """Count the entries of Z_(1), ..., Z_(t) that equal ±b1 or ±b2."""
+    sizes = (np.abs(layer.Z) for layer in run(f, theta, L, layers, x0))
+    return sum(int(np.count_nonzero((size == theta.b1) | (size == theta.b2))) for size in sizes)
+
+
+class Tangent:
+    """A problem, prepared: nothing is kept between evaluations."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.layers = problem, int(problem.layers)
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """Forward once."""
+        f, x0, target = self.problem.f, self.problem.x0, self.problem.target
+        return loss_and_gradient(f, theta, L, self.layers, x0, target)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """Forward again, for the products of the sensitivities."""
+        matrix = gauss_newton(self.problem.f, theta, L, self.layers, self.problem.x0)
+        return *self.loss_and_gradient(theta, L), matrix
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """Of the Z on the way."""
+        return ties(self.problem.f, theta, L, self.layers, self.problem.x0)
+
+
+ENGINE = Engine(
+    "tangent",
+    "any f; carries n×m×5 sensitivities forward in NumPy: to check the other engines",
+    unless_finite,
+    Tangent,
+)

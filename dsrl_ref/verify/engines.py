@@ -10,7 +10,7 @@ import numpy as np
 
 import dsrl_ref
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.jit import WORTH_COMPILING_FOR_MANY
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
@@ -115,7 +115,7 @@ class Engines:
         L, number = Fraction(rng.choice([2, 4])), dyadic(rng)
         W, target = ([number(-1, 1) or Fraction(1, 8) for _ in range(12)] for _ in range(2))
         # W is only placed by the package; what is right there, the rationals say
-        network = Objective(Fidelity([[0.0]]), layers=3).scalar_map(tuple(map(float, theta)), float(L))
+        network = ScalarMap(tuple(map(float, theta)), float(L), layers=3)
         near = [Fraction(round(at * 2**12) - 2, 2**12) for at in network.breakpoints.tolist()]
         W[12 - len(near[:6]) :] = near[:6]
         of_W = Problem(exact.Fidelity(W), theta, L, 3, (1, 12), W, target)
@@ -131,7 +131,7 @@ class Engines:
         D = [[Fraction(rng.choice([-1, 1])) for _ in range(3)] for _ in range(2)]
         Y, x0, target = ([number(-2, 2) for _ in range(size)] for size in (4, 6, 6))
         columns = Problem(exact.LeastSquares(D, Y), theta, L, 2, (3, 2), x0, target)
-        yield "LeastSquares by columns", columns, "auto", (5_000 if self.quick else 250_000), None
+        yield "LeastSquares by columns", columns, "columns", (5_000 if self.quick else 250_000), None
 
     @cached_property
     def fixed_points(self) -> list[FixedPoint]:
@@ -158,7 +158,7 @@ def _scales(problem: Problem) -> Flat:
 
 
 def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
-    """The problem beside itself, so many times, and another one at the end; enough for `Objective` to compile."""
+    """The problem beside itself, so many times, and another one at the end."""
     first, others = problem.arguments(), [] if beside is None else [beside.arguments()]
 
     def joined(of: Callable[[Arguments], Array]) -> Array:
@@ -166,7 +166,6 @@ def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
 
     x0, target = joined(lambda part: part.x0), joined(lambda part: part.target)
     data = joined(lambda part: part.f.Y if isinstance(part.f, LeastSquares) else part.f.start())
-    assert data.size >= WORTH_COMPILING_FOR_MANY
     term = LeastSquares(first.f.D, data) if isinstance(first.f, LeastSquares) else Fidelity(data)
     return first._replace(f=term, x0=x0, target=target)
 

@@ -30,11 +30,11 @@ ENGINES = (
     "appendix.totals.loss_and_gradient",
     "engines.tangent.loss_and_gradient",
     "engines.adjoint.loss_and_gradient",
-    "engines.fused.loss_and_gradient",
+    "engines.fused.Fused.loss_and_gradient",
     "engines.recursion.loss_and_gradient",
     "engines.pieces.Pieces.loss_and_gradient",
     "engines.columns.loss_and_gradient",
-    "engines.implicit.loss_and_gradient",
+    "engines.implicit.Implicit.loss_and_gradient",
 )
 MATRICES = (
     "objective.Objective.gauss_newton",
@@ -42,7 +42,7 @@ MATRICES = (
     "engines.recursion.gauss_newton",
     "engines.pieces.Pieces.gauss_newton",
     "engines.columns.gauss_newton",
-    "engines.implicit.gauss_newton",
+    "engines.implicit.Implicit.gauss_newton",
 )
 SENSITIVITIES = (
     "appendix.totals.total",

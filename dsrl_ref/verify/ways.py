@@ -1,8 +1,8 @@
 """Every way through the package to J, its five derivatives and the Gauss-Newton matrix, called alike.
 
-A method of `Objective` may run different code for different problems, and what runs is what is named here: "fused"
-looks up pieces of the scalar map where x0 is W or zeros, and is "recursion" elsewhere; "columns" are the blocks of
-columns that "adjoint" is for a large `LeastSquares`; "sparse" is "adjoint" on what a sparse `Fidelity` stores.
+They are the lines of the table of engines, which says what each takes. Two are here twice, because they run other code
+for other problems: "fused" looks up pieces of the scalar map where x0 is W or zeros, and is "recursion" elsewhere;
+"sparse" is "adjoint" on what a sparse `Fidelity` stores.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import columns
+from dsrl_ref.engines.engine import Engine
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.table import ENGINES
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity
 from dsrl_ref.verify.problems import Arguments
 
 Evaluation = tuple[float, Array]
@@ -26,7 +28,7 @@ class Way(NamedTuple):
     takes: Callable[[Arguments], bool]
     evaluate: Callable[[Arguments], Evaluation]
     gauss_newton: Callable[[Arguments], Array]
-    ties: Callable[[Arguments], int] | None = None
+    ties: Callable[[Arguments], int]
 
 
 def objective(arguments: Arguments, method: str, **options: Any) -> Objective:
@@ -58,8 +60,12 @@ def _by_method(
     )
 
 
-def _any(arguments: Arguments) -> bool:
-    return True
+def _taken_by(engine: Engine) -> Callable[[Arguments], bool]:
+    def takes(arguments: Arguments) -> bool:
+        f, _, _, layers, x0, target = arguments
+        return engine.refuses(Problem(f, x0, target, layers)) is None
+
+    return takes
 
 
 def _fidelity(arguments: Arguments) -> bool:
@@ -76,10 +82,6 @@ def _not_of_W(arguments: Arguments) -> bool:
     return _fidelity(arguments) and not _of_W(arguments)
 
 
-def _least_squares(arguments: Arguments) -> bool:
-    return isinstance(arguments.f, LeastSquares)
-
-
 def _sparse(arguments: Arguments, method: str) -> Objective:
     """The objective of a `Fidelity` of which everything is stored sparse."""
     from scipy.sparse import csr_array
@@ -90,18 +92,12 @@ def _sparse(arguments: Arguments, method: str) -> Objective:
 
 
 WAYS = (
-    _by_method("tensor", _any),
-    _by_method("tangent", _any),
-    _by_method("adjoint", _any),
-    _by_method("fused", _of_W),
-    _by_method("fused", _not_of_W, "recursion"),
-    _by_method("pieces", _of_W),
-    _by_method("adjoint", _fidelity, "sparse", _sparse),
-    Way(
-        "columns",
-        _least_squares,
-        lambda arguments: columns.loss_and_gradient(*arguments),
-        lambda arguments: columns.gauss_newton(*arguments[:-1]),
+    *(
+        _by_method(name, _of_W if name == "fused" else _taken_by(engine))
+        for name, engine in ENGINES.items()
+        if name != "implicit"  # layers = ∞ has checks of its own
     ),
+    _by_method("fused", _not_of_W, "recursion"),
+    _by_method("adjoint", _fidelity, "sparse", _sparse),
 )
 NAMES_OF_WAYS = tuple(way.name for way in WAYS)

@@ -13,16 +13,11 @@ import scipy.sparse as sp
 from hypothesis import given
 from strategies import exact, examples, floats, problems
 
-from dsrl_ref import LeastSquares, Objective, Theta, loss_and_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta
 from dsrl_ref.engines import adjoint, columns, tangent
 
 THETA, LAYERS = Theta(1.1, 0.6, 0.02, 0.1), 6
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
-
-
-@pytest.fixture(autouse=True)
-def small_data_count_as_large(monkeypatch):
-    monkeypatch.setattr(Objective, "_worth_compiling", 1)
 
 
 def problem(k=8, n=12, m=30, seed=0):
@@ -39,7 +34,7 @@ def test_equals_the_rationals_at_any_width(entries, drawn):
     f, x0, target = drawn.term, floats(drawn.x0), floats(drawn.target)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(columns, "BLOCK_ENTRIES", entries)
-        J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="adjoint")(drawn.float_theta, 4.0)
+        J, gradient = Objective(f, target, layers=drawn.layers, x0=x0, method="columns")(drawn.float_theta, 4.0)
     assert naive.loss(drawn.target, naive.forward(*drawn.arguments[:5])[0][-1]) == J
     assert naive.tensor_gradient(*drawn.arguments) == list(gradient)
 
@@ -92,7 +87,7 @@ def assert_within_rounding(gradient, rational):
 def test_the_gauss_newton_matrix_is_that_of_the_unblocked_pass(monkeypatch, entries):
     monkeypatch.setattr(columns, "TANGENT_ENTRIES", entries)
     f, L, target = problem()
-    J = Objective(f, target, layers=LAYERS, x0=0.5 * target)
+    J = Objective(f, target, layers=LAYERS, x0=0.5 * target, method="columns")
     expected = tangent.gauss_newton(f, THETA, L, LAYERS, 0.5 * target)
     assert J.gauss_newton(THETA, L)[2] == pytest.approx(expected, rel=1e-12)
 
@@ -121,31 +116,45 @@ def test_inputs_are_left_alone():
     f, L, target = problem()
     x0 = target.copy()
     kept = [array.tobytes() for array in (f.D, f.Y, target, x0)]
-    J = Objective(f, target, layers=LAYERS, x0=x0)
+    J = Objective(f, target, layers=LAYERS, x0=x0, method="columns")
     assert np.shares_memory(J.x0, x0)
     J(THETA, L)
     assert [array.tobytes() for array in (f.D, f.Y, target, x0)] == kept
 
 
-def test_is_chosen_for_least_squares_that_is_large_for_the_evaluations_to_come(monkeypatch):
-    used = []
-    f, _, target = problem(m=2000)
-    small, _, few = problem(m=1000)
+def test_is_for_least_squares_alone():
+    class Other(LeastSquares):
+        pass
 
-    def takes_columns(evaluate):
-        used.clear()
-        evaluate((1, 1, 0, 0), 1e9)
-        return bool(used)
+    for f in (Fidelity([[1.0]]), Other([[1.0]], [[1.0]])):
+        with pytest.raises(ValueError, match=f"method 'columns' is for LeastSquares alone, got {type(f).__name__}"):
+            Objective(f, [[1.0]], layers=1, method="columns")
 
-    monkeypatch.undo()
-    monkeypatch.setattr(columns, "loss_and_gradient", lambda *_, **__: used.append(True) or (0.0, np.zeros(5)))
-    assert takes_columns(Objective(f, target, layers=1))
-    assert takes_columns(Objective(LeastSquares(sp.csr_array(f.D), f.Y), target, layers=1, method="adjoint"))
-    assert not takes_columns(Objective(f, target, layers=1, method="tangent"))
-    assert not takes_columns(Objective(small, few, layers=1))
-    assert not takes_columns(partial(loss_and_gradient, f, layers=1, target=target))
-    large, _, many = problem(m=20_000)
-    assert takes_columns(partial(loss_and_gradient, large, layers=1, target=many))
+
+def test_ties_are_those_of_its_own_arithmetic():
+    """Z is X - (DᵀDX/L - DᵀY/L): another order of operations, so that a Z beside a knot elsewhere is on it here."""
+    D, L, b = np.array([[0.166195485167498, -1.293020305872751]]), 1.6995224506893225, 0.055882103107045916
+    f, theta, target = LeastSquares(D, np.full((1, 3), 0.8164072979811922)), (0.5, 0.5, b, b), np.full((2, 3), -1.0)
+    by_columns, by_tape = (Objective(f, target, layers=2, method=method) for method in ("columns", "adjoint"))
+    curvature, X, on_knots = columns.Curvature(D, 1.0 / L, 12), np.zeros((2, 3)), 0
+    product, offset = np.empty((2, 3)), np.empty((2, 3))
+    curvature.offset(f.Y, offset)
+    for layer in range(2):
+        curvature.apply(X, product)
+        Z = X - ((product if layer else 0 * X) - offset)
+        X, on_knots = np.where(np.abs(Z) >= b, 0.5 * (Z - np.sign(Z) * b), 0.0), on_knots + np.sum(np.abs(Z) == b)
+    assert by_columns.ties(theta, L) == on_knots
+    assert by_columns.ties(theta, L) != by_tape.ties(theta, L) == 3
+    apart = by_columns(theta, L)[1].b1 - by_tape(theta, L)[1].b1
+    assert abs(apart) > 1  # as three entries lie on the other side
+
+
+@pytest.mark.parametrize("entries", [1, 100, 10**6])
+def test_ties_are_counted_in_every_block(monkeypatch, entries):
+    monkeypatch.setattr(columns, "BLOCK_ENTRIES", entries)
+    f = LeastSquares(np.eye(2), [[0.5, 1.0, -0.5, 0.25], [2.0, -0.5, 0.0, 0.5]])
+    J = Objective(f, np.zeros((2, 4)), layers=3, method="columns")
+    assert J.ties((1, 1, 0.5, 0.5), 1.0) == 12  # Z is Y in every layer
 
 
 class Counting(np.ndarray):
@@ -245,17 +254,17 @@ def test_the_square_of_D_is_the_same_by_any_number_of_rows(rows, sparse):
 def test_blocks_whose_sum_overflows_are_refused_as_one_that_does(monkeypatch, target):
     monkeypatch.setattr(columns, "BLOCK_ENTRIES", 1)
     with np.errstate(over="ignore"), pytest.raises(ValueError, match="overflows float64 after 1 layers"):
-        Objective(LeastSquares([[1.0]], np.zeros((1, 3))), [target], layers=1, method="adjoint")((1, 1, 0.1, 0.2), 1)
+        Objective(LeastSquares([[1.0]], np.zeros((1, 3))), [target], layers=1, method="columns")((1, 1, 0.1, 0.2), 1)
 
 
 def test_a_sparse_D_may_hold_nothing():
     f = LeastSquares(sp.csr_array((2, 3)), [[1.0], [2.0]])
     X = np.array([[1.0], [2.0], [0.0]])
-    J, gradient = Objective(f, np.zeros((3, 1)), layers=2, x0=X)((1, 1, 0.25, 0.5), 1)
+    J, gradient = Objective(f, np.zeros((3, 1)), layers=2, x0=X, method="columns")((1, 1, 0.25, 0.5), 1)
     assert (J, gradient.L) == ((0.5**2 + 1.5**2) / 2, 0.0)
 
 
 def test_divergence_names_the_layer():
     f = LeastSquares([[1e100]], [[1.0]])
     with pytest.raises(ValueError, match=r"not finite in layer \d"):
-        Objective(f, [[0.0]], layers=9, x0=[[1e10]])((1, 1, 0, 0), 1e-100)
+        Objective(f, [[0.0]], layers=9, x0=[[1e10]], method="columns")((1, 1, 0, 0), 1e-100)

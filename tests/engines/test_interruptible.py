@@ -2,13 +2,14 @@
 
 import sys
 from threading import current_thread, main_thread
-from types import SimpleNamespace
 
 import children
 import numpy as np
 import pytest
 
+from dsrl_ref import Fidelity
 from dsrl_ref.engines import pieces
+from dsrl_ref.engines.problem import Problem
 
 # Work that waits for an event as a sort does for its end, without an eye for Ctrl-C. The signal comes when the main
 # thread waits already, and reaches the thread of the work, so that the main thread has to look whether there was one.
@@ -66,7 +67,7 @@ w = np.random.default_rng(0).random(10_000_000)
 for attempt in range(20):
     order = []
     try:
-        pieces.Pieces(w.copy().view(Interrupting), TARGET, 1.0, 0, 1)
+        pieces.Pieces(w.copy().view(Interrupting), TARGET, 1.0, 0, 3, 1)
         order.append("not interrupted")
     except KeyboardInterrupt:
         order.append("interrupted")
@@ -125,7 +126,9 @@ def test_what_takes_long_is_done_beside_the_main_thread(W, target, slow):
     W = np.array([W]).view(Watched)
     goal = W if target is None else np.array([target]).view(Watched)
     W.seen.clear()
-    prepared = pieces.prepare(SimpleNamespace(start=lambda: W), W, goal)
+    f = Fidelity(np.asarray(W))
+    f.W = W  # as it is
+    prepared = pieces.prepare(Problem(f, W, goal, 3))
     assert {what for what, in_main in W.seen.items() if not in_main} >= slow
     assert not any(W.seen[what] for what in slow)
     assert np.array_equal(prepared.w, np.sort(np.asarray(W)[np.asarray(W) != 0]))

@@ -1,4 +1,4 @@
-"""Instructions for kernels: compiled and plain they are one where float64 is exact, and round as is promised elsewhere."""
+"""Instructions for kernels: compiled and plain forms are one where float64 is exact, and round as they promise."""
 
 import contextlib
 import importlib.util

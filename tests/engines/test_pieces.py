@@ -19,6 +19,7 @@ from strategies import exact, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward
 from dsrl_ref.engines import pieces, scalar_map
+from dsrl_ref.engines.problem import Problem
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 MANY = 20_000 if JIT else 1_500  # many blocks
@@ -57,7 +58,7 @@ def knots(theta, L, layers):
 
     Where the breakpoints are comes from the package: an error of theirs would aim worse, and hide nothing.
     """
-    breakpoints = scalar_map.ScalarMap(1.0, Theta(*theta), L, layers).breakpoints
+    breakpoints = scalar_map.ScalarMap(theta, L, layers).breakpoints
     near = [breakpoints]
     for direction in (-np.inf, np.inf):
         moved = breakpoints
@@ -93,7 +94,7 @@ def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry(monkeypatch, mo
     assert (theta.b2 <= Z).any()
     for layers in (2, 3, 4):
         assert_agree(W, theta, L, layers)
-    assert bool(pieces.prepare(Fidelity(W), W, W)._parts(theta, L, 3).ranges) == (most < MANY)
+    assert bool(pieces.prepare(Problem(Fidelity(W), W, W, 3))._parts(theta, L, 3).ranges) == (most < MANY)
 
 
 @pytest.mark.parametrize("copies", [1, 3000])
@@ -334,15 +335,6 @@ def test_another_start_is_refused():
         objective(normal(3), x0=np.ones((1, 3)))
     with pytest.raises(ValueError, match="method 'pieces' is for Fidelity alone, got LeastSquares"):
         Objective(LeastSquares([[1.0]], [[1.0]]), [[1.0]], layers=1, method="pieces")
-
-
-def test_auto_takes_it_for_many_evaluations_of_large_data():
-    W = np.ones((1, 20_000))
-    assert objective(W, "auto").method == "pieces"
-    assert objective(W, "auto", x0=np.zeros(W.shape)).method == "pieces"
-    assert objective(W, "auto", x0=2 * W).method == "fused"
-    assert objective(W[:, 1:], "auto").method == "adjoint"
-    assert objective(sp.csr_array(np.eye(500)), "auto").method == "adjoint"
 
 
 def test_overflow_is_an_error_as_elsewhere():

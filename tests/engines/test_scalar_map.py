@@ -17,7 +17,7 @@ slopes = st.floats(0.1, 2.0)
 
 
 def test_one_layer_is_the_shrinkage():
-    one = ScalarMap(1.0, Theta(0.9, 0.5, 0.25, 1), 1.0, 1)
+    one = ScalarMap(Theta(0.9, 0.5, 0.25, 1), 1.0, 1)
     assert one.breakpoints == pytest.approx([-1, -0.25, 0.25, 1], abs=1e-14)
     assert one.slopes == pytest.approx([0.5, 0.9, 0, 0.9, 0.5])
     w = np.linspace(-3, 3, 101)
@@ -32,7 +32,7 @@ def test_equals_the_network_everywhere(w1, w2, b1, rise, L, layers, start):
     A rounding is lengthened at most by (2·|1 - 1/0.45|)^8, some 1,300; the bound is 9,000 roundings.
     """
     theta = Theta(w1, w2, b1, b1 + rise)
-    whole = ScalarMap(float(start), theta, L, layers)
+    whole = ScalarMap(theta, L, layers, start=start)
     w = np.concatenate([whole.breakpoints, np.linspace(-4, 4, 41), [-1e9, 1e9, 0.0, -0.0]])
     x, dx, _ = entrywise.network(w, start * w, theta, L, layers)
     on_the_way = np.max([abs(entrywise.network(w, start * w, theta, L, i)[0]) for i in range(layers + 1)], axis=0)
@@ -54,18 +54,18 @@ def test_pieces_join():
 
 @pytest.mark.parametrize("step_constant", [1.0, 1.5, 4.0])
 def test_no_overshoot_no_fold(step_constant):
-    whole = ScalarMap(1.0, THETA, step_constant, LAYERS)
+    whole = ScalarMap(THETA, step_constant, LAYERS)
     assert np.all(whole.slopes >= 0)
     assert len(whole.slopes) <= 4 * LAYERS + 1
 
 
 def test_derivatives_are_differences():
-    whole = ScalarMap(1.0, THETA, L, LAYERS)
+    whole = ScalarMap(THETA, L, LAYERS)
     w = np.random.default_rng(0).normal(size=50)
     w = w[np.abs(w[:, None] - whole.breakpoints).min(axis=1) > 1e-3]
     at, h = np.array([*THETA, L]), 1e-6
     for p in range(5):
-        moved = [ScalarMap(1.0, Theta(*x[:4]), x[4], LAYERS)(w) for x in (at + h * np.eye(5)[p], at - h * np.eye(5)[p])]
+        moved = [ScalarMap(Theta(*x[:4]), x[4], LAYERS)(w) for x in (at + h * np.eye(5)[p], at - h * np.eye(5)[p])]
         assert whole.derivatives(w)[:, p] == pytest.approx((moved[0] - moved[1]) / (2 * h), abs=1e-8)
 
 
@@ -80,7 +80,7 @@ def test_it_shows_which_entries_survive():
 
 
 def test_takes_arrays_of_any_shape():
-    whole = ScalarMap(1.0, THETA, L, LAYERS)
+    whole = ScalarMap(THETA, L, LAYERS)
     assert whole(1.0).shape == ()
     assert whole([[1.0], [2.0]]).shape == (2, 1)
     assert whole.derivatives([[1.0], [2.0]]).shape == (2, 1, 5)
@@ -105,7 +105,7 @@ def test_needs_one_map_for_all_entries():
 def test_a_map_that_is_one_gap_is_the_network_entry_by_entry():
     """L = 1/2 and w1 = w2 = 2 make Z_(2) zero for every w, and zero is a knot."""
     theta, w = Theta(2, 2, 0, 0), np.linspace(-1, 1, 9)
-    whole = ScalarMap(1.0, theta, 0.5, 2)
+    whole = ScalarMap(theta, 0.5, 2)
     x, dx, _ = entrywise.network(w, w, theta, 0.5, 2)
     assert np.array_equal(whole(w), x)
     assert np.array_equal(whole.derivatives(w), dx.T)
@@ -122,7 +122,7 @@ def test_all_entries_may_be_near_knots_where_the_pieces_are_too_many(monkeypatch
 def test_a_tie_between_two_equal_pieces_keeps_its_own_derivatives():
     """At W = 3/8 both layers' Z is b1, while x_t and its derivatives are 0 on either side."""
     theta, w = Theta(1.75, 2.0, 0.75, 1.75), np.array([0.375, 0.374, 0.376])
-    whole = ScalarMap(0.0, theta, 0.5, 2)
+    whole = ScalarMap(theta, 0.5, 2, start=0.0)
     x, dx, _ = entrywise.network(w, np.zeros(3), theta, 0.5, 2)
     assert np.array_equal(whole(w), x)
     assert np.array_equal(whole.derivatives(w), dx.T)

@@ -33,6 +33,7 @@ NEAREST_LAYER = {
     "engines/tangent.py": "networks",
     "engines/adjoint.py": "networks",
     "engines/columns.py": "networks",
+    "engines/tensor.py": "networks",
     "engines/kernels/columns.py": "networks",
     "engines/implicit.py": "limits",
     "engines/recursion.py": "pieces",
@@ -43,7 +44,6 @@ NEAREST_LAYER = {
     "engines/kernels/recursion.py": "pieces",
     "engines/kernels/scalar_map.py": "pieces",
     "smooth.py": "rules",
-    "objective.py": "networks",
 }
 
 

@@ -17,6 +17,11 @@ MUTANTS = [
             "return float(loss), Gradient(*map(float, gradient))",
             "return float(loss), Gradient(*map(float, gradient[::-1]))",
         ),
+        ("x0=x0, method=method, evaluations=1)", "x0=x0, method=method)"),
+        ('if method == "auto" else table.named', 'if method != "magic" else table.named'),
+        ("if not (np.isfinite(loss) and np.isfinite(gradient).all()):", "if not np.isfinite(loss):"),
+        ("start=self._problem.start)", "start=1.0)"),
+        ('as_count(evaluations, "evaluations", least=1)', 'as_count(evaluations, "evaluations")'),
     ),
     *of(
         "free.py",

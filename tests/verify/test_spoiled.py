@@ -375,14 +375,13 @@ def test_a_spoiled_kernel_makes_its_own_row_fail(monkeypatch, row, name, place, 
 
 @pytest.mark.parametrize("row", [8, 10, 15])
 def test_threads_that_drop_work_are_noticed(monkeypatch, row):
-    from dsrl_ref.engines import fused, recursion
+    from dsrl_ref.engines import parts
 
     def drops_the_last(work, items, threads):
         for item in items[: -1 if threads > 1 and len(items) > 1 else None]:
             work(item)
 
-    for module in (fused, recursion):
-        monkeypatch.setattr(module, "in_threads", drops_the_last)
+    monkeypatch.setattr(parts, "in_threads", drops_the_last)
     (finding,) = verify([row], quick=True)
     assert finding.verdict == "failed"
 

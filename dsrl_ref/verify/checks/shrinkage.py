@@ -63,9 +63,8 @@ def ties_are_counted(cases: Cases) -> list[Check]:
         right = sum(abs(z) in knots for Z in problem.run().preactivations for z in Z)
         arguments = problem.arguments()
         for way in ways_of(arguments):
-            if way.ties is not None:
-                wrong += way.ties(arguments) != right
-                tried += 1
+            wrong += way.ties(arguments) != right
+            tried += 1
         ties += right
     knots_only = sum(
         shrinkage.count_ties(as_row(zs), as_floats(t)) != sum(abs(z) in t[2:] for z in zs) for t, zs in cases.layers

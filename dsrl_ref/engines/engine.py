@@ -1,0 +1,74 @@
+"""What an engine is, and what it makes of a problem."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array
+from dsrl_ref.engines.problem import Problem
+
+
+class Prepared(Protocol):
+    """One problem made ready by one engine: each method may be called any number of times, from any thread.
+
+    Θ and L arrive validated. The five derivatives are those in w1, w2, b1, b2 and L, in this order, everywhere. What
+    overflows becomes infinity or NaN, which the caller refuses; an iterate that is not finite may also be refused here,
+    with a DivergenceError that names its layer.
+    """
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """Evaluate J, eq. (8), and its five derivatives, an array of shape (5,)."""
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """Evaluate the same two, to the same bits, and the 5×5 matrix Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """Count the entries of Z_(1), ..., Z_(t) on a knot, in the very arithmetic that decides their regions.
+
+        Two engines may form Z by operations in another order, which round otherwise: an entry can be on a knot for one
+        and beside it for the other. So each counts its own.
+        """
+
+
+class Engine(NamedTuple):
+    """One way to J, its derivatives and the Gauss-Newton matrix: a line of the table of engines.
+
+    Attributes
+    ----------
+    name : str
+        What a caller passes as ``method=``, and what `Objective.method` says where this engine runs.
+    summary : str
+        What it takes, what it does and what that costs, for a user who has to choose.
+    refuses : callable
+        Tells why the engine cannot take a `Problem`, None where it can: a text that goes on after "method 'NAME' ",
+        and says what to take instead. It decides by what the problem is, not by its size, and does no work beyond
+        one look at W and x0.
+    prepare : callable
+        Makes a `Prepared` of a `Problem` that is not refused; work that all evaluations share is done here. Raises
+        SizeError, before anything is allocated, where memory would not suffice.
+    """
+
+    name: str
+    summary: str
+    refuses: Callable[[Problem], str | None]
+    prepare: Callable[[Problem], Prepared]
+
+
+def unless_finite(problem: Problem) -> str | None:
+    """Refuse layers = inf, which has no last layer to arrive at."""
+    return "needs finitely many layers, got inf; take 'implicit'" if problem.layers == math.inf else None
+
+
+def unless_fidelity(problem: Problem) -> str | None:
+    """Refuse all but `Fidelity` with finitely many layers."""
+    if not problem.is_fidelity:
+        return f"is for Fidelity alone, got {type(problem.f).__name__}; take 'auto'"
+    return unless_finite(problem)
+
+
+def unless_least_squares(problem: Problem) -> str | None:
+    """Refuse all but `LeastSquares` with finitely many layers."""
+    if not problem.is_least_squares:
+        return f"is for LeastSquares alone, got {type(problem.f).__name__}; take 'auto'"
+    return unless_finite(problem)

@@ -1,0 +1,126 @@
+"""The problem that engines work on: f, x0, target and the number of layers, dense, with what is not stored set aside.
+
+Whether data are sparse is settled here and nowhere else: an engine gets dense matrices. The one exception is D of a
+`LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.smooth import Fidelity, LeastSquares
+
+
+class Problem:
+    """What to evaluate, as an engine needs it.
+
+    Parameters
+    ----------
+    f : SmoothTerm
+        A `Fidelity`, a `LeastSquares` or a caller's own, validated.
+    x0, target : ndarray or csr_array (n, m)
+        X_(0) and X̃, validated and of one shape.
+    layers : int or math.inf
+        t.
+    threads : int
+        How many threads an engine may use; its result has the same bits for any number.
+
+    Attributes
+    ----------
+    f : SmoothTerm
+        As given, but of a `Fidelity` W is dense. Where W, x0 and target are all sparse, W is one row of the entries
+        that any of the three stores.
+    x0, target : ndarray
+        Dense float64, of the shape of f's X. They may be the caller's own arrays: never write to them.
+    layers, threads
+        As given.
+    shape : (int, int)
+        (n, m) of the matrices as given, entries that are not stored among them.
+    unstored : int
+        How many entries of the n·m are left out of the work, since they are 0 in W, x0 and target, and stay 0.
+    """
+
+    def __init__(self, f: SmoothTerm, x0: Any, target: Any, layers: float, threads: int = 1) -> None:
+        self.shape: tuple[int, int] = x0.shape
+        self.layers, self.threads = layers, threads
+        if type(f) is Fidelity and is_sparse(f.W):
+            if is_sparse(x0) and is_sparse(target):
+                W, x0, target = _stored_entries(f.W, x0, target)
+                f = Fidelity(W)
+            else:
+                f = Fidelity(f.W.toarray())
+        self.f: SmoothTerm = f
+        self.x0, self.target = _dense(x0), _dense(target)
+        self.unstored = self.shape[0] * self.shape[1] - self.x0.size
+
+    @property
+    def entries(self) -> int:
+        """How many entries are worked on."""
+        return self.x0.size
+
+    @property
+    def is_fidelity(self) -> bool:
+        """Whether f is `Fidelity` itself: a subclass may do anything, and is taken for a caller's own f."""
+        return type(self.f) is Fidelity
+
+    @property
+    def is_least_squares(self) -> bool:
+        """Whether f is `LeastSquares` itself."""
+        return type(self.f) is LeastSquares
+
+    @cached_property
+    def start(self) -> float | None:
+        """The number s for which x0 = s·W, if f is `Fidelity` and s is 1 or 0, so that X_(t) is a function of W."""
+        if not self.is_fidelity:
+            return None
+        W = self.f.start()
+        if self.x0 is W or np.array_equal(self.x0, W):
+            return 1.0
+        return None if self.x0.any() else 0.0
+
+    def split(self, width: int) -> "Iterator[Problem]":
+        """Divide a `LeastSquares` into problems of `width` columns each, the last of what is left.
+
+        Columns do not interact: J, its derivatives, the Gauss-Newton matrix and the ties are sums over the parts.
+        """
+        if not isinstance(self.f, LeastSquares):
+            raise TypeError(f"only the columns of LeastSquares are known not to interact; got {type(self.f).__name__}")
+        for start in range(0, self.x0.shape[1], width):
+            block = slice(start, start + width)
+            part = LeastSquares(self.f.D, self.f.Y[:, block])
+            yield Problem(part, self.x0[:, block], self.target[:, block], self.layers, self.threads)
+
+
+def _stored_entries(*matrices: Any) -> list[Array]:
+    """Each CSR matrix as one row of values over the union of all patterns, of one zero where that is empty."""
+    first = matrices[0]
+    if first.nnz and all(_same_pattern(first, other) for other in matrices[1:]):
+        return [matrix.data.reshape(1, -1) for matrix in matrices]
+    keys = [_keys(matrix) for matrix in matrices]
+    union = np.unique(np.concatenate(keys)) if any(key.size for key in keys) else np.zeros(1, dtype=np.int64)
+    rows = []
+    for matrix, key in zip(matrices, keys, strict=True):
+        row = np.zeros((1, union.size))
+        row[0, np.searchsorted(union, key)] = matrix.data
+        rows.append(row)
+    return rows
+
+
+def _same_pattern(one: Any, other: Any) -> bool:
+    """Whether two CSR matrices store the same places."""
+    arrays = (one.indptr, other.indptr), (one.indices, other.indices)
+    return all(a is b or np.array_equal(a, b) for a, b in arrays)
+
+
+def _keys(matrix: Any) -> np.ndarray:
+    """The place of each stored entry of a CSR matrix as one number, row·m + column."""
+    n, m = matrix.shape
+    return np.repeat(np.arange(n, dtype=np.int64) * m, np.diff(matrix.indptr)) + matrix.indices
+
+
+def _dense(matrix: Any) -> Array:
+    return matrix.toarray() if is_sparse(matrix) else matrix

@@ -1,0 +1,94 @@
+"""The table of engines, and the rule by which "auto" chooses among them.
+
+Everything that lists engines reads this table: `Objective` and its docstring, ``dsrl-ref gradient``, `verify`, and the
+tests that all engines are held to.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
+from dsrl_ref.engines.engine import Engine, Prepared
+from dsrl_ref.engines.parts import Sum
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.zeros import Zeros
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        tensor.ENGINE,
+        tangent.ENGINE,
+        adjoint.ENGINE,
+        columns.ENGINE,
+        support.ENGINE,
+        fused.ENGINE,
+        pieces.ENGINE,
+        implicit.ENGINE,
+    )
+}
+
+MANY = 100  # evaluations that an objective is made for unless it is told otherwise: those of a training
+WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code makes up for being loaded
+WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
+
+
+class Rule(NamedTuple):
+    """When "auto" takes an engine, given a problem that it does not refuse and the number of evaluations to come."""
+
+    engine: Engine
+    when: str
+    holds: Callable[[Problem, int], bool]
+
+
+def _is_worth_loading(problem: Problem, evaluations: int) -> bool:
+    return problem.entries * evaluations >= WORTH_LOADING
+
+
+def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
+    return evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)
+
+
+RULES = (
+    Rule(implicit.ENGINE, "for layers = inf", lambda problem, evaluations: True),
+    Rule(
+        pieces.ENGINE,
+        f"for {WORTH_SORTING} evaluations or more of together {WORTH_LOADING:,} entries or more",
+        _is_worth_sorting,
+    ),
+    Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
+    Rule(columns.ENGINE, "for as many", _is_worth_loading),
+    Rule(adjoint.ENGINE, "for all else", lambda problem, evaluations: True),
+)
+
+
+def choose(problem: Problem, evaluations: int = MANY) -> Engine:
+    """Take the first engine of `RULES` whose rule holds and that can take the problem: what "auto" is.
+
+    The choice depends on the problem and the number of evaluations alone, never on what is loaded already.
+    """
+    return next(
+        rule.engine for rule in RULES if rule.holds(problem, evaluations) and rule.engine.refuses(problem) is None
+    )
+
+
+def named(method: str, problem: Problem) -> Engine:
+    """Take the engine of that name; ValueError where there is none, or where it cannot take the problem."""
+    if method not in ENGINES:
+        raise ValueError(f"method must be one of {', '.join(map(repr, ['auto', *ENGINES]))}, got {method!r}")
+    engine = ENGINES[method]
+    if reason := engine.refuses(problem):
+        raise ValueError(f"method {method!r} {reason}")
+    return engine
+
+
+def prepare(engine: Engine, problem: Problem) -> Prepared:
+    """Make the problem ready: what is stored by the engine, and what is not beside it."""
+    prepared = engine.prepare(problem)
+    return Sum([Zeros(problem), prepared]) if problem.unstored else prepared
+
+
+def description() -> str:
+    """Say which engines there are, what each is best for, and what "auto" takes: a line each."""
+    engines = [f'* "{engine.name}": {engine.summary}.' for engine in ENGINES.values()]
+    rules = "; ".join(f'"{rule.engine.name}" {rule.when}' for rule in RULES)
+    return "\n".join([*engines, f'* "auto": the first of these that can take the problem: {rules}.'])

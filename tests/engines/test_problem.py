@@ -1,0 +1,113 @@
+"""The problem as engines get it: dense, with zeros that nothing stores set aside, and divided into columns."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from strategies import FloatQuartic
+
+from dsrl_ref import Fidelity, LeastSquares
+from dsrl_ref.engines.problem import Problem
+
+W = np.array([[0.0, 2.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
+X0 = np.array([[0.0, 0.0, 3.0, 0.0], [0.25, 0.0, 0.0, 0.0]])
+TARGET = np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 7.0]])
+
+
+def test_dense_data_are_the_callers_own():
+    f = Fidelity(W)
+    problem = Problem(f, X0, TARGET, 3, threads=2)
+    assert problem.f is f
+    assert problem.x0 is X0
+    assert problem.target is TARGET
+    assert (problem.layers, problem.threads, problem.shape) == (3, 2, (2, 4))
+    assert (problem.entries, problem.unstored) == (8, 0)
+
+
+def test_of_sparse_data_what_any_matrix_stores_is_kept_row_by_row():
+    problem = Problem(Fidelity(sp.csr_array(W)), sp.csr_array(X0), sp.csr_array(TARGET), 3)
+    assert problem.f.W.tolist() == [[2.0, 0.0, 0.5, 0.0]]
+    assert problem.x0.tolist() == [[0.0, 3.0, 0.25, 0.0]]
+    assert problem.target.tolist() == [[1.0, 0.0, 0.0, 7.0]]
+    assert (problem.shape, problem.entries, problem.unstored) == ((2, 4), 4, 4)
+
+
+def test_matrices_of_one_pattern_keep_their_order():
+    stored = sp.csr_array(W)
+    problem = Problem(Fidelity(stored), stored, 2 * stored, 3)
+    assert problem.f.W.tolist() == problem.x0.tolist() == [[2.0, 0.5]]
+    assert problem.target.tolist() == [[4.0, 1.0]]
+
+
+def test_where_nothing_is_stored_one_zero_is_left():
+    nothing = sp.csr_array((3, 5))
+    problem = Problem(Fidelity(nothing), nothing, nothing, 3)
+    assert (problem.f.W.tolist(), problem.entries, problem.unstored) == ([[0.0]], 1, 14)
+
+
+@pytest.mark.parametrize("dense", ["x0", "target", "both"])
+def test_sparse_beside_dense_is_made_dense(dense):
+    x0 = sp.csr_array(X0) if dense == "target" else X0
+    target = sp.csr_array(TARGET) if dense == "x0" else TARGET
+    problem = Problem(Fidelity(sp.csr_array(W)), x0, target, 3)
+    assert np.array_equal(problem.f.W, W)
+    assert np.array_equal(problem.x0, X0)
+    assert np.array_equal(problem.target, TARGET)
+    assert problem.unstored == 0
+
+
+def test_a_dictionary_stays_sparse():
+    f = LeastSquares(sp.csr_array(np.eye(2)), np.ones((2, 4)))
+    problem = Problem(f, sp.csr_array(X0), sp.csr_array(TARGET), 3)
+    assert problem.f is f
+    assert np.array_equal(problem.x0, X0)
+
+
+class OtherFidelity(Fidelity):
+    pass
+
+
+class OtherLeastSquares(LeastSquares):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("f", "fidelity", "least_squares"),
+    [
+        (Fidelity(W), True, False),
+        (OtherFidelity(W), False, False),
+        (LeastSquares(np.eye(2), W), False, True),
+        (OtherLeastSquares(np.eye(2), W), False, False),
+        (FloatQuartic(np.eye(2)), False, False),
+    ],
+)
+def test_a_subclass_is_a_term_of_ones_own(f, fidelity, least_squares):
+    problem = Problem(f, W, W, 3)
+    assert (problem.is_fidelity, problem.is_least_squares) == (fidelity, least_squares)
+    assert problem.start == (1.0 if fidelity else None)
+
+
+def test_the_start_is_told_as_a_multiple_of_W():
+    f = Fidelity(W)
+    starts = {"W": f.W, "a copy": W.copy(), "zeros": 0 * W, "minus zeros": -0.0 * W, "another": X0, "twice": 2 * W}
+    found = {name: Problem(f, x0, W, math.inf).start for name, x0 in starts.items()}
+    assert found == {"W": 1.0, "a copy": 1.0, "zeros": 0.0, "minus zeros": 0.0, "another": None, "twice": None}
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_columns_are_divided_without_loss(width, sparse):
+    D, Y = np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 5.0]]), np.arange(12.0).reshape(3, 4)
+    problem = Problem(LeastSquares(sp.csr_array(D) if sparse else D, Y), X0, TARGET, 3, threads=2)
+    parts = list(problem.split(width))
+    assert [part.x0.shape[1] for part in parts] == [min(width, 4 - start) for start in range(0, 4, width)]
+    assert np.array_equal(np.hstack([part.f.Y for part in parts]), Y)
+    assert np.array_equal(np.hstack([part.x0 for part in parts]), X0)
+    assert np.array_equal(np.hstack([part.target for part in parts]), TARGET)
+    assert all((part.layers, part.threads, part.is_least_squares) == (3, 2, True) for part in parts)
+
+
+def test_only_columns_that_do_not_interact_are_divided():
+    with pytest.raises(TypeError, match="only the columns of LeastSquares are known not to interact; got FloatQuartic"):
+        next(Problem(FloatQuartic(np.eye(2)), W, W, 3).split(1))

@@ -1,0 +1,147 @@
+"""The table of engines: what "auto" takes, what is refused and why, and what every line of it must have."""
+
+import math
+import re
+import sys
+from pathlib import Path
+
+import children
+import methods
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from mutants import MUTANTS
+from strategies import FloatQuartic
+
+import dsrl_ref
+from dsrl_ref import Fidelity, LeastSquares, Objective
+from dsrl_ref.engines import table
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.table import ENGINES, choose, named
+
+TESTS, PACKAGE = Path(__file__).parents[1], Path(dsrl_ref.__file__).parent
+W = np.ones((1, 2000))
+
+
+def file_of(engine):
+    """The file of an engine, below the package."""
+    return Path(sys.modules[engine.prepare.__module__].__file__).relative_to(PACKAGE).as_posix()
+
+
+def of_fidelity(entries=2000, times_W=1.0, layers=3, sparse=False):
+    f = Fidelity(sp.csr_array(np.ones((1, entries))) if sparse else np.ones((1, entries)))
+    return Problem(f, times_W * f.W, f.W, layers)
+
+
+def of_least_squares(entries=2000):
+    f = LeastSquares(np.ones((1, 10)), np.ones((1, entries // 10)))
+    return Problem(f, f.start(), f.start(), 3)
+
+
+@pytest.mark.parametrize(
+    ("problem", "evaluations", "expected"),
+    [
+        (of_fidelity(), 100, "pieces"),
+        (of_fidelity(times_W=0.0), 100, "pieces"),
+        (of_fidelity(sparse=True), 100, "pieces"),
+        (of_fidelity(times_W=2.0), 100, "fused"),
+        (of_fidelity(1999), 100, "adjoint"),
+        (of_fidelity(1999, times_W=2.0), 100, "adjoint"),
+        (of_fidelity(10_000), 20, "pieces"),
+        (of_fidelity(100_000), 19, "fused"),
+        (of_fidelity(200_000), 1, "fused"),
+        (of_fidelity(199_999), 1, "adjoint"),
+        (of_least_squares(), 100, "columns"),
+        (of_least_squares(1990), 100, "adjoint"),
+        (of_least_squares(200_000), 1, "columns"),
+        (of_least_squares(199_990), 1, "adjoint"),
+        (of_fidelity(layers=math.inf), 100, "implicit"),
+        (of_fidelity(1, layers=math.inf), 1, "implicit"),
+        (Problem(FloatQuartic(np.ones((1, 1))), W, W, 3), 10**9, "adjoint"),
+    ],
+)
+def test_auto_goes_by_the_problem_and_the_number_of_evaluations(problem, evaluations, expected):
+    assert choose(problem, evaluations).name == expected
+
+
+def test_it_does_not_go_by_what_is_loaded():
+    """In a new process, before and after numba and all kernels are."""
+    code = (
+        "import sys, numpy as np\nfrom dsrl_ref import Fidelity, LeastSquares, Objective\n"
+        "def chosen():\n"
+        "    f, W = LeastSquares(np.ones((5, 10)), np.ones((5, 199))), np.ones((1, 1999))\n"
+        "    return [Objective(f, f.start(), layers=2).method, Objective(Fidelity(W), layers=2).method]\n"
+        "first, before = chosen(), 'numba' in sys.modules\n"
+        "Objective(Fidelity(np.ones((1, 9))), layers=2, method='pieces')((1, 1, 0.5, 0.5), 2)\n"
+        "print(first == chosen() == ['adjoint', 'adjoint'], before, 'numba' in sys.modules)"
+    )
+    assert children.output("-c", code) == "True False True\n"
+
+
+def test_an_objective_says_which_engine_runs_and_one_evaluation_is_chosen_for_as_one():
+    assert Objective(Fidelity(W), layers=2).method == "pieces"
+    assert Objective(Fidelity(W), layers=2, evaluations=1).method == "adjoint"
+    assert Objective(Fidelity(W[:, :9]), layers=2).method == "adjoint"
+    f = LeastSquares(np.ones((1, 10)), np.ones((1, 200)))
+    assert Objective(f, f.start(), layers=2).method == "columns"
+    for name, engine in ENGINES.items():
+        layers = math.inf if name == "implicit" else 2
+        for f in (Fidelity([[1.0]]), LeastSquares([[1.0]], [[1.0]])):
+            if engine.refuses(Problem(f, np.ones((1, 1)), np.ones((1, 1)), layers)) is None:
+                assert Objective(f, [[1.0]], layers=layers, method=name).method == name
+
+
+def test_a_method_that_is_none_or_cannot_take_the_problem_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match=r"method must be one of 'auto', 'tensor', .*'implicit', got 'magic'"):
+        named("magic", of_fidelity())
+    with pytest.raises(ValueError, match="method 'columns' is for LeastSquares alone, got Fidelity; take 'auto'"):
+        named("columns", of_fidelity())
+    with pytest.raises(ValueError, match=r"method 'pieces' needs x0 to be W or zeros, .* take 'fused'"):
+        named("pieces", of_fidelity(times_W=2.0))
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+def test_every_line_has_its_own_file_mutants_of_it_and_tests_of_its_properties(engine):
+    """And a row of the benchmarks, for which test_benchmarks.py asks, since it has to run them."""
+    file = file_of(engine)
+    assert file == f"engines/{engine.name}.py"
+    assert [mutant for mutant in MUTANTS if mutant.file == file and not mutant.equivalent]
+    own = TESTS / "engines" / f"test_{engine.name}.py"
+    assert engine.name in methods.METHODS or "@given(" in own.read_text(encoding="utf-8")
+
+
+def test_the_names_are_told_apart_and_every_rule_is_of_a_line():
+    assert all(name == engine.name and re.fullmatch("[a-z]+", name) for name, engine in ENGINES.items())
+    assert len({engine.summary for engine in ENGINES.values()}) == len(ENGINES)
+    assert {rule.engine.name for rule in table.RULES} <= set(ENGINES)
+
+
+def test_what_says_which_is_best_is_printed_from_the_table():
+    told = " ".join(table.description().split())
+    documented, helped = (" ".join(text.split()) for text in (Objective.__doc__, help_of_gradient()))
+    assert told in documented
+    assert told in helped
+    for engine in ENGINES.values():
+        assert f'* "{engine.name}": {engine.summary}.' in told
+    for rule in table.RULES:
+        assert f'"{rule.engine.name}" {rule.when}' in told
+
+
+def help_of_gradient():
+    return children.output("-m", "dsrl_ref", "gradient", "--help")
+
+
+def test_documents_may_be_left_out():
+    assert children.output("-OO", "-c", "import dsrl_ref; print(dsrl_ref.Objective.__doc__)") == "None\n"
+
+
+def test_what_nothing_stores_is_part_of_the_answer():
+    matrix = np.array([[0.0, 2.0, 0.0], [0.5, 0.0, 0.0]])
+    theta = dsrl_ref.Theta(1, 0.5, 0, 1)
+    stored, whole = (Problem(Fidelity(form), form, form, 3) for form in (sp.csr_array(matrix), matrix))
+    for name in methods.taking(Fidelity(matrix), matrix):
+        sparse, dense = (table.prepare(ENGINES[name], problem) for problem in (stored, whole))
+        assert sparse.ties(theta, 2.0) == dense.ties(theta, 2.0) == 12
+        expected = dense.gauss_newton(theta, 2.0)
+        for got, right in zip(sparse.gauss_newton(theta, 2.0), expected, strict=True):
+            assert got == pytest.approx(right, rel=1e-14)
