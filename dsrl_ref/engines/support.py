@@ -119,8 +119,9 @@ class Support:
 
     def _width(self, entries: int, lanes: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
-        room = min(TAPE // (entries * self.n), AT_ONCE // (lanes * self.n**2), -(-self.m // self.threads))
-        return max(1, room // FOUR * FOUR or room)
+        room = min(TAPE // (entries * self.n), AT_ONCE // (lanes * self.n**2))
+        share = -(-self.m // self.threads)
+        return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
     def _sums(
         self, work: "Callable[[Block], Iterator[None]]", quantities: int, width: int, theta: Theta, L: float
