@@ -72,7 +72,7 @@ def fused_dense(size: str) -> Row:
     entries = {"full": 4_000_000, "quick": 400_000, "smallest": 20_000}[size]
     W = np.random.default_rng(0).random((entries // 100, 100))
     contestants = {
-        "dsrl_ref fused": partial(_once, Fidelity(W), "fused"),
+        "dsrl_ref fused": partial(evaluate_once, Fidelity(W), "fused"),
         "JAX jit(jacfwd)": peers.jax_forward(W, LAYERS, THETA, L),
         "JAX jit(value_and_grad)": peers.jax_reverse(W, LAYERS, THETA, L),
         "PyTorch, best form": peers.torch_best(W, LAYERS, THETA, L),
@@ -89,12 +89,12 @@ def fused_csr(size: str) -> Row:
     contestants: dict[str, Call | None] = {}
     for share in (0.1, 0.01):
         W = _graph(n, share)
-        call = partial(_once, Fidelity(W), "fused")
-        require_agreement({"sparse": call, "dense": partial(_once, Fidelity(W.toarray()), "adjoint")})
+        call = partial(evaluate_once, Fidelity(W), "fused")
+        require_agreement({"sparse": call, "dense": partial(evaluate_once, Fidelity(W.toarray()), "adjoint")})
         contestants[f"{W.nnz:,} nonzeros, {share:.0%}"] = call
     f = Fidelity(np.random.default_rng(1).random((n, n)))
-    call = partial(_once, f, "fused")
-    require_agreement({"dense": call, "pieces": partial(_once, f, "pieces")})
+    call = partial(evaluate_once, f, "fused")
+    require_agreement({"dense": call, "pieces": partial(evaluate_once, f, "pieces")})
     contestants[f"{n * n:,} entries, dense"] = call
     results = time_in_turn(contestants)
     return Row("fused-csr", f"graphs of {n:,}² entries, {LAYERS} layers", results, notes=[_per_entry(results)])
@@ -106,7 +106,7 @@ def _graph(n: int, share: float) -> Any:
     return sp.csr_array(np.where(rng.random((n, n)) < share, rng.random((n, n)), 0.0))
 
 
-def _once(f: Fidelity, method: str) -> Any:
+def evaluate_once(f: Fidelity, method: str) -> Any:
     return loss_and_gradient(f, THETA, L, LAYERS, method=method)
 
 
@@ -122,7 +122,7 @@ def pieces_evaluate(size: str) -> Row:
     for power in powers:
         W = np.random.default_rng(0).random((1, 10**power))
         J = Objective(Fidelity(W), layers=LAYERS, method="pieces")
-        require_agreement({"pieces": partial(J, THETA, L), "fused": partial(_once, Fidelity(W), "fused")})
+        require_agreement({"pieces": partial(J, THETA, L), "fused": partial(evaluate_once, Fidelity(W), "fused")})
         (result,) = time_in_turn({f"10^{power} nonzeros": partial(_walk, J)})
         results.append(Result(result.contestant, (result.seconds or 0) / STEPS, result.peak))
     seconds = [result.seconds or 0.0 for result in results]
@@ -147,7 +147,7 @@ def pieces_prepare(size: str) -> Row:
         kept[:] = [Objective(f, layers=LAYERS, method="pieces")]
         return kept[0](THETA, L)
 
-    require_agreement({"pieces": prepare, "fused": partial(_once, f, "fused")})
+    require_agreement({"pieces": prepare, "fused": partial(evaluate_once, f, "fused")})
     contestants = {"dsrl_ref pieces": prepare, "np.sort of the values": lambda: np.sort(W.ravel())}
     kept.clear()
     results = time_in_turn(contestants)
@@ -159,10 +159,10 @@ def pieces_prepare(size: str) -> Row:
 def least_squares(size: str) -> Row:
     """Loss and five gradients of a dense LeastSquares."""
     k, n, m, layers = {"full": (256, 512, 2048, 10), "quick": (128, 256, 1024, 10), "smallest": (16, 32, 64, 3)}[size]
-    f, target, step_constant, theta = _dictionary(k, n, m)
-    J = Objective(f, target, layers=layers, method="adjoint")
+    f, target, step_constant, theta = dictionary(k, n, m)
+    J = Objective(f, target, layers=layers, method="columns")
     contestants = {
-        "dsrl_ref adjoint": lambda: J(theta, step_constant),
+        "dsrl_ref columns": lambda: J(theta, step_constant),
         "JAX jit(value_and_grad)": peers.jax_least_squares(f.D, f.Y, target, layers, theta, step_constant),
         "PyTorch": peers.torch_least_squares(f.D, f.Y, target, layers, theta, step_constant),
     }
@@ -177,7 +177,7 @@ def least_squares(size: str) -> Row:
     return Row("least-squares", f"D {k}×{n}, {m} columns, {layers} layers", results, limit)
 
 
-def _dictionary(k: int, n: int, m: int) -> tuple[LeastSquares, np.ndarray, float, tuple[float, ...]]:
+def dictionary(k: int, n: int, m: int) -> tuple[LeastSquares, np.ndarray, float, tuple[float, ...]]:
     rng = np.random.default_rng(0)
     D = rng.normal(size=(k, n)) / np.sqrt(k)
     target = rng.normal(size=(n, m)) * (rng.random((n, m)) < 0.1)
@@ -190,8 +190,8 @@ def least_squares_memory(size: str) -> Row:
     k, n, m, layers = {"full": (256, 512, 2048, 10), "quick": (128, 256, 2048, 10), "smallest": (8, 16, 16384, 3)}[size]
     results = []
     for columns in (m, 16 * m):
-        f, target, step_constant, theta = _dictionary(k, n, columns)
-        J = Objective(f, target, layers=layers, method="adjoint")
+        f, target, step_constant, theta = dictionary(k, n, columns)
+        J = Objective(f, target, layers=layers, method="columns")
         if columns == m:
             whole = partial(adjoint.loss_and_gradient, f, Theta(*theta), step_constant, layers, f.start(), target)
             require_agreement({"by blocks": partial(J, theta, step_constant), "at once": whole})
@@ -254,7 +254,7 @@ def first_call(size: str) -> Row:
     engines = {
         "pieces": "dsrl_ref.Fidelity(W)",
         "fused": "dsrl_ref.Fidelity(W)",
-        "adjoint": "dsrl_ref.LeastSquares(W, W)",
+        "columns": "dsrl_ref.LeastSquares(W, W)",
     }
     results = []
     for method, f in engines.items() if size != "smallest" else [("fused", engines["fused"])]:

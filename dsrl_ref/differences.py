@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, evaluated, forward, preactivations
+from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations
 from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constant
+from dsrl_ref.checked import evaluated
 from dsrl_ref.engines import implicit
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import InfeasibleThetaError

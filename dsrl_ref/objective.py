@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref import free
-from dsrl_ref.appendix.network import SmoothTerm, forward, starting_point
+from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, as_step_constant, require_shape
+from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import children
 import pytest
+
+from dsrl_ref.engines.table import ENGINES
 
 ROOT = Path(__file__).parents[1]
 PEERS = {"JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn", "skglm": "skglm"}
@@ -45,6 +48,10 @@ def test_every_row_runs_at_its_smallest_size(benchmarks, tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [row["name"] for row in figures["rows"]] == list(benchmarks.ROWS)
     assert figures["machine"]["cores"] >= 1
+    told = [row["name"] for row in figures["rows"]]
+    told += [result["contestant"] for row in figures["rows"] for result in row["results"]]
+    for engine in ENGINES:
+        assert any(re.search(rf"\b{engine}\b", name) for name in told), f"no row is about {engine}"
     for row in figures["rows"]:
         for result in row["results"]:
             peer = next((peer for name, peer in PEERS.items() if name in result["contestant"]), None)

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import sys
 import tokenize
 from pathlib import Path
 
@@ -20,6 +21,7 @@ FLOORS = [
     "status",
     "arrays",
     "files",
+    "checked",
     "appendix.theta",
     "appendix.shrinkage",
     "appendix.regularizer",
@@ -201,11 +203,39 @@ def test_every_equation_is_named_where_the_table_of_the_appendix_says():
         assert equations <= set(re.findall(r"\(\d+\)", words(text_of(FILES[f"appendix.{module}"])))), module
 
 
-def test_import_is_cheap():
-    heavy = {"scipy", "numba", "sklearn", "matplotlib", "torch", "jax", "pandas", "concurrent.futures.thread"}
-    loaded = children.output("-c", "import sys, dsrl_ref; print(*sys.modules)").split()
-    assert "numpy" in loaded
-    assert heavy.isdisjoint(loaded)
+LOADED = """
+import sys
+sys.path[:0] = {paths}
+import numpy
+before = set(sys.modules)
+import dsrl_ref
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("numpy.")))
+{more}
+"""
+
+
+def loaded_by_importing(more=""):
+    """What ``import dsrl_ref`` loads beyond NumPy, without what helps to install packages, which loads much itself."""
+    paths = [str(ROOT.parent), *(path for path in sys.path if path.endswith("site-packages"))]
+    return children.output("-S", "-c", LOADED.format(paths=paths, more=more)).splitlines()
+
+
+def test_import_loads_the_mathematics_and_nothing_else():
+    """Neither threads nor logging, hashlib, pathlib or dataclasses: what they serve is imported when it is used."""
+    (loaded,) = loaded_by_importing()
+    below = ["errors", "arrays", "checked", "smooth", "appendix"]
+    parts = [f"appendix.{path.stem}" for path in (ROOT / "appendix").glob("*.py") if path.stem != "__init__"]
+    assert set(loaded.split()) <= {"dsrl_ref", *(f"dsrl_ref.{name}" for name in below + parts)}
+    assert "dsrl_ref.appendix.network" in loaded
+
+
+def test_every_public_name_is_found_when_it_is_asked_for():
+    lines = loaded_by_importing(
+        "for name in dsrl_ref.__all__: getattr(dsrl_ref, name)\n"
+        "print(set(dsrl_ref.__all__) <= set(dir(dsrl_ref)), dsrl_ref.engines.table.__name__)\n"
+        "print(hasattr(dsrl_ref, 'nothing'), 'numba' in sys.modules, 'scipy' in sys.modules)"
+    )
+    assert lines[1:] == ["True dsrl_ref.engines.table", "False False False"]
 
 
 def test_files_and_functions_fit_in_the_readers_head():

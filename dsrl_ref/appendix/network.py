@@ -6,8 +6,8 @@ import numpy as np
 
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_step_constant, is_sparse, require_shape
-from dsrl_ref.errors import DivergenceError, DSRLError
+from dsrl_ref.arrays import Array, as_count, as_step_constant
+from dsrl_ref.checked import gradient, require_finite, starting_point
 
 
 class SmoothTerm(Protocol):
@@ -110,77 +110,12 @@ def forward(f: SmoothTerm, theta: ThetaLike, L: float, layers: int, x0: Any = No
     return iterates
 
 
-def starting_point(f: SmoothTerm, x0: Any) -> Any:
-    """X_(0), by default ``f.start()``; where f tells its shape, one that does not fit is refused by name."""
-    needed = ("gradient",) if x0 is not None else ("gradient", "start")
-    if isinstance(f, type) or not all(callable(getattr(f, method, None)) for method in needed):
-        got = f"the class {f.__name__}" if isinstance(f, type) else type(f).__name__
-        raise TypeError(f"f must be an object with {' and '.join(needed)}, such as Fidelity(W); got {got}")
-    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
-    shape = getattr(f, "shape", X.shape)
-    require_shape(X, shape, "x0", "f")
-    return X
-
-
 def preactivation(f: SmoothTerm, X: Any, L: float, layer: int) -> Any:
     """Z_(i) = X_(i-1) - ∇f(X_(i-1))/L, with the step 1/L rounded once: the arithmetic decides the ties."""
     step = 1.0 / L
     with np.errstate(over="ignore", invalid="ignore"):
         Z = X - step * gradient(f, X, layer)
     return require_finite(Z, f"Z_({layer})", layer, f"the network diverges; L = {L} may be too small")
-
-
-def gradient(f: SmoothTerm, X: Any, layer: int) -> Any:
-    """∇f(X_(i-1)) for layer i, checked."""
-    return evaluated(f, "gradient", layer, X)
-
-
-def hessian_product(f: SmoothTerm, V: Array, X: Array, layer: int) -> Any:
-    """∇²f(X_(i-1)) applied to V for layer i, checked."""
-    return evaluated(f, "hessian_product", layer, V, X)
-
-
-def evaluated(f: SmoothTerm, method: str, layer: int, *arguments: Any) -> Any:
-    """Call a method of f; whatever is wrong with it or its answer is reported with the layer."""
-    X = arguments[-1]
-    try:
-        answer = getattr(f, method)(*(read_only(argument) for argument in arguments))
-    except Exception as error:
-        raise DSRLError(f"f.{method} failed in layer {layer}: {type(error).__name__}: {error}") from error
-    if np.shape(answer) != X.shape:
-        raise ValueError(f"f.{method} in layer {layer} returned shape {np.shape(answer)}; X has shape {X.shape}")
-    answer = _as_plain(answer, is_sparse(X), f"f.{method} in layer {layer}")
-    return require_finite(answer, f"f.{method}", layer, "check f, or take a larger L or smaller slopes")
-
-
-def _as_plain(answer: Any, may_be_sparse: bool, what: str) -> Any:
-    """Take an answer of f as float64: dense, except where X is sparse."""
-    if np.ma.is_masked(answer):
-        raise ValueError(f"{what} returned masked entries; every entry must be finite")
-    if not is_sparse(answer):
-        answer = np.asarray(answer)
-    elif not may_be_sparse:
-        answer = answer.toarray()
-    if answer.dtype.kind not in "fiub":
-        raise TypeError(f"{what} returned {answer.dtype} entries; they must be real numbers")
-    return answer.astype(np.float64, copy=False)
-
-
-def require_finite(value: Any, what: str, layer: int, advice: str) -> Any:
-    """Refuse a result that is not finite before it spreads."""
-    finite = np.isfinite(value.data if is_sparse(value) else value)
-    if not finite.all():
-        raise DivergenceError(f"{what} is not finite in layer {layer} ({np.sum(~finite)} entries): {advice}")
-    return value
-
-
-def read_only(X: Any) -> Any:
-    """Return a view of X that f cannot write to."""
-    if is_sparse(X):
-        return X
-    view = X.view()
-    view.flags.writeable = False
-    return view
 
 
 def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> list[Any]:

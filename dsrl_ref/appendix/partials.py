@@ -5,10 +5,11 @@ Each function writes its table out in the appendix's order of rows, ``b2 <= z`` 
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, hessian_product
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.shrinkage import by_row, rows
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.checked import hessian_product
 from dsrl_ref.errors import SizeError
 
 LARGEST_TENSOR = 2**30  # bytes

@@ -6,11 +6,12 @@ In (11) and (16) the pair (j,k) of (14) is contracted, p and q are kept.
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, gradient, loss, preactivation
+from dsrl_ref.appendix.network import SmoothTerm, loss, preactivation
 from dsrl_ref.appendix.partials import dL, dtheta, dX, require_tensor_fits
 from dsrl_ref.appendix.shrinkage import xi
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.checked import gradient
 
 
 def total(partial: Array, tensor: Array, previous: Array) -> Array:

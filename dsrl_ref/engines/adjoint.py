@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, require_finite
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.checked import gradient, hessian_product, require_finite
 from dsrl_ref.engines import tangent
 from dsrl_ref.engines.engine import Engine, unless_finite
 from dsrl_ref.engines.problem import Problem

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, gradient, hessian_product, require_finite
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.checked import gradient, hessian_product, require_finite
 from dsrl_ref.engines import adjoint, tangent
 from dsrl_ref.engines.engine import Engine
 from dsrl_ref.engines.problem import Problem

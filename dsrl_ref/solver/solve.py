@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, starting_point
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
+from dsrl_ref.checked import starting_point
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.solver import fidelity, least_squares, ordinary, whole

@@ -176,4 +176,18 @@ MUTANTS = [
         ("@dataclass(frozen=True)", "@dataclass", 1, 2),
         ("@dataclass(frozen=True)", "@dataclass", 2, 2),
     ),
+    *of(
+        "checked.py",
+        ("if np.shape(answer) != X.shape:", "if np.ndim(answer) != X.ndim:"),
+        ("except Exception as error:", "except ValueError as error:"),
+        ("*(read_only(argument) for argument in arguments)", "*arguments"),
+        ("if np.ma.is_masked(answer):", "if False:"),
+        ('answer.dtype.kind not in "fiub"', 'answer.dtype.kind not in "fiubc"'),
+        ("elif not may_be_sparse:", "elif may_be_sparse:"),
+        ("if not finite.all():", "if not finite.any():"),
+        ('require_shape(X, shape, "x0", "f")', "pass"),
+        ("isinstance(f, type) or not all(", "not all("),
+        ("f.start() if x0 is None else x0", "f.start()"),
+        ("view.flags.writeable = False", "view.flags.writeable = True"),
+    ),
 ]

@@ -1,6 +1,8 @@
 """One layer of a block of columns, forward and back, entry by entry.
 
-Sums go into lanes instead of one variable: that lets the compiler vectorise.
+All matrices of a block arrive flat: arrays of n·(columns of the block) entries, in one order. Sums are kept in `LANES`
+partial sums each, entry j in lane j % LANES, instead of in one variable: that lets the compiler vectorise. The caller
+adds up the lanes.
 """
 
 from dsrl_ref.engines.jit import compiled
@@ -10,7 +12,11 @@ LANES = 256
 
 @compiled
 def forward_layer(X, Z, offset, w1, w2, b1, b2):
-    """Z, a product that `offset` is to be subtracted from, becomes X - (Z - offset); then X = ξ(Z)."""
+    """Forward through one layer, in place.
+
+    In: X is X_(i-1), Z holds DᵀDX_(i-1)/L, and `offset` is DᵀY/L, so that Z - offset is ∇f(X_(i-1))/L.
+    Out: Z is Z_(i) = X_(i-1) - (Z - offset), and X is X_(i) = ξ(Z_(i)).
+    """
     rise = b2 - b1
     for j in range(X.size):
         z = X[j] - (Z[j] - offset[j])
@@ -24,9 +30,15 @@ def forward_layer(X, Z, offset, w1, w2, b1, b2):
 
 @compiled
 def backward_layer(V, P, Z, offset, w1, w2, b1, b2, lanes):
-    """Put into Z its cotangent: V - P, that of X = ξ(Z), taken through ξ; add to the rows of lanes.
+    """Backward through one layer, in place.
 
-    Rows: (V - P)·∂ξ for w1 and w2; (V - P)·sign past b1, and past b2; and P·X less the cotangent of Z times offset.
+    In: V - P is dJ/dX_(i), Z is Z_(i), and `offset` is DᵀY/L. In the last layer V is the residual and P is 0; below it
+    V is dJ/dZ_(i+1) and P is DᵀD·dJ/dZ_(i+1)/L.
+    Out: Z holds dJ/dZ_(i), which is dJ/dX_(i) times the slope of ξ.
+    Added to `lanes`, an array (5, LANES), one row each:
+    dw1; dw2; Σ dJ/dX·sign(z) over |z| past b1, and over |z| past b2, which the caller multiplies by -w1 and by w1 - w2
+    for db1 and db2; and Σ (P·X_(i) - dJ/dZ_(i)·offset), which summed over all layers is L·dJ/dL, but for the P·X_(0)
+    that the caller adds.
     """
     rise = b2 - b1
     in_w1, in_w2, past_b1, past_b2, in_step = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]

@@ -1,11 +1,14 @@
 """Sums over sorted data in double-double, and over the pieces of the scalar map.
 
-Tables of pieces are those of the kernels in scalar_map.py: A, E, .. are the columns where its rows keep them.
+A number of "two words" is a pair (high, low) of floats whose exact sum is meant; its two words are two results, two
+arguments, or two neighbouring entries of a row.
 
-On a piece x = A*w + C, so that the sums of r = x - target follow from those of w and of y, in either of two forms:
-r = E*w + C + y with y = w - target, whose digits the identity leaves alone, and r = A*w + C + y with y = -target,
-whose digits are those of x where x is far below w. What is left is judged: `residual_sums` tells of which pieces the
-sum of r² has lost its digits.
+The tables of pieces are those of scalar_map.py: A, E, C, ALPHA, BETA, DA and DC are its columns. On a piece
+x = A*w + C, so that the sums of r = x - target follow from sums of w and of y. There are two forms of y. In the first
+y = w - target and r = E*w + C + y, which keeps the digits of r near the identity. In the second y = -target and
+r = A*w + C + y, which keeps the digits of x where x is far below w. The first is taken where |A| > 1/2.
+
+What cancels all the same is judged afterwards: `residual_sums` tells of which pieces the sum of r² has lost its digits.
 """
 
 import math
@@ -15,19 +18,20 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 A, E, C, ALPHA, BETA, DA, DC = 2, 3, 4, 5, 6, 7, 12
-W, Y = 0, 4  # columns of the sums over a piece: Σw, Σw²; then Σy, Σyw, Σy², all of two words
-REACH, COLUMNS = 10, 12  # and of Σw² and Σy² the running sum that was subtracted
-SUMS = 16  # columns of running sums: those of w; then those of y in its first form, and in its second
-ROUNDED = 2.0**-6  # of its terms, below which a sum of r² is formed again, with a line of two words
-FINE = 2.0**-47  # of r, more than which the x of a line may be off beside a target: likewise
-LOST = 2.0**-47  # of its terms, below which a sum in two words has lost what float64 would keep
+# Columns of the sums over a piece, a row each: Σw and Σw² from W on, then Σy, Σyw and Σy² from Y on, of two words each;
+# from REACH on, the largest running sums of w² and of y² that were subtracted to get them, of one word.
+W, Y, REACH, COLUMNS = 0, 4, 10, 12
+SUMS = 16  # columns of running sums: Σw, Σw²; Σy, Σyw, Σy² in the first form; the same in the second; of two words
+ROUNDED = 2.0**-6  # a sum of r² below this share of its terms is formed again, with a line of two words
+FINE = 2.0**-47  # and so is one whose x may be off by more than this share of r, beside a target of its own
+LOST = 2.0**-47  # a sum in two words below this share of its terms has lost what float64 would keep
 BLOCK = 256  # entries between two rows of running sums
-RUN = 32  # entries added before their sum's second word is: the fewer, the less rounds off it
+RUN = 32  # entries that are added in one word before both are: the fewer, the less rounds off the second
 
 
 @inlined
 def two_sum(a, b):
-    """Add: the rounded sum and what rounding took."""
+    """Add two floats: the rounded sum, and the error of rounding, exactly."""
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
@@ -35,7 +39,7 @@ def two_sum(a, b):
 
 @inlined
 def two_product(a, b):
-    """Multiply: the rounded product and what rounding took."""
+    """Multiply two floats: the rounded product, and the error of rounding, exactly."""
     p = a * b
     t = 134217729.0 * a
     a1 = t - (t - a)
@@ -48,7 +52,7 @@ def two_product(a, b):
 
 @inlined
 def add(ah, al, bh, bl):
-    """Add in two words; cancellation is safe."""
+    """Add two numbers of two words; no digits of the sum are lost where they cancel."""
     sh, sl = two_sum(ah, bh)
     th, tl = two_sum(al, bl)
     sl += th
@@ -60,7 +64,7 @@ def add(ah, al, bh, bl):
 
 @inlined
 def product(ah, al, bh, bl):
-    """Multiply in two words."""
+    """Multiply two numbers of two words."""
     p, e = two_product(ah, bh)
     e += ah * bl + al * bh
     high = p + e
@@ -69,7 +73,7 @@ def product(ah, al, bh, bl):
 
 @inlined
 def combine(p, ah, al, q, bh, bl):
-    """p*a + q*b with a and b of two words."""
+    """Give p*a + q*b in two words; p and q are floats, a and b are of two words."""
     ph, pl = product(ah, al, p, 0.0)
     qh, ql = product(bh, bl, q, 0.0)
     return add(ph, pl, qh, ql)
@@ -77,7 +81,7 @@ def combine(p, ah, al, q, bh, bl):
 
 @inlined
 def expand(line, ah, al, bh, bl, dh, dl):
-    """slope*a + intercept*b + d, all of two words."""
+    """Give slope*a + intercept*b + d, all of two words; `line` has slope and intercept."""
     ph, pl = product(line[0], line[1], ah, al)
     qh, ql = product(line[2], line[3], bh, bl)
     ph, pl = add(ph, pl, qh, ql)
@@ -146,13 +150,23 @@ def accumulate(sums, start, stop, step):
 
 @inlined
 def from_w(own, slope):
-    """Whether y is w - target on a piece, the first form; always without a target of its own, where y is then 0."""
+    """Tell whether a piece of this slope takes y in its first form, w - target.
+
+    Always where the target is W, as y is then 0; `own` tells that it is not.
+    """
     return not own or abs(slope) > 0.5
 
 
 @compiled
 def range_sums(v, target, zero, running, table, begins, ends, out):
-    """Fill a row of `out` with the sums over v[begin:end] in the form that the piece takes, for each of the table."""
+    """Sum up the entries on each piece, in the form of y that the piece takes.
+
+    In: `v`, sorted, and `target` in its order, or empty where it is W; `zero`, the place in v where w = 0 would be.
+    Row i of `running` has the running sums up to the i-th boundary of blocks, which lie BLOCK entries apart from
+    zero % BLOCK on. Row k of `table` is a piece whose entries are v[begins[k]:ends[k]].
+    Out: row k of `out` has the COLUMNS sums over them: differences of running sums, and the entries before the first
+    whole block and after the last, one by one.
+    """
     first, own = zero % BLOCK, target.size > 0
     for k in range(begins.size):
         begin, end, row = begins[k], ends[k], out[k]
@@ -181,9 +195,10 @@ def range_sums(v, target, zero, running, table, begins, ends, out):
 
 @inlined
 def follow(w, start, layers, w1, w2, b1, b2, L, kept, line):
-    """Fill `line` with slope and intercept, two words each, of x on the piece that holds w; of x - w if `kept`.
+    """Find the line of x, or of x - w if `kept`, on the piece that holds w, in two words.
 
-    The layers of the recursion in its regions, with w left open.
+    It goes through the layers in the regions of w, as the recursion does, and carries slope and intercept along.
+    Out: `line` has the two words of the slope, then those of the intercept.
     """
     step, x = 1.0 / L, start * w
     mh, ml = two_sum(1.0, -step)
@@ -246,7 +261,10 @@ def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, ancho
 
 @inlined
 def sums_on_line(line, count, sums, out):
-    """Put Σr, Σrw and Σr², two words each, into `out`: r = slope*w + intercept + y."""
+    """Put Σr, Σrw and Σr² of r = slope*w + intercept + y, two words each, into `out`.
+
+    `line` has slope and intercept in two words each; `sums` is a row of `range_sums`, over `count` entries.
+    """
     sh, sl, yh, yl, ph, pl = sums[W], sums[W + 1], sums[Y], sums[Y + 1], sums[Y + 2], sums[Y + 3]
     out[0], out[1] = expand(line, sh, sl, count, 0.0, yh, yl)
     out[2], out[3] = expand(line, sums[W + 2], sums[W + 3], sh, sl, ph, pl)
@@ -256,17 +274,17 @@ def sums_on_line(line, count, sums, out):
 
 @inlined
 def terms(line, ww, count, yy):
-    """Bound Σr² and all that it is formed of, from Σw² and Σy²."""
+    """Bound Σr² and every term that it is formed of, given Σw² as `ww` and Σy² as `yy`."""
     size = abs(line[0]) * math.sqrt(abs(ww)) + abs(line[2]) * math.sqrt(count) + math.sqrt(abs(yy))
     return size * size
 
 
 @inlined
 def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, out, lost):
-    """Fill the rows of `out` with Σr, Σrw and Σr²; tell which of these last have lost their digits.
+    """Fill row k of `out` with Σr, Σrw and Σr² over piece k, two words each, and tell which of the Σr² are lost.
 
-    A sum is lost where its rounding, and that of the running sums it came from, may be seen both in itself and in
-    what all pieces together have for certain.
+    A Σr² is lost where the rounding in it, and in the running sums that it came from, is large both beside itself and
+    beside the total of the pieces whose sums are certain; lost[k] says so.
     """
     line, least, certain = np.empty(4), np.empty(counts.size), 0.0
     for k in range(counts.size):
@@ -312,7 +330,7 @@ def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, layers,
 
 @inlined
 def product_sum(row, count, sums, p, q):
-    """Σ (∂x/∂p)(∂x/∂q) over a piece, in two words."""
+    """Give Σ (∂x/∂p)(∂x/∂q) over a piece in two words: `row` is its row of the table, `sums` that of `range_sums`."""
     wh, wl = combine(row[DA + q], sums[W + 2], sums[W + 3], row[DC + q], sums[W], sums[W + 1])
     rh, rl = combine(row[DA + q], sums[W], sums[W + 1], row[DC + q], count, 0.0)
     return combine(row[DA + p], wh, wl, row[DC + p], rh, rl)

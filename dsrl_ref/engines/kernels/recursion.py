@@ -1,7 +1,8 @@
 """All layers of an entry in one pass, with the five sensitivities beside the value.
 
-Chunks of entries go through the layers together, branch-free, so that the compiler vectorises across the chunk.
-Every output row belongs to one block of entries and is written once: any number of threads gives the same bits.
+`CHUNK` entries go through the layers together, without branches, so that the compiler vectorises across them. A block
+is a fixed number of entries, and every row of an output belongs to one block and is written once: any number of threads
+gives the same bits.
 """
 
 import numpy as np
@@ -9,14 +10,18 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 CHUNK = 256
-LANES = 8
-SUMS = 6  # loss, then w1, w2, b1, b2, L
-PRODUCTS = 15  # upper triangle of the Gauss-Newton matrix, row by row
+LANES = 8  # partial sums of a product, which lets the compiler vectorise
+SUMS = 6  # columns of the sums: the loss, then its derivatives in w1, w2, b1, b2, L
+PRODUCTS = 15  # columns of the products: the upper triangle of the Gauss-Newton matrix, row by row
 
 
 @inlined
 def run_layers(w, x, d1, d2, d3, d4, d5, layers, w1, w2, b1, b2, L):
-    """Carry x and its derivatives in w1, w2, b1, b2, L through all layers, in place."""
+    """Carry x and its derivatives d1, .., d5 in w1, w2, b1, b2, L through all layers, in place.
+
+    In: w, and x = X_(0), of one size. Out: x is X_(t), and d1, .., d5, whose content before does not matter, are its
+    derivatives.
+    """
     step = 1.0 / L
     rise = b2 - b1
     for j in range(x.size):
@@ -43,7 +48,7 @@ def run_layers(w, x, d1, d2, d3, d4, d5, layers, w1, w2, b1, b2, L):
 
 @compiled
 def loss_and_gradient(w, x0, target, block, first, last, layers, w1, w2, b1, b2, L, sums):
-    """Fill the rows first..last-1 of `sums`, one for each block of `block` entries."""
+    """Fill the rows first..last-1 of `sums` (blocks, SUMS), one for each `block` entries of w, x0 and target."""
     x = np.empty(CHUNK)
     d1, d2, d3, d4, d5 = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     for row in range(first, last):
@@ -68,7 +73,7 @@ def loss_and_gradient(w, x0, target, block, first, last, layers, w1, w2, b1, b2,
 
 @compiled
 def sensitivities(w, x0, layers, w1, w2, b1, b2, L, x, dx):
-    """Fill x with X_(t) and the five rows of dx with its derivatives, entry by entry."""
+    """Fill x with X_(t) and the five rows of dx with its derivatives in w1, w2, b1, b2, L, for the entries of w."""
     for j in range(x.size):
         x[j] = x0[j]
     run_layers(w, x, dx[0], dx[1], dx[2], dx[3], dx[4], layers, w1, w2, b1, b2, L)
@@ -76,7 +81,10 @@ def sensitivities(w, x0, layers, w1, w2, b1, b2, L, x, dx):
 
 @compiled
 def gauss_newton(w, x0, block, first, last, layers, w1, w2, b1, b2, L, sums):
-    """Fill the rows first..last-1 of `sums` with the upper triangle of Σ (∂x/∂p)(∂x/∂q) over a block of entries."""
+    """Fill the rows first..last-1 of `sums` (blocks, PRODUCTS) with Σ (∂x/∂p)(∂x/∂q) over the entries of each block.
+
+    A row holds the pairs p <= q of w1, w2, b1, b2, L in the order of the upper triangle of the matrix, row by row.
+    """
     x, dx = np.empty(CHUNK), np.empty((5, CHUNK))
     lanes = np.empty((PRODUCTS, LANES))
     for row in range(first, last):

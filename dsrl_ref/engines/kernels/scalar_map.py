@@ -1,9 +1,10 @@
 """The scalar map of a Fidelity network, w -> x_t, piece by piece on the whole line.
 
-A row of a table is one piece: on LOW <= w <= HIGH every layer's region is certain, x = A*w + C, and its derivative
-in the p-th parameter is DA[p]*w + DC[p]. E = A - 1 is carried beside A, so that x - w keeps its digits near the
-identity. ALPHA*|w| + BETA bounds how far rounding carries the x of the float recursion and A*w + C apart; wherever
-that could decide a region there is a gap between two rows.
+A table has a row for each piece, ascending, and these columns. On LOW <= w <= HIGH the region of every layer is
+certain, x_t = A*w + C, and its derivative in the p-th of w1, w2, b1, b2, L is DA[p]*w + DC[p]. E is A - 1, carried beside
+A, so that x - w = E*w + C keeps its digits near the identity. ALPHA*|w| + BETA bounds how far apart rounding carries the
+x of the float recursion and A*w + C. Wherever that could decide a region, no row holds w: there is a gap between two
+rows.
 """
 
 import numpy as np
@@ -15,19 +16,22 @@ DA, DC = 7, 12  # five columns each: w1, w2, b1, b2, L
 COLUMNS = 17
 KNOTS = 4
 FEW_UNITS = 8 * 2.0**-53
-LEAST = 1e-300  # half of the narrowest gap: what sits on a knot is in it
+LEAST = 1e-300  # half the width of the narrowest gap, so that a w that sits on a knot is always in one
 
 
 @inlined
 def copy_row(row, other):
-    """Copy, entry by entry: array assignment takes seconds to compile."""
+    """Copy a row of a table to `other`, entry by entry: to compile an assignment of arrays takes seconds."""
     for p in range(COLUMNS):
         other[p] = row[p]
 
 
 @inlined
 def certain_within(slope, intercept, alpha, beta, b1, b2):
-    """How large |w| may become before slope*w + intercept may reach a knot; `slope` is next to nothing."""
+    """Give an |w| up to which slope*w + intercept is certain to stay off all knots, -1 if there is none.
+
+    For a slope so small that rounding, bounded by alpha*|w| + beta, may outweigh it.
+    """
     to_b1, to_b2 = abs(abs(intercept) - b1), abs(abs(intercept) - b2)
     distance = (to_b1 if to_b1 < to_b2 else to_b2) - beta
     if distance <= 0.0:
@@ -38,7 +42,11 @@ def certain_within(slope, intercept, alpha, beta, b1, b2):
 
 @inlined
 def find_gaps(slope, intercept, alpha, beta, b1, b2, low, high):
-    """Where slope*w + intercept is within alpha*|w| + beta of a knot: intervals in order of their lower ends."""
+    """Find the intervals of w in which slope*w + intercept is within alpha*|w| + beta of a knot.
+
+    Out: low[k] and high[k] are the ends of interval k, in ascending order of `low`; there are KNOTS of them, two where
+    the slope is next to nothing. The last entry of `low` is not touched.
+    """
     if not abs(slope) > 2.0 * alpha:
         reach = certain_within(slope, intercept, alpha, beta, b1, b2)
         low[0], high[0], low[1], high[1] = -np.inf, -reach, reach, np.inf
@@ -56,7 +64,7 @@ def find_gaps(slope, intercept, alpha, beta, b1, b2, low, high):
 
 @inlined
 def within(low, high):
-    """Some number between, both ends finite or not."""
+    """Give some finite number between `low` and `high`, each of which may be infinite."""
     if low == -np.inf:
         return 0.0 if high == np.inf else high - (1.0 + abs(high))
     return low + (1.0 + abs(low)) if high == np.inf else low + 0.5 * (high - low)
@@ -64,7 +72,7 @@ def within(low, high):
 
 @inlined
 def step_piece(row, step):
-    """Turn a piece of X into one of Z = X - step*(X - W), in place."""
+    """Turn the row of a piece of X into that of Z = X - step*(X - W), in place, with its derivatives and bounds."""
     m = 1.0 - step
     e, c = row[E], row[C]
     for p in range(A, COLUMNS):
@@ -79,7 +87,10 @@ def step_piece(row, step):
 
 @inlined
 def shrink_piece(row, w1, w2, b1, b2):
-    """Put a piece of Z, whose region is certain, through ξ in place; its derivatives are still those of X before."""
+    """Turn the row of a piece of Z, on which the region is certain, into that of X = ξ(Z), in place.
+
+    Every derivative is multiplied by the slope of ξ, and what the layer's own ∂ξ adds is added.
+    """
     slope, intercept = row[A], row[C]
     z = slope * within(row[LOW], row[HIGH]) + intercept
     if abs(z) < b1:
@@ -107,9 +118,11 @@ def shrink_piece(row, w1, w2, b1, b2):
 
 @compiled
 def scalar_map(table, spare, low, high, layers, w1, w2, b1, b2, L):
-    """Turn the table, whose first row is X_(0), into the pieces of w -> x_t; return how many, -1 if they do not fit.
+    """Turn the map of X_(0) into the pieces of w -> x_t, layer by layer.
 
-    The other arrays are scratch, the last of `low` infinite.
+    In: the first row of `table` is X_(0) on the whole line. Out: its first rows are the pieces of x_t. Returns how many
+    they are, or -1 if they are more than the table has rows.
+    Scratch: `spare`, as large as the table, and `low` and `high` of KNOTS + 1 entries each, the last of `low` infinite.
     """
     count = 1
     for _ in range(layers):
