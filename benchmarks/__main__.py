@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, learning, report, rows, small, solving
+from benchmarks import applications, learning, report, rows, small, solving, sparse
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
 from dsrl_ref.plotting import kind_of, require_kind
 
-ROWS = {**rows.ROWS, **small.ROWS, **learning.ROWS, **solving.ROWS, **applications.ROWS}
+ROWS = {**rows.ROWS, **small.ROWS, **sparse.ROWS, **learning.ROWS, **solving.ROWS, **applications.ROWS}
 
 
 def main(argv: list[str] | None = None) -> int:

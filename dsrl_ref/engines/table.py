@@ -7,6 +7,8 @@ tests that all engines are held to.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Engine, Prepared
 from dsrl_ref.engines.parts import Sum
@@ -29,6 +31,7 @@ ENGINES: dict[str, Engine] = {
 
 MANY = 100  # evaluations that an objective is made for unless it is told otherwise: those of a training
 WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code makes up for being loaded
+FEW_TIMES = 5  # the nonzeros of the target, that those of X_(1), ..., X_(t) are taken to be
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
 
 
@@ -48,6 +51,20 @@ def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
     return evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)
 
 
+def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
+    """Whether DᵀD pays even if X is dense, or X is likely sparse enough, by what it should become.
+
+    Products with D and Dᵀ are 2·k multiplications an entry of X, with DᵀD n where X is dense; iterates have a few times
+    the nonzeros of their target.
+    """
+    if not problem.is_least_squares or not _is_worth_loading(problem, evaluations):
+        return False
+    (k, n), target = problem.f.D.shape, problem.target  # type: ignore[attr-defined]
+    if evaluations < WORTH_SORTING or support.too_large(n):
+        return False
+    return n <= 2 * k or FEW_TIMES * int(np.count_nonzero(target)) * n <= 2 * k * target.size
+
+
 RULES = (
     Rule(implicit.ENGINE, "for layers = inf", lambda problem, evaluations: True),
     Rule(
@@ -56,6 +73,12 @@ RULES = (
         _is_worth_sorting,
     ),
     Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
+    Rule(
+        support.ENGINE,
+        f"for {WORTH_SORTING} evaluations or more of as many, where D has half as many rows as columns, or the target "
+        "few nonzeros",
+        _is_worth_listing,
+    ),
     Rule(columns.ENGINE, "for as many", _is_worth_loading),
     Rule(adjoint.ENGINE, "for all else", lambda problem, evaluations: True),
 )

@@ -33,9 +33,12 @@ def of_fidelity(entries=2000, times_W=1.0, layers=3, sparse=False):
     return Problem(f, times_W * f.W, f.W, layers)
 
 
-def of_least_squares(entries=2000):
-    f = LeastSquares(np.ones((1, 10)), np.ones((1, entries // 10)))
-    return Problem(f, f.start(), f.start(), 3)
+def of_least_squares(entries=2000, rows=1, nonzeros=1.0):
+    """X has ten rows, of which the target has that share of entries that are not 0."""
+    f = LeastSquares(np.ones((rows, 10)), np.ones((rows, entries // 10)))
+    target = np.zeros(entries)
+    target[: round(nonzeros * entries)] = 1.0
+    return Problem(f, f.start(), target.reshape(10, -1), 3)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,13 @@ def of_least_squares(entries=2000):
         (of_fidelity(200_000), 1, "fused"),
         (of_fidelity(199_999), 1, "adjoint"),
         (of_least_squares(), 100, "columns"),
+        (of_least_squares(rows=4), 100, "columns"),
+        (of_least_squares(rows=5), 100, "support"),
+        (of_least_squares(rows=5), 19, "adjoint"),
+        (of_least_squares(20_000, rows=5), 19, "columns"),
+        (of_least_squares(10_000, rows=5), 20, "support"),
+        (of_least_squares(nonzeros=0.041), 100, "columns"),
+        (of_least_squares(nonzeros=0.04), 100, "support"),
         (of_least_squares(1990), 100, "adjoint"),
         (of_least_squares(200_000), 1, "columns"),
         (of_least_squares(199_990), 1, "adjoint"),
@@ -83,7 +93,7 @@ def test_an_objective_says_which_engine_runs_and_one_evaluation_is_chosen_for_as
     assert Objective(Fidelity(W), layers=2, evaluations=1).method == "adjoint"
     assert Objective(Fidelity(W[:, :9]), layers=2).method == "adjoint"
     f = LeastSquares(np.ones((1, 10)), np.ones((1, 200)))
-    assert Objective(f, f.start(), layers=2).method == "columns"
+    assert Objective(f, np.ones(f.shape), layers=2).method == "columns"
     for name, engine in ENGINES.items():
         layers = math.inf if name == "implicit" else 2
         for f in (Fidelity([[1.0]]), LeastSquares([[1.0]], [[1.0]])):
