@@ -18,6 +18,7 @@ from dsrl_ref.engines import support
 from dsrl_ref.errors import DivergenceError, SizeError
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+plain_python_warns = pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
 
 
 @pytest.mark.parametrize(("tape", "threads"), [(1, 2), (2**21, 1)])
@@ -184,6 +185,7 @@ def test_a_knot_that_other_arithmetic_finds_at_another_place_is_told_apart():
     assert ours.loss_and_gradient(theta, L)[1] == pytest.approx([columns * float(d) for d in expected], rel=1e-12)
 
 
+@plain_python_warns
 @pytest.mark.parametrize("threads", [1, 2])
 def test_divergence_names_the_first_layer_of_any_column(monkeypatch, threads):
     monkeypatch.setattr(support, "TAPE", 1)
@@ -194,6 +196,7 @@ def test_divergence_names_the_first_layer_of_any_column(monkeypatch, threads):
             evaluate(Theta(1, 1, 0, 0), 1e-100)
 
 
+@plain_python_warns
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_no_number_is_lost_in_a_dead_zone(number):
     """Z is not finite where DᵀY overflows, and has to be refused however wide the dead zone is."""
@@ -209,6 +212,7 @@ def test_a_loss_that_overflows_is_refused():
         Objective(f, [[1e200, 1.0]], layers=1, method="support")((1, 1, 0.1, 0.2), 1)
 
 
+@plain_python_warns
 def test_a_square_of_D_that_overflows_is_refused():
     with pytest.raises(ValueError, match="needs DᵀD, which overflows float64: scale D and Y down"):
         prepared(LeastSquares([[1e160, 1.0]], [[1.0]]), np.zeros((2, 1)), np.zeros((2, 1)))
