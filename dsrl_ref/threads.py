@@ -20,9 +20,14 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
     dropped = False
 
     def run(item: int) -> None:
-        for _ in work(item) or ():
-            if dropped:
-                return
+        nonlocal dropped
+        try:
+            for _ in () if dropped else work(item) or ():
+                if dropped:
+                    return
+        except BaseException:
+            dropped = True
+            raise
 
     pool = ThreadPoolExecutor(min(threads, len(items)))
     try:
