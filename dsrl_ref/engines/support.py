@@ -15,7 +15,8 @@ rounds differently from Dᵀ(DX - Y), an entry next to a knot may be in another 
 those of here.
 
 **Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
-threads at most `TAPE` entries of 20 bytes, and less where X is sparse: more only if a single column has more.
+threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is sparse: more only where a single column
+has more in all its layers.
 """
 
 from collections.abc import Callable, Iterator
@@ -207,20 +208,22 @@ class Block:
 
     def ties(self) -> Iterator[None]:
         """How many entries of Z sit on a knot, into the first row of the block."""
-        for _ in self._forward(count_ties=True):
+        from dsrl_ref.engines.kernels import support as kernels
+
+        forward = self._forward()
+        for _ in range(self.prepared.layers):
+            self.sums[0] += kernels.count_ties(*self._step(), self.theta.b1, self.theta.b2, self.at[0])
+            if next(forward, None) is None:
+                return
             yield
 
-    def _forward(self, count_ties: bool = False) -> Iterator[Layer]:
+    def _forward(self) -> Iterator[Layer]:
         """The layers, one after the other, X_(i) in `X`, until one has an entry that is not finite."""
         from dsrl_ref.engines.kernels import support as kernels
 
-        prepared, (w1, w2, b1, b2) = self.prepared, self.theta
-        for i in range(1, prepared.layers + 1):
-            together = self._together(self.X)
-            arguments = prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, self.step
-            if count_ties:
-                self.sums[0] += kernels.count_ties(*arguments, b1, b2, self.at[0])
-            count = kernels.forward_layer(*arguments, b1, self.at[0], *self.found, self.cuts)
+        w1, w2, b1, b2 = self.theta
+        for i in range(1, self.prepared.layers + 1):
+            count = kernels.forward_layer(*self._step(), b1, self.at[0], *self.found, self.cuts)
             rows, start = np.empty(count, np.uint32), np.empty(self.columns + 1, np.int64)
             z, g, x = np.empty(count), np.empty(count), np.empty(count)
             self.X = Lists(rows, x, start)
@@ -229,6 +232,11 @@ class Block:
                 self.wrong[i] += wrong
                 return
             yield Layer(rows, z, g, start)
+
+    def _step(self) -> tuple[Any, ...]:
+        """What kernels need to form X - step·∇f(X) of the present X."""
+        prepared, together = self.prepared, self._together(self.X)
+        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, self.step
 
     def _residual(self) -> Array:
         """X_(t) - X̃ where X_(t) is listed; its squares, of all entries, go into the sums."""

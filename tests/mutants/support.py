@@ -22,7 +22,7 @@ MUTANTS = [
         ("for i in range(len(tape) - 1, -1, -1):", "for i in range(len(tape) - 1, 0, -1):"),
         ("            if i:\n", "            if i > 1:\n"),
         ("self.wrong[i] += wrong", "self.wrong[i] = wrong"),
-        ("for i in range(1, prepared.layers + 1):", "for i in range(1, prepared.layers):"),
+        ("for i in range(1, self.prepared.layers + 1):", "for i in range(1, self.prepared.layers):"),
         ("if len(tape) < self.prepared.layers:", "if len(tape) <= self.prepared.layers:"),
         ("if layers == self.prepared.layers:", "if True:"),
         ("self.sums[0] += kernels.count_ties", "self.sums[0] = kernels.count_ties"),
