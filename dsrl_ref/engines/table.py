@@ -31,7 +31,8 @@ ENGINES: dict[str, Engine] = {
 
 MANY = 100  # evaluations that an objective is made for unless it is told otherwise: those of a training
 WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code makes up for being loaded
-FEW_TIMES = 5  # the nonzeros of the target, that those of X_(1), ..., X_(t) are taken to be
+FEW_TIMES = 5  # the nonzeros of the target: so many X_(1), ..., X_(t) are taken to have
+MANY_ROWS = 256  # of X, from which products take longer than what is around them
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
 
 
@@ -52,17 +53,18 @@ def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
 
 
 def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
-    """Whether DᵀD pays even if X is dense, or X is likely sparse enough, by what it should become.
+    """Whether X is likely so sparse that "support" is fastest, by the target, which X_(t) should become.
 
-    Products with D and Dᵀ are 2·k multiplications an entry of X, with DᵀD n where X is dense; iterates have a few times
-    the nonzeros of their target.
+    X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
+    DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
+    few rows.
     """
-    if not problem.is_least_squares or not _is_worth_loading(problem, evaluations):
+    if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
     (k, n), target = problem.f.D.shape, problem.target  # type: ignore[attr-defined]
-    if evaluations < WORTH_SORTING or support.too_large(n):
-        return False
-    return n <= 2 * k or FEW_TIMES * int(np.count_nonzero(target)) * n <= 2 * k * target.size
+    nonzeros = int(np.count_nonzero(target))
+    sparse = 8 * nonzeros <= target.size and FEW_TIMES * nonzeros * n <= 2 * k * target.size
+    return sparse and n >= MANY_ROWS and support.too_large(n) is None
 
 
 RULES = (
@@ -75,8 +77,8 @@ RULES = (
     Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
     Rule(
         support.ENGINE,
-        f"for {WORTH_SORTING} evaluations or more of as many, where D has half as many rows as columns, or the target "
-        "few nonzeros",
+        f"for {WORTH_SORTING} evaluations or more of as many, where X has {MANY_ROWS} rows or more and the target few "
+        "nonzeros: an eighth, or less where D has fewer rows",
         _is_worth_listing,
     ),
     Rule(columns.ENGINE, "for as many", _is_worth_loading),

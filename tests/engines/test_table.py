@@ -33,12 +33,17 @@ def of_fidelity(entries=2000, times_W=1.0, layers=3, sparse=False):
     return Problem(f, times_W * f.W, f.W, layers)
 
 
-def of_least_squares(entries=2000, rows=1, nonzeros=1.0):
-    """X has ten rows, of which the target has that share of entries that are not 0."""
-    f = LeastSquares(np.ones((rows, 10)), np.ones((rows, entries // 10)))
-    target = np.zeros(entries)
-    target[: round(nonzeros * entries)] = 1.0
-    return Problem(f, f.start(), target.reshape(10, -1), 3)
+def of_least_squares(entries=2000):
+    f = LeastSquares(np.ones((1, 10)), np.ones((1, entries // 10)))
+    return Problem(f, f.start(), np.ones(f.shape), 3)
+
+
+def of_sparse_signals(n=256, m=8, k=128, nonzeros=256):
+    """Of an eighth nonzeros, and of products with DᵀD that are less work: 5·256·256 <= 2·128·2048."""
+    f = LeastSquares(np.ones((k, n)), np.ones((k, m)))
+    target = np.zeros(n * m)
+    target[:nonzeros] = 1.0
+    return Problem(f, f.start(), target.reshape(n, m), 3)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +60,14 @@ def of_least_squares(entries=2000, rows=1, nonzeros=1.0):
         (of_fidelity(200_000), 1, "fused"),
         (of_fidelity(199_999), 1, "adjoint"),
         (of_least_squares(), 100, "columns"),
-        (of_least_squares(rows=4), 100, "columns"),
-        (of_least_squares(rows=5), 100, "support"),
-        (of_least_squares(rows=5), 19, "adjoint"),
-        (of_least_squares(20_000, rows=5), 19, "columns"),
-        (of_least_squares(10_000, rows=5), 20, "support"),
-        (of_least_squares(nonzeros=0.041), 100, "columns"),
-        (of_least_squares(nonzeros=0.04), 100, "support"),
+        (of_sparse_signals(), 100, "support"),
+        (of_sparse_signals(nonzeros=257), 100, "columns"),
+        (of_sparse_signals(n=255, nonzeros=255), 100, "columns"),
+        (of_sparse_signals(k=80), 100, "support"),
+        (of_sparse_signals(k=79), 100, "columns"),
+        (of_sparse_signals(m=40), 20, "support"),
+        (of_sparse_signals(m=40), 19, "adjoint"),
+        (of_sparse_signals(m=50), 19, "columns"),
         (of_least_squares(1990), 100, "adjoint"),
         (of_least_squares(200_000), 1, "columns"),
         (of_least_squares(199_990), 1, "adjoint"),
