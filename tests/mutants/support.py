@@ -87,7 +87,6 @@ MUTANTS = [
     *of(
         "engines/intrinsics.py",
         ("[g, x, s])", "[g, x, g])"),
-        ("for place in range(0, WIDTH, LANES)):", "for place in range(0, WIDTH - LANES, LANES)):"),
         ("integer(LANES * j) for j", "integer(j) for j"),
         ("code.further(row, place)) for place in places]", "row) for place in places]"),
         ("code.further(code.further(out, integer(s), WIDTH), place)", "code.further(out, place)"),
