@@ -134,16 +134,17 @@ class Support:
         DivergenceError
             With the first layer in which an entry of any column is not finite.
         """
-        sums, wrong = np.zeros((self.m, quantities)), np.zeros(self.layers + 1, np.int64)
+        sums, wrong = np.zeros((self.m, quantities)), list[tuple[int, int]]()
 
         def run(first: int) -> Iterator[None]:
             return work(Block(self, first, min(self.m, first + width), theta, L, sums, wrong))
 
         in_threads(run, range(0, self.m, width), self.threads)
-        if wrong.any():
-            layer = int(np.flatnonzero(wrong)[0])
+        if wrong:
+            layer, _ = min(wrong)
+            entries = sum(count for other, count in wrong if other == layer)
             raise DivergenceError(
-                f"X_({layer}) is not finite in layer {layer} ({wrong[layer]} entries): L = {L} may be too small"
+                f"X_({layer}) is not finite in layer {layer} ({entries} entries): L = {L} may be too small"
             )
         return add_exactly(by_eights(sums))
 
@@ -152,15 +153,22 @@ class Block:
     """Some columns on their way through the layers.
 
     Every pass is a generator, which adds to the rows of `sums` that are of its columns and yields between kernel
-    calls. A block that finds an entry that is not finite adds how many there are to wrong[layer], and goes no
+    calls. A block that finds entries that are not finite adds (layer, how many there are) to `wrong`, and goes no
     further.
     """
 
     def __init__(
-        self, prepared: Support, first: int, last: int, theta: Theta, L: float, sums: Array, wrong: NDArray[np.int64]
+        self,
+        prepared: Support,
+        first: int,
+        last: int,
+        theta: Theta,
+        L: float,
+        sums: Array,
+        wrong: list[tuple[int, int]],
     ) -> None:
         self.prepared, self.first, self.columns = prepared, first, last - first
-        self.theta, self.L, self.step = theta, L, 1.0 / L
+        self.theta, self.step = theta, 1.0 / L
         self.sums, self.wrong = sums[first:last], wrong
         self.X = prepared.x0.of(first, last)
         n, entries = prepared.n, self.columns * prepared.n
@@ -229,7 +237,7 @@ class Block:
             self.X = Lists(rows, x, start)
             wrong = kernels.pack_layer(*self.found, self.cuts, w1, w2, b1, b2, rows, z, g, x, start)
             if wrong:
-                self.wrong[i] += wrong
+                self.wrong.append((i, int(wrong)))
                 return
             yield Layer(rows, z, g, start)
 
