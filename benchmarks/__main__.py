@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, learning, recovery, report, rows, small, solving
+from benchmarks import applications, busy, learning, recovery, report, rows, small, solving, sparse
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -13,6 +13,7 @@ from dsrl_ref.plotting import kind_of, require_kind
 ROWS = {
     **rows.ROWS,
     **small.ROWS,
+    **sparse.ROWS,
     **learning.ROWS,
     **recovery.ROWS,
     **solving.ROWS,

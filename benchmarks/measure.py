@@ -55,6 +55,20 @@ def time_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: in
     return [Result(name, median(taken) if taken else None, peaks[name]) for name, taken in seconds.items()]
 
 
+def cpu_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: int | None = None) -> list[Result]:
+    """Do the same, and tell the least time of processors, of all threads: a busy machine changes it little."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(ROUNDS if rounds is None else rounds):
+        for name, call in contestants.items():
+            if call is None or sum(seconds[name]) > PATIENCE:
+                continue
+            time.sleep(SETTLE)
+            began = time.process_time()
+            call()
+            seconds[name].append(time.process_time() - began)
+    return [Result(name, min(taken) if taken else None) for name, taken in seconds.items()]
+
+
 def most_allocated(call: Callable[[], Any]) -> int:
     """Return the most bytes that NumPy and Python hold for a call: no page of another library is among them."""
     gc.collect()

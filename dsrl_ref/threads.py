@@ -19,7 +19,7 @@ bits. Small products always have one thread here: with the extra, their bits do 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,27 +28,39 @@ if TYPE_CHECKING:
 LARGE_PRODUCT = 2**28  # multiplications, 10 ms: from here on a busy machine costs at most three times that
 
 
-def in_threads(work: Callable[[int], None], items: range, threads: int) -> None:
+def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threads: int) -> None:
     """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun.
 
-    While several threads work, BLAS has one in each.
+    Work that takes long is a generator, which yields wherever it may be left: Ctrl-C, or an error elsewhere, ends it
+    there. While several threads work, BLAS has one in each.
     """
     if threads == 1 or len(items) <= 1:
         for item in items:
-            work(item)
+            for _ in work(item) or ():
+                pass
         return
     from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
 
-    def limited(item: int) -> None:
-        with blas_threads(1):  # for a BLAS that has a number for each thread
-            work(item)
+    dropped = False
+
+    def run(item: int) -> None:
+        nonlocal dropped
+        try:
+            with blas_threads(1):  # for a BLAS that has a number for each thread
+                for _ in () if dropped else work(item) or ():
+                    if dropped:
+                        return
+        except BaseException:
+            dropped = True
+            raise
 
     with blas_threads(1):
         pool = ThreadPoolExecutor(min(threads, len(items)))
         try:
-            for _ in pool.map(limited, items):
+            for _ in pool.map(run, items):
                 pass
         finally:
+            dropped = True
             pool.shutdown(wait=True, cancel_futures=True)
 
 

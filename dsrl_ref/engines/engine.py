@@ -21,7 +21,10 @@ class Prepared(Protocol):
         """Evaluate J, eq. (8), and its five derivatives, an array of shape (5,)."""
 
     def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
-        """Evaluate the same two, to the same bits, and the 5×5 matrix Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
+        """Evaluate the same two and the 5×5 matrix Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t).
+
+        The loss has the same bits; the derivatives may be rounded otherwise, where they are sums over the tangents.
+        """
 
     def ties(self, theta: Theta, L: float) -> int:
         """Count the entries of Z_(1), ..., Z_(t) on a knot, in the very arithmetic that decides their regions.

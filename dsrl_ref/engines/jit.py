@@ -1,7 +1,8 @@
 """The one place that knows numba: compile on first use, keep the result, and never depend on having kept it.
 
-A cache that is damaged, stale or cannot be written costs the time to compile again, nothing else. A kernel and
-its callees live in one file, since numba's cache does not see edits elsewhere.
+A cache that is damaged, stale or cannot be written costs the time to compile again, nothing else. A kernel and its
+callees live in one file, since numba's cache does not see edits elsewhere; that of intrinsics.py, which kernels take
+instructions from, is part of what their code is sealed with.
 """
 
 import functools
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+INTRINSICS = Path(__file__).with_name("intrinsics.py")
 OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # an entry for C that nobody uses takes time
 
 
@@ -26,7 +28,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         say_that_nothing_is_kept()
         return fresh()
     if hasattr(cached, "_cache"):  # not under NUMBA_DISABLE_JIT=1
-        seal(cached._cache._cache_file, Path(function.__code__.co_filename).read_bytes())
+        sources = Path(function.__code__.co_filename), INTRINSICS
+        seal(cached._cache._cache_file, b"".join(source.read_bytes() for source in sources))
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:

@@ -7,7 +7,9 @@ tests that all engines are held to.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, tangent, tensor
+import numpy as np
+
+from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Engine, Prepared
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
@@ -20,6 +22,7 @@ ENGINES: dict[str, Engine] = {
         tangent.ENGINE,
         adjoint.ENGINE,
         columns.ENGINE,
+        support.ENGINE,
         fused.ENGINE,
         pieces.ENGINE,
         implicit.ENGINE,
@@ -32,6 +35,8 @@ ENGINES: dict[str, Engine] = {
 # a few times says so by ``evaluations=``. The choice is made once, since another engine would have other bits.
 MANY = 100  # evaluations that an objective is chosen for unless it is told otherwise
 WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code is taken
+FEW_TIMES = 5  # the nonzeros of the target: so many X_(1), ..., X_(t) are taken to have
+MANY_ROWS = 256  # of X, from which products take longer than what is around them
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
 
 
@@ -51,6 +56,21 @@ def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
     return evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)
 
 
+def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
+    """Whether X is likely so sparse that "support" is fastest, by the target, which X_(t) should become.
+
+    X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
+    DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
+    few rows.
+    """
+    if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
+        return False
+    (k, n), target = problem.f.D.shape, problem.target  # type: ignore[attr-defined]
+    nonzeros = int(np.count_nonzero(target))
+    sparse = 8 * nonzeros <= target.size and FEW_TIMES * nonzeros * n <= 2 * k * target.size
+    return sparse and n >= MANY_ROWS and support.too_large(n) is None
+
+
 RULES = (
     Rule(implicit.ENGINE, "for layers = inf", lambda problem, evaluations: True),
     Rule(
@@ -59,6 +79,12 @@ RULES = (
         _is_worth_sorting,
     ),
     Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
+    Rule(
+        support.ENGINE,
+        f"for {WORTH_SORTING} evaluations or more of as many, where X has {MANY_ROWS} rows or more and the target few "
+        "nonzeros: an eighth, or less where D has fewer rows",
+        _is_worth_listing,
+    ),
     Rule(columns.ENGINE, "for as many", _is_worth_loading),
     Rule(adjoint.ENGINE, "for all else", lambda problem, evaluations: True),
 )

@@ -99,6 +99,7 @@ def test_a_compiled_kernel_is_sealed(monkeypatch):
     ((given, source),) = sealed
     assert given is file
     assert b"def cache_file" in source
+    assert source.endswith(jit.INTRINSICS.read_bytes())
 
 
 compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")

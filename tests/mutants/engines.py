@@ -168,6 +168,10 @@ MUTANTS = [
         ("if reason := engine.refuses(problem):", "if reason := None:"),
         ("[Zeros(problem), prepared]", "[prepared]"),
         ("MANY = 100", "MANY = 1"),
+        ("n >= MANY_ROWS", "n > MANY_ROWS"),
+        ("8 * nonzeros <= target.size", "8 * nonzeros < target.size"),
+        ("FEW_TIMES * nonzeros * n <= 2 * k", "FEW_TIMES * nonzeros * n < 2 * k"),
+        ("or evaluations < WORTH_SORTING or", "or"),
     ),
     *of(
         "engines/engine.py",

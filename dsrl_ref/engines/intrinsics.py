@@ -1,0 +1,254 @@
+"""What kernels say in the compiler's own words: products held in registers, and which entries of 64 are active.
+
+Every function here exists twice: as LLVM's instructions, which numba puts into the kernel that calls it, and as a
+twin in plain Python, which takes its place where ``NUMBA_DISABLE_JIT=1`` is set. The two give the same bits on data on
+which float64 does not round.
+
+A **panel** is an array (rows, 64): 64 columns of a matrix such as DᵀD, or fewer and zeros. A **list** is what a column
+of a matrix has on its support: the numbers of its rows, ascending, and a value or several for each. A product is a sum
+over a list, in the order of the list, from zero on, and every entry of it has an accumulator of its own: no two lanes
+are ever added to one another. Which entries are computed together, on how many lanes, and whether zeros are in the list
+has therefore no influence on any bit of an entry.
+
+A sum takes fused multiply-adds: g·x + s, rounded once. ``llvm.fma`` is the same number on every machine, and slower
+where the processor has no such instruction. Nothing is "fast-math" here, and LLVM fuses nothing of its own accord. A
+vector of 8 lanes is one register where there is AVX-512, and two or four elsewhere, with the same numbers. The twins
+round twice.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+WIDTH = 64  # columns of a panel
+LANES = 8  # of a vector
+VECTORS = WIDTH // LANES  # of a row of a panel
+
+INT8, INT32, INT64 = (ir.IntType(bits) for bits in (8, 32, 64))
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+ZEROS, UNDEFINED = ir.Constant(VECTOR, [0.0] * LANES), ir.Constant(VECTOR, ir.Undefined)
+FIRST_LANE = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
+
+
+def compiled_or_plain(function: Any, plain: Callable[..., Any]) -> Any:
+    """The function that numba compiles, or its twin where nothing is compiled."""
+    return plain if vars(config)["DISABLE_JIT"] else function
+
+
+def integer(value: int) -> Any:
+    """A constant of 64 bits."""
+    return ir.Constant(INT64, value)
+
+
+class Instructions:
+    """The instructions of one function, as they are written: numba's builder with what is needed again and again."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
+
+    def data(self, number: int) -> Any:
+        """Where the first entry of an argument lies that is a C-contiguous array."""
+        array = self.context.make_array(self.signature.args[number])
+        return array(self.context, self.builder, self.arguments[number]).data
+
+    def further(self, address: Any, steps: Any, stride: int = 1) -> Any:
+        """The address so many steps of `stride` entries further."""
+        return self.builder.gep(address, [steps if stride == 1 else self.builder.mul(steps, integer(stride))])
+
+    def load(self, address: Any) -> Any:
+        """A vector of 8 lanes, which need not be aligned."""
+        return self.builder.load(self.builder.bitcast(address, VECTOR.as_pointer()), align=8)
+
+    def store(self, vector: Any, address: Any) -> None:
+        """The same, written."""
+        self.builder.store(vector, self.builder.bitcast(address, VECTOR.as_pointer()), align=8)
+
+    def on_all_lanes(self, number: Any) -> Any:
+        """One number, 8 times."""
+        one = self.builder.insert_element(UNDEFINED, number, ir.Constant(INT32, 0))
+        return self.builder.shuffle_vector(one, UNDEFINED, FIRST_LANE)
+
+    def row(self, panel: Any, rows: Any, k: Any) -> Any:
+        """Where the row of a panel begins whose number is rows[k]."""
+        number = self.builder.zext(self.builder.load(self.further(rows, k)), INT64)
+        return self.further(panel, number, WIDTH)
+
+    def offsets(self, array: Any, at: Any, count: int) -> list[Any]:
+        """So many integers of an array, from place `at` on."""
+        array = self.further(array, at)
+        return [self.builder.load(self.further(array, integer(j))) for j in range(count)]
+
+    def sums(self, count: Any, terms: Callable[[Any], list[tuple[Any, Any]]]) -> list[Any]:
+        """Vectors Σ g·x over k = 0, 1, .. below `count`; terms(k) writes how the pairs (g, x) of k are loaded.
+
+        The accumulators are phi nodes, which are registers whatever the compiler's passes do.
+        """
+        builder, start, zero = self.builder, self.builder.block, integer(0)
+        form = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        fma = cgutils.get_or_insert_function(builder.module, form, "llvm.fma.v8f64")
+        loop, end = (builder.function.append_basic_block(name) for name in ("sums.loop", "sums.end"))
+        builder.cbranch(builder.icmp_signed(">", count, zero), loop, end)
+        builder.position_at_end(loop)
+        k = builder.phi(INT64)
+        room_for_phis = builder.block.instructions
+        place = len(room_for_phis)
+        pairs = terms(k)
+        builder.position_before(room_for_phis[place])
+        accumulators = [builder.phi(VECTOR) for _ in pairs]
+        builder.position_at_end(loop)
+        added = [builder.call(fma, [g, x, s]) for (g, x), s in zip(pairs, accumulators, strict=True)]
+        after = builder.add(k, integer(1))
+        for phi, first, following in ((k, zero, after), *zip(accumulators, [ZEROS] * len(added), added, strict=True)):
+            phi.add_incoming(first, start)
+            phi.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", after, count), loop, end)
+        builder.position_at_end(end)
+        results = [builder.phi(VECTOR) for _ in added]
+        for result, value in zip(results, added, strict=True):
+            result.add_incoming(ZEROS, start)
+            result.add_incoming(value, loop)
+        return results
+
+
+def panel_times_lists(columns: int, vectors: int) -> Any:
+    """The function ``(panel, rows, values, first, count, offsets, at, out)`` for so many columns and vectors of each.
+
+    The lists of `columns` columns lie side by side and have the rows in common: rows[first : first + count] with
+    values[first : first + count, columns]. For every column s and every j < `vectors`, with o = offsets[at + j],
+
+        out[s, o : o + 8] = Σ_k panel[rows[k], o : o + 8] · values[k, s].
+
+    Where all vectors of a row are formed, `offsets` is not read. One column may come as one-dimensional `values`.
+    """
+
+    @intrinsic
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = Instructions(context, builder, signature, arguments)
+            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 7))
+            first, count, at = arguments[3], arguments[4], arguments[6]
+            rows, values = code.further(rows, first), code.further(values, first, columns)
+            places = [integer(LANES * j) for j in range(VECTORS)]
+            if vectors < VECTORS:
+                places = code.offsets(code.data(5), at, vectors)
+
+            def terms(k: Any) -> list[tuple[Any, Any]]:
+                row, own = code.row(panel, rows, k), code.further(values, k, columns)
+                loaded = [code.load(code.further(row, place)) for place in places]
+                factors = [builder.load(code.further(own, integer(s))) for s in range(columns)]
+                return [(g, x) for x in map(code.on_all_lanes, factors) for g in loaded]
+
+            results = iter(code.sums(count, terms))
+            for s in range(columns):
+                for place in places:
+                    code.store(next(results), code.further(code.further(out, integer(s), WIDTH), place))
+            return context.get_dummy_value()
+
+        return types.void(panel, rows, values, first, count, offsets, at, out), codegen
+
+    def plain(panel, rows, values, first, count, offsets, at, out):
+        sums = np.zeros((columns, WIDTH))
+        for k in range(first, first + count):
+            sums += np.multiply.outer(values[k], panel[rows[k]])
+        for place in offsets[at : at + vectors] if vectors < VECTORS else range(0, WIDTH, LANES):
+            out[:columns, place : place + LANES] = sums[:, place : place + LANES]
+
+    return compiled_or_plain(function, plain)
+
+
+def rows_times_list(entries: int) -> Any:
+    """The function ``(panel, rows, values, first, count, offsets, at, out)`` for so many entries of a row of a panel.
+
+    The list has 8 values for each of its rows: rows[first : first + count] with values[first : first + count, 8]. For
+    every j = at, .., at + `entries` - 1
+
+        out[j, 0:8] = Σ_k panel[rows[k], offsets[j]] · values[k, 0:8].
+    """
+
+    @intrinsic
+    def function(typingctx, panel, rows, values, first, count, offsets, at, out):
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = Instructions(context, builder, signature, arguments)
+            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 7))
+            first, count, at = arguments[3], arguments[4], arguments[6]
+            rows, values = code.further(rows, first), code.further(values, first, LANES)
+            places = code.offsets(code.data(5), at, entries)
+
+            def terms(k: Any) -> list[tuple[Any, Any]]:
+                row, own = code.row(panel, rows, k), code.load(code.further(values, k, LANES))
+                return [(code.on_all_lanes(builder.load(code.further(row, place))), own) for place in places]
+
+            for j, result in enumerate(code.sums(count, terms)):
+                code.store(result, code.further(code.further(out, at, LANES), integer(j), LANES))
+            return context.get_dummy_value()
+
+        return types.void(panel, rows, values, first, count, offsets, at, out), codegen
+
+    def plain(panel, rows, values, first, count, offsets, at, out):
+        sums = np.zeros((entries, LANES))
+        for k in range(first, first + count):
+            sums += np.multiply.outer(panel[rows[k], offsets[at : at + entries]], values[k])
+        out[at : at + entries] = sums
+
+    return compiled_or_plain(function, plain)
+
+
+@intrinsic
+def _preactivation(typingctx, products, row, C, column, x, step, b1, z):
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code = Instructions(context, builder, signature, arguments)
+        product, c = code.further(code.data(0), arguments[1], WIDTH), code.further(code.data(2), arguments[3], WIDTH)
+        x, z = code.data(4), code.data(7)
+        step, right, left = map(code.on_all_lanes, (arguments[5], arguments[6], builder.fneg(arguments[6])))
+        mask = integer(0)
+        for place in map(integer, range(0, WIDTH, LANES)):
+            g = builder.fsub(code.load(code.further(product, place)), code.load(code.further(c, place)))
+            values = builder.fsub(code.load(code.further(x, place)), builder.fmul(step, g))
+            code.store(g, code.further(product, place))
+            code.store(values, code.further(z, place))
+            past_right, past_left = (
+                builder.fcmp_unordered(sign, values, knot) for sign, knot in ((">=", right), ("<", left))
+            )
+            bits = builder.bitcast(builder.or_(past_right, past_left), INT8)
+            mask = builder.or_(mask, builder.shl(builder.zext(bits, INT64), place))
+        return mask
+
+    return types.uint64(products, row, C, column, x, step, b1, z), codegen
+
+
+def _preactivation_plain(products, row, C, column, x, step, b1, z):
+    products[row] -= C[column]
+    z[:] = x - step * products[row]
+    dead = (-b1 <= z) & (z < b1)
+    return np.uint64(sum(1 << r for r in range(WIDTH) if not dead[r]))
+
+
+@intrinsic
+def _lowest(typingctx, mask):
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        form = ir.FunctionType(INT64, [INT64, ir.IntType(1)])
+        zeros_below = builder.module.declare_intrinsic("llvm.cttz", [INT64], form)
+        return builder.call(zeros_below, [arguments[0], ir.Constant(ir.IntType(1), 1)])
+
+    return types.int64(types.uint64), codegen
+
+
+def _lowest_plain(mask: Any) -> int:
+    return (int(mask) & -int(mask)).bit_length() - 1
+
+
+# preactivation(products, row, C, column, x, step, b1, z): products[row] (64,) becomes g = products[row] - C[column],
+# and z becomes x - step·g. Bit r of the answer, a number of 64 bits, says whether z[r] is active, which is outside of
+# the dead zone -b1 <= z < b1; NaN is.
+preactivation = compiled_or_plain(_preactivation, _preactivation_plain)
+# lowest(mask) is the number of the lowest bit that is set; there must be one.
+lowest = compiled_or_plain(_lowest, _lowest_plain)
+one_column = panel_times_lists(1, VECTORS)  # all 64 entries of the product of a panel and a list
+half_of_four_columns = panel_times_lists(4, 4)  # four vectors of each of four products whose lists have the same rows
+four_vectors, two_vectors, one_vector = (panel_times_lists(1, vectors) for vectors in (4, 2, 1))
+sixteen_rows, eight_rows, four_rows = (rows_times_list(entries) for entries in (16, 8, 4))
