@@ -30,8 +30,8 @@ class FitResult:
     loss : float
         J at `theta` and `L`.
     converged : bool
-        ``status.converged``: whether Gauss-Newton found a point that no other around it is below; for the authors'
-        training, whether all epochs were completed.
+        ``status.converged``: whether Gauss-Newton found a point that no other drawn around it is below; for the
+        authors' training, whether all epochs were completed.
     message : str
         How it ended, and what to do about it.
     history : dict of ndarray
@@ -75,7 +75,7 @@ class FitResult:
         Returns
         -------
         ndarray (n, m) or csr_array
-            As of `forward`, after as many layers as learned; for ``layers = math.inf`` the fixed point.
+            As of `forward`, after as many layers as learned; for ``layers = math.inf`` the fixed point, on a knot too.
 
         Raises
         ------
@@ -151,4 +151,4 @@ def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
         if max(theta.w1, theta.w2) * abs(1 - 1 / L) < 1:
             return shrink(f.W, theta.scaled(L))
         f = Fidelity(f.W.toarray() if is_sparse(f.W) else f.W)
-    return implicit.fixed_point(f, theta, L, x0.toarray() if is_sparse(x0) else x0).X
+    return implicit.limit(f, theta, L, x0.toarray() if is_sparse(x0) else x0).X

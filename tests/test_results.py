@@ -63,6 +63,24 @@ def test_infinitely_many_layers_are_applied_as_their_limit(f, L):
     assert learned.apply(f) == pytest.approx(limit_by_many_layers(f, learned), abs=1e-9)
 
 
+@pytest.mark.parametrize("L", [1.0, 2.0])
+def test_a_limit_on_a_knot_is_applied_though_it_has_no_derivative(L):
+    """In the last column the layers end at b1, at -b1 and at b2, for one L at a time."""
+    theta = Theta(1.0, 0.5, 0.25, 1.0)
+    Z = np.array([[0.75, 0.25], [1.5, -0.25], [-0.5, 1.0]])
+    f = LeastSquares(np.eye(3), L * Z - (L - 1) * shrink(Z, theta))
+    with pytest.raises(DivergenceError, match=r"sits on the knot b1 = 0\.25, where the fixed point has no derivative"):
+        Objective(f, Z, layers=math.inf)(theta, L)
+    learned = replace(FITTED, theta=theta, layers=math.inf, L=L)
+    assert learned.apply(f) == pytest.approx(shrink(Z, theta), abs=1e-9)
+
+
+def test_a_limit_that_is_not_known_is_refused():
+    learned = replace(FITTED, theta=Theta.soft(0.1), layers=math.inf, L=2.0)
+    with pytest.raises(DivergenceError, match=r"spectral radius .* is 1, not below 1 - 1e-6"):
+        learned.apply(LeastSquares(np.ones((1, 2)), np.ones((1, 1))))
+
+
 def test_sparse_data_stay_sparse():
     for layers in (2, math.inf):
         learned = replace(FITTED, layers=layers)

@@ -93,20 +93,26 @@ def refuses(problem: Problem) -> str | None:
 
 def fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
     """Where the layers end; refused where that has no derivative."""
+    found = limit(f, theta, L, x0)
+    _require_off_knots(found.Z, theta, ON_KNOT + found.gap / (1 - found.radius))
+    return found
+
+
+def limit(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
+    """Where the layers end, on a knot too; refused where they do not contract, so that X is not known."""
     if type(f) is Fidelity and max(theta.w1, theta.w2) * abs(1 - 1 / L) < 1:
         X = adjoint.activate(f.W, theta.scaled(L))
         Z = X - (1.0 / L) * (X - f.W)
         contraction = contraction_at(f, theta, L, X, Z)
         found = FixedPoint(X, Z, 0.0, contraction, contraction.radius())
     else:
-        found = _limit(f, theta, L, x0)
+        found = _layer_by_layer(f, theta, L, x0)
     if not found.radius < LARGEST_RADIUS:
         raise DivergenceError(
             f"layers = inf: the fixed point has no derivative, for the spectral radius of D(I - H/L) on its "
             f"{np.count_nonzero(found.X)} active entries is {found.radius:.9g}, not below 1 - 1e-6, with {theta}, "
             f"L = {L}: take finitely many layers, or a larger b1, which leaves fewer entries active"
         )
-    _require_off_knots(found.Z, theta, ON_KNOT + found.gap / (1 - found.radius))
     return found
 
 
@@ -190,7 +196,7 @@ class Coupled:
         return V
 
 
-def _limit(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
+def _layer_by_layer(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
     """The limit of the layers: those of the appendix until no entry changes its piece, then Newton's method."""
     X, settled, undone, patience = x0, 0, 0, SETTLED
     before, before_that = np.empty(0), np.empty(0)

@@ -20,6 +20,7 @@ class AuthorsDescent:
 
     status: Status | None = None  # it never ends by itself
     start = 0  # there is but one
+    points = 0  # are drawn around the end
 
     def __init__(self, J: Objective, values: Array, rate: float) -> None:
         self.J, self.values = J, values

@@ -12,6 +12,13 @@ from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import VERSION, read, write
 
 SECONDS = 1.0  # between two: what a kill can lose
+ADVICE = {
+    "objective": (
+        "it is known by data, layers, engine and, of an f of your own, by what f computes, to the last bit: with "
+        "another number of BLAS threads (OPENBLAS_NUM_THREADS, MKL_NUM_THREADS), another NumPy or another processor "
+        "the same f computes other bits. Go on where, and with as many threads as, the file was written, or "
+    )
+}
 
 
 @dataclass
@@ -78,7 +85,7 @@ class Checkpoint:
             if header.get(name) != value:
                 raise ModelFileError(
                     f"{self.path} is of another run: its {name} is {header.get(name)!r}, here it is {value!r}; "
-                    "take another file, or resume=False to begin anew"
+                    f"{ADVICE.get(name, '')}take another file, or resume=False to begin anew"
                 )
         try:
             history = Trail(arrays.pop("losses").tolist(), list(arrays.pop("values")), arrays.pop("starts").tolist())

@@ -30,8 +30,8 @@ Callback = Callable[[int, float, Theta, float], Any]
 MESSAGES = {
     Status.CONVERGED: "converged: the loss is 0 but for rounding, so that there is no lower one",
     Status.STATIONARY: (
-        f"converged: none of {sum(PROBES.values())} points drawn up to {max(PROBES):.0%} away is lower by more than "
-        f"{TOLERANCE:g} of the loss; there may be lower ones farther away: start elsewhere to look for them"
+        f"converged: none of {{points}} points drawn up to {max(PROBES):.0%} away is lower by more than {TOLERANCE:g} "
+        "of the loss; there may be lower ones between them and farther away: start elsewhere to look for them"
     ),
     Status.STALLED: "stopped: the loss is so near to 0 that rounding hides whether points nearby are lower",
     Status.MAX_ITER: "not converged after {epochs} epochs: take more, or go on from here with theta and L",
@@ -55,6 +55,10 @@ class Descent(Protocol):
     @property
     def start(self) -> int:
         """Which of several starts `values` came from."""
+
+    @property
+    def points(self) -> int:
+        """How many were drawn around the end, to see that none is lower."""
 
     def evaluate(self) -> float:
         """J where it is."""
@@ -232,7 +236,7 @@ def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResu
         message = MESSAGES[Status.COMPLETED].format(epochs=epochs)
         return _result(J, descent.values, descent.start, trail, Status.COMPLETED, message)
     status = descent.status or Status.MAX_ITER
-    message = MESSAGES[status].format(epochs=epochs)
+    message = MESSAGES[status].format(epochs=epochs, points=descent.points)
     if isinstance(J.f, Fidelity) and J.target is J.f.W:
         message += "; with target = W the optimum is the identity, so expect no sparsity"
     whole = Trail([*trail.losses, descent.evaluate()], [*trail.values, descent.values], [*trail.starts, descent.start])

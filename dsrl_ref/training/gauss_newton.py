@@ -101,6 +101,11 @@ class GaussNewtonDescent:
             return len(self.tried)
         return min(range(len(self.tried)), key=lambda k: self.tried[k][0])
 
+    @property
+    def points(self) -> int:
+        """How many were drawn around the end; 0 before."""
+        return self.polish.points if self.polish else 0
+
     def evaluate(self) -> float:
         """J where the descent is."""
         return (self.polish or self.current).loss

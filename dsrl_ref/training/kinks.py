@@ -4,8 +4,12 @@ J is continuous, and differentiable but where an entry of some Z sits on a knot:
 the gradient at one point says little. Gradients are therefore drawn from a box around the point (gradient sampling:
 Burke, Lewis & Overton 2005), and the step is the best for the worst of their models. The box shrinks where no such step
 is left. At the end, points of many distances are drawn: a lower one is gone on from.
+
+The kinks of many entries add up to something smooth. Where entries are many, a share of those points is therefore drawn
+first, and that is all where the smooth model holds on each of them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,9 @@ ENOUGH = 0.05  # of the gain that the models promise
 DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 TOLERANCE = 1e-6  # of the loss: a point lower by less is not gone on from at the end
 PROBES = {1e-1: 64, 3e-2: 48, 1e-2: 48, 3e-3: 24, 1e-3: 16, 1e-4: 8, 1e-5: 8}  # points at each distance, in units
+MANY = 4096  # entries: from there on, a share of the points may show that J is smooth around the point
+SHARE = 6  # of the points, rounded down, is drawn first
+SMOOTH_TO, OFF = 1e-2, 0.5  # points no farther away may be lower than the model says by such a share of its change
 SMALL_UNIT = 0.1  # of a slope: one near 0 is not moved in proportion to itself
 ROUNDING = 8 * np.finfo(np.float64).eps
 REGULAR = 1e-12  # of the trace: keeps rounding from making the matrix indefinite
@@ -39,6 +46,7 @@ class Polish:
         self.J = J
         self.status: Status | None = None
         self.box, self.damping, self.steps = BOX, DAMPING, 0
+        self.points = 0  # how many were drawn around the end
         self.move_to(values)
 
     def move_to(self, values: Array) -> None:
@@ -51,10 +59,15 @@ class Polish:
         self.matrix = matrix * np.outer(self.units, self.units) / self.unit_of_loss
 
     def step(self) -> None:
-        """Go down by the gradients of a box, or make the box smaller; at the smallest, probe."""
+        """Go down by the gradients of a box, or make the box smaller; at the smallest, probe.
+
+        The first step asks whether there are kinks at all, where entries are so many that this can be seen.
+        """
         rng = np.random.default_rng(self.steps)
         self.steps += 1
-        if self.box < LEAST_BOX:
+        if self.steps == 1 and stored(self.J.target).size >= MANY and self._is_smooth(rng):
+            self._end(SHARE)
+        elif self.box < LEAST_BOX:
             self._probe(rng)
         else:
             self._descend(rng)
@@ -118,30 +131,49 @@ class Polish:
             share *= SHORTER[0]
         return (self.loss, self.values), 0.0
 
+    def _is_smooth(self, rng: np.random.Generator) -> bool:
+        """Whether no point of a share is lower, and the near ones are where the smooth model says."""
+        for distance, loss, at in self._around(rng, SHARE):
+            move = (at - self.values) / self.units
+            expected = float(self.gradient @ move + 0.5 * move @ self.matrix @ move)
+            least = expected - OFF * abs(expected) - ROUNDING if distance <= SMOOTH_TO else -np.inf
+            if loss < self.loss * (1 + max(least, -TOLERANCE)):
+                return False
+        return True
+
     def _probe(self, rng: np.random.Generator) -> None:
-        """Look for a lower point at every distance; half of the points differ in some of the parameters alone."""
-        lowest: Point = self.loss, self.values
-        for distance, count in PROBES.items():
-            for probe in range(count):
-                moved = rng.random(5) < 0.4 if probe % 2 else np.ones(5, dtype=np.bool_)
-                direction: Array = np.where(moved, rng.uniform(-1, 1, 5), 0.0)
-                at: Array = feasible(self.values + distance * self.units * direction)
-                lowest = min(lowest, (loss_or_infinity(self.J, at)[0], at), key=lambda pair: pair[0])
+        """Look for a lower point at every distance, and go on from the lowest."""
+        lowest = min(((loss, at) for _, loss, at in self._around(rng)), key=lambda pair: pair[0])
         if lowest[0] < self.loss * (1 - TOLERANCE):
             self.box = BOX
             self.move_to(lowest[1])
         else:
-            hidden = ROUNDING * np.sqrt(half_square(self.J.target)) > TOLERANCE * np.sqrt(self.loss)
-            self.status = Status.STALLED if hidden else Status.STATIONARY
+            self._end()
+
+    def _around(self, rng: np.random.Generator, share: int = 1) -> Iterator[tuple[float, float, Array]]:
+        """Distance, loss and place of the points of PROBES; every other differs in some of the parameters alone."""
+        for distance, count in PROBES.items():
+            for probe in range(count // share):
+                moved = rng.random(5) < 0.4 if probe % 2 else np.ones(5, dtype=np.bool_)
+                direction: Array = np.where(moved, rng.uniform(-1, 1, 5), 0.0)
+                at: Array = feasible(self.values + distance * self.units * direction)
+                yield distance, loss_or_infinity(self.J, at)[0], at
+
+    def _end(self, share: int = 1) -> None:
+        """Say that none of so many points is lower, or that rounding would hide one."""
+        self.points = sum(count // share for count in PROBES.values())
+        hidden = ROUNDING * np.sqrt(half_square(self.J.target)) > TOLERANCE * np.sqrt(self.loss)
+        self.status = Status.STALLED if hidden else Status.STATIONARY
 
     @property
     def state(self) -> Array:
         """All that the next step depends on, but the status."""
-        return np.append(self.values, [self.box, self.damping, self.steps])
+        return np.append(self.values, [self.box, self.damping, self.steps, self.points])
 
     @state.setter
     def state(self, state: Array) -> None:
-        self.box, self.damping, self.steps = float(state[5]), float(state[6]), int(state[7])
+        self.box, self.damping = float(state[5]), float(state[6])
+        self.steps, self.points = int(state[7]), int(state[8])
         self.move_to(state[:5])
 
 

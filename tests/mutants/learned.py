@@ -221,8 +221,12 @@ MUTANTS = [
     ),
     *of(
         "multiview/fitted.py",
-        ("@dataclass(frozen=True)", "@dataclass", 2, 2),
         ("        if value is None:\n", "        if fitted is None and value:\n"),
+        ("        if value is None:\n", "        if fitted is None:\n"),
+        ("@dataclass(frozen=True)\nclass Fitted", "@dataclass\nclass Fitted"),
+        ("len(learned.losses)", "len(learned.losses) - 1"),
+        ('"graph": learned.graph', '"graph": seen.graph'),
+        ('"feature_names_in": seen.feature_names_in', '"feature_names_in": None'),
         ('        raise AttributeError(f"{self.name} is what', '        print(f"{self.name} is what'),
         ('"scale": learned.scale', '"scale": 1.0'),
         ('"affinity_matrix": self.affinity_matrix', '"affinity_matrix": None'),

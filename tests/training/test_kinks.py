@@ -162,7 +162,85 @@ def test_points_lower_by_less_than_the_tolerance_are_not_gone_on_from():
     polish.step()
     assert polish.status is Status.STATIONARY
     assert polish.values.tolist() == FOLD
-    assert polish.J.seen - before == sum(kinks.PROBES.values()) == 216
+    assert polish.J.seen - before == sum(kinks.PROBES.values()) == 216 == polish.points
+
+
+class Many(Folded):
+    """Of as many entries as let a share of the points show that J is smooth."""
+
+    target = np.ones((64, 64))
+
+
+class Bowl(Many):
+    """1 + share·½Σ(values - fold)²/100, where the share is said of the largest difference; the model has 1."""
+
+    def __init__(self, share=lambda away: 1.0):
+        super().__init__(FOLD, np.zeros(5))
+        self.share = share
+
+    def __call__(self, theta, L):
+        self.seen += 1
+        away = np.array([*theta, L]) - self.fold
+        return 1 + self.share(np.abs(away).max()) * 0.005 * float(away @ away), 0.01 * away
+
+    def gauss_newton(self, theta, L):
+        return *self(theta, L), 0.01 * np.eye(5)
+
+
+def test_where_many_entries_make_it_smooth_a_share_of_the_points_is_enough():
+    J = Bowl()
+    polish = Polish(J, np.array(FOLD))
+    before = J.seen
+    polish.step()
+    assert polish.status is Status.STATIONARY
+    assert polish.points == J.seen - before == sum(count // kinks.SHARE for count in kinks.PROBES.values()) == 34
+    assert polish.values.tolist() == FOLD
+
+
+@pytest.mark.parametrize("size", [(63, 65), (64, 64)])  # 4,095 and 4,096 entries
+def test_few_entries_are_never_taken_for_smooth(size):
+    J = Bowl()
+    J.target = np.ones(size)
+    polish = Polish(J, np.array(FOLD))
+    polish.step()
+    assert (polish.status is Status.STATIONARY) == (size == (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("share", "smooth"),
+    [
+        (lambda away: 0.51, True),
+        (lambda away: 0.49, False),  # nearby it rises by less than a half of what it should
+        (lambda away: 0.1 if away > 0.031 else 1.0, True),  # beyond a hundredth of the units it need only rise
+        (lambda away: -0.1 if away > 0.1 else 1.0, False),  # far away it is lower
+        (lambda away: 10.0, True),
+    ],
+)
+def test_it_is_smooth_where_points_rise_as_the_model_says(share, smooth):
+    polish = Polish(Bowl(share), np.array(FOLD))
+    polish.step()
+    assert (polish.status, polish.points) == ((Status.STATIONARY, 34) if smooth else (None, 0))
+
+
+def test_a_little_that_the_model_expects_to_be_lower_is_no_kink():
+    """By at most 1e-8·√5: the end of the smooth descent is not to the last bit."""
+
+    class Tilted(Bowl):
+        def __call__(self, theta, L):
+            loss, gradient = super().__call__(theta, L)
+            away = np.array([*theta, L]) - self.fold
+            return loss + 1e-8 * float(away.sum()), gradient + 1e-8
+
+    polish = Polish(Tilted(), np.array(FOLD))
+    polish.step()
+    assert (polish.status, polish.points) == (Status.STATIONARY, 34)
+
+
+def test_a_fold_of_many_entries_is_come_down_to():
+    polish = polished(Many(FOLD, SLOPES), [0.95, 0.55, 0.5, 1.45, 3.05])
+    assert polish.status is Status.STATIONARY
+    assert polish.points == 216
+    assert polish.loss <= 1 + 1e-4
 
 
 def test_where_rounding_hides_what_is_lower_it_says_so():
