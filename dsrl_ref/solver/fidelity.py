@@ -54,9 +54,7 @@ def _minimise_rows(W: Array, h: Penalty, convex: bool) -> tuple[Array, Array]:
 
 
 def _rows_of_stored(W: Any) -> Iterator[tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.bool_]]]:
-    """Columns of as many stored entries, but for a factor of two, where in ``W.data`` these are, and which part of the
-    rows they fill.
-    """
+    """Columns of as many entries, but for a factor of two, where these are in ``W.data``, and which of their rows."""
     counts = np.diff(W.indptr)
     lengths = np.maximum(1, 1 << np.frexp(np.maximum(counts - 1, 0))[1])  # the power of two that holds the entries
     for length in np.unique(lengths):

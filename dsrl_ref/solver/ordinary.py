@@ -53,7 +53,7 @@ def least_squares(scaled: Scaled, x0: Array, tol: float, max_iter: int) -> Ends:
     system = Iterative(scaled, tol) if large else Decomposed(scaled)
     judged, taken = _refined(system, X, tol, max_iter)
     met = judged.residuals <= tol
-    return Ends(scaled.original(judged.X), judged.residuals, taken, ~met & (taken < max_iter), met & judged.proven)
+    return Ends(scaled.original(judged.X), judged.residuals, taken, ~met & (taken < max_iter), judged.bounds <= tol)
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,17 @@ class Judged:
     ----------
     X, U : ndarray (m, n), (m, k)
         x and u = y - Dx.
-    residuals, distances : ndarray (m,)
-        What is certified, and what tells which of two points is nearer to the end: less is.
-    proven : ndarray (m,) of bool
-        Whether a small residual proves the minimum.
+    residuals, bounds : ndarray (m,)
+        What is reported, and a bound on how far the objective is above the minimum.
+    distances : ndarray (m,)
+        What tells which of two points is nearer to the end: less is.
     """
 
     X: Array
     U: Array
     residuals: Array
+    bounds: Array
     distances: Array
-    proven: NDArray[np.bool_]
 
     def replaced(self, rows: NDArray[np.bool_], other: "Judged") -> "Judged":
         """The same with some rows of another."""
@@ -83,8 +83,8 @@ class Judged:
             np.where(deep, other.X, self.X),
             np.where(deep, other.U, self.U),
             np.where(rows, other.residuals, self.residuals),
+            np.where(rows, other.bounds, self.bounds),
             np.where(rows, other.distances, self.distances),
-            np.where(rows, other.proven, self.proven),
         )
 
 
@@ -140,7 +140,7 @@ class Decomposed:
         by_projection = _relative(bound, left <= ZERO * unknown, length, y_norms)
         by_length = _relative(length + off, length <= ZERO * off, length, y_norms)
         residuals = np.minimum(by_projection, by_length)
-        return Judged(X, U, residuals, residuals, (by_length <= by_projection) | self.complete)
+        return Judged(X, U, residuals, residuals if self.complete else by_length, residuals)
 
 
 class Iterative:
@@ -170,7 +170,7 @@ class Iterative:
         off = rounding_of_residuals(self.scaled, X)
         violation = relative_violation(point, Penalty(0.0, 0.0, 0.0, 0.0, 0.0).spread(X.shape))
         by_length = _relative(length + off, length <= ZERO * off, length, self.scaled.y_norms)
-        return Judged(X, U, np.minimum(violation, by_length), length, by_length <= violation)
+        return Judged(X, U, np.minimum(violation, by_length), by_length, length)
 
 
 def rounding_of_residuals(scaled: Scaled, X: Array) -> Array:
