@@ -61,15 +61,23 @@ def solve(
     Raises
     ------
     ValueError, TypeError
-        For bad arguments, and where the squares of the data overflow float64.
+        For bad arguments, where the squares of the data overflow float64, where f is not finite at an x0 on which the
+        end depends, and for an f of your own whose methods return what they should not.
+    DSRLError
+        For whatever a method of your own f raises.
 
     Notes
     -----
     *When it stops.* Where g is convex (w1 <= 1, or b1 = b2) and f is `Fidelity` or `LeastSquares`, when the duality
     gap of every column is at most tol times the column's objective: the objective then is at most so far above its
     minimum. Otherwise, when every coordinate meets its condition of first order within tol times weight·b1, the slope
-    of weight·g at 0, or, where that is 0, tol times the largest term of that coordinate's gradient. The module
+    of weight·g at 0, or, where that is 0, tol times what that coordinate's gradient is made of. The module
     `dsrl_ref.solver.certificate` says it in formulas, and what rounding has to do with it.
+
+    Without a penalty, `LeastSquares` is judged by the projection of y - Dx onto the columns of D, half the square of
+    which is exactly what is left to the minimum: at most tol times the objective or, where rounding hides the rest,
+    tol times a ten-thousandth of ½‖y‖². Where columns of D depend on each other but for rounding, or D is sparse and
+    large, that is no proof, and the end is called a stationary point. See `dsrl_ref.solver.ordinary`.
 
     *How it gets there.* The entries of a `Fidelity` have a closed form. The columns of a `LeastSquares` are
     independent, and go by compiled coordinate descent, every coordinate with the curvature that is its own, with

@@ -46,7 +46,7 @@ def raised(*_):
 @pytest.mark.parametrize(
     ("methods", "error", "message"),
     [
-        ({"value": lambda X: None}, TypeError, r"f\.value\(X\) must be numeric, got None"),
+        ({"value": lambda X: None}, ValueError, r"f\.value\(X\) must be numeric, got None"),
         ({"value": lambda X: "1"}, TypeError, r"f\.value\(X\) must be numeric"),
         ({"value": lambda X: 1j}, ValueError, r"f\.value\(X\): Complex data not supported"),
         ({"value": lambda X: np.ones(2)}, TypeError, r"f\.value\(X\) must be one number, got an array of shape \(2,\)"),

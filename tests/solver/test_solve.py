@@ -145,19 +145,19 @@ def test_iterations_of_the_lasso_before_count_for_the_column_that_took_them():
 
 
 def test_rounding_beside_a_small_slope_is_no_stationary_point():
-    """In rationals: what is called stationary is so, though weight·b1 is 1e-6 to 1e-14 of what DᵀY is."""
+    """In rationals: what is called stationary is so, though weight·b1 is 1e-4 to 1e-14 of what DᵀY is."""
     rng, ends = np.random.default_rng(0), Counter()
-    for trial in range(90):
-        size = 10.0 ** -(6 + trial % 9)
+    for trial in range(99):
+        size = 10.0 ** -(4 + trial % 11)
         D = rng.normal(size=(int(rng.integers(1, 5)), int(rng.integers(1, 4))))
         y = rng.normal(size=(len(D), 1))
         theta = Theta.firm(1.0, float(rng.choice([rng.uniform(1.5, 1e3), 1e12])))
         weight = size * float(np.abs(D.T @ y).max())
         found = solve(LeastSquares(D, y), theta, weight)
-        ends[found.status, size > 1e-7] += 1
+        ends[found.status, size > 3e-6] += 1
         if found.status is Status.STATIONARY:
             assert exact_violation(D, y[:, 0], theta, weight, found.x[:, 0]) <= 1e-8 * (1 + 1e-6)
-    assert ends[Status.STATIONARY, True] >= 8  # of ten
+    assert ends[Status.STATIONARY, True] == 18  # 1e-4 and 1e-5, where rounding hides nothing
 
 
 def test_a_row_of_great_weight_hides_no_other():
