@@ -167,7 +167,7 @@ def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max
         return Ends(X, residuals, np.full(len(residuals), taken), none, none)
     _require_finite(_square(f.D), "the curvature of f")
     _require_finite(_square(f.D.T @ f.Y), "the square of ∇f(0)")
-    if not convex or h.vanishes():  # what comes out depends on the start
+    if not free and (not convex or h.vanishes()):  # what comes out depends on the start
         finite_value(f, X, "x0")
     scaled = Scaled(f)
     if convex:

@@ -83,7 +83,7 @@ MUTANTS = [
         "solver/solve.py",
         ("states[ends.proven] = Status.CONVERGED", "states[:] = Status.CONVERGED"),
         ("tol, max_iter, start.iterations)", "tol, max_iter, start.iterations * 0 + start.iterations.max())"),
-        ("if not convex or h.vanishes():", "if not convex:"),
+        ("(not convex or h.vanishes()):", "not convex:"),
         ("states[open_ended & ends.stalled] = Status.STALLED", "pass"),
     ),
     *of(

@@ -103,3 +103,9 @@ def test_values_of_any_real_kind_are_taken():
     f = LeastSquares(D, Y)
     for form in (np.float64, np.longdouble, np.asarray):
         assert solved(value=lambda X, form=form: form(f.value(X))).converged
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_a_start_where_f_is_not_finite_is_refused(number):
+    with pytest.raises(ValueError, match=rf"f\.value\(X\) is {number} at x0: give an x0 where f is finite"):
+        solved(x0=np.ones((6, 3)), value=lambda X: number)

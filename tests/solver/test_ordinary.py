@@ -216,7 +216,16 @@ def test_a_column_that_begins_at_its_end_does_not_end_the_others(kind):
     expected = np.linalg.lstsq(D, Y, rcond=None)[0]
     found = solve(LeastSquares(kind(D), Y), Theta.soft(1.0), 0.0, x0=expected * [1.0, 0.0])
     assert found.converged
+    assert found.column_iterations[0] == 0 < found.column_iterations[1]
+    assert np.array_equal(found.x[:, 0], expected[:, 0])
     assert found.x == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_small_gradient_of_a_large_sparse_d_is_no_end_before_a_step(monkeypatch):
+    monkeypatch.setattr(ordinary, "LARGEST_SYSTEM", 0)
+    found = ordinary_of(sp.csr_array([[1.0], [1.0]]), [[1.0], [-1.0 + 2.0**-30]])
+    assert found.column_iterations.tolist() == [1]
+    assert found.x == pytest.approx(np.array([[2.0**-31]]), rel=1e-6)
 
 
 def test_no_more_iterations_are_counted_than_are_allowed():
