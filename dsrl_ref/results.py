@@ -126,9 +126,10 @@ class SolveResult:
         The same for every column.
     residuals : ndarray (m,)
         How far every column is from its end, without a unit. For convex g with `Fidelity` or `LeastSquares` and
-        weight > 0, a bound on (objective - minimum)/objective of the column, from its duality gap. Otherwise the
-        largest violation of a condition of first order in the column, relative to weight·b1 or, where that is 0, to
-        the largest term of that coordinate's gradient.
+        weight > 0, a bound on (objective - minimum)/objective of the column, from its duality gap; for weight 0 the
+        same, from the projection on what the columns of D span, or, where D is sparse and large, from the objective
+        itself. Otherwise the largest violation of a condition of first order in the column, relative to weight·b1 or,
+        where that is 0, to the largest term of that coordinate's gradient.
     column_iterations : ndarray (m,) of int
         What every column took.
     """

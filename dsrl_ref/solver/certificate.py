@@ -20,8 +20,11 @@ where g is flat at 0 up to the joint (b1 = 0, w1 = 1). There a point up to the j
 + E being at most a hundred times what y alone would make of E, is a minimum, and the gap is called 0.
 
 **Otherwise: the violation of the conditions of first order** (`relative_violation`), the largest of a column. It is how
-far v_j is from the slopes of h at x_j, as a part of s0 = weight·b1, the slope of h at 0; where that is 0, of the
-largest term that the gradient of coordinate j is made of: ‖d_j‖·‖y‖, ‖d_j‖·‖d_l‖·|x_l| over all l, or h'(x_j).
+far v_j is from the slopes of h at x_j, as a part of s0 = weight·b1, the slope of h at 0; where that is 0, of what the
+gradient of coordinate j is made of: the larger of Σ|d_ij|·|y_i|, Σ|d_ij|·|(Dx)_i| and |h'(x_j)|. Norms would not do in
+place of these sums: with rows of unlike weights ‖d_j‖·‖y‖ is made by other rows than v_j, and 0 would always pass.
+Here too rounding counts against the point: v_j may be off by δ_j + ‖d_j‖·E, and h' by a few of its own. For few
+products, where k + 2 is less than 8√k, the bound that needs no luck takes the place of the other.
 """
 
 from collections.abc import Callable
@@ -33,9 +36,12 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.solver.penalty import Penalty
+from dsrl_ref.solver.scaling import Scaled, norms
 
 ZERO = 100.0  # roundings of y that a residual may have which is called 0
-SAFETY = 8 * 2.0**-53  # of a rounding, times the root of how many there are
+EPSILON = 2.0**-53
+SAFETY = 8 * EPSILON  # of a rounding, times the root of how many there are
+FEW = 4 * EPSILON  # roundings of a number that is formed in a few steps
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Point:
         ‖d_j‖.
     rows : int
         k, of D.
+    terms : ndarray (m, n), optional
+        The larger of Σ|d_ij|·|y_i| and Σ|d_ij|·|(Dx)_i|; needed where the slope of h at 0 is 0.
     """
 
     X: Array
@@ -60,12 +68,21 @@ class Point:
     y_norms: Array
     d_norms: Array
     rows: int
+    terms: Array | None = None
+
+
+def point_of(scaled: Scaled, X: Array, rows: slice, terms: bool) -> Point:
+    """The points X of some rows of a problem; `terms` are formed where they are asked for."""
+    U = scaled.residuals(X, rows)
+    Y, y_norms, k = scaled.Y[rows], scaled.y_norms[rows], scaled.D.shape[0]
+    sums = np.maximum(scaled.magnitudes(Y), scaled.magnitudes(Y - U)) if terms else None
+    return Point(X, scaled.products(U), norms(U), y_norms, scaled.d_norms, k, sums)
 
 
 def relative_gap(point: Point, h: Penalty) -> Array:
     """A bound on (objective - minimum)/objective for every row; 0 where the objective is."""
     X = point.X
-    lengths = np.abs(X) @ point.d_norms
+    lengths = _weighted(X, point.d_norms)
     off_v = SAFETY * np.sqrt(point.rows) * point.u_norms
     off_u = SAFETY * np.sqrt(X.shape[1]) * (point.y_norms + lengths)
     limit = _largest_finite(point, h, off_v)
@@ -82,18 +99,37 @@ def objective(point: Point, h: Penalty) -> Array:
     return 0.5 * point.u_norms**2 + _row_sums(X != 0, X.shape[0], lambda at: h.at(at).value(X[at]))
 
 
-def relative_violation(point: Point, h: Penalty) -> Array:
-    """The largest violation of a row, every coordinate's relative to its own unit."""
-    return np.asarray(_ratio(h.violation(point.X, point.V), units(point, h)).max(axis=1))
+def relative_violation(point: Point, h: Penalty, off: Array | None = None) -> Array:
+    """The largest violation of a row that rounding allows for, every coordinate's relative to its own unit.
+
+    `off` bounds the rounding of V; by default it is that of sums, as the module says.
+    """
+    X, V, size = point.X, point.V, np.abs(point.V)
+    slopes = h.slope(X)
+    off = (off_products(point) if off is None else off) + FEW * (size + np.where(X == 0, 0.0, np.abs(slopes)))
+    found = np.where(X == 0, np.maximum(size + off - h.s0, 0.0), np.abs(V - slopes) + off)
+    return np.asarray(_ratio(found, units(point, h)).max(axis=1))
+
+
+def off_products(point: Point) -> Array:
+    """By how much rounding may put v_j off, that of u included."""
+    sums = point.y_norms + _weighted(point.X, point.d_norms)
+    off = roundings(point.rows) * point.u_norms + roundings(point.X.shape[1]) * sums
+    return np.asarray(off[:, None] * point.d_norms)
+
+
+def roundings(count: int) -> float:
+    """By how much a sum of so many products and one more term may be off, relative to the sum of their magnitudes."""
+    return min((count + 2) * EPSILON, SAFETY * float(np.sqrt(count)))
 
 
 def units(point: Point, h: Penalty) -> Array:
     """The unit of every coordinate's violation, see the docstring of this module."""
     if np.all(h.s0 > 0):
         return np.asarray(h.s0)
-    largest = np.maximum(point.y_norms, (np.abs(point.X) * point.d_norms).max(axis=1))
+    assert point.terms is not None, "without a slope at 0 a point needs its terms"
     slopes = np.where(point.X == 0, 0.0, np.abs(h.slope(point.X)))
-    return np.where(h.s0 > 0, h.s0, np.maximum(largest[:, None] * point.d_norms, slopes))
+    return np.where(h.s0 > 0, h.s0, np.maximum(point.terms, slopes))
 
 
 def _largest_finite(point: Point, h: Penalty, off_v: Array) -> Array:
@@ -106,7 +142,7 @@ def _nothing_is_left(point: Point, h: Penalty, off_u: Array) -> NDArray[np.bool_
     """Whether Dx = y but for rounding, and x is where h is flat at 0, but for what moves Dx by no more than that."""
     if np.any(h.s0 > 0) or np.any(h.p1 > 0):
         return np.zeros(point.X.shape[0], np.bool_)
-    beyond = np.maximum(np.abs(point.X) - h.joint, 0.0) @ point.d_norms
+    beyond = _weighted(np.maximum(np.abs(point.X) - h.joint, 0.0), point.d_norms)
     allowed = ZERO * SAFETY * np.sqrt(point.X.shape[1]) * point.y_norms
     return np.asarray(point.u_norms + off_u + beyond <= allowed)
 
@@ -116,6 +152,11 @@ def _gap(point: Point, h: Penalty, s: Array, off_u: Array) -> Array:
     X, V = point.X, s[:, None] * point.V
     areas = _row_sums((X != 0) | (np.abs(V) > h.s0), X.shape[0], lambda at: h.at(at).area(X[at], V[at]))
     return 0.5 * ((1 - s) * point.u_norms + off_u) ** 2 + areas
+
+
+def _weighted(X: Array, weights: Array) -> Array:
+    """The weighted sums of magnitudes of every row; unlike those of BLAS, whatever the number of rows."""
+    return np.einsum("ij,j->i", np.abs(X), weights)
 
 
 def _row_sums(chosen: NDArray[np.bool_], rows: int, terms: Callable[[Any], Array]) -> Array:

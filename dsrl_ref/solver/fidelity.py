@@ -3,7 +3,8 @@
 ½(x - w)² + h(x) has its least value where a line of slope 1 meets the slope of h, or where h has a hill that is
 steeper than that, on one of its two sides: `Penalty.minimiser` compares them. The certificate is that of D = I, one
 product an entry. Columns are taken in blocks, of a sparse W the stored entries alone: a column of few of them is a
-short row, filled up with zeros, which are where they should be.
+short row, filled up with zeros, which are where they should be. How long that row is depends on the column itself and
+on no other.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.solver.certificate import Point, relative_gap, relative_violation
+from dsrl_ref.solver.certificate import EPSILON, Point, relative_gap, relative_violation
 from dsrl_ref.solver.penalty import Penalty
 from dsrl_ref.solver.scaling import largest, norms, units
 
@@ -46,18 +47,19 @@ def _minimise_rows(W: Array, h: Penalty, convex: bool) -> tuple[Array, Array]:
     own = h.in_units(1.0, of_w).spread(W.shape)
     X = own.minimiser(W, 1.0)
     U = W - X
-    point = Point(X, U, norms(U), norms(W), np.ones(W.shape[1]), 1)
-    return X * of_w + 0.0, (relative_gap if convex else relative_violation)(point, own)
+    point = Point(X, U, norms(U), norms(W), np.ones(W.shape[1]), 1, np.maximum(np.abs(W), np.abs(X)))
+    if convex:
+        return X * of_w + 0.0, relative_gap(point, own)
+    return X * of_w + 0.0, relative_violation(point, own, EPSILON * np.abs(U))
 
 
 def _rows_of_stored(W: Any) -> Iterator[tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.bool_]]]:
-    """Columns of about as many stored entries, where these are in ``W.data``, and which part of the rows they fill."""
+    """Columns of as many entries, but for a factor of two, where these are in ``W.data``, and which of their rows."""
     counts = np.diff(W.indptr)
-    order = np.argsort(counts, kind="stable")[::-1]
-    first = 0
-    while first < len(order):
-        length = max(1, int(counts[order[first]]))
-        columns = order[first : first + max(1, ENTRIES // length)]
-        stored = np.arange(length) < counts[columns, None]
-        yield columns, (W.indptr[columns, None] + np.arange(length))[stored], stored
-        first += len(columns)
+    lengths = np.maximum(1, 1 << np.frexp(np.maximum(counts - 1, 0))[1])  # the power of two that holds the entries
+    for length in np.unique(lengths):
+        alike, width = np.flatnonzero(lengths == length), max(1, ENTRIES // int(length))
+        for first in range(0, len(alike), width):
+            columns = alike[first : first + width]
+            stored = np.arange(length) < counts[columns, None]
+            yield columns, (W.indptr[columns, None] + np.arange(length))[stored], stored

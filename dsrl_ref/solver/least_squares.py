@@ -13,15 +13,16 @@ are not 0 leaves this: it goes by accelerated gradients, which need no DᵀD, to
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.solver import whole
-from dsrl_ref.solver.certificate import Point, objective, relative_gap, relative_violation, units
+from dsrl_ref.solver.certificate import Point, objective, point_of, relative_gap, relative_violation, units
 from dsrl_ref.solver.penalty import Penalty
-from dsrl_ref.solver.scaling import Scaled, norms
+from dsrl_ref.solver.scaling import Scaled
 from dsrl_ref.threads import blas_threads, in_threads, processors
 
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
@@ -39,28 +40,48 @@ PATIENCE = 6  # rounds that bring a column no nearer: it has stalled
 
 @dataclass
 class Ends:
-    """What came out: points (n, m), and for every column its residual, its iterations and whether it stalled."""
+    """What came out.
 
-    X: Array
+    Attributes
+    ----------
+    X : ndarray (n, m) or sparse
+        The points.
+    residuals, iterations : ndarray (m,)
+        Of every column.
+    stalled, proven : ndarray (m,) of bool
+        Whether a column stopped though iterations were left, and whether a small residual proves its minimum.
+    """
+
+    X: Any
     residuals: Array
     iterations: NDArray[np.int64]
     stalled: NDArray[np.bool_]
+    proven: NDArray[np.bool_]
 
 
-def descend(scaled: Scaled, h: Penalty, convex: bool, x0: Array, tol: float, max_iter: int) -> Ends:
-    """Minimise every column from x0, (n, m)."""
+def descend(
+    scaled: Scaled,
+    h: Penalty,
+    convex: bool,
+    x0: Array,
+    tol: float,
+    max_iter: int,
+    taken: NDArray[np.int64] | None = None,
+) -> Ends:
+    """Minimise every column from x0, (n, m); the iterations it has taken so far count, each column for itself."""
     X = scaled.points(x0)
     m, n = X.shape
     gram = scaled.gram() if n <= max(ALWAYS_WHOLE, min(2 * scaled.D.shape[0], LARGEST_GRAM)) else None
     width = 1 if gram is None else max(1, ENTRIES // n)
     h = h.in_units(scaled.of_d, 1.0)
-    ends = Ends(X, np.empty(m), np.zeros(m, np.int64), np.zeros(m, np.bool_))
+    iterations = np.zeros(m, np.int64) if taken is None else taken.copy()
+    ends = Ends(X, np.empty(m), iterations, np.zeros(m, np.bool_), np.full(m, convex))
 
     def work(first: int) -> None:
         rows = slice(first, min(m, first + width))
         block = Block(scaled, h, convex, rows, X[rows], gram)
         with np.errstate(all="ignore"):  # a thread has its own
-            ends.residuals[rows], ends.iterations[rows], ends.stalled[rows] = block.descend(tol, max_iter)
+            ends.residuals[rows], ends.stalled[rows] = block.descend(tol, max_iter, iterations[rows])
         X[rows] = block.best
 
     with blas_threads(processors(), scaled.D.size * min(m, width)):
@@ -77,10 +98,10 @@ class Block:
         self.h = h.in_units(1.0, scaled.of_y[rows, None]).spread(X.shape)
         self.X, self.best, self.members = X.copy(), X.copy(), np.arange(X.shape[1] if gram is not None else 0)
 
-    def descend(self, tol: float, max_iter: int) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
-        """Go round after round; the residuals, the iterations, and which rows have stalled."""
+    def descend(self, tol: float, max_iter: int, taken: NDArray[np.int64]) -> tuple[Array, NDArray[np.bool_]]:
+        """Go round after round, counted in `taken`; the residuals, and which rows have stalled."""
         count = len(self.X)
-        taken, idle = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        idle = np.zeros(count, np.int64)
         part, least, nearest = np.full(count, FIRST_PART), np.full(count, np.inf), np.full(count, np.inf)
         while True:
             point, residuals, distances = self.certify()
@@ -90,7 +111,7 @@ class Block:
             nearest = np.where(better, distances, nearest)
             pending = np.flatnonzero((least > tol) & (taken < max_iter) & (idle < PATIENCE))
             if not pending.size:
-                return least, taken, (least > tol) & (taken < max_iter)
+                return least, (least > tol) & (taken < max_iter)
             if self.gram is None and np.count_nonzero(self.X) > MOST_NONZEROS:
                 self.accelerate(tol, taken, max_iter)
                 continue
@@ -111,9 +132,7 @@ class Block:
 
     def point(self, X: Array) -> Point:
         """What the certificates of rows need."""
-        U = self.scaled.residuals(X, self.rows)
-        y_norms, k = self.scaled.y_norms[self.rows], self.scaled.D.shape[0]
-        return Point(X, self.scaled.products(U), norms(U), y_norms, self.scaled.d_norms, k)
+        return point_of(self.scaled, X, self.rows, terms=not np.all(self.h.s0 > 0))
 
     def residuals(self, point: Point) -> Array:
         """The residual of every row, of the kind that h allows."""
@@ -130,7 +149,12 @@ class Block:
         self.X, taken[0] = np.ascontiguousarray(X.T), taken[0] + count
 
     def improve(
-        self, point: Point, pending: NDArray[np.int_], part: Array, taken: NDArray[np.int64], max_iter: int
+        self,
+        point: Point,
+        pending: NDArray[np.int_],
+        part: Array,
+        taken: NDArray[np.int64],
+        max_iter: int,
     ) -> NDArray[np.bool_]:
         """Let the kernel move the pending rows; say where it has met what was asked for."""
         goals = units(point, self.h)[pending] * part[:, None]

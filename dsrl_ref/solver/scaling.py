@@ -4,6 +4,7 @@ Every column of D and every column of Y is divided by a power of two, so that it
 This is exact, and it makes the same numbers of a problem and of its multiples by powers of two.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,15 @@ class Scaled:
     def products(self, U: Array) -> Array:
         """V = Dᵀu of every row u."""
         return np.ascontiguousarray((self.D.T @ U.T).T)
+
+    def magnitudes(self, U: Array) -> Array:
+        """|D|ᵀ|u| of every row u: what Dᵀu would be if nothing of it cancelled."""
+        return np.ascontiguousarray((self.absolute.T @ np.abs(U).T).T)
+
+    @cached_property
+    def absolute(self) -> Any:
+        """|D|, for bounds on rounding."""
+        return abs(self.D)
 
     def term(self, rows: slice) -> LeastSquares:
         """The smooth term of some rows, which are its columns."""

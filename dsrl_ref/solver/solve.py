@@ -1,7 +1,6 @@
 """`solve`: argmin f + weight·g."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,15 @@ from dsrl_ref.checked import starting_point
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.solver import fidelity, least_squares, ordinary, whole
+from dsrl_ref.solver.guarded import Guarded, finite_value
 from dsrl_ref.solver.least_squares import Ends
 from dsrl_ref.solver.penalty import Penalty, is_convex
 from dsrl_ref.solver.scaling import Scaled
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads, processors
 
+Term = Fidelity | LeastSquares | Guarded
+WORST_FIRST = Status.MAX_ITER, Status.STALLED, Status.STATIONARY, Status.CONVERGED
 START_TOL = 1e-4  # of the convex problem whose minimum is the start of one that is not convex
 
 
@@ -60,15 +62,23 @@ def solve(
     Raises
     ------
     ValueError, TypeError
-        For bad arguments, and where the squares of the data overflow float64.
+        For bad arguments, where the squares of the data overflow float64, where f is not finite at an x0 on which the
+        end depends, and for an f of your own whose methods return what they should not.
+    DSRLError
+        For whatever a method of your own f raises.
 
     Notes
     -----
     *When it stops.* Where g is convex (w1 <= 1, or b1 = b2) and f is `Fidelity` or `LeastSquares`, when the duality
     gap of every column is at most tol times the column's objective: the objective then is at most so far above its
     minimum. Otherwise, when every coordinate meets its condition of first order within tol times weight·b1, the slope
-    of weight·g at 0, or, where that is 0, tol times the largest term of that coordinate's gradient. The module
+    of weight·g at 0, or, where that is 0, tol times what that coordinate's gradient is made of. The module
     `dsrl_ref.solver.certificate` says it in formulas, and what rounding has to do with it.
+
+    Without a penalty, `LeastSquares` is judged by the projection of y - Dx onto the columns of D, half the square of
+    which is exactly what is left to the minimum: at most tol times the objective or, where rounding hides the rest,
+    tol times a ten-thousandth of ½‖y‖². Where columns of D depend on each other but for rounding, or D is sparse and
+    large, that is no proof, and the end is called a stationary point. See `dsrl_ref.solver.ordinary`.
 
     *How it gets there.* The entries of a `Fidelity` have a closed form. The columns of a `LeastSquares` are
     independent, and go by compiled coordinate descent, every coordinate with the curvature that is its own, with
@@ -94,14 +104,15 @@ def solve(
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
     X = starting_point(f, x0)
+    term = f if isinstance(f, Fidelity | LeastSquares) and type(f) in (Fidelity, LeastSquares) else Guarded(f)
     n, m = X.shape
     largest = multiplications(f, (n, max(n, m)))  # the product may be DᵀD
     # What overflows is refused; penalties divide by curvatures that may be 0.
     with blas_threads(processors(), largest), np.errstate(all="ignore"):
         h = Penalty.of(theta, weight)
         convex = is_convex(theta) or h.vanishes()
-        ends = _ends(f, h, convex, X, x0 is None, tol, max_iter)
-        return _result(f, theta, weight, convex, ends, tol)
+        ends = _ends(term, h, convex, X, x0 is None, tol, max_iter)
+        return _result(term, theta, weight, convex, ends, tol)
 
 
 def solve_path(
@@ -141,20 +152,24 @@ def solve_path(
     return solutions
 
 
-def _ends(f: SmoothTerm, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
+def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
     """Take the way that f and h allow; the start is `free` where the caller gave none."""
-    if type(f) is Fidelity:
+    if isinstance(f, Fidelity):
         _require_finite(_square(f.W), "the square of ∇f(0)")
         x, residuals = fidelity.minimise(f.W, h, convex and not h.vanishes())
         columns = len(residuals)
-        return Ends(x, residuals, np.zeros(columns, np.int64), np.ones(columns, np.bool_))
+        every = np.ones(columns, np.bool_)
+        return Ends(x, residuals, np.zeros(columns, np.int64), every, every & convex)
     X = _dense(X)
-    if type(f) is not LeastSquares:
+    if isinstance(f, Guarded):
         _require_finite(_square(f.gradient(np.zeros(X.shape))), "the square of ∇f(0)")
         X, residuals, taken = whole.minimise(f, h, X, tol, max_iter)
-        return Ends(X, residuals, np.full(len(residuals), taken), np.zeros(len(residuals), np.bool_))
+        none = np.zeros(len(residuals), np.bool_)
+        return Ends(X, residuals, np.full(len(residuals), taken), none, none)
     _require_finite(_square(f.D), "the curvature of f")
     _require_finite(_square(f.D.T @ f.Y), "the square of ∇f(0)")
+    if not free and (not convex or h.vanishes()):  # what comes out depends on the start
+        finite_value(f, X, "x0")
     scaled = Scaled(f)
     if convex:
         X = np.where(scaled.d_norms[:, None] > 0, X, 0.0)  # what f does not see is where g alone has its minimum
@@ -163,38 +178,42 @@ def _ends(f: SmoothTerm, h: Penalty, convex: bool, X: Any, free: bool, tol: floa
     if convex or h.s0 == 0 or not free:
         return least_squares.descend(scaled, h, convex, X, tol, max_iter)
     start = least_squares.descend(scaled, h.tangent(), True, X, START_TOL, max_iter)
-    ends = least_squares.descend(scaled, h, False, start.X, tol, max_iter - int(start.iterations.max()))
-    return replace(ends, iterations=start.iterations + ends.iterations)
+    return least_squares.descend(scaled, h, False, start.X, tol, max_iter, start.iterations)
 
 
-def _result(f: SmoothTerm, theta: Theta, weight: float, convex: bool, ends: Ends, tol: float) -> SolveResult:
+def _result(f: Term, theta: Theta, weight: float, convex: bool, ends: Ends, tol: float) -> SolveResult:
     """Say how it ended: for every column, and for the whole as for the column that ended worst."""
     X = ends.X
     _require_finite(X.data if is_sparse(X) else X, "the solution")
     entries = X.data if is_sparse(X) else X
     objective = float(f.value(X)) + weight * float(np.sum(regularizer(entries, theta)))
-    known = type(f) in (Fidelity, LeastSquares) and convex
-    good = Status.CONVERGED if known else Status.STATIONARY
-    states = np.full(ends.residuals.shape, good, dtype=object)
+    states = np.full(ends.residuals.shape, Status.STATIONARY, dtype=object)
+    states[ends.proven] = Status.CONVERGED
     open_ended = ~(ends.residuals <= tol)
     states[open_ended] = Status.MAX_ITER
     states[open_ended & ends.stalled] = Status.STALLED
-    status = next(each for each in (Status.MAX_ITER, Status.STALLED, good) if each is good or (states == each).any())
+    status = next(each for each in WORST_FIRST if (states == each).any())
     residual, iterations = float(ends.residuals.max()), int(ends.iterations.max())
-    message = _message(theta, convex, status, residual, iterations, tol, states)
+    own = isinstance(f, Guarded)
+    message = _message(theta, convex, own, status, residual, iterations, tol, states)
     return SolveResult(
         X, objective, residual, iterations, status.converged, message, status, states, ends.residuals, ends.iterations
     )
 
 
 def _message(
-    theta: Theta, convex: bool, status: Status, residual: float, iterations: int, tol: float, states: Any
+    theta: Theta, convex: bool, own: bool, status: Status, residual: float, iterations: int, tol: float, states: Any
 ) -> str:
     """What to tell a person: how it ended, what is left, and what to do."""
     if status is Status.CONVERGED:
         return status.value
-    if status is Status.STATIONARY and convex:
+    if status is Status.STATIONARY and convex and own:
         return "converged: a stationary point; it is the minimum if f is convex"
+    if status is Status.STATIONARY and convex:
+        return (
+            "converged: a stationary point; whether it is the minimum is not proven, as D is large and sparse, or its "
+            "columns depend on each other but for rounding"
+        )
     if status is Status.STATIONARY:
         return "converged: a stationary point; g is not convex, as w1 > 1, so there may be others"
     message = f"the residual is {residual:.2g} after {iterations} iterations, tol is {tol:g}: "

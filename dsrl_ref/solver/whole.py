@@ -2,7 +2,7 @@
 
 FISTA (Beck & Teboulle 2009) with the adaptive restart of O'Donoghue & Candès (2015). A step is X - ∇f(X)/L followed by
 the minimiser of ½L·(x - z)² + h(x), entry by entry. L is what f says, or found: lowered until the quadratic model
-fails, then doubled wherever it fails.
+fails, then doubled wherever it fails; a step to where f is not finite fails too.
 """
 
 import math
@@ -10,25 +10,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.arrays import Array
+from dsrl_ref.smooth import LeastSquares
+from dsrl_ref.solver.guarded import Guarded, finite_value
 from dsrl_ref.solver.penalty import Penalty
 
+Term = Guarded | LeastSquares  # both answer with float64, a value that may be infinite
 LARGEST_L = 1e150
 SLACK = 1e-12  # of the model, by which its rounding may exceed it
 
 
-def minimise(f: SmoothTerm, h: Penalty, X: Array, tol: float, max_iter: int) -> tuple[Array, Array, int]:
+def minimise(f: Term, h: Penalty, X: Array, tol: float, max_iter: int) -> tuple[Array, Array, int]:
     """Descend until no column violates a condition of first order by more than tol, or the iterations run out.
 
     Returns the best X, the largest violation of every column, and the number of iterations.
     """
     at_zero = np.abs(f.gradient(np.zeros(X.shape)))
+    finite_value(f, X, "x0")
     return descend(f, h, X, lambda X, L: violations(f, h, X, at_zero, L), tol, max_iter, every=1)
 
 
 def descend(
-    f: SmoothTerm,
+    f: Term,
     h: Penalty,
     X: Array,
     residuals_of: Callable[[Array, float], Array],
@@ -43,7 +46,10 @@ def descend(
     Y, momentum, iteration = X, 1.0, 0
     while iteration < max_iter and least.max() > tol:
         iteration += 1
-        new, L = _backtracked(f, h, Y, L)
+        value = f.value(Y)
+        if not math.isfinite(value):  # momentum has left where f is finite
+            Y, momentum, value = X, 1.0, finite_value(f, X, "an iterate")
+        new, L = _backtracked(f, h, Y, value, L)
         if iteration % every == 0 or iteration == max_iter:
             residuals = residuals_of(new, L)
             if residuals.max() <= least.max():
@@ -55,7 +61,7 @@ def descend(
     return best, least, iteration
 
 
-def violations(f: SmoothTerm, h: Penalty, X: Array, at_zero: Array, L: float) -> Array:
+def violations(f: Term, h: Penalty, X: Array, at_zero: Array, L: float) -> Array:
     """The largest violation of every column, relative to h's slope at 0 or, where that is 0, to the largest term.
 
     The terms of a gradient that is only known as a whole are ∇f(0), the slope of h, and what X may have added to the
@@ -69,17 +75,17 @@ def violations(f: SmoothTerm, h: Penalty, X: Array, at_zero: Array, L: float) ->
     return np.asarray(np.where(violation == 0, 0.0, violation / unit).max(axis=0))
 
 
-def _first_guess(f: SmoothTerm, h: Penalty, X: Array) -> float:
+def _first_guess(f: Term, h: Penalty, X: Array) -> float:
     """An L that is not much too large: a quarter of it breaks the model."""
-    gradient, value, L = f.gradient(X), f.value(X), 1.0
+    gradient, value, L = f.gradient(X), finite_value(f, X, "x0"), 1.0
     while L > 1 / LARGEST_L and _within_model(f, h, X, gradient, value, L / 4) is not None:
         L /= 4
     return L
 
 
-def _backtracked(f: SmoothTerm, h: Penalty, Y: Array, L: float) -> tuple[Array, float]:
-    """A step from Y, and the L with which f stays below its quadratic model."""
-    gradient, value = f.gradient(Y), f.value(Y)
+def _backtracked(f: Term, h: Penalty, Y: Array, value: float, L: float) -> tuple[Array, float]:
+    """A step from Y, where f has that value, and the L with which f stays below its quadratic model."""
+    gradient = f.gradient(Y)
     while (new := _within_model(f, h, Y, gradient, value, L)) is None:
         if L >= LARGEST_L:
             raise ValueError(
@@ -89,9 +95,10 @@ def _backtracked(f: SmoothTerm, h: Penalty, Y: Array, L: float) -> tuple[Array, 
     return new, L
 
 
-def _within_model(f: SmoothTerm, h: Penalty, Y: Array, gradient: Array, value: float, L: float) -> Array | None:
+def _within_model(f: Term, h: Penalty, Y: Array, gradient: Array, value: float, L: float) -> Array | None:
     """The step from Y with 1/L, or None where f exceeds its quadratic model there."""
     new = h.minimiser(L * Y - gradient, L)
     move = new - Y
     model = value + np.vdot(gradient, move) + 0.5 * L * np.vdot(move, move)
-    return new if f.value(new) <= model + SLACK * abs(model) else None
+    there = f.value(new)
+    return new if math.isfinite(there) and there <= model + SLACK * abs(model) else None

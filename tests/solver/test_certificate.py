@@ -25,8 +25,9 @@ def _quiet():
 def point(D, y, x):
     u = y - D @ x
     norms = np.linalg.norm(D, axis=0)
+    terms = np.maximum(abs(D).T @ abs(y), abs(D).T @ abs(D @ x))[None]
     return certificate.Point(
-        x[None], (D.T @ u)[None], np.array([np.linalg.norm(u)]), np.array([np.linalg.norm(y)]), norms, len(D)
+        x[None], (D.T @ u)[None], np.array([np.linalg.norm(u)]), np.array([np.linalg.norm(y)]), norms, len(D), terms
     )
 
 
@@ -121,9 +122,34 @@ def test_the_violation_is_that_of_extended_precision(seed, theta):
 def test_without_a_slope_at_0_the_unit_is_the_largest_term_of_the_coordinate():
     D, y = np.array([[2.0, 0.0], [0.0, 1e-3]]), np.array([4.0, 3.0])
     h = penalty((1, 1, 0, 0), 0.0, 2)
-    assert certificate.units(point(D, y, np.zeros(2)), h).tolist() == [[10.0, 5e-3]]  # ‖d_j‖·‖y‖
-    assert certificate.relative_violation(point(D, y, np.array([2.0, 3e3])), h)[0] < 1e-15
+    assert certificate.units(point(D, y, np.zeros(2)), h).tolist() == [[8.0, 3e-3]]
+    assert certificate.units(point(D, y, np.array([-4.0, 6e3])), h).tolist() == [[16.0, 6e-3]]
+    assert certificate.relative_violation(point(D, y, np.array([2.0, 3e3])), h)[0] < 1e-14
     assert certificate.relative_violation(point(D, y, np.array([2.0, 2e3])), h)[0] > 0.1  # small in absolute terms
+
+
+def test_a_row_of_great_weight_does_not_hide_the_others():
+    """By norms, ‖d_2‖·‖y‖ would be 1e9, and v_2, which is all that there is of y, nothing beside it."""
+    D, y = np.array([[1e9, 1e9], [0.0, 1.0]]), np.array([0.0, 1.0])
+    assert certificate.relative_violation(point(D, y, np.zeros(2)), penalty((1.5, 0.5, 0, 1), 1e-12, 2))[0] > 0.9
+
+
+@examples(200)
+@given(seed=st.integers(0, 10**6), size=st.integers(-16, 0), cancels=st.integers(0, 12))
+def test_no_violation_is_below_the_exact_one(seed, size, cancels):
+    """Of what cancels in u, for slopes at 0 as small as that: in rationals."""
+    rng = np.random.default_rng(seed)
+    D, x = rng.normal(size=(4, 3)), rng.normal(size=3) * (rng.random(3) < 0.7)
+    y = D @ x + 10.0**-cancels * rng.normal(size=4)
+    s0 = 10.0**size
+    u = [Fraction(y[i]) - sum(Fraction(D[i, j]) * Fraction(x[j]) for j in range(3)) for i in range(4)]
+    exact = Fraction(0)
+    for j in range(3):
+        v = sum(Fraction(D[i, j]) * u[i] for i in range(4))
+        sign = int(np.sign(x[j]))
+        exact = max(exact, abs(v - sign * Fraction(s0)) if sign else abs(v) - Fraction(s0))
+    h = Penalty(s0, s0, 0.0, 0.0, 0.0).spread((1, 3))
+    assert Fraction(certificate.relative_violation(point(D, y, x), h)[0]) >= exact / Fraction(s0)
 
 
 def test_rows_do_not_mix():
@@ -132,7 +158,8 @@ def test_rows_do_not_mix():
     Y[1] *= 1e9
     alone = [point(D, y, x) for y, x in zip(Y, X, strict=True)]
     fields = {
-        name: np.concatenate([getattr(each, name) for each in alone]) for name in ("X", "V", "u_norms", "y_norms")
+        name: np.concatenate([getattr(each, name) for each in alone])
+        for name in ("X", "V", "u_norms", "y_norms", "terms")
     }
     together = certificate.Point(**fields, d_norms=alone[0].d_norms, rows=5)
     for theta in CONVEX:

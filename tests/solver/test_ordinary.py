@@ -1,13 +1,144 @@
-"""Without a penalty: least squares, whatever the units of the columns."""
+"""Without a penalty: least squares, whatever the units of the columns; no minimum is claimed that is none."""
+
+from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from dsrl_ref import LeastSquares, Status, Theta, solve
+from dsrl_ref.solver import ordinary
 
 RNG = np.random.default_rng(0)
 KINDS = [np.asarray, sp.csr_array]
+
+
+@pytest.fixture(params=["dense", "sparse", "sparse and large"])
+def kind(request, monkeypatch):
+    """What makes a D of each kind; however small, the last goes by its products alone."""
+    if request.param == "sparse and large":
+        monkeypatch.setattr(ordinary, "LARGEST_SYSTEM", 0)
+    return np.asarray if request.param == "dense" else sp.csr_array
+
+
+def ordinary_of(D, y, **options):
+    return solve(LeastSquares(D, y), Theta.soft(1.0), 0.0, **options)
+
+
+def draw(rng, how):
+    """D (k, n) of full column rank, and y: plain, of unlike units, with an offset, nearly parallel, or weighted."""
+    n = int(rng.integers(1, 5))
+    k = n + int(rng.integers(0, 4))
+    D, y = rng.normal(size=(k, n)), rng.normal(size=(k, 1)) * 10.0 ** rng.uniform(-9, 6)
+    if how == "units":
+        D *= 10.0 ** rng.uniform(-6, 6, n)
+    if how == "offset":
+        D += 1e6 * rng.normal(size=(k, 1))
+    if how == "parallel":
+        D = D[:, :1] + 1e-7 * rng.normal(size=(k, n))
+    if how == "weighted":
+        D *= 10.0 ** rng.uniform(-6, 6, (k, 1))
+    return D, D @ rng.normal(size=(n, 1)) if rng.random() < 0.2 else y
+
+
+def exact_squares(D, y, x=None):
+    """‖y - Dx‖² in rationals, of x or, by elimination, of the minimum; None where that is not the only one."""
+    D, y = [[Fraction(entry) for entry in row] for row in D.tolist()], [Fraction(entry) for entry in y.ravel().tolist()]
+    n = len(D[0])
+    if x is None:
+        rows = [
+            [sum(row[a] * row[b] for row in D) for b in range(n)] + [sum(r[a] * e for r, e in zip(D, y, strict=True))]
+            for a in range(n)
+        ]
+        for a in range(n):
+            if rows[a][a] == 0:
+                return None
+            for b in range(n):
+                if b != a:
+                    share = rows[b][a] / rows[a][a]
+                    rows[b] = [one - share * other for one, other in zip(rows[b], rows[a], strict=True)]
+        x = [rows[a][n] / rows[a][a] for a in range(n)]
+    else:
+        x = [Fraction(entry) for entry in x.ravel().tolist()]
+    return sum((e - sum(d * z for d, z in zip(row, x, strict=True))) ** 2 for row, e in zip(D, y, strict=True))
+
+
+@pytest.mark.parametrize("how", ["plain", "units", "offset", "parallel", "weighted"])
+def test_no_minimum_is_claimed_that_is_none(how, kind, repeats):
+    """In rationals: what is claimed is within tol of the objective, or of a ten-thousandth of ½‖y‖²."""
+    rng, ends, problems = np.random.default_rng(5), Counter(), repeats(25, 500)
+    for trial in range(problems):
+        D, y = draw(rng, how)
+        start = rng.normal(size=(D.shape[1], 1)) * 10.0 ** rng.uniform(-3, 3) if trial % 3 == 0 else None
+        found = ordinary_of(kind(D), y, x0=start)
+        ends[found.status] += 1
+        least, here = exact_squares(D, y), exact_squares(D, y, found.x)
+        assert least is not None
+        if found.status is Status.CONVERGED:
+            unit = max(here, Fraction(1, 10**4) * sum(Fraction(entry) ** 2 for entry in y.ravel().tolist()))
+            assert here - least <= Fraction(found.residuals[0]) * unit
+    if ordinary.LARGEST_SYSTEM:
+        assert ends[Status.CONVERGED] >= 0.7 * problems
+
+
+def test_zero_does_not_pass_where_columns_are_nearly_parallel(kind):
+    for size in (1e6, 1e8):
+        found = ordinary_of(kind([[size, size], [0.0, 1.0]]), [[0.0], [1.0]])
+        assert found.objective < 1e-12
+        assert found.x == pytest.approx(np.array([[-1.0], [1.0]]), rel=1e-6)
+
+
+def test_seconds_since_1970_beside_a_column_of_ones():
+    t = 1.7e9 + np.arange(11.0)
+    for kind in KINDS:
+        found = ordinary_of(kind(np.column_stack([np.ones(11), t])), (t - t.mean())[:, None])
+        assert found.status is Status.CONVERGED
+        assert found.objective < 1e-12
+        assert found.x == pytest.approx(np.array([[-t.mean()], [1.0]]), rel=1e-7)
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-17])
+def test_columns_that_depend_but_for_rounding_prove_nothing(tiny):
+    found = ordinary_of([[1.0, 1.0], [0.0, tiny]], [[0.0], [1.0]])
+    assert found.status is Status.STATIONARY
+    assert "whether it is the minimum is not proven" in found.message
+    explained = ordinary_of([[1.0, 1.0], [0.0, tiny]], [[1.0], [0.0]])
+    assert explained.status is Status.CONVERGED  # no objective is below 0
+
+
+def test_what_a_large_sparse_d_leaves_is_a_stationary_point(monkeypatch):
+    monkeypatch.setattr(ordinary, "LARGEST_SYSTEM", 0)
+    D, Y = sp.random(60, 40, 0.3, format="csr", random_state=0), np.random.default_rng(1).normal(size=(60, 2))
+    found = ordinary_of(D, Y)
+    assert found.status is Status.STATIONARY
+    best = np.linalg.lstsq(D.toarray(), Y, rcond=None)[0]
+    assert found.objective == pytest.approx(LeastSquares(D, Y).value(best), rel=1e-9)
+
+
+def test_a_column_leaves_no_trace_in_the_others(kind):
+    rng = np.random.default_rng(3)
+    D, Y, start = rng.normal(size=(9, 4)) * 10.0 ** rng.uniform(-3, 3, (9, 1)), *rng.normal(size=(2, 9, 3))
+    start = start[:4]
+    expected = ordinary_of(kind(D), Y, x0=start)
+    for new in (1e3 * Y[:, 0], np.zeros(9), D @ np.ones(4), rng.normal(size=9)):
+        Y[:, 0] = new
+        found = ordinary_of(kind(D), Y, x0=start)
+        for name in ("column_status", "residuals", "column_iterations"):
+            assert np.array_equal(getattr(found, name)[1:], getattr(expected, name)[1:])
+        assert np.array_equal(found.x[:, 1:], expected.x[:, 1:])
+
+
+def test_of_a_y_of_zeros_the_minimum_is_0_from_any_start(kind):
+    found = ordinary_of(kind(np.random.default_rng(0).normal(size=(5, 3))), np.zeros((5, 1)), x0=np.ones((3, 1)))
+    assert found.status is Status.CONVERGED
+    assert not found.x.any()
+
+
+def test_a_d_of_zeros_leaves_0():
+    found = ordinary_of(np.zeros((3, 2)), np.ones((3, 1)), x0=np.ones((2, 1)))
+    assert found.status is Status.CONVERGED
+    assert not found.x.any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,7 +193,8 @@ def test_what_f_does_not_see_is_0():
     assert found.x.ravel() == pytest.approx([1.0, 0.0], abs=1e-15)
 
 
-def test_sparse_iterations_run_out():
+def test_sparse_iterations_run_out(monkeypatch):
+    monkeypatch.setattr(ordinary, "LARGEST_SYSTEM", 0)
     D = sp.random(60, 40, 0.3, format="csr", random_state=0)
     found = solve(LeastSquares(D, RNG.normal(size=(60, 2))), Theta.soft(1.0), 0.0, tol=1e-13, max_iter=3)
     assert found.status is Status.MAX_ITER
@@ -84,7 +216,16 @@ def test_a_column_that_begins_at_its_end_does_not_end_the_others(kind):
     expected = np.linalg.lstsq(D, Y, rcond=None)[0]
     found = solve(LeastSquares(kind(D), Y), Theta.soft(1.0), 0.0, x0=expected * [1.0, 0.0])
     assert found.converged
+    assert found.column_iterations[0] == 0 < found.column_iterations[1]
+    assert np.array_equal(found.x[:, 0], expected[:, 0])
     assert found.x == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_small_gradient_of_a_large_sparse_d_is_no_end_before_a_step(monkeypatch):
+    monkeypatch.setattr(ordinary, "LARGEST_SYSTEM", 0)
+    found = ordinary_of(sp.csr_array([[1.0], [1.0]]), [[1.0], [-1.0 + 2.0**-30]])
+    assert found.column_iterations.tolist() == [1]
+    assert found.x == pytest.approx(np.array([[2.0**-31]]), rel=1e-6)
 
 
 def test_no_more_iterations_are_counted_than_are_allowed():

@@ -1,6 +1,8 @@
 """`solve`: where it ends no condition of a minimum is broken, in any unit, and other people's solvers agree."""
 
 import os
+from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -29,6 +31,20 @@ def broken(f, theta, weight, x):
     slope = f.gradient(x)
     off = np.abs(slope + weight * regularizer_gradient(x, theta))
     return np.where(x == 0, np.maximum(0, np.abs(slope) - weight * Theta(*theta).b1), off).max()
+
+
+def exact_violation(D, y, theta, weight, x):
+    """The largest distance from the slopes of weight·g as a part of weight·b1, in rationals."""
+    D, y, x = [list(map(Fraction, row)) for row in D.tolist()], *(list(map(Fraction, each.tolist())) for each in (y, x))
+    (w1, w2, b1, b2), weight = map(Fraction, theta), Fraction(weight)
+    joint, worst = w1 * (b2 - b1), Fraction(0)
+    u = [e - sum(d * z for d, z in zip(row, x, strict=True)) for row, e in zip(D, y, strict=True)]
+    for j, entry in enumerate(x):
+        v, size = sum(row[j] * e for row, e in zip(D, u, strict=True)), abs(entry)
+        slope = b1 + (1 / w1 - 1) * size if size < joint else b2 - joint / w2 + (1 / w2 - 1) * size
+        off = max(abs(v) - weight * b1, 0) if entry == 0 else abs(v - weight * (slope if entry > 0 else -slope))
+        worst = max(worst, off / (weight * b1))
+    return worst
 
 
 def small(seed, k=5, n=3, m=1):
@@ -101,6 +117,61 @@ def test_scaling_one_column_leaves_the_others_as_they_are(theta, scale):
     expected = solve(LeastSquares(D, Z), theta, 0.5).x
     scaled = solve(LeastSquares(D, Z * [1.0, scale, 1.0]), theta, 0.5).x
     assert np.array_equal(scaled[:, [0, 2]], expected[:, [0, 2]])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("smooth", [LeastSquares, lambda D, Y: Fidelity(Y)])
+@pytest.mark.parametrize(("theta", "weight"), [*((theta, 0.5) for theta in THETAS), (FIRM, 2.0), (FIRM, 0.0)])
+def test_a_column_leaves_no_trace_in_the_others(kind, smooth, theta, weight):
+    """Whatever it becomes: harder, zero, sparser or unlike any; the iterations that it takes are its own too."""
+    rng = np.random.default_rng(0)
+    D, Y = kind(rng.normal(size=(20, 40))), rng.normal(size=(20, 3)) * (rng.random((20, 3)) < 0.7)
+    expected = solve(smooth(D, kind(Y)), theta, weight, max_iter=60)
+    for new in (1e3 * Y[:, 0], 1e-9 * Y[:, 1], np.zeros(20), np.eye(20)[3], rng.normal(size=20)):
+        Y[:, 0] = new
+        found = solve(smooth(D, kind(Y)), theta, weight, max_iter=60)
+        for name in ("column_status", "residuals", "column_iterations"):
+            assert np.array_equal(getattr(found, name)[1:], getattr(expected, name)[1:])
+        before, after = (each.x.toarray() if sp.issparse(each.x) else each.x for each in (expected, found))
+        assert np.array_equal(before[:, 1:], after[:, 1:])
+
+
+def test_iterations_of_the_lasso_before_count_for_the_column_that_took_them():
+    rng = np.random.default_rng(0)
+    D, Y = rng.normal(size=(20, 40)), rng.normal(size=(20, 3)) * [1e3, 1.0, 1.0]
+    found = solve(LeastSquares(D, Y), Theta.firm(1.0, 3.0), 2.0, max_iter=60)
+    assert found.column_status.tolist() == [Status.MAX_ITER, Status.STATIONARY, Status.STATIONARY]
+    assert found.column_iterations.max() == 60
+
+
+def test_rounding_beside_a_small_slope_is_no_stationary_point():
+    """In rationals: what is called stationary is so, though weight·b1 is 1e-4 to 1e-14 of what DᵀY is."""
+    rng, ends = np.random.default_rng(0), Counter()
+    for trial in range(99):
+        size = 10.0 ** -(4 + trial % 11)
+        D = rng.normal(size=(int(rng.integers(1, 5)), int(rng.integers(1, 4))))
+        y = rng.normal(size=(len(D), 1))
+        theta = Theta.firm(1.0, float(rng.choice([rng.uniform(1.5, 1e3), 1e12])))
+        weight = size * float(np.abs(D.T @ y).max())
+        found = solve(LeastSquares(D, y), theta, weight)
+        ends[found.status, size > 3e-6] += 1
+        if found.status is Status.STATIONARY:
+            assert exact_violation(D, y[:, 0], theta, weight, found.x[:, 0]) <= 1e-8 * (1 + 1e-6)
+    assert ends[Status.STATIONARY, True] == 18  # 1e-4 and 1e-5, where rounding hides nothing
+
+
+def test_a_row_of_great_weight_hides_no_other():
+    """b1 = 0, so that 0 is where g is least; y is all in the row that hardly weighs."""
+    f = LeastSquares([[1e9, 1e9], [0.0, 1.0]], [[0.0], [1.0]])
+    found = solve(f, Theta(1.5, 0.5, 0.0, 1.0), 1e-12)
+    assert not (found.converged and found.objective > 1e-3)
+    assert found.x.any()
+
+
+@pytest.mark.parametrize(("theta", "weight"), [(Theta.firm(0.5, 1.0), 0.0), (CONVEX, 0.0), (FIRM, 1.0)])
+def test_a_start_where_f_overflows_is_refused(theta, weight):
+    with pytest.raises(ValueError, match=r"f.value\(X\) is inf at x0: give an x0 where f is finite"):
+        solve(LeastSquares([[1.0, 2.0], [3.0, 4.0]], [[1.0], [2.0]]), theta, weight, x0=[[1e300], [1e300]])
 
 
 @examples(40)

@@ -1,5 +1,7 @@
 """A smooth term of one's own: accelerated gradients to a stationary point, in any unit."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from strategies import FloatQuartic
@@ -85,14 +87,44 @@ def test_it_returns_the_best_it_saw_and_says_that_iterations_ran_out():
     assert not solve(FloatQuartic(np.eye(2)), CONVEX, x0=np.ones((2, 2)), max_iter=1).converged
 
 
-def test_a_value_that_is_no_number_ends_the_search_for_a_step():
-    class Wrong(LeastSquares):
-        def value(self, X):
-            return np.nan
-
-    f = least_squares()
+def test_a_value_that_rises_whenever_it_is_asked_for_ends_the_search_for_a_step():
+    own, calls = Own(least_squares()), count()
+    own.value = lambda X: float(next(calls))
     with pytest.raises(ValueError, match=r"f is not below its quadratic model for any L up to .*e\+150: are its value"):
-        solve(Wrong(f.D, f.Y), CONVEX)
+        solve(own, CONVEX)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_no_start(number):
+    own = Own(least_squares())
+    own.value = lambda X: number
+    with pytest.raises(ValueError, match=rf"f.value\(X\) is {number} at x0: give an x0 where f is finite"):
+        solve(own, CONVEX)
+
+
+class Barrier:
+    """Σ x - log(x + 1), which is infinite up to -1, and has its least value at 0; beside it, x is anything."""
+
+    shape = (2, 1)
+
+    def value(self, X):
+        return float(np.sum(X - np.log(X + 1))) if (X > -1).all() else np.inf
+
+    def gradient(self, X):
+        assert (X > -1).all()
+        return 1 - 1 / (X + 1)
+
+    def lipschitz(self):
+        return np.inf
+
+    def start(self):
+        return np.full((2, 1), 1e3)
+
+
+def test_no_step_ends_where_f_is_not_finite():
+    found = solve(Barrier(), Theta.soft(0.1))
+    assert found.status is Status.STATIONARY
+    assert found.x == pytest.approx(np.zeros((2, 1)), abs=1e-12)
 
 
 def test_momentum_is_worth_its_while():

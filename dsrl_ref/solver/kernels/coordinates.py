@@ -314,10 +314,12 @@ def descend_one(
 
 @compiled
 def descend(gram, V, X, pieces, units, goals, most, budget, taken, ended):
-    """Descend in every row whose `ended` is 0, until all have cost `budget` multiplications; V and X move along.
+    """Descend in every row whose `ended` is 0; V and X move along.
 
-    A row's y is counted in its own unit, `units`: slopes and joints are divided by it. `taken` counts iterations, up to
-    `most`; `ended` becomes 1 where all violations are within `goals`, 2 where rounding keeps them from it.
+    A row may cost `budget` multiplications, whatever the rows before it have cost, so that it goes the same way beside
+    any others; none begins once all have cost as much. A row's y is counted in its own unit, `units`: slopes and joints
+    are divided by it. `taken` counts iterations, up to `most`; `ended` becomes 1 where all violations are
+    within `goals`, 2 where rounding keeps them from it.
     """
     n = gram.shape[0]
     members, active, ratios = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
@@ -333,7 +335,7 @@ def descend(gram, V, X, pieces, units, goals, most, budget, taken, ended):
                 for j in range(n):
                     own[p, j] = pieces[p, j] / unit
             iterations, work, ended[k] = descend_one(
-                gram, X[k], V[k], own, goals[k], most - taken[k], left, members, ratios, inner, inner_x, inner_v,
+                gram, X[k], V[k], own, goals[k], most - taken[k], budget, members, ratios, inner, inner_x, inner_v,
                 inner_pieces, active, matrix, right, step,
             )  # fmt: skip
             taken[k] += iterations
