@@ -26,9 +26,9 @@ SHORTER = 1 / 3, 6  # of a step that is not low enough, and how often
 ENOUGH = 0.05  # of the gain that the models promise
 DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 TOLERANCE = 1e-6  # of the loss: a point lower by less is not gone on from at the end
-PROBES = {1e-1: 64, 3e-2: 48, 1e-2: 48, 3e-3: 24, 1e-3: 16, 1e-4: 8, 1e-5: 8}  # points at each distance, in units
-MANY = 4096  # entries: from there on, a share of the points may show that J is smooth around the point
-SHARE = 6  # of the points, rounded down, is drawn first
+PROBES = {1e-1: 64, 3e-2: 64, 1e-2: 128, 3e-3: 96, 1e-3: 96, 1e-4: 24, 1e-5: 12}  # points at each distance, in units
+MANY = 4096  # entries, of which the kinks may add up to what is smooth, and an evaluation takes its time
+SHARE_OF_MANY, SHARE_OF_SMOOTH = 2, 12  # one in so many of the points is drawn
 SMOOTH_TO, OFF = 1e-2, 0.5  # points no farther away may be lower than the model says by such a share of its change
 SMALL_UNIT = 0.1  # of a slope: one near 0 is not moved in proportion to itself
 ROUNDING = 8 * np.finfo(np.float64).eps
@@ -61,12 +61,12 @@ class Polish:
     def step(self) -> None:
         """Go down by the gradients of a box, or make the box smaller; at the smallest, probe.
 
-        The first step asks whether there are kinks at all, where entries are so many that this can be seen.
+        The first step asks whether there are kinks at all, where entries are many.
         """
         rng = np.random.default_rng(self.steps)
         self.steps += 1
-        if self.steps == 1 and stored(self.J.target).size >= MANY and self._is_smooth(rng):
-            self._end(SHARE)
+        if self.steps == 1 and self._are_many() and self._is_smooth(rng):
+            self._end(SHARE_OF_SMOOTH)
         elif self.box < LEAST_BOX:
             self._probe(rng)
         else:
@@ -131,9 +131,12 @@ class Polish:
             share *= SHORTER[0]
         return (self.loss, self.values), 0.0
 
+    def _are_many(self) -> bool:
+        return stored(self.J.target).size >= MANY
+
     def _is_smooth(self, rng: np.random.Generator) -> bool:
         """Whether no point of a share is lower, and the near ones are where the smooth model says."""
-        for distance, loss, at in self._around(rng, SHARE):
+        for distance, loss, at in self._around(rng, SHARE_OF_SMOOTH):
             move = (at - self.values) / self.units
             expected = float(self.gradient @ move + 0.5 * move @ self.matrix @ move)
             least = expected - OFF * abs(expected) - ROUNDING if distance <= SMOOTH_TO else -np.inf
@@ -143,14 +146,15 @@ class Polish:
 
     def _probe(self, rng: np.random.Generator) -> None:
         """Look for a lower point at every distance, and go on from the lowest."""
-        lowest = min(((loss, at) for _, loss, at in self._around(rng)), key=lambda pair: pair[0])
+        share = SHARE_OF_MANY if self._are_many() else 1
+        lowest = min(((loss, at) for _, loss, at in self._around(rng, share)), key=lambda pair: pair[0])
         if lowest[0] < self.loss * (1 - TOLERANCE):
             self.box = BOX
             self.move_to(lowest[1])
         else:
-            self._end()
+            self._end(share)
 
-    def _around(self, rng: np.random.Generator, share: int = 1) -> Iterator[tuple[float, float, Array]]:
+    def _around(self, rng: np.random.Generator, share: int) -> Iterator[tuple[float, float, Array]]:
         """Distance, loss and place of the points of PROBES; every other differs in some of the parameters alone."""
         for distance, count in PROBES.items():
             for probe in range(count // share):
@@ -159,7 +163,7 @@ class Polish:
                 at: Array = feasible(self.values + distance * self.units * direction)
                 yield distance, loss_or_infinity(self.J, at)[0], at
 
-    def _end(self, share: int = 1) -> None:
+    def _end(self, share: int) -> None:
         """Say that none of so many points is lower, or that rounding would hide one."""
         self.points = sum(count // share for count in PROBES.values())
         hidden = ROUNDING * np.sqrt(half_square(self.J.target)) > TOLERANCE * np.sqrt(self.loss)

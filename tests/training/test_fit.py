@@ -77,16 +77,17 @@ def test_gauss_newton_returns_the_best_of_all_the_last_included():
     converged = run(epochs=300)
     assert converged.converged
     assert converged.message.startswith(
-        "converged: none of 216 points drawn up to 10% away is lower by more than 1e-06 "
+        "converged: none of 484 points drawn up to 10% away is lower by more than 1e-06 "
     )
     assert converged.loss == min([*converged.history["loss"], converged.loss])
 
 
 def test_of_many_entries_fewer_points_are_drawn_and_no_more_are_claimed():
-    signals = np.random.default_rng(1).normal(size=(4, 2048))
-    learned = fit(Objective(LeastSquares(D, D @ signals), signals, layers=2), theta=(0.9, 0.8, 0.01, 0.3), L=12.0)
+    rng = np.random.default_rng(1)
+    dictionary, signals = rng.normal(size=(20, 40)), rng.normal(size=(40, 128)) * (rng.random((40, 128)) < 0.1)
+    learned = fit(Objective(LeastSquares(dictionary, dictionary @ signals), signals, layers=4))
     assert learned.converged
-    assert learned.message.startswith("converged: none of 34 points drawn up to 10% away is lower by more than 1e-06 ")
+    assert learned.message.startswith("converged: none of 39 points drawn up to 10% away is lower by more than 1e-06 ")
 
 
 def test_it_goes_on_from_where_it_ended():
