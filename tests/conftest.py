@@ -3,6 +3,8 @@
 Without an option the same examples are drawn everywhere. ``--nightly`` draws new ones, five times as many, and runs the
 tests marked ``nightly`` too. Where kernels are plain Python (NUMBA_DISABLE_JIT=1) an example takes a hundred times as
 long, and few are drawn.
+
+``pytest`` alone runs on up to four processors where pytest-xdist is installed; ``pytest -n 0`` does not.
 """
 
 import os
@@ -10,14 +12,12 @@ import signal
 import sys
 from pathlib import Path
 
-import blas
 import pytest
-from blas import Library
 from hypothesis import settings
 
-import dsrl_ref.blas
-
 pytest_plugins = ["pytester"]
+
+MOST_WORKERS = 4
 
 settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=5000, deadline=None, database=None, print_blob=True)
@@ -26,6 +26,15 @@ settings.register_profile("interpreted", max_examples=20, derandomize=True, dead
 
 def pytest_addoption(parser):
     parser.addoption("--nightly", action="store_true", help="run what is thorough: hours, new examples every time")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Divide the whole suite among processors; part of it is done sooner than workers are started."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    worker = "PYTEST_XDIST_WORKER" in os.environ  # which has the same arguments
+    if whole and not worker and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = min(MOST_WORKERS, os.cpu_count() or 1)
 
 
 def pytest_configure(config):
@@ -80,11 +89,15 @@ def _text(path):
 def fake_blas(monkeypatch):
     """``fake_blas(libraries)`` lets the package find these libraries, and none before."""
 
+    import blas
+
+    import dsrl_ref.blas
+
     def use(*libraries, old=False):
         module = blas.threadpoolctl_of(libraries, old=old)
         monkeypatch.setitem(sys.modules, "threadpoolctl", module)
         monkeypatch.setattr(dsrl_ref.blas, "process", dsrl_ref.blas.Blas())
-        monkeypatch.setattr(Library, "controlling", None)
+        monkeypatch.setattr(blas.Library, "controlling", None)
         return module
 
     return use
