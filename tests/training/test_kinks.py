@@ -228,6 +228,20 @@ def test_units_are_the_parameters_and_never_0():
     assert units(J, np.array([1.0, 1.0, 0.0, 0.0, 8.0])).tolist() == [1.0, 1.0, 1.0, 1.0, 8.0]
 
 
+def test_a_lower_point_that_the_gradients_were_drawn_at_is_gone_on_from():
+    """Every point but the first is lower, though no gradient promises it."""
+
+    class Peak(Folded):
+        def __call__(self, theta, L):
+            self.seen += 1
+            return (1.0 if [*theta, L] == FOLD else 0.9), np.zeros(5)
+
+    polish = Polish(Peak(FOLD, SLOPES), np.array(FOLD))
+    polish.step()
+    assert (polish.loss, polish.box) == (0.9, kinks.BOX)
+    assert polish.values.tolist() != FOLD
+
+
 def test_a_step_that_finds_nothing_makes_the_box_smaller_and_nothing_else():
     """At the fold all gradients in the box promise nothing; a gradient that is not kept is a promise, and not kept."""
     polish = Polish(Folded(FOLD, SLOPES), np.array(FOLD))
