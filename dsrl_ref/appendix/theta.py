@@ -199,7 +199,7 @@ def claimed_chain(theta: Theta) -> tuple[float, float]:
 
 
 def scale_of_slope(w: float, t: float) -> float:
-    """w + t*(1-w), by which t divides the slope w: to a few units in the last place, and exactly 1 at t = 1.
+    """W + t*(1-w), by which t divides the slope w: to a few units in the last place, and exactly 1 at t = 1.
 
     Every float form of it cancels for some w and t; here none is taken where it does.
     """

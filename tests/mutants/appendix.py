@@ -54,7 +54,6 @@ MUTANTS = [
         ("t * b1 + scale1 * rise", "t * b1 + scale2 * rise"),
         ("t * b2 + (1 - t) * rise * w1", "t * b2 + (1 - t) * rise"),
         ("scale_of_slope(w1, t), scale_of_slope(w2, t)", "scale_of_slope(w2, t), scale_of_slope(w1, t)"),
-        ("    if t <= 1:\n        return", "    if t < 1:\n        return"),
         ("return (1 - t) * w + t  #", "return w + t * (1 - w)  #"),
         ("return w + t * (1 - w)  #", "return (1 - t) * w + t  #"),
         ("1 - Fraction(t - 1) * Fraction(w - 1)", "w - t * (w - 1)"),
