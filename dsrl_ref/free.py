@@ -69,8 +69,9 @@ def to_free(theta: ThetaLike, L: float) -> Array:
         raise ValueError(
             f"b2 = b1 in {theta} comes from no real u; start from a b2 a little larger, {1.01 * b1:.6g} say"
         )
-    u = [math.log(value) for value in (w1, w2, b1, b2 - b1, L)]
-    for name, place, value in zip(("w1", "w2", "b1", "b2 - b1", "L"), u, (w1, w2, b1, b2 - b1, L), strict=True):
+    numbers = {"w1": w1, "w2": w2, "b1": b1, "b2 - b1": b2 - b1, "L": L}
+    u = [math.log(value) for value in numbers.values()]
+    for place, (name, value) in zip(u, numbers.items(), strict=True):
         if abs(place) > FARTHEST:
             end, side = math.exp(math.copysign(FARTHEST, place)), "above" if place > 0 else "below"
             raise ValueError(

@@ -207,7 +207,9 @@ def scale_of_slope(w: float, t: float) -> float:
         return (1 - t) * w + t  # the terms are not negative
     if w <= 1:
         return w + t * (1 - w)  # nor are these
-    return float(max(0, 1 - Fraction(t - 1) * Fraction(w - 1)))  # both are exact floats where this is positive
+    return float(
+        max(Fraction(0), 1 - Fraction(t - 1) * Fraction(w - 1))
+    )  # both are exact floats where this is positive
 
 
 def least_b1(w1: float, b2: float) -> float:

@@ -24,7 +24,7 @@ MUTANTS = [
         ("b1, b1 + rise)", "b1, rise)"),
         ("np.clip(u, -FARTHEST, FARTHEST)", "np.clip(u, None, FARTHEST)"),
         ("np.where(free, _exponentials(u) *", "np.where(True, _exponentials(u) *"),
-        ("(w1, w2, b1, b2 - b1, L)", "(w1, w2, b1, b2, L)"),
+        ('"b2 - b1": b2 - b1', '"b2 - b1": b2'),
         ("if b2 == b1:", "if b2 < b1:"),
         ("if b1 == 0:", "if b1 < 0:"),
         ("if abs(place) > FARTHEST:", "if place > FARTHEST:"),
