@@ -25,6 +25,8 @@ from dsrl_ref.objective import Gradient, Objective
 
 FIRST_STEP, LAST_STEP = 20, 36  # powers of 1/2, as shares of the parameter
 UNIT = 2.0**-52
+SMALLEST = 1e-140  # of what is squared: differences of squares, with all their digits, are still normal numbers
+TINIEST = 1e-130  # a step of X that is so small says of f what a smaller one does
 Scheme: TypeAlias = tuple[tuple[int, float], ...]  # points in steps, and weights: f' = Σ weight·f / step
 CENTRAL: Scheme = ((1, 0.5), (-1, -0.5))
 UPWARD = ((0, -1.5), (1, 2.0), (2, -0.5))
@@ -79,6 +81,9 @@ def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
     ValueError
         Where entries sit on knots, on both sides of which they would change their regions, and where b1 = b2 = 0. An
         entry that only one side moves is on that of the appendix's half-open rows, whose derivative the gradient is.
+        Where X_(t) - X̃ is so small or so large that its square leaves float64, and J has no digits to compare.
+    TypeError
+        Where J is no `Objective`.
 
     Examples
     --------
@@ -87,6 +92,8 @@ def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
     >>> check_gradient(J, (1.1, 0.5, 0.2, 0.6), L=1.5).gap < 1e-8
     True
     """
+    if not isinstance(J, Objective):
+        raise TypeError(f"J must be an Objective, such as Objective(f, layers=3); got {_kind(J)}")
     gradient, found = J(theta, L)[1], differences(J, theta, L)
     gaps = {name: found[name].gap(derivative) for name, derivative in gradient._asdict().items()}
     roundings = [
@@ -133,6 +140,12 @@ def differences(J: Objective, theta: ThetaLike, L: float) -> dict[str, Differenc
     No engine has a part in it: the losses are those of `forward`, an entry at a time.
     """
     network, at = _Network(J), np.array([*as_theta(theta), as_step_constant(L)])
+    largest = float(np.abs(network.residual(at)).max())
+    if largest and not SMALLEST <= largest <= 1 / SMALLEST:
+        raise ValueError(
+            f"X_(t) - target is {largest:.3g} at its largest, and differences of its square leave float64: scale the "
+            f"data, target, x0, b1 and b2 by one factor, so that it is between {SMALLEST:.0e} and {1 / SMALLEST:.0e}"
+        )
     return {name: _difference(network, at, number) for number, name in enumerate(Gradient._fields)}
 
 
@@ -153,12 +166,16 @@ class _Network:
 
     def losses(self, x: Array) -> Array:
         """What each entry of X_(t) adds to J."""
+        return 0.5 * np.square(self.residual(x)).ravel()
+
+    def residual(self, x: Array) -> Array:
+        """X_(t) - X̃."""
         theta, L = Theta(*x[:4]), float(x[4])
         if self.layers == math.inf:
             X = implicit.fixed_point(self.f, theta, L, self.x0).X
         else:
             X = forward(self.f, theta, L, int(self.layers), self.x0)[-1]
-        return 0.5 * np.square(X - self.target).ravel()
+        return X - self.target
 
 
 def _difference(network: _Network, at: Array, number: int) -> Difference:
@@ -223,7 +240,8 @@ def check_smooth_term(f: SmoothTerm, *, points: int = 3, random_state: int = 0) 
     f : SmoothTerm
         With all five methods.
     points : int
-        How many X are drawn: around ``f.start()``, as far as it is large, or 1 where it is 0.
+        How many X are drawn: around ``f.start()``, as far as it is large, or where it is 0 as far as ∇f and ∇²f there
+        say that the minimum is.
     random_state : int
         Seed of the draws.
 
@@ -235,7 +253,7 @@ def check_smooth_term(f: SmoothTerm, *, points: int = 3, random_state: int = 0) 
     Raises
     ------
     ValueError, TypeError, DSRLError
-        Where a method fails or returns another shape; the message names it.
+        Where a method is missing, fails, returns another shape or leaves float64; the message names it.
 
     Examples
     --------
@@ -244,37 +262,79 @@ def check_smooth_term(f: SmoothTerm, *, points: int = 3, random_state: int = 0) 
     >>> max(checked.gradient, checked.hessian, checked.asymmetry) < 1e-6
     True
     """
+    methods = ("value", "gradient", "hessian_product", "lipschitz", "start")
+    missing = [name for name in methods if not callable(getattr(f, name, None))]
+    if isinstance(f, type) or missing:
+        lacks = "" if isinstance(f, type) else f", which has no {', '.join(missing)}"
+        raise TypeError(f"f must be an object with {', '.join(methods)}, such as Fidelity(W); got {_kind(f)}{lacks}")
     rng, start = np.random.default_rng(random_state), as_matrix(f.start(), "f.start()")
-    reach = float(np.abs(start).max()) or 1.0
+    reach = max(float(np.abs(start).max()), TINIEST) if start.any() else _newton_step(f, start, rng)
     found = np.zeros((as_count(points, "points", least=1), 4))
     for k in range(len(found)):
-        X, U, V = (reach * rng.normal(size=start.shape) for _ in range(3))
-        found[k] = _at(f, start + X, U, V)
+        X, U, V = (rng.normal(size=start.shape) for _ in range(3))
+        found[k] = _at(f, start + reach * X, reach, U, V)
     return SmoothTermCheck(*np.max(found, axis=0).tolist())  # NaN where one is
 
 
-def _at(f: SmoothTerm, X: Array, U: Array, V: Array) -> tuple[float, float, float, float]:
-    """The four figures at one X, in two directions."""
+def _newton_step(f: SmoothTerm, start: Array, rng: np.random.Generator) -> float:
+    """How far from f.start() its minimum is, by the slope and a curvature there; 1 where they do not tell."""
+    V = rng.normal(size=start.shape)
+    slope, curvature = _norm(evaluated(f, "gradient", 1, start)), _norm(evaluated(f, "hessian_product", 1, V, start))
+    step = slope / curvature if curvature else 0.0
+    return step if 0 < step < math.inf else 1.0
+
+
+def _at(f: SmoothTerm, X: Array, reach: float, U: Array, V: Array) -> tuple[float, float, float, float]:
+    """The four figures at one X, in two directions of the size of 1; differences step by shares of `reach`."""
     gradient = evaluated(f, "gradient", 1, X)
     HU, HV = (evaluated(f, "hessian_product", 1, W, X) for W in (U, V))
     slopes, curved = [], []
     for power in range(10, 25):
-        step = 2.0**-power
+        step = 2.0**-power * reach
         ahead, behind = X + step * V, X - step * V
-        slopes.append((f.value(ahead) - f.value(behind)) / (2 * step))
-        curved.append((evaluated(f, "gradient", 1, ahead) - evaluated(f, "gradient", 1, behind)) / (2 * step))
-    norms = {
-        name: float(np.linalg.norm(M)) for name, M in (("g", gradient), ("U", U), ("V", V), ("HU", HU), ("HV", HV))
-    }
-    slope = min(abs(float(np.vdot(gradient, V)) - other) for other in slopes)
-    bend = min(float(np.linalg.norm(HV - other)) for other in curved)
-    asymmetry = abs(float(np.vdot(U, HV) - np.vdot(V, HU)))
+        slopes.append((_value(f, ahead) / step - _value(f, behind) / step) / 2)
+        curved.append((evaluated(f, "gradient", 1, ahead) - evaluated(f, "gradient", 1, behind)) / step / 2)
+    sizes = {name: _norm(M) for name, M in (("g", gradient), ("U", U), ("V", V), ("HU", HU), ("HV", HV))}
+    for name, size in (("value changes by", sizes["g"] * reach), ("hessian_product(V, X) is", sizes["HV"])):
+        if 0 < size < SMALLEST**2:
+            raise ValueError(
+                f"f.{name} about {size:.0e} for X - f.start() of {reach:.0e}: too little to check, scale f up"
+            )
+    slope = min(abs(_along(gradient, V) - other) for other in slopes)
+    bend = min(_norm(HV - other) for other in curved)
+    asymmetry = abs(_along(HV, U) - _along(HU, V))
     return (
-        _share(slope, norms["g"] * norms["V"]),
-        _share(bend, norms["HV"]),
-        _share(asymmetry, max(norms["U"] * norms["HV"], norms["V"] * norms["HU"])),
-        _share(norms["HV"] / norms["V"], f.lipschitz()),
+        _share(slope, sizes["g"] * sizes["V"]),
+        _share(bend, sizes["HV"]),
+        _share(asymmetry, max(sizes["U"] * sizes["HV"], sizes["V"] * sizes["HU"])),
+        _share(sizes["HV"] / sizes["V"], f.lipschitz()),
     )
+
+
+def _value(f: SmoothTerm, X: Array) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = float(f.value(X))
+    if not math.isfinite(value):
+        raise ValueError(
+            f"f.value is {value} for an X of entries up to {np.abs(X).max():.3g}: scale f or f.start() down"
+        )
+    return value
+
+
+def _norm(M: Array) -> float:
+    """The Frobenius norm, of numbers of which the squares may leave float64."""
+    size = float(np.abs(M).max(initial=0))
+    return size * float(np.linalg.norm(M / size)) if 0 < size < math.inf else size
+
+
+def _along(M: Array, V: Array) -> float:
+    """<M, V> for a V of the size of 1, likewise."""
+    size = float(np.abs(M).max(initial=0))
+    return size * float(np.vdot(M / size, V)) if 0 < size < math.inf else size
+
+
+def _kind(given: object) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
 
 
 def _share(part: float, whole: float) -> float:

@@ -3,8 +3,8 @@
     w1 = exp(u1)    w2 = exp(u2)    b1 = exp(u3)    b2 = b1 + exp(u4)    L = exp(u5)
 
 Every Θ with 0 < b1 < b2, and every L, comes from exactly one u. A step in u changes a parameter by a share of
-itself, so that the unit of the data does not matter. Beyond ±700, where exp leaves float64, a parameter stays as it is
-at the end, and its derivative is 0.
+itself, so that the unit of the data does not matter. Beyond ±700, where exp is about to leave float64, a parameter
+stays as it is at the end, and its derivative is 0; a Θ or an L from beyond the ends is refused.
 """
 
 import math
@@ -50,12 +50,14 @@ def to_free(theta: ThetaLike, L: float) -> Array:
     Returns
     -------
     ndarray (5,)
-        ``from_free`` of it is Θ and L again, to rounding.
+        ``from_free`` of it is Θ and L again, to rounding: each number of them to a share of 2^-52·(2 + the largest of
+        ``abs(u)``), as exp turns the rounding of u into a share of its result.
 
     Raises
     ------
     ValueError
-        Where b1 = 0 or b2 = b1: these lie at u = -∞. The message says what to start from instead.
+        Where b1 = 0 or b2 = b1, which lie at u = -∞, and where a number lies beyond exp(±700). The message says what to
+        start from instead.
     """
     theta, L = as_theta(theta), as_step_constant(L)
     w1, w2, b1, b2 = theta
@@ -67,7 +69,15 @@ def to_free(theta: ThetaLike, L: float) -> Array:
         raise ValueError(
             f"b2 = b1 in {theta} comes from no real u; start from a b2 a little larger, {1.01 * b1:.6g} say"
         )
-    return np.array([math.log(value) for value in (w1, w2, b1, b2 - b1, L)])
+    numbers = {"w1": w1, "w2": w2, "b1": b1, "b2 - b1": b2 - b1, "L": L}
+    u = [math.log(value) for value in numbers.values()]
+    for place, (name, value) in zip(u, numbers.items(), strict=True):
+        if abs(place) > FARTHEST:
+            end, side = math.exp(math.copysign(FARTHEST, place)), "above" if place > 0 else "below"
+            raise ValueError(
+                f"{name} = {value} lies {side} every {name} of a real u: start from {end:.6g} or nearer to 1"
+            )
+    return np.array(u)
 
 
 def pulled(gradient: Array, u: Any) -> Array:

@@ -76,6 +76,11 @@ def tables(package):
         same(partials.dL(z, z, theta, 2.0), [s * x / 4 for s, x in zip(slopes, POINTS, strict=True)])
         ties = sum(abs(x) in exact[2:] for x in POINTS)
         assert package.appendix.shrinkage.count_ties(z, theta) == ties
+    for numbers, x in product(((1 - 2.0**-30, 1 + 2.0**-30, 0, 1), (1 + 2.0**-30, 1 - 2.0**-30, 0, 0)), (0.7, 1.3)):
+        exact = tuple(map(Fraction, numbers))
+        g, slope = naive.regularizer(Fraction(x), exact), naive.regularizer_gradient(Fraction(x), exact)
+        assert np.isclose(package.regularizer(x, numbers), float(g), rtol=1e-15, atol=0)
+        assert np.isclose(package.regularizer_gradient(x, numbers), float(slope), rtol=1e-15, atol=0)
 
 
 def grid_problems():
@@ -237,6 +242,10 @@ def theta_rules(package):
                 assert np.allclose(theta.scaled(t), expected, rtol=1e-14, atol=1e-15)
                 xs = [float(naive.xi(x, naive.scaled(exact, Fraction(t)))) for x in POINTS]
                 assert np.allclose(package.prox([float(x) for x in POINTS], theta, t), xs, rtol=1e-13, atol=1e-14)
+    for w, t in ((2.0**53 + 2, 1.0), (1e6, 1 - 2.0**-40), (1 - 1e-6, 1e12), (1.3, 13 / 3)):
+        theta = Theta(w, 0.5, 0.25, 1)
+        right = [float(x) for x in naive.scaled(tuple(map(Fraction, theta)), Fraction(t))]
+        assert np.allclose(theta.scaled(t), right, rtol=1e-15, atol=0)
     assert Theta.firm(0.5, 1.5) == (1.5, 1, 0.5, 1.5)
     assert Theta.soft(0.5) == (1, 1, 0.5, 0.5)
 

@@ -202,3 +202,83 @@ def test_the_same_seed_draws_the_same_points():
     assert check_smooth_term(f, random_state=1) != check_smooth_term(f, random_state=2)
     with pytest.raises(ValueError, match="points must be at least 1, got 0"):
         check_smooth_term(f, points=0)
+
+
+@pytest.mark.parametrize("scale", [1e-139, 1e-100, 1.0, 1e100, 1e139])
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_a_gradient_is_judged_alike_at_every_scale(monkeypatch, scale, factor):
+    spoil(monkeypatch, lambda gradient: gradient._replace(b1=factor * gradient.b1))
+    J = Objective(Fidelity(scale * W), scale * W[::-1], layers=3)
+    gap = check_gradient(J, (1.1, 0.6, 0.21 * scale, 0.64 * scale), 1.5).gap
+    assert gap <= 1e-8 if factor == 1 else gap > 1e-5
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-300, 1e145])
+def test_losses_whose_squares_leave_float64_are_refused(scale):
+    J = Objective(Fidelity(scale * W), scale * W[::-1], layers=3)
+    with pytest.raises(ValueError, match=r"X_\(t\) - target is .* at its largest, .* leave float64: scale the data"):
+        check_gradient(J, (1.1, 0.6, 0.21 * scale, 0.64 * scale), 1.5)
+
+
+def test_where_X_is_the_target_there_is_nothing_to_refuse():
+    found = check_gradient(Objective(Fidelity(W), layers=0), THETA, L)
+    assert found.gap == found.rounding == 0
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        Fidelity([[1e-200]]),
+        Fidelity([[1e-310]]),
+        Fidelity(1e130 * W),
+        *(LeastSquares(d * D, y * Y) for d in (1e-100, 1, 1e100) for y in (1e-100, 1, 1e100)),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("error")
+def test_a_smooth_term_of_any_scale_is_judged_alike(f):
+    found = check_smooth_term(f)
+    assert max(found.gradient, found.hessian, found.asymmetry) < 1e-9
+    assert 0.1 < found.curvature <= 1 + 1e-12
+
+    class Wrong(type(f)):
+        def gradient(self, X):
+            return 1.001 * super().gradient(X)
+
+        def hessian_product(self, V, X):
+            return super().hessian_product(V, X)[::-1] * 2
+
+    wrong = object.__new__(Wrong)
+    vars(wrong).update(vars(f))
+    assert check_smooth_term(wrong).gradient > 1e-6
+    assert check_smooth_term(wrong).hessian > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("f", "error", "message"),
+    [
+        (Fidelity(1e200 * W), ValueError, "f.value is inf for an X of entries up to .*: scale f or"),
+        (
+            LeastSquares(1e-160 * D, Y),
+            ValueError,
+            r"f\.hessian_product\(V, X\) is about .*: too little to check, scale f up",
+        ),
+        (
+            LeastSquares(1e-70 * D, 1e-150 * Y),
+            ValueError,
+            "f.value changes by about .*: too little to check, scale f up",
+        ),
+        (W, TypeError, "f must be an object with value, .* such as Fidelity.*; got ndarray, which has no value, "),
+        (Fidelity, TypeError, r"f must be an object with value, .*; got the class Fidelity$"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_smooth_term_in_float64_is_refused_by_name(f, error, message):
+    with pytest.raises(error, match=message):
+        check_smooth_term(f)
+
+
+def test_what_is_no_objective_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"J must be an Objective, such as .*; got Fidelity"):
+        check_gradient(Fidelity(W), THETA, L)

@@ -37,6 +37,44 @@ def test_both_ways_are_inverse(u):
         assert to_free(theta, L) == pytest.approx(u, abs=1e-11)
 
 
+SIZES = st.one_of(st.floats(-700, 700), st.sampled_from([-700.0, 700.0])).map(math.exp)
+
+
+@given(SIZES, SIZES, SIZES, SIZES, SIZES)
+def test_a_theta_and_an_L_come_back_to_rounding(w1, w2, b1, rise, L):
+    theta = Theta(w1, w2, b1, max(b1 + rise, math.nextafter(b1, math.inf)))
+    numbers = [*theta[:3], theta.b2 - theta.b1, L]
+    if any(not math.exp(-FARTHEST) <= number <= math.exp(FARTHEST) for number in numbers):
+        with pytest.raises(ValueError, match=r"lies (above|below) every .* of a real u: start from"):
+            to_free(theta, L)
+        return
+    u = to_free(theta, L)
+    assert np.abs(u).max() <= FARTHEST
+    back, L_back = from_free(u)
+    slack = 2.0**-52 * (2 + np.abs(u).max())
+    assert [*back, L_back] == pytest.approx([*theta, L], rel=slack, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("theta", "L", "message"),
+    [
+        (
+            (1, 1, 0.5, 1),
+            1e308,
+            r"L = 1e\+308 lies above every L of a real u: start from 1\.01423e\+304 or nearer to 1",
+        ),
+        ((1, 1, 0.5, 1), 1e-305, r"L = 1e-305 lies below every L of a real u: start from 9\.85968e-305 or nearer to 1"),
+        ((1e-310, 1, 0.5, 1), 1, "w1 = 1e-310 lies below every w1"),
+        ((1, 1e305, 0.5, 1), 1, r"w2 = 1e\+305 lies above every w2"),
+        ((1, 1, 1e-306, 1), 1, "b1 = 1e-306 lies below every b1"),
+        ((1, 1, 0.5, 1e305), 1, r"b2 - b1 = 1e\+305 lies above every b2 - b1"),
+    ],
+)
+def test_what_lies_beyond_every_real_u_is_refused_with_where_to_start(theta, L, message):
+    with pytest.raises(ValueError, match=message):
+        to_free(theta, L)
+
+
 def test_the_derivatives_are_those_of_differences():
     u, step = J.to_free(*START), 1e-6
     loss, gradient = J.free(u)

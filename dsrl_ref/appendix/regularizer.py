@@ -32,8 +32,10 @@ def regularizer(x: Any, theta: ThetaLike) -> Array:
     Notes
     -----
     Eq. (1), its outer piece anchored at the joint x = w1*(b2-b1) as ξ is at its knots: the printed sum of three terms
-    loses its digits there where w2 is small. With w1 > 1, g is weakly convex; it is nonnegative wherever (7) holds,
-    see `Theta.violations`.
+    loses its digits there where w2 is small, and 1/(2*w) - 1/2 where w is near 1. The error is within a few units in
+    the last place of x·(b1 + abs(1-w1)*(b2-b1) + abs(1/w2-1)*(x-joint)) beyond the joint, of
+    x·(b1 + abs(1/w1-1)*x) before it. With w1 > 1, g is weakly convex; it is nonnegative wherever (7) holds, see
+    `Theta.violations`.
 
     Examples
     --------
@@ -42,12 +44,12 @@ def regularizer(x: Any, theta: ThetaLike) -> Array:
     """
     w1, w2, b1, b2 = as_theta(theta)
     x = np.abs(as_real(x, "x"))  # g(x) = g(-x) for x < 0
-    joint = w1 * (b2 - b1)
-    at_joint, slope = joint * (b1 + (b2 - b1 - joint) / 2), b2 - joint  # (2), (5)
-    beyond = x - joint
+    rise, joint = b2 - b1, w1 * (b2 - b1)
+    bend = (1 - w1) * rise  # of the slope on the inner piece: it is b1 at 0 and b2 - joint, (5), at the joint
+    at_joint, beyond = joint * (b1 + bend / 2), x - joint  # (2)
     with np.errstate(over="ignore", invalid="ignore"):  # on the piece that is not chosen; what is chosen is checked
-        inner = x * (b1 + (x / w1 - x) / 2)
-        outer = at_joint + beyond * (slope + (beyond / w2 - beyond) / 2)
+        inner = x * (b1 + bent(x, w1) / 2)
+        outer = at_joint + beyond * (b1 + bend + bent(beyond, w2) / 2)
         g = np.where(x >= joint, outer, inner)  # (1)
     return require_no_overflow(g, x, "g")
 
@@ -74,7 +76,9 @@ def regularizer_gradient(x: Any, theta: ThetaLike) -> Array:
 
     Notes
     -----
-    Eq. (4) on the outer piece; the inner piece is the derivative of (1) there.
+    Eq. (4) on the outer piece, anchored at the joint w1*(b2-b1) as g is; the inner piece is the derivative of (1)
+    there. The error is within a few units in the last place of b1 + abs(1-w1)*(b2-b1) + abs(1/w2-1)*x beyond the
+    joint, of b1 + abs(1/w1-1)*x before it.
 
     Examples
     --------
@@ -83,12 +87,17 @@ def regularizer_gradient(x: Any, theta: ThetaLike) -> Array:
     """
     w1, w2, b1, b2 = as_theta(theta)
     x = as_real(x, "x")
-    size, joint = np.abs(x), w1 * (b2 - b1)
+    size, rise, joint = np.abs(x), b2 - b1, w1 * (b2 - b1)
     with np.errstate(over="ignore", invalid="ignore"):  # as in g
-        inner = size / w1 - size + b1
-        outer = (size - joint) / w2 - size + b2  # (4)
+        inner = b1 + bent(size, w1)
+        outer = b1 + (1 - w1) * rise + bent(size - joint, w2)  # (4)
         slope = np.sign(x) * np.where(size >= joint, outer, inner)
     return require_no_overflow(slope, x, "∇g")
+
+
+def bent(x: Array, w: float) -> Array:
+    """(1/w - 1)*x for x >= 0: x/w - x without its cancellation where w is near 1, and finite where the result is."""
+    return x * (1 - w) / w if w <= 1 else x * ((1 - w) / w)
 
 
 def require_no_overflow(values: Array, x: Array, name: str) -> Array:

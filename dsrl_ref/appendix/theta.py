@@ -150,13 +150,17 @@ class Theta(_Fields):
         t = as_number(t, "t")
         if t < 0:
             raise ValueError(f"t must not be negative, got {t}")
-        scale1, scale2 = w1 + t * (1 - w1), w2 + t * (1 - w2)  # not (1-t)*w + t, whose digits cancel for large t
+        scale1, scale2 = scale_of_slope(w1, t), scale_of_slope(w2, t)
         for name, w, scale in (("w1", w1, scale1), ("w2", w2, scale2)):
             if scale <= 0:
-                raise ValueError(f"t = {t} is too large for {name} = {w}: t*g has a prox only for t < {w / (w - 1)}")
-        scaled = w1 / scale1, w2 / scale2, t * b1, t * b1 + scale1 * (b2 - b1)
-        if math.isinf(scaled[3]) or 0.0 in scaled[:2]:
-            raise ValueError(f"t = {t} is too large for {self}: the parameters {scaled} of t*g do not fit float64")
+                limit = w / (w - 1) if w < 2**20 else f"1 + {1 / (w - 1)}"  # which float64 does not tell from 1
+                raise ValueError(f"t = {t} is too large for {name} = {w}: t*g has a prox only for t < {limit}")
+        rise = b2 - b1
+        knot = t * b2 + (1 - t) * rise * w1 if t <= 1 else t * b1 + scale1 * rise  # terms that are not negative
+        scaled = w1 / scale1, w2 / scale2, t * b1, knot
+        if math.isinf(knot) or 0.0 in scaled[:2]:
+            what = f"t = {t} is" if t > 1 else f"with t = {t}, w1*(b2-b1) is"
+            raise ValueError(f"{what} too large for {self}: the parameters {scaled} of t*g do not fit float64")
         return type(self)(*scaled)
 
 
@@ -245,6 +249,21 @@ def claimed_chain(theta: Theta) -> tuple[float, float]:
     """(6): the two bounds on b1, printed as first > second; false unless w1 > 1 and b2 > 0."""
     w1, _, _, b2 = theta
     return (w1 - 1) / w1 * b2, (w1 - 1) / (w1 + 1) * b2  # (6)
+
+
+def scale_of_slope(w: float, t: float) -> float:
+    """W + t*(1-w), by which t divides the slope w: to a few units in the last place, and exactly 1 at t = 1.
+
+    Every float form of it cancels for some w and t; here none is taken where it does.
+    """
+    if t <= 1:
+        return (1 - t) * w + t  # the terms are not negative
+    if w <= 1:
+        return w + t * (1 - w)  # nor are these
+    from fractions import Fraction  # seldom needed, and slow to import
+
+    steeper, beyond = Fraction(w - 1), Fraction(t - 1)  # the floats are exact where the result is positive
+    return float(max(Fraction(0), 1 - beyond * steeper))
 
 
 def least_b1(w1: float, b2: float) -> float:

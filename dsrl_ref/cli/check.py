@@ -145,6 +145,12 @@ def _load(name: str) -> Any:
     module, separator, function = name.partition(":")
     if not (module and separator and function):
         raise ValueError(f"{name!r} is not of the form module:function")
+    if module.endswith(".py") or "/" in module or "\\" in module:
+        path = Path(module.replace("\\", "/"))
+        where = "" if len(path.parts) == 1 else f", in the folder {path.parent}"
+        raise ValueError(
+            f"{name!r} names a file; a module is named without folder and suffix: {path.stem}:{function}{where}"
+        )
     sys.path.insert(0, "")
     try:
         loaded = getattr(importlib.import_module(module), function)

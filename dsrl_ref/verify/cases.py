@@ -3,6 +3,7 @@
 import random
 from fractions import Fraction
 from functools import cached_property
+from itertools import cycle
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Cases:
     def __init__(self, seed: int, quick: bool = False) -> None:
         self.seed, self.quick = seed, quick
         self.many = 30 if quick else 300
-        self.networks = Networks(seed, 60, 40, 16) if quick else Networks(seed, 400, 240, 60)
+        self.networks = Networks(seed, 60, 40, 16) if quick else Networks(seed, 320, 180, 60)
         self.engines = Engines(self.networks, quick)
         self.points = [Fraction(k, 8) for k in range(-40, 41)]
 
@@ -50,7 +51,7 @@ class Cases:
 
     @cached_property
     def layers(self) -> list[tuple[ThetaQ, Flat]]:
-        """Θ on a grid, each with a row of z on which float64 is exact: all knots, next to them, and elsewhere."""
+        """Θ on a grid, each with 16 values of z on which float64 is exact: all knots, next to them, and elsewhere."""
         rng = self.rng("layers")
         tiny = Fraction(1, 1 << 20)
         drawn = []
@@ -58,8 +59,14 @@ class Cases:
             _, _, b1, b2 = theta
             knots = [b1, -b1, b2, -b2]
             near = [knot + rng.choice([-tiny, tiny]) for knot in knots]
-            drawn.append((theta, [*knots, *near, *(Fraction(rng.randint(-32, 32), 8) for _ in range(4))]))
+            drawn.append((theta, [*knots, *near, *(Fraction(rng.randint(-32, 32), 8) for _ in range(8))]))
         return drawn
+
+    @property
+    def matrices(self) -> list[tuple[ThetaQ, Flat, Array]]:
+        """The same with z as a matrix too: a row, a column, square, wide and high, one after the other."""
+        shapes = cycle([(1, 16), (4, 4), (16, 1), (2, 8), (8, 2)])
+        return [(theta, zs, as_row(zs).reshape(shape)) for (theta, zs), shape in zip(self.layers, shapes, strict=False)]
 
 
 def _aimed(rng: random.Random, theta: ThetaQ) -> list[Fraction]:

@@ -12,7 +12,7 @@ import numpy as np
 from dsrl_ref.verify import exact, misreadings
 from dsrl_ref.verify.ladder import Rung, ladder
 from dsrl_ref.verify.problems import Problem
-from dsrl_ref.verify.vectors import float_term
+from dsrl_ref.verify.vectors import float_term, shown
 
 TOLERANCE = 1e-12
 NEARLY = 1e-6
@@ -124,7 +124,7 @@ def judge(function: Implementation, rung: Rung, ignore_ties: bool = False) -> Ou
     if not wrong:
         return Outcome(rung.name, ties=ties)
     first = wrong[0]
-    failure = f"{first.label} is {first.got!r}, should be {float(first.expected)!r} ({first.expected})"
+    failure = f"{first.label} is {first.got!r}, should be {float(first.expected)!r} ({shown(first.expected)})"
     equation, hint = suspect(rung, answers, {answer.quantity for answer in wrong})
     return Outcome(rung.name, failure, equation, "disagrees", hint, ties)
 

@@ -40,6 +40,7 @@ class FixedPoint:
     right: Flat
     matrix: Array
     right_matrix: Array
+    ties: int
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def _at_fixed_point(problem: Problem, rows: list[int]) -> FixedPoint:
     J = Objective(f, target, layers=np.inf, x0=x0)
     loss, derivatives = J(theta, L)
     right = [exact.loss(X, problem.target), *gradient]
-    return FixedPoint([loss, *derivatives], right, J.gauss_newton(theta, L)[2], matrix)
+    return FixedPoint([loss, *derivatives], right, J.gauss_newton(theta, L)[2], matrix, J.ties(theta, L))
 
 
 def _moved(problem: Problem, rows: list[int], number: int, h: Fraction) -> Flat:

@@ -141,6 +141,11 @@ def exactly(values: Array, expected: Flat) -> bool:
     return all(Fraction(v) == e for v, e in zip(np.ravel(values).tolist(), expected, strict=True))
 
 
+def laid_out(values: Array, shape: tuple[int, ...], expected: Flat) -> bool:
+    """Whether an array has the shape, and the rationals in row order, bit for bit."""
+    return np.shape(values) == shape and exactly(values, expected)
+
+
 def ways_of(arguments: Arguments) -> list[Way]:
     """The ways that take a problem."""
     return [way for way in WAYS if way.takes(arguments)]

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
@@ -39,6 +40,7 @@ class Problem:
     shape: tuple[int, int]
     x0: Flat
     target: Flat
+    sparse: bool = False  # whether D is stored so
 
     def matrix(self, flat: Flat) -> Array:
         """Shape a flat list into the n×m float64 matrix."""
@@ -51,7 +53,8 @@ class Problem:
                 return Fidelity(self.matrix(W))
             case exact.LeastSquares(D, Y):
                 signals = np.array([float(y) for y in Y]).reshape(len(D), -1)
-                return LeastSquares([[float(d) for d in line] for line in D], signals)
+                dictionary = np.array([[float(d) for d in line] for line in D])
+                return LeastSquares(csr_array(dictionary) if self.sparse else dictionary, signals)
             case exact.Quartic(C):
                 return FloatQuartic(self.matrix(C))
 
@@ -97,19 +100,11 @@ class FloatQuartic:
 
 
 def thetas(rng: random.Random, count: int, number: Callable[[int, int], Fraction]) -> list[ThetaQ]:
-    """Draw Θ, about one in four with b1 = b2 or b1 = 0; `number(low, high)` draws one rational."""
-    drawn = []
-    for _ in range(count):
-        b1, rise = number(0, 1), number(0, 1)
-        kind = rng.randrange(8)
-        drawn.append(
-            (
-                number(0, 2) + Fraction(1, 8),
-                number(0, 2) + Fraction(1, 8),
-                b1 * (kind != 0),
-                b1 * (kind != 0) + rise * (kind != 1),
-            )
-        )
+    """Draw Θ, three of ten in a row with b1 = 0, b1 = b2 or both; `number(low, high)` draws one rational."""
+    drawn, first = [], rng.randrange(10)
+    for kind in range(first, first + count):
+        b1, rise = number(0, 1) * (kind % 10 not in (0, 1)), number(0, 1) * (kind % 10 not in (1, 2))
+        drawn.append((number(0, 2) + Fraction(1, 8), number(0, 2) + Fraction(1, 8), b1, b1 + rise))
     return drawn
 
 
@@ -141,13 +136,21 @@ def rational_problem(rng: random.Random, number: int) -> Problem:
     return _problem(rng, rational(rng), Fraction(rng.uniform(0.75, 6)), layers, kind)
 
 
+DEPTHS = (0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6)
+SHAPES = ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (2, 3))
+
+
 def grid_problem(rng: random.Random, number: int) -> Problem:
-    """Draw data on a grid with L a power of two and an integer Hessian, such that every float64 operation is exact."""
+    """Draw data on a grid with L a power of two and an integer Hessian, such that every float64 operation is exact.
+
+    Up to six layers, or none; n×m from 1×1 on, square and not; every third D is sparse.
+    """
     while True:
-        layers, bits = rng.randint(1, 3), rng.randint(1, 3)
-        L = Fraction(2) ** rng.randint(-1, 3)
+        layers, bits = rng.choice(DEPTHS), rng.randint(1, 3)
+        L = Fraction(2) ** rng.randint(-2, 5)
         problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
-        if isinstance(problem.f, exact.Fidelity) and rng.randrange(2):
+        problem = replace(problem, sparse=isinstance(problem.f, exact.LeastSquares) and number % 3 == 0)
+        if isinstance(problem.f, exact.Fidelity) and layers and rng.randrange(2):
             problem = _tied(rng, problem)
         if _bits_needed(problem) <= 53:
             return problem
@@ -200,7 +203,7 @@ def _problem(
     integer: bool = False,
 ) -> Problem:
     kind, start = kind_and_start
-    n, m = rng.choice([(1, 2), (2, 1), (3, 2), (2, 3)])
+    n, m = rng.choice(SHAPES)
 
     def draw(size: int) -> Flat:
         return [number(-2, 2) for _ in range(size)]

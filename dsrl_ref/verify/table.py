@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.checks import engines, network, partials, regularizer, shrinkage, theta, totals
+from dsrl_ref.verify.checks import calls, engines, network, partials, regularizer, shrinkage, theta, totals
 from dsrl_ref.verify.findings import Check
 
 CheckFunction = Callable[[Cases], Check | Iterable[Check]]
@@ -44,6 +44,7 @@ MATRICES = (
     "engines.columns.gauss_newton",
     "engines.implicit.Implicit.gauss_newton",
 )
+FREE = ("objective.Objective.free", "free.pulled")
 SENSITIVITIES = (
     "appendix.totals.total",
     "appendix.totals.sensitivities",
@@ -69,6 +70,7 @@ EQUATIONS: dict[int, Row] = {
             regularizer.shrinkage_is_prox,
             regularizer.prox_is_stationary,
             regularizer.scaled_is_multiple,
+            regularizer.scaled_rounds_little,
             regularizer.named_thetas,
             regularizer.needs_ordered_knots,
         ),
@@ -113,7 +115,7 @@ EQUATIONS: dict[int, Row] = {
         ),
     ),
     8: Row(
-        ("appendix.network.loss", *ENGINES),
+        ("appendix.network.loss", "objective.Objective.free", *ENGINES),
         (
             network.loss_is_exact,
             network.loss_has_its_gradient,
@@ -121,6 +123,9 @@ EQUATIONS: dict[int, Row] = {
             engines.on_grid("loss"),
             engines.rounding("loss"),
             engines.by_name("loss"),
+            calls.free("loss"),
+            calls.itself("loss"),
+            calls.of_middle_size("loss"),
             engines.large("loss"),
             engines.at_fixed_point("loss"),
         ),
@@ -142,6 +147,7 @@ EQUATIONS: dict[int, Row] = {
         (
             network.terms_are_exact,
             network.lipschitz_is_largest_eigenvalue,
+            shrinkage.shrink_is_exact,
             network.iterates_are_exact,
             network.rounding_of_iterates,
             network.scalar_map_is_the_network,
@@ -149,7 +155,7 @@ EQUATIONS: dict[int, Row] = {
         ),
     ),
     10: Row(
-        ("appendix.totals.contract", *ENGINES),
+        ("appendix.totals.contract", *FREE, *ENGINES),
         (
             totals.schedules_agree,
             totals.contract_is_exact,
@@ -157,6 +163,9 @@ EQUATIONS: dict[int, Row] = {
             engines.rounding("dJ/dΘ"),
             engines.differences("dJ/dΘ"),
             engines.by_name("dJ/dΘ"),
+            calls.free("dJ/dΘ"),
+            calls.itself("dJ/dΘ"),
+            calls.of_middle_size("dJ/dΘ"),
             engines.large("dJ/dΘ"),
             engines.at_fixed_point("dJ/dΘ"),
         ),
@@ -219,7 +228,7 @@ EQUATIONS: dict[int, Row] = {
         ),
     ),
     15: Row(
-        ("appendix.totals.contract", *ENGINES),
+        ("appendix.totals.contract", *FREE, *ENGINES),
         (
             totals.schedules_agree,
             totals.contract_is_exact,
@@ -227,6 +236,9 @@ EQUATIONS: dict[int, Row] = {
             engines.rounding("dJ/dL"),
             engines.differences("dJ/dL"),
             engines.by_name("dJ/dL"),
+            calls.free("dJ/dL"),
+            calls.itself("dJ/dL"),
+            calls.of_middle_size("dJ/dL"),
             engines.large("dJ/dL"),
             engines.at_fixed_point("dJ/dL"),
         ),

@@ -37,6 +37,16 @@ from dsrl_ref.verify.ladder import PARTS, Rung, ladder, points_at
 from dsrl_ref.verify.problems import Problem
 
 FORMAT, VERSION = "dsrl-vectors", 2
+MOST_SHOWN = 60  # characters of a number in a message
+ANSWERS = {  # by key, how a message calls them
+    "iterates": "X_({})",
+    "preactivations": "Z_({})",
+    "regions": "the region of Z_({})",
+    "ties": "ties",
+    "sensitivities": "dX_({})",
+    "loss": "loss",
+    "gradient": "dJ",
+}
 PARAMETERS = ("w1", "w2", "b1", "b2", "L")
 ABOUT = [
     "Numbers are strings p/q; matrices are nested lists by rows; all inputs are exact in float64.",
@@ -109,8 +119,9 @@ def read(path: str | Path) -> list[Rung]:
     Raises
     ------
     ValueError
-        Unless it is such a file, of a known version, with inputs that are exact in float64 and with the very loss and
-        gradient that the rationals find for them; the message names the problem and the key.
+        Unless it is such a file, of a known version, with inputs that are exact in float64 and with the very answers
+        that the rationals find for them: all that it stores, from the iterates to the gradient, is compared. The
+        message names the problem and the key.
     OSError
         If the file cannot be read.
     """
@@ -133,22 +144,57 @@ def _read_problem(given: Any, where: str) -> Rung:
         where = f"{where} ({given['name']!r})"
         layers = given["layers"]
         problem = _parsed(given)
-        answers = [_fraction(given["loss"]), *(_fraction(given["gradient"][name]) for name in PARAMETERS)]
+        stored = {key: given[key] for key in ANSWERS if key in given or key in ("loss", "gradient")}
         equations = [int(number) for number in given["equations"]]
         aims = {str(key): int(number) for key, number in given.get("points_at", _aims(layers)).items()}
     except KeyError as error:
         raise ValueError(f"{where} has no key {error}") from None
-    except (TypeError, ValueError, ZeroDivisionError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{where} cannot be read: {error}") from error
     if set(aims) not in ({"loss"}, set(PARTS)):
         raise ValueError(f"{where}: points_at must have the keys {', '.join(PARTS)}, or loss alone; got {sorted(aims)}")
-    path = problem.run()
-    gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, path, problem.target)
-    right = [exact.loss(path.iterates[-1], problem.target), *gradient]
-    for name, stored, found in zip(("loss", *PARAMETERS), answers, right, strict=True):
-        if stored != found:
-            raise ValueError(f"{where}: {name} is stored as {stored}, but its inputs give {found}; write the file anew")
-    return Rung(str(given["name"]), equations, problem, aims)
+    rung = Rung(str(given["name"]), equations, problem, aims)
+    solved = record(rung)
+    for key, answer in stored.items():
+        found = _difference(answer, solved[key], ANSWERS[key])
+        if found:
+            raise ValueError(f"{where}: {found}; write the file anew")
+    return rung
+
+
+def _difference(stored: Any, found: Any, what: str) -> str:
+    """Say where stored answers first differ from those that the inputs give; empty where they do not.
+
+    `what` names them: "{}" in it stands for the number of the layer; further numbers are places.
+    """
+    parts: Iterable[tuple[Any, Any, str]]
+    if isinstance(found, dict):
+        if not isinstance(stored, dict) or set(stored) != set(found):
+            return f"{what} must be stored for each of {', '.join(found)}"
+        parts = [(stored[name], found[name], f"{what}/d{name}") for name in found]
+    elif isinstance(found, list):
+        if not isinstance(stored, list) or len(stored) != len(found):
+            return f"{what.format('i')} must be a list of {len(found)}"
+        first = 1 if what in (ANSWERS["preactivations"], ANSWERS["regions"]) else 0
+        names = [what.format(first + i) if "{}" in what else f"{what}[{i}]" for i in range(len(found))]
+        parts = zip(stored, found, names, strict=True)
+    else:
+        same = stored == found if isinstance(found, int) else _is(stored, found)
+        return "" if same else f"{what} is stored as {shown(stored)}, but its inputs give {shown(found)}"
+    return next(filter(None, (_difference(*part) for part in parts)), "")
+
+
+def _is(text: Any, number: str) -> bool:
+    try:
+        return _fraction(text) == Fraction(number)
+    except (TypeError, ValueError):
+        return False
+
+
+def shown(given: Any) -> str:
+    """What is given, in a message: its middle left out where it is long, and no denominator of 1."""
+    text = str(given).removesuffix("/1")
+    return text if len(text) <= MOST_SHOWN else f"{text[:20]}...{text[-10:]} ({len(text)} characters)"
 
 
 def _parsed(given: Any) -> Problem:
@@ -167,10 +213,10 @@ def _parsed(given: Any) -> Problem:
         raise ValueError(f'f must have the kind "fidelity" or "least_squares", got {f["kind"]!r}')
     if not fits or (len(target), len(target[0])) != shape:
         raise ValueError(f"f and target must fit x0, which is {shape[0]}×{shape[1]}")
-    w1, w2, b1, b2 = (_fraction(value) for value in given["theta"])
-    L, layers = _fraction(given["L"]), given["layers"]
+    w1, w2, b1, b2 = (_input(value) for value in given["theta"])
+    L, layers = _input(given["L"]), given["layers"]
     if not isinstance(layers, int) or layers < 0 or L <= 0:
-        raise ValueError(f"layers must be an integer from 0 on and L positive, got {layers!r} and {L}")
+        raise ValueError(f"layers must be an integer from 0 on and L positive, got {layers!r} and {shown(L)}")
     problem = Problem(term, (w1, w2, b1, b2), L, layers, shape, _flat(x0), _flat(target))  # type: ignore[arg-type]
     problem.float_theta()  # refuses what is no Θ
     return problem
@@ -184,7 +230,7 @@ def _aims(layers: int) -> dict[str, int]:
 
 
 def _matrix(rows: Any, name: str) -> list[Flat]:
-    matrix = [[_fraction(value) for value in row] for row in rows]
+    matrix = [[_input(value) for value in row] for row in rows]
     if not matrix or not matrix[0] or any(len(row) != len(matrix[0]) for row in matrix):
         raise ValueError(f"{name} must have rows of one length, of an entry or more")
     return matrix
@@ -193,7 +239,24 @@ def _matrix(rows: Any, name: str) -> list[Flat]:
 def _fraction(text: Any) -> Fraction:
     if not isinstance(text, str):
         raise TypeError(f'numbers must be strings "p/q", got {text!r}')
-    return Fraction(text)
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(f"{shown(text)} divides by 0") from None
+    except ValueError:
+        raise ValueError(f'{shown(text)!r} is no number "p/q"') from None
+
+
+def _input(text: Any) -> Fraction:
+    """A number that float64 has; others are refused, for an implementation would be judged on another problem."""
+    number = _fraction(text)
+    try:
+        exact_in_floats = Fraction(float(number)) == number
+    except OverflowError:
+        exact_in_floats = False
+    if not exact_in_floats:
+        raise ValueError(f"{shown(text)} is not exact in float64, as every input must be")
+    return number
 
 
 def _flat(matrix: list[Flat]) -> Flat:

@@ -1,5 +1,6 @@
 """Numbers of any size: the digits that float64 has are kept, and what overflows is refused by name."""
 
+import math
 from fractions import Fraction
 
 import naive
@@ -44,53 +45,113 @@ def test_scaling_by_a_large_multiple_keeps_the_digits():
     assert Theta.soft(0.5).scaled(1e17) == (1, 1, 5e16, 5e16)
 
 
-@given(sized_thetas(), SIZES)
-def test_scaling_loses_no_more_than_its_own_cancellation(theta, t):
+@st.composite
+def slopes_and_multiples(draw):
+    """Any two slopes, and a t: of any size, next to 0 and 1, and the last below the end of the range of a slope."""
+    any_slope = st.floats(-300, 300).map(lambda power: 10.0**power)
+    slopes = [draw(st.one_of(any_slope, SIZES, NEAR_ONE, NEAR_ONE.map(lambda w: 2 - w))) for _ in range(2)]
+    beside_one = st.integers(-(2**20), 2**20).map(lambda k: 1 + k * 2.0**-53)
+    t = draw(st.one_of(st.floats(0, 1e17), st.floats(0, 1), SIZES, NEAR_ONE, beside_one, st.just(0.0)))
+    steep = [w for w in slopes if w > 1]
+    if steep and draw(st.booleans()):
+        limit = min(Fraction(w) / (Fraction(w) - 1) for w in steep)
+        t = float(limit) * (1 - draw(st.sampled_from([0, 2.0**-53, 2.0**-40, 0.5])))
+        while Fraction(t) >= limit:
+            t = math.nextafter(t, 0)
+    return slopes, t
+
+
+@examples(200)
+@given(slopes_and_multiples(), st.one_of(st.just(0.0), SIZES), st.one_of(st.just(0.0), SIZES))
+def test_scaling_is_right_to_a_few_units_in_the_last_place(drawn, b1, rise):
+    (w1, w2), t = drawn
+    theta = Theta(w1, w2, b1, b1 + rise)
     exact, multiple = tuple(map(Fraction, theta)), Fraction(t)
-    scales = [w + multiple * (1 - w) for w in exact[:2]]
-    sizes = [w + multiple * abs(1 - w) for w in exact[:2]]
-    if min(scales[i] - 8 * UNIT * sizes[i] for i in (0, 1)) <= 0:  # nothing but rounding is left: either is right
-        scaled, refusal = answered(theta.scaled, t)
-        assert scaled is not None or "is too large for" in refusal
+    if min(w + multiple * (1 - w) for w in exact[:2]) <= 0:
+        with pytest.raises(ValueError, match=r"is too large for w[12] = .*: t\*g has a prox only for t < "):
+            theta.scaled(t)
         return
-    scaled, right = theta.scaled(t), naive.scaled(exact, multiple)
-    for i in (0, 1):
-        slack = 8 * UNIT * sizes[i] / (scales[i] - 8 * UNIT * sizes[i])
-        assert abs(Fraction(scaled[i]) - right[i]) <= (slack + 8 * UNIT) * right[i]
-    assert abs(Fraction(scaled.b1) - right[2]) <= 2 * UNIT * right[2]
-    rise = exact[3] - exact[2]
-    assert abs(Fraction(scaled.b2) - right[3]) <= 8 * UNIT * (multiple * exact[2] + (sizes[0] + scales[0]) * rise)
+    for got, right in zip(theta.scaled(t), naive.scaled(exact, multiple), strict=True):
+        assert abs(Fraction(got) - right) <= 4 * Fraction(math.ulp(float(right)))
+
+
+@examples(200)
+@given(wild_thetas())
+def test_once_g_is_g(theta):
+    assert theta.scaled(1.0) == theta
+
+
+@examples(200)
+@given(sized_thetas())
+def test_g_taken_no_times_is_zero(theta):
+    assert theta.scaled(0.0)[:3] == (1, 1, 0)
+    assert regularizer(0.5, theta.scaled(0.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("w", "t"),
+    [
+        (1e6, 1 - 2.0**-40),
+        (27565.07, 0.9999999999999716),
+        (5e95, 0.9999999981),
+        (0.999999, 1e12),
+        (1 + 2.0**-52, 2.0**52),
+    ],
+)
+def test_scaling_where_one_form_or_the_other_cancels(w, t):
+    right = Fraction(w) / (Fraction(w) + Fraction(t) * (1 - Fraction(w)))
+    assert Theta(w, 1, 0.25, 1).scaled(t).w1 == pytest.approx(float(right), rel=4e-16)
+
+
+@pytest.mark.parametrize(
+    ("w", "t", "limit"),
+    [(1e17, 1 + 2.0**-52, r"1 \+ 1e-17"), (2.0**53 + 2, 2.0, r"1 \+ 1\.1102"), (1.5, 3.0, r"3\.0")],
+)
+def test_the_end_of_the_range_is_told_from_one(w, t, limit):
+    with pytest.raises(ValueError, match=rf"t = .* is too large for w1 = .*: t\*g has a prox only for t < {limit}"):
+        Theta(w, 1, 0.25, 1).scaled(t)
 
 
 @given(wild_thetas(), ANY.map(abs))
 def test_scaling_gives_a_theta_or_names_t(theta, t):
     scaled, refusal = answered(theta.scaled, t)
-    assert isinstance(scaled, Theta) or f"t = {t} is too large for" in refusal
+    assert isinstance(scaled, Theta) or (f"t = {t}" in refusal and "too large for" in refusal)
 
 
 def g_and_slope(x, theta):
-    """The rationals of (1) and (4), and the sizes of what is added up: its error is a few units of them."""
+    """The rationals of (1) and (4), and what they add up with absolute values, as the docstrings of both say it.
+
+    A term of the slope errs by its own digits, and x - joint by those of x.
+    """
     w1, w2, b1, b2 = exact = tuple(map(Fraction, theta))
-    size, joint = abs(Fraction(x)), w1 * (b2 - b1)
-    beyond = max(size - joint, Fraction(0))
-    inside = min(size, joint)
-    sizes = inside * (b1 + inside / w1 + inside) + beyond * (b2 + joint + beyond / w2 + beyond + (size + joint) / w2)
-    slopes = b1 + size + inside / w1 + b2 + (size + joint) / w2 * (beyond > 0 or size == joint)
+    size, rise, joint = abs(Fraction(x)), b2 - b1, w1 * (b2 - b1)
+    if size >= joint * (1 - 4 * UNIT):  # the slope is continuous: next to the joint either piece is right
+        bend = b1 + abs(1 - w1) * rise
+        slopes = bend + abs(1 / w2 - 1) * size
+        sizes = size * (bend + abs(1 / w2 - 1) * max(size - joint, 8 * UNIT * joint))
+    else:
+        slopes = b1 + abs(1 / w1 - 1) * size
+        sizes = size * slopes
     return naive.regularizer(Fraction(x), exact), naive.regularizer_gradient(Fraction(x), exact), sizes, slopes
 
 
-@given(sized_thetas(), st.one_of(SIZES, st.floats(-3, -0.001)), st.booleans())
+NEXT_TO_ONE = st.one_of(SIZES, NEAR_ONE, NEAR_ONE.map(lambda w: 2 - w))
+
+
+@given(sized_thetas(NEXT_TO_ONE), st.one_of(SIZES, st.floats(-3, -0.001)), st.booleans())
 def test_g_and_its_slope_are_right_to_a_few_units_of_what_they_add_up(theta, x, near_joint):
     if near_joint:
         x = theta.w1 * (theta.b2 - theta.b1) * (1 + x * 2.0**-30)
     g, slope, sizes, slopes = g_and_slope(x, theta)
-    assert abs(Fraction(float(regularizer(x, theta))) - g) <= 16 * UNIT * sizes
-    got = Fraction(float(regularizer_gradient(x, theta)))
-    joint = Fraction(theta.w1) * (Fraction(theta.b2) - Fraction(theta.b1))
-    crossing = (
-        abs(abs(Fraction(x)) - joint) <= 4 * UNIT * joint
-    )  # the slope is continuous, to the rounding of the joint
-    assert abs(got - slope) <= 16 * UNIT * (slopes + (joint / Fraction(theta.w2) if crossing else 0))
+    assert abs(Fraction(float(regularizer(x, theta))) - g) <= 8 * UNIT * sizes
+    assert abs(Fraction(float(regularizer_gradient(x, theta))) - slope) <= 8 * UNIT * slopes
+
+
+def test_g_keeps_its_digits_where_a_slope_is_next_to_one():
+    theta = (0.008525699043735586, 1.0000000018626451, 0, 0)
+    x, w2 = Fraction(0.2523033299603893), Fraction(theta[1])
+    assert float(regularizer(float(x), theta)) == pytest.approx(float(x * x * (1 / w2 - 1) / 2), rel=1e-15)
+    assert float(regularizer_gradient(float(x), theta)) == pytest.approx(float(x * (1 / w2 - 1)), rel=1e-15)
 
 
 def test_g_keeps_its_digits_at_the_joint_where_w2_is_tiny():

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 
 import children
@@ -319,3 +320,17 @@ def test_check_json(module, capsys):
 def test_check_exits_3_for_what_cannot_be_called(module, name, message, capsys):
     assert cli.main(["check", name]) == 3
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("impl.py:right", "a module is named without folder and suffix: impl:right$"),
+        ("./mods.py:right", "a module is named without folder and suffix: mods:right$"),
+        ("deep/mods.py:right", "a module is named without folder and suffix: mods:right, in the folder deep$"),
+        ("deep/mods:right", "a module is named without folder and suffix: mods:right, in the folder deep$"),
+    ],
+)
+def test_check_says_how_a_file_is_named_as_a_module(name, message, capsys):
+    assert cli.main(["check", name]) == 3
+    assert re.search(message, capsys.readouterr().err.strip())

@@ -12,7 +12,7 @@ import pytest
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load, save
 from dsrl_ref.errors import ModelFileError
-from dsrl_ref.persistence import read, write
+from dsrl_ref.persistence import VERSION, read, write
 from dsrl_ref.training import checkpoint
 from dsrl_ref.training.checkpoint import Checkpoint, Trail
 
@@ -127,6 +127,14 @@ def test_a_result_is_no_checkpoint_and_a_checkpoint_no_result(tmp_path):
         Checkpoint(tmp_path / "model", {}).restore(Descent(0))
     with pytest.raises(ModelFileError, match="holds no result of fit: it holds a checkpoint"):
         load(tmp_path / "run")
+
+
+def test_a_checkpoint_of_an_older_version_is_refused_with_its_number(tmp_path):
+    RUNS["authors"](epochs=1, checkpoint=tmp_path / "run")
+    header, arrays = read(tmp_path / "run")
+    write(tmp_path / "run", {**header, "version": VERSION - 1}, arrays)
+    with pytest.raises(ModelFileError, match=rf"of an older dsrl_ref \(version {VERSION - 1}\).*resume=False"):
+        RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("lost", ["losses", "values", "starts", "state_values", "state_counts"])

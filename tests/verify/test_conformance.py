@@ -292,7 +292,11 @@ def test_version_1_is_read_and_judged(tmp_path):
         ({"problems": []}, 'has no "problems"'),
         ({"problems": [{}]}, "problem 1 has no key 'name'"),
         ({"theta": ["1/1", "1/1", "2/1", "1/1"]}, "problem 2 .'no layer'. cannot be read: b2 must be at least b1"),
-        ({"theta": ["1/0", "1/1", "2/1", "1/1"]}, "problem 2 .'no layer'. cannot be read: "),
+        ({"theta": ["1/0", "1/1", "2/1", "1/1"]}, "problem 2 .'no layer'. cannot be read: 1/0 divides by 0"),
+        ({"theta": ["x", "1/1", "2/1", "1/1"]}, "problem 2 .'no layer'. cannot be read: 'x' is no number \"p/q\""),
+        ({"L": "1/3"}, "cannot be read: 1/3 is not exact in float64, as every input must be"),
+        ({"L": f"{10**400}/1"}, r"cannot be read: 10{19}\.\.\.0{10} \(401 characters\) is not exact in float64"),
+        ({"x0": [["1/10", "1/1", "1/1"]] * 2}, "cannot be read: 1/10 is not exact in float64"),
         ({"L": 2}, 'cannot be read: numbers must be strings "p/q", got 2'),
         ({"L": "-1/1"}, "layers must be an integer from 0 on and L positive, got 0 and -1"),
         ({"x0": [["1/1"], []]}, "x0 must have rows of one length"),
@@ -308,6 +312,69 @@ def test_a_file_that_is_damaged_is_refused_by_name(tmp_path, change, message):
     (given if key in given else given["problems"][1])[key] = value
     with pytest.raises(ValueError, match=message):
         read(written(tmp_path, given))
+
+
+def leaves(value, path=()):
+    """Every number that is stored in nested lists and dicts, with the way to it."""
+    if isinstance(value, list | dict):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from leaves(value[key], (*path, key))
+    else:
+        yield path, value
+
+
+STORED = {
+    "iterates": r"X_\(\d\)\[\d\]\[\d\] is stored as",
+    "preactivations": r"Z_\([1-3]\)\[\d\]\[\d\] is stored as",
+    "regions": r"the region of Z_\([1-3]\)\[\d\]\[\d\] is stored as",
+    "ties": "ties is stored as",
+    "sensitivities": r"dX_\(\d\)/d(w1|w2|b1|b2|L)\[\d\]\[\d\] is stored as",
+    "loss": "loss is stored as",
+    "gradient": "dJ/d(w1|w2|b1|b2|L) is stored as",
+}
+
+
+@pytest.mark.parametrize("key", STORED)
+def test_any_stored_answer_that_is_wrong_is_refused_by_its_name(tmp_path, key):
+    given = document()
+    problem = next(problem for problem in given["problems"] if problem["name"] == "3 layers")
+    given["problems"] = [problem]
+    numbers = list(leaves(problem[key]))
+    for path, value in numbers[:: max(1, len(numbers) // 12)]:
+        home, wrong = problem, value + 1 if isinstance(value, int) else f"{10**90}/3"
+        *way, last = (key, *path)
+        for step in way:
+            home = home[step]
+        home[last] = wrong
+        with pytest.raises(
+            ValueError, match=f"'3 layers'.: {STORED[key]} .*, but its inputs give .*; write"
+        ) as refusal:
+            read(written(tmp_path, given))
+        assert len(str(refusal.value)) < 300
+        home[last] = value
+    assert len(read(written(tmp_path, given))) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("iterates", [], r"X_\(i\) must be a list of 4"),
+        ("gradient", {"w1": "1/1"}, "dJ must be stored for each of w1, w2, b1, b2, L"),
+        ("sensitivities", [{}, {}, {}, {}], r"dX_\(0\) must be stored for each of"),
+        ("regions", "none", r"the region of Z_\(i\) must be a list of 3"),
+    ],
+)
+def test_stored_answers_of_another_form_are_refused(tmp_path, key, value, message):
+    given = document()
+    next(problem for problem in given["problems"] if problem["name"] == "3 layers")[key] = value
+    with pytest.raises(ValueError, match=message):
+        read(written(tmp_path, given))
+
+
+def test_a_number_that_is_written_otherwise_is_the_same_number(tmp_path):
+    given = document()
+    given["problems"][0]["loss"] = str(2 * Fraction(given["problems"][0]["loss"]) / 2)
+    assert read(written(tmp_path, given)) == list(ladder())
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path):

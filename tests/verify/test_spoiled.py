@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsrl_ref.appendix import Theta
+import dsrl_ref
+from dsrl_ref.appendix import Theta, partials
 from dsrl_ref.verify import verify
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.findings import OWN, Check
@@ -38,14 +39,22 @@ def located(name):
     raise AssertionError(f"{name} is nowhere")
 
 
+class Given(tuple):
+    """The arguments of a call, in its order; by name in `named`."""
+
+
 def spoil(monkeypatch, name, change):
     """Let `change(result, arguments)` be what the function returns, wherever the package keeps it."""
     home, last, stored = located(name)
     function = stored.__func__ if isinstance(stored, classmethod) else stored
 
+    signature = inspect.signature(function)
+
     @functools.wraps(function)
     def spoiled(*arguments, **options):
-        return change(function(*arguments, **options), (*arguments, *options.values()))
+        given = Given((*arguments, *options.values()))
+        given.named = signature.bind(*arguments, **options).arguments
+        return change(function(*arguments, **options), given)
 
     if inspect.isclass(home):
         monkeypatch.setattr(home, last, classmethod(spoiled) if isinstance(stored, classmethod) else spoiled)
@@ -250,6 +259,15 @@ def ways_to_spoil(name, row):
         return SPECIAL[name]
     if name in ENGINES:
         return {8: LOSSES, 10: IN_THETA, 15: IN_L}[row]
+    if name == "objective.Objective.free":
+        return {8: LOSSES, 10: IN_THETA, 15: IN_L}[row]
+    if name == "free.pulled":
+        places = {10: (0, 1, 2, 3), 15: (4,)}[row]
+        changes = {"sign": lambda d: -d, "factor": lambda d: 1.001 * d, "twice": lambda d: 2 * d}
+        return {
+            **{f"{how} of u{place + 1}": part(place, change) for place in places for how, change in changes.items()},
+            "reversed": lambda derivatives, _: derivatives[::-1],
+        }
     if name in MATRICES:
         if row == 11:
             return {
@@ -288,6 +306,209 @@ def test_every_spoiled_function_makes_its_own_row_fail(monkeypatch, row, name, h
     spoil(monkeypatch, name, ways_to_spoil(name, row)[how])
     (finding,) = verify([row], quick=True)
     assert finding.verdict == "failed"
+
+
+def where(condition, change):
+    """A change of the results of some calls alone; `condition` is a function of their arguments by name."""
+    return lambda result, given: change(result, given) if condition(given.named) else result
+
+
+def moved(result, given):
+    """All numbers of a result a little larger, and no longer 0."""
+    return each(lambda value: 1.001 * value + np.asarray(1e-3).astype(np.asarray(value).dtype))(result, given)
+
+
+def another_row(result, given):
+    """Rows of (12)-(14): the next one."""
+    return (result + 1).astype(result.dtype)
+
+
+def square_transposed(result, given):
+    return result.swapaxes(0, 1) if result.ndim > 1 and result.shape[0] == result.shape[1] else result
+
+
+def rows_reversed(result, given):
+    return result[::-1] if result.ndim > 1 else result
+
+
+def first_of(kind):
+    """Whether the first argument is stored sparse, has so many axes, ..."""
+    return lambda named: kind(next(iter(named.values())))
+
+
+def stored_sparse(name):
+    return lambda named: hasattr(getattr(named.get("f", named.get("self")), name, None), "tocsr")
+
+
+def of_part(row):
+    """A factor of the loss, of all of dJ/dΘ or of dJ/dL."""
+    places = {8: (), 10: (0, 1, 2, 3), 15: (4,)}[row]
+
+    def changed(result, given):
+        loss, gradient = result
+        gradient = np.array(gradient)
+        gradient[list(places)] = 1.001 * gradient[list(places)] + 1e-3
+        return loss if row != 8 else 1.001 * loss + 1e-3, gradient
+
+    return changed
+
+
+def shallower(result, given):
+    """What `forward` gives for L = 8 where L is larger."""
+    f, theta, L, *rest = given
+    return FORWARD(f, theta, min(float(L), 8.0), *rest)
+
+
+def by_another_form(result, given):
+    """S(t)Θ with (1-t)*w + t, which loses the digits of a large t."""
+    (w1, w2, b1, b2), t = given
+    scale1, scale2 = (1 - t) * w1 + t, (1 - t) * w2 + t
+    return Theta(w1 / scale1, w2 / scale2, t * b1, t * b1 + scale1 * (b2 - b1)) if min(scale1, scale2) > 0 else result
+
+
+def swapped_pair(result, given):
+    """(j, k) of the tensor taken for (k, j), where X is square."""
+    partial, tensor, previous = given
+    n, m = previous.shape[:2]
+    return partial + np.einsum("pqkj,jkc->pqc", tensor, previous) if n == m else result
+
+
+def over_the_square_of_L(result, given):
+    *rest, L = given
+    with np.errstate(all="ignore"):
+        return np.where(result == 0, 0.0, partials.dZ(rest[0], rest[2]) * (rest[1] / np.float64(L) ** 2))
+
+
+FORWARD, PROX = dsrl_ref.forward, dsrl_ref.prox
+OF_T = _theta_field(0, lambda w: 1.001 * w)
+LAYER = ("dw1", "dw2", "db1", "db2", "dtheta", "dZ")
+ROWS_OF_LAYER = {"dw1": (12,), "dw2": (12,), "db1": (13,), "db2": (13,), "dtheta": (12, 13), "dZ": (14,)}
+OF_ANY_F = ("appendix.totals", "engines.tangent", "engines.adjoint")
+
+
+def hidden():
+    """What is wrong in some calls alone: (row, function, what is wrong, change)."""
+    for name in LAYER:
+        for row in ROWS_OF_LAYER[name]:
+            function = f"appendix.partials.{name}"
+            yield row, function, "square transposed", square_transposed
+            yield row, function, "rows reversed", rows_reversed
+            yield row, function, "several rows and columns", where(first_of(lambda Z: min(np.shape(Z)) > 1), moved)
+            yield row, function, "b1 = 0", where(lambda named: named["theta"].b1 == 0, moved)
+            yield row, function, "b2 = 0", where(lambda named: named["theta"].b2 == 0, moved)
+    for row in (12, 13, 14):
+        yield row, "region", "square transposed", square_transposed
+        yield row, "region", "rows reversed", rows_reversed
+        yield row, "region", "one number", where(first_of(lambda z: np.ndim(z) == 0), another_row)
+        yield row, "region", "b1 = 0", where(lambda named: named["theta"][2] == 0, another_row)
+    for row in (1, 9, 12):
+        yield row, "shrink", "one number", where(first_of(lambda z: np.ndim(z) == 0 and not hasattr(z, "tocsr")), moved)
+    yield from hidden_in_f()
+    yield from hidden_in_engines()
+    yield from hidden_in_g()
+    yield 14, "appendix.partials.dX", "after three layers", where(lambda named: named["layer"] > 3, moved)
+    for layers in (0, np.inf):
+        yield (
+            14,
+            "objective.Objective.ties",
+            f"{layers} layers",
+            where(lambda named, layers=layers: named["self"].layers == layers, lambda n, _: n + 1),
+        )
+    for row in (11, 16):
+        one_entry = where(lambda named: named["previous"].shape[:2] == (1, 1), moved)
+        yield row, "appendix.totals.total", "one entry", one_entry
+        yield row, "appendix.totals.total", "j and k the other way round", swapped_pair
+    yield 17, "appendix.partials.dL", "the square of L", over_the_square_of_L
+
+
+def hidden_in_f():
+    for name, matrix in (("Fidelity", "W"), ("LeastSquares", "D")):
+        sign = where(stored_sparse(matrix), lambda product, _: -product)
+        yield 14, f"smooth.{name}.hessian_product", f"sparse {matrix}", sign
+        of_V = where(lambda named: hasattr(named["V"], "tocsr"), lambda product, _: -product)
+        yield 14, f"smooth.{name}.hessian_product", "sparse V", of_V
+        for method in ("value", "gradient"):
+            of_X = where(lambda named: hasattr(named["X"], "tocsr"), lambda value, _: 1.001 * value)
+            yield 9, f"smooth.{name}.{method}", "sparse X", of_X
+            of_f = where(stored_sparse(matrix), lambda value, _: 1.001 * value)
+            yield 9, f"smooth.{name}.{method}", f"sparse {matrix}", of_f
+        yield 9, f"smooth.{name}.lipschitz", f"sparse {matrix}", where(stored_sparse(matrix), moved)
+    yield 9, "forward", "L above 8", shallower
+    yield 9, "forward", "after four layers", lambda iterates, _: [*iterates[:5], *(1.001 * X for X in iterates[5:])]
+    yield 9, "forward", "no layers", where(lambda named: named["layers"] == 0, moved)
+    matrices = where(lambda named: np.ndim(named["w"]) == 2, moved)
+    yield 9, "engines.scalar_map.ScalarMap.__call__", "matrices", matrices
+
+
+def hidden_in_engines():
+    for module in OF_ANY_F:
+        for row in (8, 10, 15):
+            function = f"{module}.loss_and_gradient"
+            yield row, function, "sparse D", where(stored_sparse("D"), of_part(row))
+            yield row, function, "sparse W", where(stored_sparse("W"), of_part(row))
+            yield row, function, "no layers", where(lambda named: named["layers"] == 0, of_part(row))
+            yield row, function, "more than three layers", where(lambda named: named["layers"] > 3, of_part(row))
+            yield row, function, "one entry", where(lambda named: named["x0"].size == 1, of_part(row))
+            if module != "appendix.totals":
+                large = where(lambda named: named["x0"].size > 1000, of_part(row))
+                yield row, function, "more than 1,000 entries", large
+
+
+def hidden_in_g():
+    for row, name in ((1, "regularizer"), (4, "regularizer_gradient")):
+        yield row, name, "square transposed", square_transposed
+        for axes in (0, 2):
+            of_axes = where(lambda named, axes=axes: np.ndim(named["x"]) == axes, moved)
+            yield row, name, f"{axes} axes", of_axes
+        yield row, name, "b2 = 0", where(lambda named: list(named["theta"])[3] == 0, moved)
+    yield 4, "regularizer_gradient", "even in matrices", lambda slope, _: np.abs(slope) if slope.ndim == 2 else slope
+    scaled = "appendix.theta.Theta.scaled"
+    for what, condition in (("t = 0", lambda t: t == 0), ("t = 1", lambda t: t == 1), ("t > 10", lambda t: t > 10)):
+        yield 1, scaled, what, where(lambda named, condition=condition: condition(named["t"]), OF_T)
+    yield 1, scaled, "another form", by_another_form
+    no_step = where(lambda named: named["step"] == 0, lambda x, given: PROX(given[0], given[1], 1.0))
+    yield 1, "prox", "step 0 as 1", no_step
+    yield 1, "prox", "steps above 4", where(lambda named: named["step"] > 4, moved)
+    yield 1, "appendix.theta.Theta.soft", "b = 0", where(lambda named: named["b"] == 0, OF_T)
+    yield 1, "appendix.theta.Theta.firm", "b = 0", where(lambda named: named["b"] == 0, OF_T)
+
+
+HIDDEN = list(hidden())
+
+
+def _sample_of_hidden():
+    """Every ninth: neighbours are alike."""
+    return HIDDEN[::9]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "what", "change"), _sample_of_hidden(), ids=lambda value: "" if callable(value) else str(value)
+)
+def test_what_is_wrong_in_some_calls_alone_makes_its_own_row_fail(monkeypatch, row, name, what, change):
+    spoil(monkeypatch, name, change)
+    assert noticed(row)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("row", "name", "what", "change"), HIDDEN, ids=lambda value: "" if callable(value) else str(value)
+)
+def test_all_that_is_wrong_in_some_calls_alone_makes_its_own_row_fail(monkeypatch, row, name, what, change):
+    spoil(monkeypatch, name, change)
+    assert noticed(row)
+
+
+def test_a_scaled_that_refuses_nothing_makes_its_row_fail(monkeypatch):
+    right = Theta.scaled
+
+    def takes_all(theta, t):
+        try:
+            return right(theta, t)
+        except ValueError:
+            return theta
+
+    monkeypatch.setattr(Theta, "scaled", takes_all)
+    assert noticed(1)
 
 
 KNOTS = ("-b2", "-b1", "b1", "b2")

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from scipy.sparse import csr_array, diags_array, issparse
 
 import dsrl_ref
 from dsrl_ref.appendix import network
@@ -11,9 +12,9 @@ from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.cases import Cases, as_floats, as_row
-from dsrl_ref.verify.checks.partials import SOFT
+from dsrl_ref.verify.checks.partials import SOFT, as_dense, dense_and_sparse
 from dsrl_ref.verify.findings import Check, none_differ, of_rationals
-from dsrl_ref.verify.networks import exactly
+from dsrl_ref.verify.networks import exactly, laid_out
 from dsrl_ref.verify.problems import grid_problem
 
 CLOSE = 1e-13  # relative, of eigenvalues
@@ -54,8 +55,6 @@ def target_defaults_to_W(cases: Cases) -> Check:
 
 def iterates_are_exact(cases: Cases) -> Check:
     """(9): `forward`, and what it steps along; sparse in, sparse out."""
-    from scipy.sparse import csr_array, issparse
-
     wrong, tried, problems = 0, 0, cases.networks.grid_problems
     for problem in problems:
         path = problem.run()
@@ -86,39 +85,32 @@ def rounding_of_iterates(cases: Cases) -> list[Check]:
 
 
 def terms_are_exact(cases: Cases) -> Check:
-    """f: its value is what its gradient differences, X_(0) is where it says, and sparse W and D are as dense."""
-    from scipy.sparse import csr_array
-
+    """f: its value is what its gradient differences, X_(0) is where it says; all of it dense and sparse."""
     rng, wrong, tried = cases.rng("terms"), 0, 0
     for number in range(cases.many // 3):
         problem = grid_problem(rng, number)
-        X, V = problem.x0, [Fraction(rng.randint(-2, 2)) for _ in problem.x0]
-        f, terms = problem.smooth_term(), list[Fidelity | LeastSquares]()
-        if isinstance(f, Fidelity):
-            start, terms = f.W, [f, Fidelity(csr_array(f.W))]
-            value = exact.loss(X, problem.f.W)  # type: ignore[union-attr]
+        X, V, gradient = problem.x0, [Fraction(rng.randint(-2, 2)) for _ in problem.x0], problem.f.gradient(problem.x0)
+        if isinstance(problem.f, exact.LeastSquares):
+            start, value = np.zeros(problem.shape), exact.loss(problem.f.applied(X), problem.f.Y)
         else:
-            assert isinstance(f, LeastSquares)
-            assert isinstance(problem.f, exact.LeastSquares)
-            start, terms = np.zeros(problem.shape), [f, LeastSquares(csr_array(f.D), csr_array(f.Y))]
-            value = exact.loss(problem.f.applied(X), problem.f.Y)
-        gradient = problem.f.gradient(X)
-        for term in terms:
-            there = [term.value(problem.matrix([x + h * v for x, v in zip(X, V, strict=True)])) for h in (1, -1)]
-            along = sum((g * v for g, v in zip(gradient, V, strict=True)), Fraction(0))
-            wrong += (Fraction(there[0]) - Fraction(there[1])) / 2 != along
-            wrong += Fraction(term.value(problem.matrix(X))) != value
-            wrong += not exactly(np.asarray(term.gradient(problem.matrix(X))), gradient)
-            first = term.start()
-            wrong += not np.array_equal(first if isinstance(first, np.ndarray) else first.toarray(), start)
-            tried += 4
+            assert isinstance(problem.f, exact.Fidelity)
+            start, value = problem.matrix(problem.f.W), exact.loss(X, problem.f.W)
+        along = sum((g * v for g, v in zip(gradient, V, strict=True)), Fraction(0))
+        sides = [problem.matrix([x + h * v for x, v in zip(X, V, strict=True)]) for h in (1, -1)]
+        for term in dense_and_sparse(problem):
+            for stored in (np.array, csr_array):
+                there = [term.value(stored(side)) for side in sides]
+                wrong += (Fraction(there[0]) - Fraction(there[1])) / 2 != along
+                wrong += Fraction(term.value(stored(problem.matrix(X)))) != value
+                wrong += not laid_out(as_dense(term.gradient(stored(problem.matrix(X)))), problem.shape, gradient)
+                tried += 3
+            wrong += not np.array_equal(as_dense(term.start()), start)
+            tried += 1
     return none_differ("value, gradient and start of f, dense and sparse, are the rationals'", wrong, tried, "answers")
 
 
 def lipschitz_is_largest_eigenvalue(cases: Cases) -> Check:
     """f: of two rows or columns in closed form; of differences along a line, dense and sparse, by their sines."""
-    from scipy.sparse import csr_array, diags_array
-
     rng, worst = np.random.default_rng(cases.seed), 0.0
     for number in range(20):
         D = rng.normal(size=(2, 5) if number % 2 else (4, 2))
@@ -126,14 +118,15 @@ def lipschitz_is_largest_eigenvalue(cases: Cases) -> Check:
         half, gap = (gram[0, 0] + gram[1, 1]) / 2, (gram[0, 0] - gram[1, 1]) / 2
         right = half + math.hypot(gap, gram[0, 1])
         worst = max(worst, float(abs(LeastSquares(D, np.zeros((len(D), 1))).lipschitz() / right - 1)))
-    n = 40
+    n = 80
     differences = diags_array([np.ones(n), -np.ones(n)], offsets=[0, 1], shape=(n, n + 1))
     right = 2 + 2 * math.cos(math.pi / (n + 1))
     for D in (differences.toarray(), csr_array(differences)):
         worst = max(worst, abs(LeastSquares(D, np.zeros((n, 1))).lipschitz() / right - 1))
-    one = Fidelity([[3.0]]).lipschitz()
+    of_W = [Fidelity(stored(W)).lipschitz() for stored in (np.array, csr_array) for W in ([[3.0]], [[0.0, 2.0]])]
+    right_of_W = set(of_W) == {1.0}
     return Check(
-        "lipschitz is the largest eigenvalue of the Hessian", worst <= 100 * CLOSE and one == 1, f"gap {worst:.2g}"
+        "lipschitz is the largest eigenvalue of the Hessian", worst <= 100 * CLOSE and right_of_W, f"gap {worst:.2g}"
     )
 
 
@@ -148,7 +141,10 @@ def scalar_map_is_the_network(cases: Cases) -> Check:
         of_piece = network.breakpoints.searchsorted(W, side="right")
         lines = network.slopes[of_piece] * W + network.intercepts[of_piece]
         low, high = network.intervals[of_piece].T
-        for i, right in enumerate(problem.run().iterates[-1]):
+        last = problem.run().iterates[-1]
+        for shape in (problem.shape, (W.size,), (1, 1, W.size)):
+            wrong += not laid_out(network(W.reshape(shape)), shape, last)
+        for i, right in enumerate(last):
             wrong += Fraction(float(network(W[i]))) != right
             wrong += bool(low[i] <= W[i] <= high[i]) and Fraction(float(lines[i])) != right
             tried += 1

@@ -3,18 +3,20 @@
 import random
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from dsrl_ref.appendix import partials
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.smooth import Fidelity
+from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.cases import Cases, as_floats, as_row
 from dsrl_ref.verify.exact import Flat, ThetaQ
 from dsrl_ref.verify.findings import OWN, Check, demonstrated, none_differ, of_rationals
-from dsrl_ref.verify.networks import TINY, exactly
+from dsrl_ref.verify.networks import TINY, exactly, laid_out
 from dsrl_ref.verify.problems import Problem, grid_problem, rational_problem
 
 SOFT: ThetaQ = (Fraction(1), Fraction(1), Fraction(1, 2), Fraction(1, 2))
@@ -48,8 +50,8 @@ def dZ_is_exact(cases: Cases) -> Check:
 
 def _table(cases: Cases, name: str, number: int, function: Callable[[Array, Theta], Array]) -> Check:
     wrong = sum(
-        not exactly(function(as_row(zs), as_floats(theta)), [exact.partials(z, theta)[number] for z in zs])
-        for theta, zs in cases.layers
+        not laid_out(function(Z, as_floats(theta)), Z.shape, [exact.partials(z, theta)[number] for z in zs])
+        for theta, zs, Z in cases.matrices
     )
     return none_differ(f"{name} equals the rationals, bit for bit, on all four knots", wrong, len(cases.layers), "Θ")
 
@@ -66,11 +68,12 @@ def dtheta_has_b(cases: Cases) -> Check:
 
 def _side_by_side(cases: Cases, part: slice, name: str) -> Check:
     wrong = sum(
-        not exactly(
-            partials.dtheta(as_row(zs), as_floats(theta))[:, :, part],
+        not laid_out(
+            partials.dtheta(Z, as_floats(theta))[:, :, part],
+            (*Z.shape, 2),
             [p for z in zs for p in list(exact.partials(z, theta))[part]],
         )
-        for theta, zs in cases.layers
+        for theta, zs, Z in cases.matrices
     )
     return none_differ(f"dtheta has {name} in the order of Θ", wrong, len(cases.layers), "Θ")
 
@@ -161,7 +164,9 @@ def tensor_is_exact(cases: Cases) -> Check:
         Z, X = problem.matrix(zs), problem.matrix(problem.x0)
         f, theta, L, *_ = problem.arguments()
         right = exact.layer_tensor(problem.f, problem.theta, problem.L, problem.x0, zs)
-        wrong += not exactly(partials.dX(f, Z, X, theta, L, layer=1), [value for line in right for value in line])
+        wrong += not exactly(
+            partials.dX(f, Z, X, theta, L, 1 + number % 9), [value for line in right for value in line]
+        )
     return none_differ("dX equals the rationals, bit for bit, ties and L included", wrong, cases.many // 2, "tensors")
 
 
@@ -190,16 +195,35 @@ def _joined(lines: list[Flat]) -> Flat:
 
 
 def hessian_products_are_exact(cases: Cases) -> Check:
-    """(14): ∇²f of `Fidelity` and `LeastSquares`, against exact differences of ∇f."""
-    rng, wrong = cases.rng("hessian"), 0
+    """(14): ∇²f of `Fidelity` and `LeastSquares`, dense and sparse, against exact differences of ∇f."""
+    rng, wrong, tried = cases.rng("hessian"), 0, 0
     for number in range(cases.many // 3):
         problem = grid_problem(rng, number)
-        f, X = problem.smooth_term(), problem.x0
-        V = [Fraction(rng.randint(-3, 3)) for _ in X]
+        X, V = problem.x0, [Fraction(rng.randint(-3, 3)) for _ in problem.x0]
         moved = [problem.f.gradient([x + h * v for x, v in zip(X, V, strict=True)]) for h in (1, -1)]
         right = [(a - b) / 2 for a, b in zip(*moved, strict=True)]  # f is quadratic
-        wrong += not exactly(np.asarray(f.hessian_product(problem.matrix(V), problem.matrix(X))), right)
-    return none_differ("hessian_product is the difference of ∇f, bit for bit", wrong, cases.many // 3, "products")
+        for f in dense_and_sparse(problem):
+            for direction in (problem.matrix(V), csr_array(problem.matrix(V))):
+                product = as_dense(f.hessian_product(direction, problem.matrix(X)))
+                wrong += not laid_out(product, problem.shape, right)
+                tried += 1
+    return none_differ(
+        "hessian_product is the difference of ∇f, bit for bit, dense and sparse", wrong, tried, "products"
+    )
+
+
+def dense_and_sparse(problem: Problem) -> tuple[Fidelity | LeastSquares, Fidelity | LeastSquares]:
+    """The smooth term with its matrices stored in both ways."""
+    f = problem.smooth_term()
+    if isinstance(f, Fidelity):
+        return f, Fidelity(csr_array(f.W))
+    assert isinstance(f, LeastSquares)
+    return LeastSquares(as_dense(f.D), f.Y), LeastSquares(csr_array(f.D), csr_array(f.Y))
+
+
+def as_dense(matrix: Any) -> Array:
+    """A matrix that may be stored sparse."""
+    return np.asarray(matrix.toarray() if issparse(matrix) else matrix)
 
 
 def rows_are_not_odd(cases: Cases) -> Check:
@@ -229,27 +253,34 @@ def hessian_is_needed(cases: Cases) -> Check:
 def dL_is_exact(cases: Cases) -> Check:
     """(17), L any power of two."""
     rng, wrong = cases.rng("dL"), 0
-    for theta, zs in cases.layers:
-        L = Fraction(2) ** rng.choice([-2, -1, 1, 2, 3])
+    for theta, zs, Z in cases.matrices:
+        L = Fraction(2) ** rng.choice([-2, -1, 1, 2, 3, 9])
         g = [Fraction(rng.choice([-3, -2, -1, 1, 2, 5])) for _ in zs]
         right = [exact.partials(z, theta)[4] * y / L**2 for z, y in zip(zs, g, strict=True)]
-        wrong += not exactly(partials.dL(as_row(zs), as_row(g), as_floats(theta), float(L)), right)
+        got = partials.dL(Z, as_row(g).reshape(Z.shape), as_floats(theta), float(L))
+        wrong += not laid_out(got, Z.shape, right)
     return none_differ(
-        "dL equals the rationals, bit for bit, on all four knots", wrong, len(cases.layers), "Θ, L in 1/4..8"
+        "dL equals the rationals, bit for bit, on all four knots", wrong, len(cases.layers), "Θ, L in 1/4..512"
     )
 
 
 def dL_rounds_little(cases: Cases) -> Check:
-    """(17), L anything."""
+    """(17), L anything, of a size too whose square leaves float64."""
     rng, worst, largest = cases.rng("dL of 53 bits"), Fraction(0), Fraction(0)
-    for theta, zs in cases.layers:
-        L, g = Fraction(rng.uniform(0.3, 9)), [Fraction(rng.uniform(-2, 2)) for _ in zs]
+    for number, (theta, zs) in enumerate(cases.layers):
+        size, of_g = ((1.0, 1.0), (1e200, 1e250), (1e-200, 1e-250))[number % 3]
+        L, g = Fraction(size * rng.uniform(0.3, 9)), [Fraction(of_g * rng.uniform(-2, 2)) for _ in zs]
         got = partials.dL(as_row(zs), as_row(g), as_floats(theta), float(L)).ravel().tolist()
         for z, y, value in zip(zs, g, got, strict=True):
             right = exact.partials(z, theta)[4] * y / L**2
-            worst, largest = max(worst, abs(Fraction(value) - right) / (abs(y) / L**2)), max(largest, abs(right))
+            worst, largest = max(worst, _apart(value, right, abs(y) / L**2)), max(largest, abs(right))
     units = float(worst) * 2**53
     return Check("dL for any L", worst <= FEW_UNITS and largest > 0, f"{units:.2g} units of 2^-53·|∇f|/L²")
+
+
+def _apart(value: float, right: Fraction, size: Fraction) -> Fraction:
+    """How far a float is from what is right, in units of `size`; a float that is none is far off."""
+    return abs(Fraction(value) - right) / size if np.isfinite(value) else Fraction(1)
 
 
 def derivative_in_L(cases: Cases) -> Check:

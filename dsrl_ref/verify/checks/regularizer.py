@@ -1,5 +1,7 @@
 """Checks of (1) and (4): g and its slope, the proximity operator of t·g, and the Θ of t·g."""
 
+import math
+import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -11,8 +13,10 @@ from dsrl_ref.verify import exact
 from dsrl_ref.verify.cases import Cases, as_floats
 from dsrl_ref.verify.exact import ThetaQ
 from dsrl_ref.verify.findings import Check, demonstrated, none_differ, of_rationals
+from dsrl_ref.verify.networks import laid_out
 
 HALF = Fraction(1, 2)
+FEW_UNITS = Fraction(8, 2**53)
 ROUNDING = Fraction(1, 2**46)  # relative, where float64 is not exact
 
 
@@ -82,13 +86,18 @@ def gradient_is_exact(cases: Cases) -> Check:
 def _same_floats(
     cases: Cases, name: str, function: Callable[..., object], rule: Callable[[Fraction, ThetaQ], Fraction]
 ) -> Check:
-    xs = [Fraction(k, 4) for k in range(-20, 21)]
+    """Of 36 values in rows, matrices and alone."""
+    xs = [Fraction(k, 4) for k in (*range(-17, 17), -32, 40)]
     wrong = 0
     thetas = cases.exact_floats[:: 1 if cases.quick else 2]
-    for theta in thetas:
-        values = np.asarray(function([float(x) for x in xs], [float(p) for p in theta])).tolist()
-        wrong += sum(Fraction(v) != rule(x, theta) for v, x in zip(values, xs, strict=True))
-    return none_differ(f"{name}, bit for bit", wrong, len(xs) * len(thetas), "values")
+    for number, theta in enumerate(thetas):
+        numbers, right = [float(p) for p in theta], [rule(x, theta) for x in xs]
+        for shape in ((36,), ((6, 6), (4, 9), (36, 1), (3, 3, 4))[number % 4]):
+            values = np.array([float(x) for x in xs]).reshape(shape)
+            wrong += not laid_out(np.asarray(function(values, numbers)), shape, right)
+        alone = number % 36
+        wrong += not laid_out(np.asarray(function(float(xs[alone]), numbers)), (), right[alone : alone + 1])
+    return none_differ(f"{name}, bit for bit", wrong, 3 * len(thetas), "arrays")
 
 
 def regularizer_rounds_little(cases: Cases) -> Iterator[Check]:
@@ -111,7 +120,8 @@ def shrinkage_is_prox(cases: Cases) -> Check:
     rng, worse, tried = cases.rng("prox"), 0, 0
     for theta in cases.exact_floats[:: 3 if cases.quick else 5]:
         z = rng.choice([*cases.points, theta[2], -theta[2], theta[3], -theta[3]])
-        best = Fraction(float(dsrl_ref.shrink([float(z)], as_floats(theta))[0]))
+        shape = rng.choice([(), (1,), (1, 1)])
+        best = Fraction(dsrl_ref.shrink(np.full(shape, float(z)), as_floats(theta)).item())
         worse += better_points(cases, z, best, theta)
         tried += len(cases.points)
     return none_differ("shrink minimises ½(x-z)² + g(x), over a grid of all x", worse, tried, "points, (7) not assumed")
@@ -129,15 +139,17 @@ def better_points(cases: Cases, z: Fraction, best: Fraction, theta: ThetaQ) -> i
 def prox_is_stationary(cases: Cases) -> Check:
     """`prox` of t·g by its condition x - z + t·∇g(x) = 0, or |z| <= t·b1 at 0: enough, as ½(x-z)² + t·g is convex."""
     rng, wrong, tried = cases.rng("prox of t·g"), 0, 0
-    for theta in cases.thetas:
-        t = Fraction(rng.uniform(0.01, 3))
+    for number, theta in enumerate(cases.thetas):
+        t = _multiple(rng, number)
         w1, w2, b1, _ = theta
         curvature1, curvature2 = 1 + t * (1 / w1 - 1), 1 + t * (1 / w2 - 1)
         if min(curvature1, curvature2) < Fraction(1, 64):
             continue
-        zs = [Fraction(rng.uniform(-6, 6)) for _ in range(3)]
-        found = dsrl_ref.prox([float(z) for z in zs], as_floats(theta), float(t)).tolist()
-        for z, x in zip(zs, map(Fraction, found), strict=True):
+        zs = [Fraction(rng.uniform(-6, 6)) for _ in range(4)]
+        shape = ((4,), (2, 2), (4, 1), (1, 4))[number % 4]
+        found = dsrl_ref.prox(np.array([float(z) for z in zs]).reshape(shape), as_floats(theta), float(t))
+        wrong += found.shape != shape
+        for z, x in zip(zs, map(Fraction, found.ravel().tolist()), strict=True):
             left = x - z + t * slope_of_g(x, theta)
             slack = ROUNDING * max(curvature1, curvature2, Fraction(1)) * (abs(z) + t * (b1 + theta[3]) + 1)
             wrong += abs(z) > t * b1 + slack if x == 0 else abs(left) > slack
@@ -145,11 +157,17 @@ def prox_is_stationary(cases: Cases) -> Check:
     return none_differ("prox of t·g is where x - z + t·∇g(x) vanishes", wrong, tried, "values")
 
 
+def _multiple(rng: random.Random, number: int) -> Fraction:
+    """A t, of every size in turn: 0, 1, around them, and large."""
+    kinds = (rng.uniform(0, 1), rng.uniform(1, 3), 0, rng.uniform(4, 12), 1, rng.uniform(12, 200), rng.uniform(0, 0.1))
+    return Fraction(kinds[number % len(kinds)])
+
+
 def scaled_is_multiple(cases: Cases) -> Check:
     """`Theta.scaled`: t·g(Θ) = g(S(t)Θ)."""
     rng, wrong, tried = cases.rng("scaled"), 0, 0
-    for theta in cases.thetas[::2]:
-        t = Fraction(rng.uniform(0, 3))
+    for number, theta in enumerate(cases.thetas[::2]):
+        t = _multiple(rng, number)
         if min(w + t * (1 - w) for w in theta[:2]) < Fraction(1, 64):
             continue
         scaled: ThetaQ = tuple(map(Fraction, as_floats(theta).scaled(float(t))))  # type: ignore[assignment]
@@ -158,14 +176,59 @@ def scaled_is_multiple(cases: Cases) -> Check:
             terms = t * x**2 * (1 / theta[0] + 1 / theta[1] + 1) + t * (abs(x) + 1) * (sum(theta) + 1) ** 2 / theta[1]
             wrong += abs(multiple - other) > ROUNDING * 64 * terms
             tried += 1
+        wrong += (t == 1 and scaled != tuple(map(Fraction, as_floats(theta)))) or (
+            t == 0 and list(scaled[:3]) != [1, 1, 0]
+        )
     return none_differ("t·g(Θ) = g(S(t)Θ) with Theta.scaled", wrong, tried, "values")
+
+
+def scaled_rounds_little(cases: Cases) -> Iterator[Check]:
+    """`Theta.scaled` for slopes and t of any size, to the last t that has a prox; what lies beyond is refused."""
+    rng, worst, taken, accepted = cases.rng("scaled, any size"), Fraction(0), 0, 0
+    for number in range(cases.many):
+        w1, w2 = (_slope_of_any_size(rng, number + k) for k in range(2))
+        b1 = Fraction(rng.choice([0.0, rng.uniform(0, 1)]))
+        theta: ThetaQ = (w1, w2, b1, Fraction(float(b1 + Fraction(rng.uniform(0, 1)))))
+        t, ends = Fraction(10 ** rng.uniform(-3, 17)), [w / (w - 1) for w in (w1, w2) if w > 1]
+        if ends:  # the last float below the end, or a share of it
+            t = min(t, min(ends) * rng.choice([Fraction(1, 2), 1 - Fraction(1, 2**30), Fraction(1)]))
+            accepted += _accepts(theta, float(min(ends) * (1 + Fraction(1, 2**40))))
+        numbers, at = as_floats(theta), float(t)
+        if ends and Fraction(at) >= min(ends):
+            at = math.nextafter(at, 0)
+        t = Fraction(at)
+        scales = [w + t * (1 - w) for w in theta[:2]]
+        right = (w1 / scales[0], w2 / scales[1], t * b1, t * b1 + scales[0] * (theta[3] - b1))
+        for got, number_of_it in zip(numbers.scaled(at), right, strict=True):
+            worst = max(worst, abs(Fraction(got) - number_of_it) / (number_of_it or 1))
+            taken += 1
+    units = float(worst) * 2**53
+    yield Check("Theta.scaled for any w and t", worst <= FEW_UNITS, f"{units:.2g} units of 2^-53, {taken} numbers")
+    yield none_differ("Theta.scaled and prox refuse a t that has no prox", accepted, cases.many, "Θ")
+
+
+def _slope_of_any_size(rng: random.Random, number: int) -> Fraction:
+    near = 2.0 ** -rng.randint(1, 52)
+    return Fraction((10 ** rng.uniform(-8, 8), 1.0, 1 - near / 2, 1 + near, 10 ** rng.uniform(-100, 100))[number % 5])
+
+
+def _accepts(theta: ThetaQ, t: float) -> int:
+    """How many of `Theta.scaled` and `prox` take a t."""
+    taken = 0
+    for function in (as_floats(theta).scaled, lambda step: dsrl_ref.prox([1.0], as_floats(theta), step)):
+        try:
+            function(t)
+            taken += 1
+        except ValueError:
+            pass
+    return taken
 
 
 def named_thetas(cases: Cases) -> Check:
     """`Theta.soft` is the lasso's g, b·|x|; `Theta.firm` the minimax concave penalty."""
     rng, wrong, tried = cases.rng("named"), 0, 0
-    for _ in range(cases.many // 3):
-        b = Fraction(rng.randint(1, 8), 8)
+    for number in range(cases.many // 3):
+        b = Fraction(number % 17, 8)
         c = b + Fraction(2) ** rng.randint(-2, 1)  # c - b a power of two: c/(c-b) is exact
         soft: ThetaQ = tuple(map(Fraction, Theta.soft(float(b))))  # type: ignore[assignment]
         firm: ThetaQ = tuple(map(Fraction, Theta.firm(float(b), float(c))))  # type: ignore[assignment]

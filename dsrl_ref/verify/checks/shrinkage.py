@@ -12,29 +12,38 @@ from dsrl_ref.smooth import Fidelity
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.cases import Cases, as_floats, as_row
 from dsrl_ref.verify.findings import Check, demonstrated, none_differ
-from dsrl_ref.verify.networks import exactly, ways_of
+from dsrl_ref.verify.networks import exactly, laid_out, ways_of
 
 
 def shrink_is_exact(cases: Cases) -> Check:
     """ξ, of dense and of sparse input."""
     from scipy.sparse import csr_array, issparse
 
-    wrong = 0
-    for theta, zs in cases.layers:
-        values, right = as_row([*zs, Fraction(0)]), [exact.xi(z, theta) for z in [*zs, Fraction(0)]]
-        sparse = dsrl_ref.shrink(csr_array(values), as_floats(theta))
-        wrong += not exactly(dsrl_ref.shrink(values, as_floats(theta)), right)
-        wrong += not issparse(sparse) or not exactly(sparse.toarray(), right)
-    return none_differ("shrink, dense and sparse, equals the rationals, bit for bit", wrong, 2 * len(cases.layers), "Θ")
+    wrong, tried = 0, 0
+    for number, (theta, zs, Z) in enumerate(cases.matrices):
+        alone = number % 16
+        numbers, right = as_floats(theta), [exact.xi(z, theta) for z in zs]
+        sparse = dsrl_ref.shrink(csr_array(np.where(np.eye(*Z.shape), 0.0, Z)), numbers)
+        kept = [exact.ZERO if diagonal else x for diagonal, x in zip(np.eye(*Z.shape).ravel(), right, strict=True)]
+        wrong += not issparse(sparse) or not laid_out(sparse.toarray(), Z.shape, kept)
+        for shape in (Z.shape, (16,), (2, 2, 4)):
+            wrong += not laid_out(dsrl_ref.shrink(Z.reshape(shape), numbers), shape, right)
+        wrong += not laid_out(dsrl_ref.shrink(Z.flat[alone], numbers), (), right[alone : alone + 1])
+        tried += 5
+    return none_differ("shrink, dense and sparse, equals the rationals, bit for bit", wrong, tried, "arrays")
 
 
 def region_is_exact(cases: Cases) -> Check:
     """The rows of (12)-(14)."""
-    wrong = sum(
-        dsrl_ref.region(as_row(zs), as_floats(theta)).ravel().tolist() != [exact.row(z, theta) for z in zs]
-        for theta, zs in cases.layers
-    )
-    return none_differ("region gives the rows, on all four knots", wrong, len(cases.layers), "Θ")
+    wrong, tried = 0, 0
+    for number, (theta, zs, Z) in enumerate(cases.matrices):
+        rows = [exact.row(z, theta) for z in zs]
+        for shape in (Z.shape, (16,), (2, 2, 4)):
+            got = dsrl_ref.region(Z.reshape(shape), as_floats(theta))
+            wrong += got.shape != shape or got.ravel().tolist() != rows
+        wrong += dsrl_ref.region(Z.flat[number % 16], as_floats(theta)).tolist() != rows[number % 16]
+        tried += 4
+    return none_differ("region gives the rows, on all four knots", wrong, tried, "arrays")
 
 
 def table_determines_xi(cases: Cases) -> Check:
@@ -69,9 +78,12 @@ def ties_are_counted(cases: Cases) -> list[Check]:
     knots_only = sum(
         shrinkage.count_ties(as_row(zs), as_floats(t)) != sum(abs(z) in t[2:] for z in zs) for t, zs in cases.layers
     )
+    limits = cases.engines.fixed_points
+    at_limit = sum(found.ties != 0 for found in limits)
     zeros = Objective(Fidelity(np.zeros((3, 2))), layers=4).ties((0.5, 0.5, 0.0, 1.0), 2.0)
     return [
         none_differ("ties counts what the rationals find, by every method", wrong, tried, f"counts, {ties} ties"),
         none_differ("count_ties, on all four knots", knots_only, len(cases.layers), "Θ"),
+        none_differ("ties of a fixed point off the knots", at_limit, len(limits), "fixed points"),
         Check("ties of zeros with b1 = 0", zeros == 24, f"{zeros} of 24"),
     ]

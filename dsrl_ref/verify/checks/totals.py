@@ -15,7 +15,7 @@ from dsrl_ref.verify.cases import Cases, as_floats
 from dsrl_ref.verify.checks.partials import SOFT
 from dsrl_ref.verify.findings import OWN, Check, demonstrated, none_differ, of_rationals
 from dsrl_ref.verify.networks import TINY, exact_differences, exactly
-from dsrl_ref.verify.problems import Problem
+from dsrl_ref.verify.problems import SHAPES, Problem
 
 SMALL_GAP = Fraction(1, 2**350)
 COUPLED = Problem(
@@ -47,7 +47,7 @@ def total_is_exact(cases: Cases) -> Check:
     """(11), (16): `total`, the pair (j,k) contracted, with tensors of no symmetry."""
     rng, wrong = cases.rng("total"), 0
     for number in range(cases.many):
-        n, m, c = (*rng.choice([(1, 2), (2, 3), (3, 2)]), (4, 1)[number % 2])
+        n, m, c = (*rng.choice(SHAPES), (4, 1)[number % 2])
         partial, tensor, before = _integers(rng, n, m, c), _integers(rng, n, m, n, m), _integers(rng, n, m, c)
         flat = [[Fraction(v) for v in array.ravel().tolist()] for array in (partial, tensor, before)]
         size = n * m
