@@ -56,7 +56,7 @@ MUTANTS = [
         ("scale_of_slope(w1, t), scale_of_slope(w2, t)", "scale_of_slope(w2, t), scale_of_slope(w1, t)"),
         ("return (1 - t) * w + t  #", "return w + t * (1 - w)  #"),
         ("return w + t * (1 - w)  #", "return (1 - t) * w + t  #"),
-        ("1 - Fraction(t - 1) * Fraction(w - 1)", "w - t * (w - 1)"),
+        ("max(Fraction(0), 1 - beyond * steeper)", "w - t * (w - 1)"),
         ("turning = 1 / w1 / w1", "turning = 1 / w1"),
         ("(b1 - 2 * ratio * s) / norm * turning", "(b1 + 2 * ratio * s) / norm * turning"),
         ("jacobian[0, 0] = w1 >= FLOOR_OF_SLOPES", "jacobian[0, 0] = 1"),
