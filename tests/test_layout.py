@@ -44,6 +44,7 @@ FLOORS = [
     "training.gauss_newton",
     "training",
     "solver",
+    "multiview.conventions",
     "multiview.neighbors",
     "multiview.graph",
     "multiview.reading",
