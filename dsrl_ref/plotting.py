@@ -13,8 +13,8 @@ from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_count
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import MissingExtraError
-from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 
@@ -192,8 +192,7 @@ def _network(panel: Any, result: FitResult) -> None:
         w = _axis(*limit[2:])
         _curve(panel, w, shrink(w, limit), "network of ∞ layers on an entry of W", "w", "$x_t$")
         return
-    J = Objective(Fidelity(np.zeros((1, 1))), layers=result.layers or 0)
-    network = J.scalar_map(result.theta, result.L)
+    network = ScalarMap(result.theta, result.L, int(result.layers or 0))
     w = _axis(*result.theta[2:], *network.breakpoints)
     _curve(panel, w, network(w), f"network of {result.layers} layers on an entry of W", "w", "$x_t$")
     if len(network.breakpoints) <= MARKED:

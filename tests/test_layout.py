@@ -1,13 +1,11 @@
-"""The house: imports go one way, names are kept, files and functions are short, and importing it costs little."""
+"""The house: imports go one way, files and functions are short."""
 
 import ast
 import io
 import re
-import sys
 import tokenize
 from pathlib import Path
 
-import children
 import pytest
 
 import dsrl_ref
@@ -44,6 +42,7 @@ FLOORS = [
     "training.gauss_newton",
     "training",
     "solver",
+    "multiview.conventions",
     "multiview.neighbors",
     "multiview.graph",
     "multiview.reading",
@@ -56,20 +55,6 @@ FLOORS = [
     "__main__",
 ]
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
-NAMES = {
-    *("Theta", "shrink", "region", "regularizer", "regularizer_gradient", "prox", "Fidelity", "LeastSquares"),
-    *("forward", "Objective", "loss_and_gradient", "Gradient", "fit", "FitResult", "save", "load"),
-    *(
-        "ScalarMap",
-        "solve",
-        "solve_path",
-        "SolveResult",
-        "Status",
-        "check_gradient",
-        "check_smooth_term",
-        "__version__",
-    ),
-}
 
 
 def name_of(path):
@@ -195,52 +180,12 @@ def test_exact_arithmetic_takes_nothing_from_the_package():
     assert list(imported(text_of(FILES["verify.exact"]))) == []
 
 
-def test_public_names_are_kept():
-    assert set(dsrl_ref.__all__) == NAMES
-    assert all(hasattr(dsrl_ref, name) for name in NAMES)
-
-
 def test_every_equation_is_named_where_the_table_of_the_appendix_says():
     rows = re.findall(r"^(\w+) +((?:\(\d+\)(?:, )?)+):", appendix.__doc__, flags=re.MULTILINE)
     table = {module: set(re.findall(r"\(\d+\)", equations)) for module, equations in rows}
     assert set.union(*table.values()) == {f"({number})" for number in range(1, 18)}
     for module, equations in table.items():
         assert equations <= set(re.findall(r"\(\d+\)", words(text_of(FILES[f"appendix.{module}"])))), module
-
-
-LOADED = """
-import sys
-sys.path[:0] = {paths}
-import numpy
-before = set(sys.modules)
-import dsrl_ref
-print(*sorted(name for name in set(sys.modules) - before if not name.startswith("numpy.")))
-{more}
-"""
-
-
-def loaded_by_importing(more=""):
-    """What ``import dsrl_ref`` loads beyond NumPy, without what helps to install packages, which loads much itself."""
-    paths = [str(ROOT.parent), *(path for path in sys.path if path.endswith("site-packages"))]
-    return children.output("-S", "-c", LOADED.format(paths=paths, more=more)).splitlines()
-
-
-def test_import_loads_the_mathematics_and_nothing_else():
-    """Neither threading nor logging, hashlib, pathlib or dataclasses: what they serve is imported when it is used."""
-    (loaded,) = loaded_by_importing()
-    below = ["errors", "threads", "arrays", "checked", "smooth", "appendix"]
-    parts = [f"appendix.{path.stem}" for path in (ROOT / "appendix").glob("*.py") if path.stem != "__init__"]
-    assert set(loaded.split()) <= {"dsrl_ref", *(f"dsrl_ref.{name}" for name in below + parts)}
-    assert "dsrl_ref.appendix.network" in loaded
-
-
-def test_every_public_name_is_found_when_it_is_asked_for():
-    lines = loaded_by_importing(
-        "for name in dsrl_ref.__all__: getattr(dsrl_ref, name)\n"
-        "print(set(dsrl_ref.__all__) <= set(dir(dsrl_ref)), dsrl_ref.engines.table.__name__)\n"
-        "print(hasattr(dsrl_ref, 'nothing'), 'numba' in sys.modules, 'scipy' in sys.modules)"
-    )
-    assert lines[1:] == ["True dsrl_ref.engines.table", "False False False"]
 
 
 def test_files_and_functions_fit_in_the_readers_head():

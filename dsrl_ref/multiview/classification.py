@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
-from dsrl_ref.multiview.estimator import Estimator, count_samples, not_fitted
+from dsrl_ref.multiview.conventions import not_fitted
+from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate

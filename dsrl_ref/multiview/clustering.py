@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, require_known
-from dsrl_ref.multiview.estimator import Estimator, as_generator, count_samples
+from dsrl_ref.multiview.conventions import as_generator
+from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
 

@@ -1,7 +1,6 @@
-"""What both estimators share: scikit-learn's conventions, kept without scikit-learn."""
+"""What both estimators share: parameters, input and the learned graph, by scikit-learn's conventions."""
 
 import inspect
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any, Self
@@ -257,33 +256,3 @@ def as_affinity(X: Any, name: str = "X") -> csr_array:
     graph = csr_array(graph.maximum(graph.T))
     graph.sort_indices()
     return graph
-
-
-def not_fitted(estimator: Any) -> Exception:
-    """The error that says `fit` comes first: scikit-learn's, where that is at work."""
-    message = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' first."
-    exceptions = sys.modules.get("sklearn.exceptions")
-    return exceptions.NotFittedError(message) if exceptions else NotFittedError(message)
-
-
-class NotFittedError(ValueError, AttributeError):
-    """Asked for a prediction before `fit`."""
-
-
-def warn_of_column(name: str) -> None:
-    """Warn that a column was given where a sequence is meant."""
-    exceptions = sys.modules.get("sklearn.exceptions")
-    kind = exceptions.DataConversionWarning if exceptions else UserWarning
-    warnings.warn(f"A column-vector {name} was passed when a 1d array was expected; it is read as one.", kind, 4)
-
-
-def as_generator(random_state: Any) -> np.random.Generator:
-    """A generator from None, an integer, a SeedSequence, a Generator or a RandomState."""
-    if isinstance(random_state, np.random.RandomState):
-        random_state = int(random_state.randint(2**31))
-    if isinstance(random_state, bool | float):
-        raise TypeError(f"random_state must be None, an integer or a generator, got {random_state!r}")
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"random_state = {random_state!r}: {error}") from error

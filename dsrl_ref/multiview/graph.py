@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled, standardised
+from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 STANDARDIZE = "samples", "features", "auto"
@@ -166,6 +166,18 @@ def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
     if weights == "adaptive" and k == n - 1:
         raise ValueError(f"n_neighbors = {k} is too large for weights='adaptive': {n} samples leave no neighbour k + 1")
     return k
+
+
+def standardised(view: Array, along: str) -> Array:
+    """Features as rows, samples as columns; each sample (or each feature) with mean 0 and deviation 1.
+
+    Sums over features run in their order, whatever the memory layout of the view.
+    """
+    features = np.ascontiguousarray(view.T)
+    axis = 0 if along == "samples" else 1
+    deviation = features.std(axis=axis, ddof=min(1, features.shape[axis] - 1), keepdims=True)
+    constant = (features == features.take([0], axis=axis)).all(axis=axis, keepdims=True)  # a mean of equals may round
+    return np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
 
 
 def view_graph(features: Array, k: int, weights: str) -> csr_array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import require_in_memory
-from dsrl_ref.multiview.estimator import warn_of_column
+from dsrl_ref.multiview.conventions import warn_of_column
 
 UNLABELLED = "-1 (None among strings) is for unlabelled samples"
 

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
@@ -43,7 +44,7 @@ class LearnedGraph:
 
     def apply(self, weights: Array) -> Array:
         """Apply the learned network to new weights: it is one function of a number."""
-        network = Objective(Fidelity(np.zeros((1, 1))), layers=self.layers).scalar_map(self.theta, self.L)
+        network = ScalarMap(self.theta, self.L, self.layers)
         return self.scale * np.maximum(network(weights / self.scale), 0.0)
 
 

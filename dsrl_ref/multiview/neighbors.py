@@ -13,18 +13,6 @@ TREE_SAMPLES, TREE_FEATURES = 5_000, 8  # from so many samples and up to so many
 SAMPLED = 3_000  # above so many samples, the mean distance is that among so many of them
 
 
-def standardised(view: Array, along: str) -> Array:
-    """Features as rows, samples as columns; each sample (or each feature) with mean 0 and deviation 1.
-
-    Sums over features run in their order, whatever the memory layout of the view.
-    """
-    features = np.ascontiguousarray(view.T)
-    axis = 0 if along == "samples" else 1
-    deviation = features.std(axis=axis, ddof=min(1, features.shape[axis] - 1), keepdims=True)
-    constant = (features == features.take([0], axis=axis)).all(axis=axis, keepdims=True)  # a mean of equals may round
-    return np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
-
-
 def is_constant(features: Array) -> bool:
     """Whether all samples are equal: such a view tells none from another."""
     return bool((features == features[:, :1]).all())

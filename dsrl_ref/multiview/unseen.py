@@ -12,8 +12,9 @@ from dsrl_ref.multiview.graph import (
     linear_weights,
     mean_graph,
     self_tuning_weights,
+    standardised,
 )
-from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, standardised
+from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest
 
 
 class Joiner:

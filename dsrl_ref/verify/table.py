@@ -34,6 +34,7 @@ ENGINES = (
     "engines.recursion.loss_and_gradient",
     "engines.pieces.Pieces.loss_and_gradient",
     "engines.columns.loss_and_gradient",
+    "engines.support.Support.loss_and_gradient",
     "engines.implicit.Implicit.loss_and_gradient",
 )
 MATRICES = (
@@ -42,6 +43,7 @@ MATRICES = (
     "engines.recursion.gauss_newton",
     "engines.pieces.Pieces.gauss_newton",
     "engines.columns.gauss_newton",
+    "engines.support.Support.gauss_newton",
     "engines.implicit.Implicit.gauss_newton",
 )
 FREE = ("objective.Objective.free", "free.pulled")
@@ -213,6 +215,7 @@ EQUATIONS: dict[int, Row] = {
             "smooth.Fidelity.hessian_product",
             "smooth.LeastSquares.hessian_product",
             "objective.Objective.ties",
+            "engines.support.Support.ties",
             "appendix.shrinkage.count_ties",
         ),
         (

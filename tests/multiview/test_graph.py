@@ -8,6 +8,7 @@ from views import naive_graph, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
+from dsrl_ref.multiview.graph import standardised
 
 
 def naive_choice(views, k):
@@ -24,6 +25,23 @@ def naive_choice(views, k):
         shares = {axis: sum(len(edges & other) for other in others) / len(edges) for axis, edges in view.items()}
         chosen.append(max(shares, key=shares.get))
     return chosen
+
+
+@pytest.mark.parametrize("shape", [(30, 4), (5, 1), (1, 5)])
+def test_a_view_is_standardised_along_either_axis(shape):
+    view = np.random.default_rng(0).normal(3, 2, size=shape)
+    found = standardised(view, "samples").T
+    assert found == pytest.approx(standard(view), rel=1e-12)
+    assert standardised(view, "features") == pytest.approx(standard(view.T), rel=1e-12)
+    assert standardised(np.asfortranarray(view), "samples").tolist() == standardised(view, "samples").tolist()
+
+
+def test_what_is_constant_becomes_0_although_its_mean_rounds():
+    values = np.random.default_rng(0).normal(size=40)  # seven times such a value, summed and divided by 7, is another
+    rows = np.tile(values[:, np.newaxis], (1, 7))
+    assert (rows.mean(axis=1) != values).any()
+    assert not standardised(rows, "samples").any()
+    assert not standardised(rows.T, "features").any()
 
 
 @pytest.mark.parametrize("k", [1, 3, 23])

@@ -5,10 +5,10 @@ from typing import ClassVar
 import blas
 import numpy as np
 import pytest
-from views import euclidean, nearest_first, random_views, standard
+from views import euclidean, nearest_first, random_views
 
 from dsrl_ref.multiview import neighbors
-from dsrl_ref.multiview.neighbors import distances, is_constant, mean_distance, nearest, sampled, standardised
+from dsrl_ref.multiview.neighbors import distances, is_constant, mean_distance, nearest, sampled
 
 
 def points(n, seed=0, features=3):
@@ -109,23 +109,6 @@ def test_mean_distance_of_many_is_that_of_a_fixed_sample(monkeypatch):
     among = some.T[rows]
     assert mean_distance(some) == pytest.approx(sum(map(sum, euclidean(among, among))) / 3600, rel=1e-9)
     assert sampled(60).tolist() == list(range(60))
-
-
-@pytest.mark.parametrize("shape", [(30, 4), (5, 1), (1, 5)])
-def test_standardised_along_either_axis(shape):
-    view = np.random.default_rng(0).normal(3, 2, size=shape)
-    found = standardised(view, "samples").T
-    assert found == pytest.approx(standard(view), rel=1e-12)
-    assert standardised(view, "features") == pytest.approx(standard(view.T), rel=1e-12)
-    assert standardised(np.asfortranarray(view), "samples").tolist() == standardised(view, "samples").tolist()
-
-
-def test_what_is_constant_becomes_0_although_its_mean_rounds():
-    values = np.random.default_rng(0).normal(size=40)  # seven times such a value, summed and divided by 7, is another
-    rows = np.tile(values[:, np.newaxis], (1, 7))
-    assert (rows.mean(axis=1) != values).any()
-    assert not standardised(rows, "samples").any()
-    assert not standardised(rows.T, "features").any()
 
 
 def test_a_view_is_constant_where_all_samples_are_equal():

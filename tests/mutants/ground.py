@@ -4,6 +4,24 @@ from mutants.mutant import Mutant, of
 
 MUTANTS = [
     *of(
+        "__init__.py",
+        ('        "solve_path": "solver",\n', ""),
+        ("return sorted({*globals(), *_LIVES_IN})", "return sorted(globals())"),
+        ('if name == "engines" or name in _LIVES_IN.values():', "if name in _LIVES_IN.values():"),
+        ('if name == "engines" or name in _LIVES_IN.values():', 'if name == "engines":'),
+        (
+            'return getattr(import_module(f"dsrl_ref.{_LIVES_IN[name]}"), name)',
+            'return import_module(f"dsrl_ref.{_LIVES_IN[name]}")',
+        ),
+        ("        raise AttributeError(f\"module 'dsrl_ref' has no attribute {name!r}\")\n", "        return None\n"),
+        ('"save": "persistence"', '"save": "files"'),
+        (
+            "from dsrl_ref.smooth import Fidelity, LeastSquares\n",
+            "from dsrl_ref.smooth import Fidelity, LeastSquares\nfrom dsrl_ref.objective import Objective\n",
+        ),
+        ('    "region",\n', ""),
+    ),
+    *of(
         "arrays.py",
         ("beyond = array > LARGEST_EXACT_INTEGER", "beyond = array >= LARGEST_EXACT_INTEGER"),
         ("(array < -LARGEST_EXACT_INTEGER)", "(array <= -LARGEST_EXACT_INTEGER)"),

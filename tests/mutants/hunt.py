@@ -48,10 +48,14 @@ NEAREST_LAYER = {
 
 
 def mirror(file):
-    """The tests of a file: multiview/graph.py has tests/multiview/test_graph.py, and so would a kernel of that name."""
+    """The tests of a file: multiview/graph.py has tests/multiview/test_graph.py, and so would a kernel of that name.
+
+    Those of an `__init__.py` are named after its folder.
+    """
     path = Path(file)
     folder = path.parent.parent if path.parent.name == "kernels" else path.parent
-    return TESTS / folder / f"test_{path.stem if path.stem != '__init__' else path.parent.name}.py"
+    name = path.stem if path.stem != "__init__" else Path(PACKAGE.name, path).parent.name
+    return TESTS / folder / f"test_{name}.py"
 
 
 def caught_by(mutant):

@@ -208,16 +208,21 @@ MUTANTS = [
             "names is not None and before is not None and not np.array_equal(names, before)",
             "before is not None and not np.array_equal(names, before)",
         ),
-        ("if isinstance(random_state, bool | float):", "if isinstance(random_state, float):"),
-        ("int(random_state.randint(2**31))", "0"),
         ("        if not data.nnz:\n", "        if False:\n"),
         ("features = sum(view.shape[1] for view in data)", "features = data[0].shape[1]"),
         (
             'require_known(self.weights, WEIGHTS, "weights")',
             'self.preset or require_known(self.weights, WEIGHTS, "weights")',
         ),
+    ),
+    *of(
+        "multiview/conventions.py",
         ("exceptions.NotFittedError(message) if exceptions else", ""),
         ("exceptions.DataConversionWarning if exceptions else UserWarning", "UserWarning"),
+        ("if isinstance(random_state, bool | float):", "if isinstance(random_state, float):"),
+        ("if isinstance(random_state, bool | float):", "if isinstance(random_state, bool):"),
+        ("int(random_state.randint(2**31))", "0"),
+        ("raise type(error)(", "raise TypeError("),
     ),
     *of(
         "multiview/fitted.py",

@@ -109,13 +109,6 @@ MUTANTS = [
         ("default_rng(0).choice(n, SAMPLED, replace=False)", "default_rng(0).choice(n, SAMPLED)"),
         ("default_rng(0).choice(n, SAMPLED, replace=False)", "default_rng(0).choice(SAMPLED, SAMPLED, replace=False)"),
         ("features[:, sampled(features.shape[1])]", "features[:, :SAMPLED]"),
-        ('axis = 0 if along == "samples" else 1', 'axis = 1 if along == "samples" else 0'),
-        ("ddof=min(1, features.shape[axis] - 1)", "ddof=1"),
-        ("ddof=min(1, features.shape[axis] - 1)", "ddof=0"),
-        (
-            "np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True))",
-            "(features - features.mean(axis=axis, keepdims=True))",
-        ),
         ("(features == features[:, :1])", "(features == features[:1])"),
     ),
     *of(
@@ -126,6 +119,13 @@ MUTANTS = [
             "undirected = csr_array(directed.minimum(directed.T))",
         ),
         ("undirected = csr_array(directed.maximum(directed.T))", "undirected = csr_array(directed)"),
+        ('axis = 0 if along == "samples" else 1', 'axis = 1 if along == "samples" else 0'),
+        ("ddof=min(1, features.shape[axis] - 1)", "ddof=1"),
+        ("ddof=min(1, features.shape[axis] - 1)", "ddof=0"),
+        (
+            "np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True))",
+            "(features - features.mean(axis=axis, keepdims=True))",
+        ),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) for"),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) if u < v or not v for"),
         ("chosen.append(max(own,", "chosen.append(min(own,"),

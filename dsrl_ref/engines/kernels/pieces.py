@@ -129,7 +129,11 @@ def add_beside_target(v, target, kept, begin, end, out):
 
 @compiled
 def block_sums(v, target, zero, first, last, sums):
-    """Add to sums[k+1], for k in first..last-1, the sums over the k-th whole block, counted from `zero % BLOCK`."""
+    """Sum up whole blocks of sorted entries, BLOCK of them each, from entry zero % BLOCK on.
+
+    In: `v`, sorted, and `target` in its order, or empty where it is W. Added to sums[k + 1], for k in first..last-1:
+    the SUMS quantities of block k, two words each, or the first four columns alone where the target is W.
+    """
     for row in range(first, last):
         begin, out = zero % BLOCK + row * BLOCK, sums[row + 1]
         add_entries(v, begin, begin + BLOCK, out)
@@ -140,7 +144,11 @@ def block_sums(v, target, zero, first, last, sums):
 
 @compiled
 def accumulate(sums, start, stop, step):
-    """Turn sums of blocks into running sums, from row `start` on."""
+    """Turn sums of blocks into running sums, in place.
+
+    The rows are `start`, `start` + `step`, .. before `stop`, and each becomes the sum of those up to it; a negative
+    step goes down. Columns come in pairs, the two words of a sum.
+    """
     for kind in range(0, sums.shape[1], 2):
         high, low = 0.0, 0.0
         for row in range(start, stop, step):

@@ -37,7 +37,11 @@ EVERY_ROW = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 @compiled
 def add_products(panel, rows, values, start, out):
-    """Add to out[q] (64,) the product of a panel (k, 64), transposed, and list q: how DᵀD and DᵀY are made from D."""
+    """Add to out[q] (64,) the product of a transposed panel and list q: how DᵀD and DᵀY are made from D.
+
+    In: a panel (k, 64) of D, some of its columns, and lists of the k rows, of the columns of D or of Y. Out: `out`
+    (columns, 64), a panel of DᵀD or DᵀY.
+    """
     none, product = np.empty(0, np.int64), np.empty((1, WIDTH))
     for q in range(start.size - 1):
         one_column(panel, rows, values, start[q], start[q + 1] - start[q], none, 0, product)
@@ -49,9 +53,10 @@ def add_products(panel, rows, values, start, out):
 def unions(n, rows, values, start, t_rows, t_values, together, line):
     """List together every four columns with so much in common that one pass over a panel serves them all.
 
-    For four such columns, number k, the rows of all of them are t_rows[together[k] : together[k + 1]], and t_values has
-    the four values side by side, 0 where a column has no entry. Where four lists by themselves are less work,
-    together[k] == together[k + 1]. `line` (n, 4) is room to work in.
+    In: lists of B columns, of n rows. Out: for the columns 4·k, .., 4·k + 3 the rows of any of them are
+    t_rows[together[k] : together[k + 1]], ascending, and a row of `t_values` (entries, 4) has the four values side by
+    side, 0 where a column has no entry. Where four lists by themselves are less work, together[k] == together[k + 1],
+    and so it is for the one to three columns at the end that are no four. `line` (n, 4) is room to work in.
     """
     end = 0
     for k in range(together.size - 1):
@@ -124,7 +129,10 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
 
 @compiled
 def count_ties(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, b2, at):
-    """How many entries of Z_(i), listed or not, sit on a knot; the arguments are those of `forward_layer`."""
+    """Count the entries of Z_(i), listed or not, that sit on a knot, b1 or b2 in size.
+
+    The arguments are those of `forward_layer`, and so is the arithmetic, bit for bit; nothing is written but `at`.
+    """
     products, z, own, offsets = np.empty((5, WIDTH)), np.empty(WIDTH), np.zeros(WIDTH), np.arange(0, WIDTH, LANES)
     one = products[4:]
     for q in range(start.size - 1):
@@ -152,9 +160,11 @@ def count_ties(G, n, rows, x, start, t_rows, t_values, together, C, first, step,
 
 @compiled
 def pack_layer(n_rows, n_z, n_g, cuts, w1, w2, b1, b2, rows, z, g, x, start):
-    """Bring what `forward_layer` found into the order of the columns, as lists, and apply ξ: x = X_(i).
+    """Bring what `forward_layer` found into the order of the columns, as lists, and apply ξ.
 
-    The answer is how many entries of X_(i) are not finite.
+    In: `n_rows`, `n_z`, `n_g` and `cuts` as that has filled them. Out: the lists of the active entries, `rows` with
+    Z_(i) in `z`, ∇f(X_(i-1)) in `g` and X_(i) = ξ(Z_(i)) in `x`, and `start` (B + 1,). Returns how many entries of
+    X_(i) are not finite.
     """
     rise, columns, end, wrong = b2 - b1, start.size - 1, np.int64(0), np.int64(0)
     for q in range(columns):
@@ -176,7 +186,12 @@ def pack_layer(n_rows, n_z, n_g, cuts, w1, w2, b1, b2, rows, z, g, x, start):
 
 @compiled
 def residual(rows, x, start, target, first, dX, sums):
-    """Find X_(t) - X̃: into dX where X_(t) is listed, and its squares, of all rows of column q, into sums[q, 0]."""
+    """Subtract the target from X_(t).
+
+    In: X_(t) as lists, and the panels of X̃. Out: `dX` has X_(t) - X̃ where X_(t) is listed. Added to sums[q, 0]: the
+    squares of X_(t) - X̃ in all rows of column q, also where X_(t) is 0; they are added up in 64 sums, those of a row
+    of the panels, so that the compiler vectorises, and then in order.
+    """
     lanes, d = np.empty(WIDTH), np.empty(WIDTH)
     for q in range(start.size - 1):
         e, end = start[q], start[q + 1]
@@ -198,8 +213,9 @@ def residual(rows, x, start, target, first, dX, sums):
 
 @compiled
 def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
-    """Through ξ: dX, the cotangent of X_(i) where it is listed, becomes that of Z_(i), in place.
+    """Backward through ξ, in place.
 
+    In: Z_(i) and ∇f(X_(i-1)) on the lists of layer i, and `dX`, dJ/dX_(i) on the same lists. Out: `dX` holds dJ/dZ_(i).
     Added to sums[q, 1:]: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1 and
     b2; and Σ dZ·∇f, which is to be divided by L² for that in L.
     """
@@ -227,10 +243,11 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
 
 @compiled
 def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_rows, p_start, at, p_at, p_dX):
-    """Through Z = X - step·∇f(X): p_dX = dZ - step·G·dZ, the cotangent of X_(i-1) where that is listed.
+    """Backward through Z_(i) = X_(i-1) - step·∇f(X_(i-1)).
 
-    In: the cotangent of Z_(i) as lists, and those of the layer before, `p_rows` and `p_start`. Of a product only the
-    vectors of 8 rows are formed that have one of these rows. `at` and `p_at` (B,) are room to work in.
+    In: dJ/dZ_(i) as lists, once by columns and once by fours, and where X_(i-1) is listed, `p_rows` and `p_start`. Out:
+    `p_dX`, which is dJ/dX_(i-1) = dZ - step·G·dZ on the lists of X_(i-1). Of a product only those vectors of 8 rows
+    are formed that have one of these rows. `at` and `p_at` (B,) are room to work in.
     """
     products, every = np.empty((5, WIDTH)), np.arange(0, WIDTH, LANES)
     one, offsets = products[4:], np.empty(WIDTH // LANES, np.int64)

@@ -18,10 +18,11 @@ SUMS = 21  # a column: Σ(x - x̃)², the derivatives in w1, w2, b1, b2, L, and 
 
 @compiled
 def forward_tangents(G, p_rows, p_dX, p_start, rows, z, g, start, step, w1, w2, b1, b2, at, p_at, dX):
-    """Carry the sensitivities through a layer: dX = ∂ξ + slope·(p_dX - step·G·p_dX + the share of step), where listed.
+    """Carry the sensitivities through a layer.
 
-    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`, and Z_(i) and ∇f(X_(i-1)) on the lists of
-    X_(i). Only rows of G·p_dX that are listed in X_(i) are formed. `at` and `p_at` (B,) are room to work in.
+    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`; and Z_(i) and ∇f(X_(i-1)) on the lists of X_(i).
+    Out: `dX`, those of X_(i), which are ∂ξ + slope·(p_dX - step·G·p_dX), and in the column of L ∇f·step² more before
+    the slope. Only rows of G·p_dX that are listed in X_(i) are formed. `at` and `p_at` (B,) are room to work in.
     """
     product, offsets = np.zeros((WIDTH, LANES)), np.zeros(WIDTH, np.int64)
     rise = b2 - b1
@@ -65,7 +66,11 @@ def forward_tangents(G, p_rows, p_dX, p_start, rows, z, g, start, step, w1, w2, 
 
 @compiled
 def add_tangents(dX, residual, start, sums):
-    """Add to sums[q, 1:6] the gradient Σ dX·(x - x̃) of each column, to sums[q, 6:] the upper triangle of Σ dX·dXᵀ."""
+    """Add up gradient and matrix over what is listed in each column.
+
+    In: the sensitivities `dX` of X_(t), and `residual`, X_(t) - X̃, on the lists of X_(t). Added to sums[q, 1:6]: the
+    gradient Σ dX·(x - x̃); to sums[q, 6:21]: the upper triangle of the matrix Σ dX·dXᵀ, by rows.
+    """
     for q in range(start.size - 1):
         for e in range(start[q], start[q + 1]):
             k = 1 + PARAMETERS

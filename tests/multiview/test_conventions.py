@@ -1,0 +1,53 @@
+"""Errors and warnings are scikit-learn's where that is at work, and a random state is of any kind that it takes."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from views import VIEWS
+
+from dsrl_ref.multiview import DSRLClassifier
+from dsrl_ref.multiview.conventions import NotFittedError, as_generator, warn_of_column
+
+
+def test_errors_and_warnings_are_scikit_learns_where_that_is_at_work(monkeypatch):
+    message = r"This DSRLClassifier instance is not fitted yet\. Call 'fit' first\."
+    theirs = SimpleNamespace(
+        NotFittedError=type("E", (Exception,), {}), DataConversionWarning=type("W", (Warning,), {})
+    )
+    monkeypatch.setitem(sys.modules, "sklearn.exceptions", theirs)
+    with pytest.raises(theirs.NotFittedError, match=message):
+        DSRLClassifier().predict(VIEWS)
+    with pytest.warns(theirs.DataConversionWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
+    monkeypatch.delitem(sys.modules, "sklearn.exceptions")
+    with pytest.raises(NotFittedError, match=message):
+        DSRLClassifier().predict(VIEWS)
+    with pytest.warns(UserWarning, match="A column-vector y was passed when a 1d array was expected"):
+        warn_of_column("y")
+
+
+def test_random_states_of_every_kind():
+    draw = np.random.default_rng(5).random()
+    assert as_generator(5).random() == as_generator(np.random.SeedSequence(5)).random() == draw
+    generator = np.random.default_rng(5)
+    assert as_generator(generator) is generator
+    first, second = (as_generator(np.random.RandomState(seed)).random() for seed in (0, 1))
+    assert first == as_generator(np.random.RandomState(0)).random() != second
+    legacy = np.random.RandomState(0)
+    assert as_generator(legacy).random() != as_generator(legacy).random()
+
+
+@pytest.mark.parametrize(
+    ("random_state", "error", "message"),
+    [
+        (0.5, TypeError, r"random_state must be None, an integer or a generator, got 0\.5"),
+        (True, TypeError, "random_state must be None, an integer or a generator, got True"),
+        (-1, ValueError, "random_state = -1: "),
+        ("a", TypeError, "random_state = 'a': "),
+    ],
+)
+def test_bad_random_states_are_named(random_state, error, message):
+    with pytest.raises(error, match=message):
+        as_generator(random_state)
