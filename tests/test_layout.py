@@ -32,6 +32,7 @@ FLOORS = [
     "appendix.layers",
     "appendix",
     "free",
+    "parameters",
     "smooth",
     "engines",
     "objective",
