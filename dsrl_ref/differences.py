@@ -149,9 +149,13 @@ class _Network:
         layers = [f" of layer {i + 1}" for i in range(int(J.layers))] if J.per_layer else [""]
         self.names = [name + layer for layer in layers for name in Gradient._fields]
 
+    def at(self, x: Array) -> tuple[Any, Any]:
+        """Θ and L, or those of every layer; InfeasibleThetaError where one is no Θ."""
+        return self.parameters.read(*self.parameters.of_flat(x))
+
     def regions(self, x: Array) -> list[bytes]:
         """The rows of (12)-(14) in which the entries of every layer lie; of the limit, where layers are infinite."""
-        theta, L = self.parameters.read(*self.parameters.of_flat(x))
+        theta, L = self.at(x)
         if self.layers == math.inf:
             return [rows(implicit.fixed_point(self.f, theta, L, self.x0).Z, theta).tobytes()]
         layers = int(self.layers)
@@ -161,7 +165,7 @@ class _Network:
 
     def losses(self, x: Array) -> Array:
         """What each entry of X_(t) adds to J."""
-        theta, L = self.parameters.read(*self.parameters.of_flat(x))
+        theta, L = self.at(x)
         if self.layers == math.inf:
             X = implicit.fixed_point(self.f, theta, L, self.x0).X
         else:
@@ -171,7 +175,7 @@ class _Network:
     def are_parameters(self, x: Array) -> bool:
         """Whether x is a Θ, or a Θ for every layer."""
         try:
-            self.parameters.read(*self.parameters.of_flat(x))
+            self.at(x)
         except InfeasibleThetaError:
             return False
         return True
