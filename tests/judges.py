@@ -164,8 +164,8 @@ def own_parameters(package, f, layers, x0, target):
     rows = naive.layered_gradient(f, thetas, constants, x0, target)
     products = naive.layered_gauss_newton(f, thetas, constants, x0)
     at = floats(thetas), list(map(float, constants))
-    for name, engine in package.engines.table.ENGINES.items():
-        if engine.prepare_layers is not None:
+    for name in methods(package, term(package, f), floats(x0)):
+        if package.engines.table.ENGINES[name].prepare_layers is not None:
             J = package.Objective(
                 term(package, f), floats(target), layers=layers, x0=floats(x0), method=name, per_layer=True
             )
