@@ -132,3 +132,13 @@ def test_no_layer_has_no_parameters():
     assert (loss, [values.shape for values in gradient], matrix.shape) == (2.5, [(0,)] * 5, (0, 0))
     assert none.flat([])[1].shape == none.free([])[1].shape == (0,)
     assert none.ties([], []) == 0
+
+
+def test_what_all_layers_share_is_five_numbers_in_the_order_of_x():
+    theta, constant = Shared().of_flat([1, 2, 3, 4, 5])
+    assert (theta.tolist(), constant) == ([1, 2, 3, 4], 5)
+    assert Shared().gradient(np.arange(5.0)) == Gradient(w1=0.0, w2=1.0, b1=2.0, b2=3.0, L=4.0)
+    assert Shared().where(np.zeros(5), Theta.soft(1.0), 2.0) == f"with {Theta.soft(1.0)}, L = 2.0"
+    shared = Objective(J.f, X, layers=3)
+    loss, gradient = shared.flat([*ROWS[0], 4.0])
+    assert (loss, Gradient(*gradient.tolist())) == shared(ROWS[0], 4.0)
