@@ -230,7 +230,9 @@ def differences(package):
             J = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method)
             value, gradient = J(at[:4], at[4])
             assert abs(value - loss(at)) <= 1e-12 * abs(value)
-            assert np.all(np.abs(np.array(gradient) - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
+            own = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method, per_layer=True)
+            for total in (np.array(gradient), np.sum(own(at[:4], at[4])[1], axis=1)):
+                assert np.all(np.abs(total - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
 
 
 def rules(package):
