@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, learning, recovery, report, rows, small, solving, sparse
+from benchmarks import applications, busy, layers, learning, recovery, report, rows, small, solving, sparse
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -14,6 +14,7 @@ ROWS = {
     **rows.ROWS,
     **small.ROWS,
     **sparse.ROWS,
+    **layers.ROWS,
     **learning.ROWS,
     **recovery.ROWS,
     **solving.ROWS,

@@ -15,7 +15,8 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 if TYPE_CHECKING:
     from dsrl_ref.differences import check_gradient, check_smooth_term
     from dsrl_ref.engines.scalar_map import ScalarMap
-    from dsrl_ref.objective import Gradient, Objective, loss_and_gradient
+    from dsrl_ref.objective import Objective, loss_and_gradient
+    from dsrl_ref.parameters import Gradient
     from dsrl_ref.persistence import load, save
     from dsrl_ref.results import FitResult, SolveResult
     from dsrl_ref.solver import solve, solve_path
@@ -28,7 +29,7 @@ else:
         "check_gradient": "differences",
         "check_smooth_term": "differences",
         "ScalarMap": "engines.scalar_map",
-        "Gradient": "objective",
+        "Gradient": "parameters",
         "Objective": "objective",
         "loss_and_gradient": "objective",
         "load": "persistence",

@@ -9,19 +9,20 @@ the losses, which grows as the step shrinks.
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, forward, preactivations
+from dsrl_ref.appendix.network import SmoothTerm, forward, preactivation
 from dsrl_ref.appendix.shrinkage import rows
-from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constant
+from dsrl_ref.appendix.theta import ThetasLike, as_thetas
+from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constants
 from dsrl_ref.checked import evaluated
 from dsrl_ref.engines import implicit
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import InfeasibleThetaError
-from dsrl_ref.objective import Gradient, Objective
+from dsrl_ref.objective import Objective
+from dsrl_ref.parameters import Gradient
 
 FIRST_STEP, LAST_STEP = 20, 36  # powers of 1/2, as shares of the parameter
 UNIT = 2.0**-52
@@ -43,7 +44,8 @@ class GradientCheck:
         The largest of `gaps`.
     gaps : dict of str to float
         For each parameter, |derivative - difference| beyond what the rounding of the losses explains, in units of what
-        the difference adds up over the entries of X_(t) with absolute values: a number without a unit.
+        the difference adds up over the entries of X_(t) with absolute values: a number without a unit. Where every
+        layer has its own, they are named "w1 of layer 1", and so on.
     rounding : float
         The largest such rounding, in the same unit: a derivative that is wrong by less is not seen.
     step : float
@@ -59,16 +61,16 @@ class GradientCheck:
     ties: int
 
 
-def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
+def check_gradient(J: Objective, theta: ThetasLike, L: Any) -> GradientCheck:
     """Compare the gradient of an objective with differences of its loss.
 
     Parameters
     ----------
     J : Objective
         Any method, any f, any number of layers.
-    theta : Theta or four numbers
+    theta : Theta or four numbers, or one a layer
         w1, w2, b1, b2. Where b1 = 0 or b1 = b2, the difference is taken on the side where Θ is one.
-    L : float
+    L : float, or array_like (t,)
         Step constant, positive.
 
     Returns
@@ -94,11 +96,10 @@ def check_gradient(J: Objective, theta: ThetaLike, L: float) -> GradientCheck:
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an Objective, such as Objective(f, layers=3); got {_kind(J)}")
-    gradient, found = J(theta, L)[1], differences(J, theta, L)
-    gaps = {name: found[name].gap(derivative) for name, derivative in gradient._asdict().items()}
-    roundings = [
-        found[name].in_units(found[name].rounding, derivative) for name, derivative in zip(found, gradient, strict=True)
-    ]
+    derivatives, found = np.array(J(theta, L)[1]).T.ravel().tolist(), differences(J, theta, L)
+    pairs = list(zip(found.items(), derivatives, strict=True))
+    gaps = {name: difference.gap(derivative) for (name, difference), derivative in pairs}
+    roundings = [difference.in_units(difference.rounding, derivative) for (_, difference), derivative in pairs]
     step = min(difference.step for difference in found.values())
     return GradientCheck(float(np.max([*gaps.values()])), gaps, max(roundings), step, J.ties(theta, L))
 
@@ -134,35 +135,46 @@ class Difference:
         return amount / scale if scale else 0.0
 
 
-def differences(J: Objective, theta: ThetaLike, L: float) -> dict[str, Difference]:
-    """Difference the loss in each of its five parameters; the arguments are those of `check_gradient`.
+def differences(J: Objective, theta: ThetasLike, L: Any) -> dict[str, Difference]:
+    """Difference the loss in each of its parameters; the arguments are those of `check_gradient`.
 
     No engine has a part in it: the losses are those of `forward`, an entry at a time.
     """
-    network, at = _Network(J), np.array([*as_theta(theta), as_step_constant(L)])
+    theta, L = J.parameters.read(theta, L)
+    at = np.column_stack([np.reshape(theta, (-1, 4)), np.reshape(L, -1)]).ravel()
+    network = _Network(J)
     largest = float(np.abs(network.residual(at)).max())
     if largest and not SMALLEST <= largest <= 1 / SMALLEST:
         raise ValueError(
             f"X_(t) - target is {largest:.3g} at its largest, and differences of its square leave float64: scale the "
             f"data, target, x0, b1 and b2 by one factor, so that it is between {SMALLEST:.0e} and {1 / SMALLEST:.0e}"
         )
-    return {name: _difference(network, at, number) for number, name in enumerate(Gradient._fields)}
+    return {network.names[number]: _difference(network, at, number) for number in range(at.size)}
 
 
 class _Network:
-    """The dense network behind an objective, as a function of x = (w1, w2, b1, b2, L)."""
+    """The dense network behind an objective, as a function of x = (w1, w2, b1, b2, L), or 5t numbers."""
 
     def __init__(self, J: Objective) -> None:
         problem = Problem(J.f, J.x0, J.target, J.layers)
         self.f, self.x0, self.target = problem.f, problem.x0, problem.target
-        self.layers = J.layers
+        self.layers, self.parameters = J.layers, J.parameters
+        layers = [f" of layer {i + 1}" for i in range(int(J.layers))] if J.per_layer else [""]
+        self.names = [name + layer for layer in layers for name in Gradient._fields]
+
+    def at(self, x: Array) -> tuple[Any, Any]:
+        """Θ and L, or those of every layer; InfeasibleThetaError where one is no Θ."""
+        return self.parameters.read(*self.parameters.of_flat(x))
 
     def regions(self, x: Array) -> list[bytes]:
         """The rows of (12)-(14) in which the entries of every layer lie; of the limit, where layers are infinite."""
-        theta, L = Theta(*x[:4]), float(x[4])
+        theta, L = self.at(x)
         if self.layers == math.inf:
             return [rows(implicit.fixed_point(self.f, theta, L, self.x0).Z, theta).tobytes()]
-        return [rows(Z, theta).tobytes() for Z in preactivations(self.f, theta, L, int(self.layers), self.x0)]
+        layers = int(self.layers)
+        iterates = forward(self.f, theta, L, layers, self.x0)
+        each = zip(iterates, as_thetas(theta, layers), as_step_constants(L, layers).tolist(), strict=False)
+        return [rows(preactivation(self.f, X, c, i), own).tobytes() for i, (X, own, c) in enumerate(each, start=1)]
 
     def losses(self, x: Array) -> Array:
         """What each entry of X_(t) adds to J."""
@@ -170,26 +182,35 @@ class _Network:
 
     def residual(self, x: Array) -> Array:
         """X_(t) - X̃."""
-        theta, L = Theta(*x[:4]), float(x[4])
+        theta, L = self.at(x)
         if self.layers == math.inf:
             X = implicit.fixed_point(self.f, theta, L, self.x0).X
         else:
             X = forward(self.f, theta, L, int(self.layers), self.x0)[-1]
         return X - self.target
 
+    def are_parameters(self, x: Array) -> bool:
+        """Whether x is a Θ, or a Θ for every layer."""
+        try:
+            self.at(x)
+        except InfeasibleThetaError:
+            return False
+        return True
+
 
 def _difference(network: _Network, at: Array, number: int) -> Difference:
     """The quotient in one parameter, with the largest step within which no entry changes its region."""
     home = network.regions(at)
-    unit = at[number] or at[3] or 1.0  # b1 = 0 goes by steps of b2
+    b1, b2 = at[number // 5 * 5 + 2 : number // 5 * 5 + 4]
+    unit = at[number] or b2 or 1.0  # b1 = 0 goes by steps of b2
     for power in range(FIRST_STEP, LAST_STEP):
         step = 2.0**-power * unit
         for scheme in (CENTRAL, UPWARD, DOWNWARD):
-            points = [at + place * step * (np.arange(5) == number) for place, _ in scheme]
-            if all(_is_theta(point) and network.regions(point) == home for point in points):
+            points = [at + place * step * (np.arange(at.size) == number) for place, _ in scheme]
+            if all(network.are_parameters(point) and network.regions(point) == home for point in points):
                 return _quotient(network, points, scheme, step, 2.0**-power)
-    name = Gradient._fields[number]
-    if at[2] == at[3] == 0 and name in ("b1", "b2"):
+    name = network.names[number]
+    if b1 == b2 == 0 and number % 5 in (2, 3):
         raise ValueError(f"{name} cannot move by itself where b1 = b2 = 0: take a positive b2")
     raise ValueError(f"entries sit on knots: no step in {name} leaves every region as it is; move it a little")
 
@@ -199,14 +220,6 @@ def _quotient(network: _Network, points: list[Array], scheme: Scheme, step: floa
     terms = weighted.sum(axis=0) / step
     rounding = UNIT * len(points) * np.abs(weighted).sum() / step
     return Difference(math.fsum(terms), float(np.abs(terms).sum()), float(rounding), share)
-
-
-def _is_theta(x: Array) -> bool:
-    try:
-        Theta(*x[:4])
-    except InfeasibleThetaError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -4,39 +4,21 @@ import math
 import re
 from contextlib import AbstractContextManager, nullcontext
 from textwrap import indent, wrap
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from dsrl_ref import free
 from dsrl_ref.appendix.network import SmoothTerm, forward
-from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import (
-    Array,
-    as_count,
-    as_matrix_or_csr,
-    as_real,
-    as_step_constant,
-    require_in_memory,
-    require_shape,
-)
+from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
+from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import DivergenceError
+from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.smooth import Fidelity, multiplications
 from dsrl_ref.threads import blas_threads, processors
-
-
-class Gradient(NamedTuple):
-    """dJ/dw1, dJ/dw2, dJ/db1, dJ/db2 and dJ/dL."""
-
-    w1: float
-    w2: float
-    b1: float
-    b2: float
-    L: float
 
 
 class Objective:
@@ -64,13 +46,19 @@ class Objective:
     evaluations : int
         How many evaluations are to come, roughly; "auto" goes by it. To load compiled code takes some tenths of a
         second, once in a process, and sorting takes as long as many evaluations.
+    per_layer : bool
+        Whether every layer has a Θ and an L of its own. Then `theta` is (t, 4), or t Θ, and `L` is (t,), where one Θ or
+        one L stands for that of all layers; derivatives are arrays (t,), the first layer's first. Their sums over the
+        layers are the derivatives in a Θ and an L that all share.
 
     Attributes
     ----------
     method : str
         The name of the engine that runs, "auto" resolved.
-    f, x0, target, layers
+    f, x0, target, layers, per_layer
         As given, converted; not to be changed.
+    parameters : Shared or PerLayer
+        How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
     Raises
     ------
@@ -92,6 +80,13 @@ class Objective:
     0.65625
     >>> gradient.b1
     1.5
+
+    One Θ and one L a layer:
+
+    >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), layers=2, per_layer=True)
+    >>> loss, gradient = J([(1, 0.5, 0.5, 1), (1, 0.5, 0.5, 1)], L=[1, 1])
+    >>> gradient.b1
+    array([0. , 1.5])
     """
 
     def __init__(
@@ -104,6 +99,7 @@ class Objective:
         method: str = "auto",
         threads: int | None = None,
         evaluations: int = table.MANY,
+        per_layer: bool = False,
     ) -> None:
         require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
@@ -114,19 +110,20 @@ class Objective:
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
-        self._problem = Problem(f, x0, target, self.layers, self.threads)
+        self.per_layer, self.parameters = per_layer, _parameters(per_layer, self.layers)
+        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer)
         engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
         self.method = engine.name
-        self._prepared = table.prepare(engine, self._problem)
+        self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
 
-    def __call__(self, theta: ThetaLike, L: float) -> tuple[float, Gradient]:
+    def __call__(self, theta: ThetasLike, L: Any) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.
 
         Parameters
         ----------
-        theta : Theta or four numbers
+        theta : Theta or four numbers; with `per_layer` also one a layer
             w1, w2, b1, b2.
-        L : float
+        L : float; with `per_layer` also array_like (t,)
             Step constant, positive.
 
         Returns
@@ -134,62 +131,61 @@ class Objective:
         loss : float
             J, eq. (8).
         gradient : Gradient
-            dJ/dΘ, eq. (10), and dJ/dL, eq. (15).
+            dJ/dΘ, eq. (10), and dJ/dL, eq. (15): floats; with `per_layer` arrays (t,), the terms of these sums.
 
         Raises
         ------
         ValueError
-            For an infeasible Θ or L.
+            For an infeasible Θ or L; with `per_layer` the message names the layer.
         DivergenceError
             A ValueError. Where the network diverges: the message names the layer. For ``layers=math.inf`` where no
             fixed point is reached, where a Z there sits on a knot, or where the spectral radius of D(I - H/L) on the
             active entries is not below 1 - 1e-6.
         """
-        theta, L = as_theta(theta), as_step_constant(L)
+        theta, L = self.parameters.read(theta, L)
         with self._limited(), np.errstate(over="ignore", invalid="ignore"):
             loss, gradient = self._prepared.loss_and_gradient(theta, L)
         return self._finite(loss, gradient, theta, L)
 
-    def _finite(self, loss: float, gradient: Array, theta: Theta, L: float) -> tuple[float, Gradient]:
+    def _finite(self, loss: float, gradient: Array, theta: Any, L: Any) -> tuple[float, Gradient]:
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
                 forward(self._problem.f, theta, L, int(self.layers), self._problem.x0)  # names the layer, if it is one
             raise DivergenceError(
-                f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers with {theta}, "
-                f"L = {L}: scale the data down or take a larger L"
+                f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
+                f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
             )
-        return float(loss), Gradient(*map(float, gradient))
+        return float(loss), self.parameters.gradient(gradient)
 
     def flat(self, x: Any) -> tuple[float, Array]:
         """Evaluate at x = (w1, w2, b1, b2, L), for ``scipy.optimize.minimize(J.flat, x, jac=True)``.
+
+        With `per_layer` x has 5t numbers, a layer after the other.
 
         Returns
         -------
         loss : float
             J.
-        gradient : ndarray (5,)
+        gradient : ndarray (5,), or (5t,)
             Its derivatives, in the order of `x`.
         """
-        x = as_real(x, "x")
-        if x.shape != (5,):
-            raise ValueError(f"x must be (w1, w2, b1, b2, L), got shape {x.shape}")
-        loss, gradient = self(x[:4], x[4])
-        return loss, np.array(gradient)
+        loss, gradient = self(*self.parameters.of_flat(x))
+        return loss, np.array(gradient).T.ravel()
 
     def free(self, u: Any) -> tuple[float, Array]:
         """Evaluate at five real numbers of any size, for optimisers that know no bounds.
 
         Parameters
         ----------
-        u : array_like (5,)
+        u : array_like (5,); with `per_layer` (5t,)
             Any finite numbers; `from_free` tells which Θ and L they are.
 
         Returns
         -------
         loss : float
             J; infinity where the network diverges or overflows, so that a line search comes back.
-        gradient : ndarray (5,)
+        gradient : ndarray, as `u`
             Its derivatives in `u`; NaN where the loss is infinite.
 
         Notes
@@ -205,22 +201,25 @@ class Objective:
         >>> J(theta, L)[0] < 1e-6
         True
         """
-        theta, L = free.from_free(u)
+        theta, L = self.parameters.from_free(u)
         try:
             loss, gradient = self(theta, L)
         except DivergenceError:
-            return math.inf, np.full(5, math.nan)
-        return loss, free.pulled(np.array(gradient), u)
+            return math.inf, np.full(self.parameters.size, math.nan)
+        return loss, self.parameters.in_free(gradient, u)
 
-    def from_free(self, u: Any) -> tuple[Theta, float]:
-        """Θ and L of five real numbers: w1, w2, b1, b2 - b1 and L are their exponentials."""
-        return free.from_free(u)
+    def from_free(self, u: Any) -> tuple[Any, Any]:
+        """Θ and L of five real numbers: w1, w2, b1, b2 - b1 and L are their exponentials.
 
-    def to_free(self, theta: ThetaLike, L: float) -> Array:
-        """The five real numbers of Θ and L; ValueError where b1 = 0 or b2 = b1, with what to start from instead."""
-        return free.to_free(theta, L)
+        With `per_layer` t Θ and L (t,) of 5t numbers, a layer after the other.
+        """
+        return self.parameters.from_free(u)
 
-    def gauss_newton(self, theta: ThetaLike, L: float) -> tuple[float, Gradient, Array]:
+    def to_free(self, theta: ThetasLike, L: Any) -> Array:
+        """The real numbers of Θ and L; ValueError where b1 = 0 or b2 = b1, with what to start from instead."""
+        return self.parameters.to_free(theta, L)
+
+    def gauss_newton(self, theta: ThetasLike, L: Any) -> tuple[float, Gradient, Array]:
         """Evaluate J, its gradient, and the Gauss-Newton matrix Σ (∂x/∂θ)(∂x/∂θ)ᵀ over the entries x of X_(t).
 
         Returns
@@ -229,8 +228,8 @@ class Objective:
             J.
         gradient : Gradient
             Its derivatives.
-        matrix : ndarray (5, 5)
-            In the order w1, w2, b1, b2, L; symmetric, not negative definite.
+        matrix : ndarray (5, 5); with `per_layer` (5t, 5t)
+            In the order w1, w2, b1, b2, L, a layer after the other; symmetric, not negative definite.
 
         Examples
         --------
@@ -238,7 +237,7 @@ class Objective:
         >>> float(matrix[2, 2])
         2.0
         """
-        theta, L = as_theta(theta), as_step_constant(L)
+        theta, L = self.parameters.read(theta, L)
         with self._limited(), np.errstate(over="ignore", invalid="ignore"):
             loss, gradient, matrix = self._prepared.gauss_newton(theta, L)
         return *self._finite(loss, gradient, theta, L), matrix
@@ -262,8 +261,10 @@ class Objective:
         ------
         ValueError
             Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces; for
-            ``layers=math.inf``.
+            ``layers=math.inf``, and with `per_layer`.
         """
+        if self.per_layer:
+            raise ValueError("scalar_map is of one Θ and one L for all layers, and this objective has one a layer")
         if self.layers == math.inf:
             raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
         if self._problem.start is None:
@@ -272,16 +273,16 @@ class Objective:
             )
         return ScalarMap(theta, L, int(self.layers), start=self._problem.start)
 
-    def ties(self, theta: ThetaLike, L: float) -> int:
+    def ties(self, theta: ThetasLike, L: Any) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.
 
         By the arithmetic of the engine that runs, since it decides the regions of the gradient: for `LeastSquares` two
         engines may round a Z to either side of a knot; for `Fidelity` all agree. 0 for ``layers=math.inf``, where a tie
         is refused.
         """
-        theta, L = as_theta(theta), as_step_constant(L)
+        theta, L = self.parameters.read(theta, L)
         with self._limited(), np.errstate(over="ignore", invalid="ignore"):
-            return self._prepared.ties(theta, L)
+            return int(self._prepared.ties(theta, L))
 
     def _limited(self) -> AbstractContextManager[None]:
         """Limit BLAS; of the products that it is for, a `Fidelity` of finitely many layers has none."""
@@ -303,6 +304,17 @@ def loss_and_gradient(
     (0.15625, 0.5)
     """
     return Objective(f, target, layers=layers, x0=x0, method=method, evaluations=1)(theta, L)
+
+
+def _parameters(per_layer: Any, layers: float) -> Parameters:
+    """What Θ and L are; refused for ``layers=math.inf``, whose limit would be that of a last layer."""
+    if not isinstance(per_layer, bool):
+        raise TypeError(f"per_layer must be True or False, got {per_layer!r}")
+    if not per_layer:
+        return Shared()
+    if layers == math.inf:
+        raise ValueError("per_layer=True needs finitely many layers, got layers = inf: give their number")
+    return PerLayer(int(layers))
 
 
 def _default_target(f: SmoothTerm) -> Any:

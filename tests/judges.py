@@ -143,6 +143,8 @@ def networks(package):
             if method in ("columns", "tensor"):
                 same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, x0))
         own_iterates(package, f, theta, L, layers, x0)
+        if layers:
+            own_parameters(package, f, layers, x0, target)
     ties_of_zeros(package)
 
 
@@ -156,6 +158,26 @@ def ties_of_zeros(package):
             for method in methods(package, package.Fidelity(floats(W)), floats(x0)):
                 J = package.Objective(package.Fidelity(floats(W)), layers=3, x0=floats(x0), method=method)
                 assert J.ties([float(value) for value in theta], 2.0) == ties
+
+
+def own_parameters(package, f, layers, x0, target):
+    """Loss, gradient, matrix and ties of every method that takes one Θ and one L a layer, which differ by layer."""
+    thetas = [(Fraction(4 - i, 4), Fraction(2 + i, 4), Fraction(i, 4), Fraction(2 * i + 1, 4)) for i in range(layers)]
+    constants = [Fraction(2) ** (2 + i % 2) for i in range(layers)]
+    Z = naive.layered_forward(f, thetas, constants, x0)[1]
+    ties = sum(abs(z) in own[2:] for own, M in zip(thetas, Z, strict=True) for line in M for z in line)
+    rows = naive.layered_gradient(f, thetas, constants, x0, target)
+    products = naive.layered_gauss_newton(f, thetas, constants, x0)
+    at = floats(thetas), list(map(float, constants))
+    for name in methods(package, term(package, f), floats(x0)):
+        if package.engines.table.ENGINES[name].prepare_layers is not None:
+            J = package.Objective(
+                term(package, f), floats(target), layers=layers, x0=floats(x0), method=name, per_layer=True
+            )
+            for gradient in (J(*at)[1], J.gauss_newton(*at)[1]):
+                same(np.array(gradient).T, [value for row in rows for value in row])
+            same(J.gauss_newton(*at)[2], [value for row in products for value in row])
+            assert J.ties(*at) == ties
 
 
 def methods(package, f, x0):
@@ -213,7 +235,9 @@ def differences(package):
             J = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method)
             value, gradient = J(at[:4], at[4])
             assert abs(value - loss(at)) <= 1e-12 * abs(value)
-            assert np.all(np.abs(np.array(gradient) - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
+            own = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method, per_layer=True)
+            for total in (np.array(gradient), np.sum(own(at[:4], at[4])[1], axis=1)):
+                assert np.all(np.abs(total - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
 
 
 def rules(package):

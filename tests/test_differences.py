@@ -64,6 +64,30 @@ def test_a_wrong_derivative_is_seen_and_no_other_is_blamed(monkeypatch, name, pa
     assert max(gaps.values()) <= 1e-8
 
 
+OWN = np.array([(1.1, 0.6, 0.02, 0.13), (0.9, 0.7, 0.0, 0.2), (1.2, 0.5, 0.05, 0.1)]), [20.0, 25.0, 30.0]
+
+
+def test_the_derivatives_of_every_layer_are_judged_by_themselves(monkeypatch):
+    """b1 = 0 in the second layer: a difference on one side."""
+    J = Objective(LeastSquares(D, Y), X, layers=3, x0=X[::-1], per_layer=True)
+    found = check_gradient(J, *OWN)
+    assert found.gap <= 1e-8
+    assert list(found.gaps) == [f"{name} of layer {i}" for i in (1, 2, 3) for name in Gradient._fields]
+    for number in range(15):
+        with monkeypatch.context() as patch:
+            factors = np.ones((5, 3))
+            factors[number % 5, number // 5] = 1.001
+            spoil(patch, lambda gradient, factors=factors: Gradient(*np.array(gradient) * factors))
+            wrong = check_gradient(J, *OWN).gaps
+        assert [name for name, gap in wrong.items() if gap > 1e-6] == [list(wrong)[number]]
+
+
+def test_knots_that_cannot_move_are_told_with_their_layer():
+    J = Objective(LeastSquares(D, Y), X, layers=2, x0=X, per_layer=True)
+    with pytest.raises(ValueError, match="b1 of layer 2 cannot move by itself where b1 = b2 = 0"):
+        check_gradient(J, [(1.1, 0.6, 0.02, 0.13), (1.1, 0.6, 0.0, 0.0)], 20.0)
+
+
 @pytest.mark.parametrize("unit", [2.0**-40, 2.0**40])
 def test_the_unit_of_the_data_does_not_matter(monkeypatch, unit):
     theta = Theta(THETA.w1, THETA.w2, unit * THETA.b1, unit * THETA.b2)

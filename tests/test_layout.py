@@ -30,6 +30,7 @@ FLOORS = [
     "appendix.layers",
     "appendix",
     "free",
+    "parameters",
     "smooth",
     "engines",
     "objective",

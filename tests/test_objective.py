@@ -27,6 +27,13 @@ OTHER = np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 0.0]])
         ((Fidelity(W), np.full((2, 3), np.inf)), {"layers": 1}, ValueError, "target contains infinity"),
         ((Fidelity(W),), {"layers": -1}, ValueError, "layers must be at least 0, got -1"),
         ((Fidelity(W),), {"layers": 1.0}, TypeError, "layers must be an integer, got 1.0"),
+        ((Fidelity(W),), {"layers": 1, "per_layer": 1}, TypeError, "per_layer must be True or False, got 1"),
+        (
+            (Fidelity(W),),
+            {"layers": np.inf, "per_layer": True},
+            ValueError,
+            "per_layer=True needs finitely many layers, got layers = inf",
+        ),
         ((Fidelity(W),), {"layers": 1, "evaluations": 0}, ValueError, "evaluations must be at least 1, got 0"),
         ((Fidelity(W),), {"layers": 1, "evaluations": 1.5}, TypeError, "evaluations must be an integer, got 1.5"),
         (
@@ -104,6 +111,11 @@ def test_a_gradient_that_overflows_is_refused_where_the_loss_does_not(evaluate):
 def test_the_scalar_map_starts_where_the_network_does(x0):
     mapped = Objective(Fidelity(W), layers=3, x0=x0).scalar_map(THETA, 3)
     assert mapped(W) == pytest.approx(forward(Fidelity(W), THETA, 3, 3, x0)[-1], rel=1e-14)
+
+
+def test_the_scalar_map_is_of_one_theta():
+    with pytest.raises(ValueError, match="scalar_map is of one Θ and one L for all layers, and this objective has one"):
+        Objective(Fidelity(W), layers=3, per_layer=True).scalar_map(THETA, 3)
 
 
 def test_flat_is_for_scipy():

@@ -9,7 +9,9 @@ How to add an engine
    ready (`engine.Prepared`: loss_and_gradient, gauss_newton, ties); and ``ENGINE``, an `engine.Engine`: its name, a
    summary for users, ``refuses(problem)`` and ``prepare(problem)``. What it gets is a `problem.Problem`: dense,
    validated, with zeros that nothing stores set aside. Sums over blocks, threads or parts are added by `parts`.
-   Compiled loops go into one file in ``kernels/``, and are imported where they are called.
+   Compiled loops go into one file in ``kernels/``, and are imported where they are called. ``prepare_layers`` makes the
+   same with one Θ and one L a layer, whose derivatives are the terms that (10), (11), (15) and (16) add up; without it
+   such a problem is refused.
 2. Add one line to ``ENGINES`` in `table`, and one to ``RULES`` there if "auto" should take it.
 3. `Objective`, its docstring, ``dsrl-ref gradient``, the ways of `verify` and the tests of all engines read the table.
    Name what evaluates in `verify.table` too, so that it is spoiled there.

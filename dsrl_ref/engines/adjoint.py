@@ -4,7 +4,7 @@ The tape is Z_(1), ..., Z_(t): X and every region follow from Z exactly, ties in
 cannot tell z = b1 from the dead zone. Works for every f whose Hessian is symmetric.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,16 +23,32 @@ SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])
 def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
-    """J and its derivatives in w1, w2, b1, b2, L."""
-    tape = list(preactivations(f, theta, L, layers, x0))
-    residual = (activate(tape[-1], theta) if tape else x0) - target
-    return 0.5 * float(np.sum(residual * residual)), backward(f, theta, L, x0, tape, residual)
+    """J and its derivatives in w1, w2, b1, b2, L, which all layers share."""
+    loss, rows = by_layer(f, (theta,) * layers, [L] * layers, x0, target)
+    return loss, added(rows)
 
 
-def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Iterator[Array]:
+def by_layer(
+    f: SmoothTerm, thetas: Sequence[Theta], constants: Sequence[float], x0: Array, target: Array
+) -> tuple[float, Array]:
+    """J and its derivatives in the w1, w2, b1, b2, L of every layer, a row each."""
+    tape = list(preactivations(f, thetas, constants, x0))
+    residual = (activate(tape[-1], thetas[-1]) if tape else x0) - target
+    return 0.5 * float(np.sum(residual * residual)), backward(f, thetas, constants, x0, tape, residual)
+
+
+def added(rows: Array) -> Array:
+    """The derivatives in parameters that all layers share: the rows of all layers, from the last to the first."""
+    total = np.zeros(5)
+    for row in rows[::-1]:
+        total += row
+    return total
+
+
+def preactivations(f: SmoothTerm, thetas: Sequence[Theta], constants: Sequence[float], x0: Array) -> Iterator[Array]:
     """Run forward: Z_(1), ..., Z_(t), one after the other; DivergenceError, with the layer, for an X not finite."""
     X = x0
-    for layer in range(1, layers + 1):
+    for layer, (theta, L) in enumerate(zip(thetas, constants, strict=True), start=1):
         Z = X - (1.0 / L) * gradient(f, X, layer)
         X = require_finite(activate(Z, theta), f"X_({layer})", layer, f"L = {L} may be too small")
         yield Z
@@ -40,7 +56,12 @@ def preactivations(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array
 
 def ties(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> int:
     """Count the entries of all Z that sit on a knot, one layer in memory at a time."""
-    return sum(on_knots(Z, theta) for Z in preactivations(f, theta, L, layers, x0))
+    return ties_by_layer(f, (theta,) * layers, [L] * layers, x0)
+
+
+def ties_by_layer(f: SmoothTerm, thetas: Sequence[Theta], constants: Sequence[float], x0: Array) -> int:
+    """The same, on the knots of each layer."""
+    return sum(map(on_knots, preactivations(f, thetas, constants, x0), thetas))
 
 
 def on_knots(Z: Array, theta: Theta) -> int:
@@ -49,30 +70,31 @@ def on_knots(Z: Array, theta: Theta) -> int:
     return int(np.count_nonzero((size == theta.b1) | (size == theta.b2)))
 
 
-def backward(f: SmoothTerm, theta: Theta, L: float, x0: Array, tape: list[Array], dX: Array) -> Array:
-    """Derivatives of dX·X_(t) in w1, w2, b1, b2, L, dX held."""
-    w1, w2, b1, b2 = theta
-    slopes = slopes_of_pieces(theta)
-    knots = np.array([-b2, -b1, 0.0, b1, b2])
-    step = 1.0 / L
-    dw1 = dw2 = db1 = db2 = dL = 0.0
+def backward(
+    f: SmoothTerm, thetas: Sequence[Theta], constants: Sequence[float], x0: Array, tape: list[Array], dX: Array
+) -> Array:
+    """Derivatives of dX·X_(t) in the w1, w2, b1, b2, L of every layer, (t, 5), dX held."""
+    rows = np.zeros((len(tape), 5))
     for layer in range(len(tape), 0, -1):
-        Z = tape[layer - 1]
-        X = activate(tape[layer - 2], theta) if layer > 1 else x0
+        Z, theta, step = tape[layer - 1], thetas[layer - 1], 1.0 / constants[layer - 1]
+        X = activate(tape[layer - 2], thetas[layer - 2]) if layer > 1 else x0
+        w1, w2, b1, b2 = theta
+        knots = np.array([-b2, -b1, 0.0, b1, b2])
         piece = piece_of(Z, theta)
         signed = SIGN[piece] * dX
         inside = np.where((piece == 1) | (piece == 3), dX * (Z - knots[piece]), 0.0)
         beyond = (piece == 0) | (piece == 4)
 
-        dw1 += np.sum(inside) + (b2 - b1) * np.sum(signed, where=beyond)
-        dw2 += np.sum(dX * (Z - knots[piece]), where=beyond)
-        db1 -= w1 * np.sum(signed)
-        db2 += (w1 - w2) * np.sum(signed, where=beyond)
+        dw1 = np.sum(inside) + (b2 - b1) * np.sum(signed, where=beyond)
+        dw2 = np.sum(dX * (Z - knots[piece]), where=beyond)
+        db1 = -w1 * np.sum(signed)
+        db2 = (w1 - w2) * np.sum(signed, where=beyond)
 
-        dZ = slopes[piece] * dX
-        dL += step * step * np.sum(dZ * gradient(f, X, layer))
+        dZ = slopes_of_pieces(theta)[piece] * dX
+        dL = step * step * np.sum(dZ * gradient(f, X, layer))
+        rows[layer - 1] = dw1, dw2, db1, db2, dL
         dX = dZ - step * hessian_product(f, dZ, X, layer)
-    return np.array([dw1, dw2, db1, db2, dL])
+    return rows
 
 
 def piece_of(Z: Array, theta: Theta) -> np.ndarray:
@@ -122,10 +144,30 @@ class Adjoint:
         return ties(self.problem.f, theta, L, self.layers, self.problem.x0)
 
 
+class LayeredAdjoint:
+    """The same with one Θ and one L a layer."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """Forward and back, the terms of the layers left apart."""
+        return by_layer(self.problem.f, theta, L.tolist(), self.problem.x0, self.problem.target)
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """The same, and the sensitivities carried forward."""
+        return *self.loss_and_gradient(theta, L), tangent.products_by_layer(self.problem, theta, L.tolist())
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """Of the Z on the tape."""
+        return ties_by_layer(self.problem.f, theta, L.tolist(), self.problem.x0)
+
+
 ENGINE = Engine(
     "adjoint",
     "any f; one pass forward and one back in NumPy, over a tape of t n×m matrices. Needs no compiled code: best for "
     "small data, and for an f of your own",
     unless_finite,
     Adjoint,
+    LayeredAdjoint,
 )

@@ -8,10 +8,13 @@ stays in the cache, and memory does not grow with the number of columns.
 
 Z is formed as X - (DᵀDX/L - DᵀY/L), not as X - (1/L)·∇f: the two round differently, so that an entry may be on a knot
 here and beside it there. `ties` counts what this engine has on its knots.
+
+With one Θ and one L a layer, what the products tell is left apart by layers, and they are with DᵀD itself, since every
+layer has a step of its own: Z is X - step·(DᵀDX - DᵀY).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -34,15 +37,31 @@ def loss_and_gradient(
     f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array
 ) -> tuple[float, Array]:
     """J and its derivatives in w1, w2, b1, b2, L; f is a `LeastSquares`."""
-    sums = [_back(block, theta, L) for block in _blocks(f, theta, L, layers, x0, target)]
+    sums = [_back(block, theta, L) for block in _blocks(f, 1.0 / L, layers, x0, target, _sharing(theta))]
     totals = add_exactly(np.array(sums))
     return totals[0], np.array(totals[1:])
 
 
+def by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array, target: Array) -> tuple[float, Array]:
+    """J and its derivatives in the w1, w2, b1, b2, L of every layer, a row each."""
+    sums = []
+    for block in _blocks(f, 1.0, len(thetas), x0, target, _by_layer(thetas, L)):
+        loss, rows = _back_by_layer(block, thetas, L)
+        sums.append([loss, *rows.ravel().tolist()])
+    totals = add_exactly(np.array(sums))
+    return totals[0], np.reshape(totals[1:], (len(thetas), 5))
+
+
 def ties(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> int:
     """Count the entries of Z_(1), ..., Z_(t) on a knot, as these blocks form Z: X - (DᵀDX/L - DᵀY/L)."""
-    blocks = _blocks(f, theta, L, layers, x0, x0)
+    blocks = _blocks(f, 1.0 / L, layers, x0, x0, _sharing(theta))
     return sum(adjoint.on_knots(Z, theta) for block in blocks for Z in block.tape)
+
+
+def ties_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array) -> int:
+    """The same with one Θ and one L a layer, as these blocks form Z: X - step·(DᵀDX - DᵀY)."""
+    blocks = _blocks(f, 1.0, len(thetas), x0, x0, _by_layer(thetas, L))
+    return sum(adjoint.on_knots(Z, theta) for block in blocks for Z, theta in zip(block.tape, thetas, strict=True))
 
 
 def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> Array:
@@ -126,11 +145,29 @@ class Block(NamedTuple):
     moved: bool
 
 
-def _blocks(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array) -> Iterator[Block]:
+Advance: TypeAlias = Callable[[int, Array, Array, Array], None]  # through layer i+1: i, and X, Z, offset, flat
+
+
+def _sharing(theta: Theta) -> Advance:
+    """Through a layer of the network that shares Θ; products are those of DᵀD/L."""
+    from dsrl_ref.engines.kernels import columns as kernels
+
+    return lambda _, X, Z, offset: kernels.forward_layer(X, Z, offset, *theta)
+
+
+def _by_layer(thetas: Sequence[Theta], L: Array) -> Advance:
+    """Through a layer with its own Θ and L; products are those of DᵀD."""
+    from dsrl_ref.engines.kernels import columns as kernels
+
+    steps = (1.0 / L).tolist()
+    return lambda i, X, Z, offset: kernels.forward_step(X, Z, offset, steps[i], *thetas[i])
+
+
+def _blocks(f: SmoothTerm, step: float, layers: int, x0: Array, target: Array, advance: Advance) -> Iterator[Block]:
     """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""
     D, Y = f.D, f.Y  # type: ignore[attr-defined]
     n, m = x0.shape
-    curvature = Curvature(D, 1.0 / L, 2 * layers * m)
+    curvature = Curvature(D, step, 2 * layers * m)
     entries = (layers + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
     width = max(1, min(m, BLOCK_ENTRIES // entries, AT_ONCE // curvature.work))
     room = np.empty((layers + BESIDES, n * width))
@@ -139,14 +176,12 @@ def _blocks(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, targe
         begin = x0[:, columns]
         *tape, X, product, offset = room[:, : begin.size].reshape(-1, *begin.shape)
         block = Block(curvature, tape, X, product, offset, begin, target[:, columns], bool(begin.any()))
-        _forward(block, theta, Y[:, columns])
+        _forward(block, Y[:, columns], advance)
         yield block
 
 
-def _forward(block: Block, theta: Theta, Y: Array) -> None:
-    """Fill the tape with Z_(1), ..., Z_(t), X with X_(t) and the offset with DᵀY/L."""
-    from dsrl_ref.engines.kernels import columns as kernels
-
+def _forward(block: Block, Y: Array, advance: Advance) -> None:
+    """Fill the tape with Z_(1), ..., Z_(t), X with X_(t) and the offset with DᵀY/L, or DᵀY, as `advance` has it."""
     block.curvature.offset(Y, out=block.offset)
     block.X[:] = block.x0
     for i, Z in enumerate(block.tape):
@@ -154,7 +189,7 @@ def _forward(block: Block, theta: Theta, Y: Array) -> None:
             block.curvature.apply(block.X, out=Z)
         else:
             Z[:] = 0.0
-        kernels.forward_layer(_flat(block.X), _flat(Z), _flat(block.offset), *theta)
+        advance(i, _flat(block.X), _flat(Z), _flat(block.offset))
 
 
 def _back(block: Block, theta: Theta, L: float) -> tuple[float, ...]:
@@ -177,6 +212,34 @@ def _back(block: Block, theta: Theta, L: float) -> tuple[float, ...]:
     if block.moved:
         in_step += float(np.sum(product * block.x0))
     return loss, in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_step / L
+
+
+def _back_by_layer(block: Block, thetas: Sequence[Theta], L: Array) -> tuple[float, Array]:
+    """Loss and derivatives (t, 5) of a block, whose tape of Z becomes one of dJ/dZ on the way."""
+    from dsrl_ref.engines.kernels import columns as kernels
+
+    residual, tape, product = block.X, block.tape, block.product
+    residual -= block.target
+    loss = 0.5 * float(_flat(residual) @ _flat(residual))
+    dX, step = residual, 0.0  # dJ/dX_(i) is dX - step·product: of the last layer, the residual
+    product[:] = 0.0
+    rows, of_gradient = np.zeros((len(tape), 5)), np.zeros(len(tape) + 1)  # ⟨dJ/dZ_(i), ∇f(X_(i-1))⟩, layer by layer
+    for i in range(len(tape) - 1, -1, -1):
+        lanes = np.zeros((6, kernels.LANES))
+        flat = _flat(dX), _flat(product), _flat(tape[i]), _flat(block.offset)
+        kernels.backward_step(*flat, step, *thetas[i], lanes)
+        in_w1, in_w2, past_b1, past_b2, in_data, in_product = lanes.sum(axis=1).tolist()
+        w1, w2, _, _ = thetas[i]
+        rows[i, :4] = in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2
+        of_gradient[i] -= in_data
+        of_gradient[i + 1] += in_product
+        dX, step = tape[i], 1.0 / L[i]  # which holds dJ/dZ now
+        if i or block.moved:
+            block.curvature.apply(tape[i], out=product)
+    if block.moved:
+        of_gradient[0] += float(np.sum(product * block.x0))
+    rows[:, 4] = of_gradient[:-1] / L / L
+    return loss, rows
 
 
 def _flat(matrix: Array) -> Array:
@@ -205,10 +268,30 @@ class Columns:
         return ties(self.problem.f, theta, L, self.layers, self.problem.x0)
 
 
+class LayeredColumns:
+    """The same with one Θ and one L a layer."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """Block by block, forward and back."""
+        return by_layer(self.problem.f, theta, L, self.problem.x0, self.problem.target)
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """The same, and the tangents in NumPy, block by block."""
+        return *self.loss_and_gradient(theta, L), tangent.products_by_layer(self.problem, theta, L.tolist())
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """Block by block."""
+        return ties_by_layer(self.problem.f, theta, L, self.problem.x0)
+
+
 ENGINE = Engine(
     "columns",
     "`LeastSquares`; compiled, forward and back by blocks of columns whose tape stays in the cache: memory does not "
     "grow with m",
     unless_least_squares,
     Columns,
+    LayeredColumns,
 )

@@ -2,36 +2,44 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines.problem import Problem
 
+Thetas = TypeVar("Thetas", contravariant=True)
+Constants = TypeVar("Constants", contravariant=True)
 
-class Prepared(Protocol):
+
+class Evaluations(Protocol[Thetas, Constants]):
     """One problem made ready by one engine: each method may be called any number of times, from any thread.
 
-    Θ and L arrive validated. The five derivatives are those in w1, w2, b1, b2 and L, in this order, everywhere. What
-    overflows becomes infinity or NaN, which the caller refuses; an iterate that is not finite may also be refused here,
-    with a DivergenceError that names its layer.
+    Θ and L arrive validated. The five derivatives are those in w1, w2, b1, b2 and L, in this order, everywhere; where
+    every layer has its own, they are a row of five for each layer, the first layer first. What overflows becomes
+    infinity or NaN, which the caller refuses; an iterate that is not finite may also be refused here, with a
+    DivergenceError that names its layer.
     """
 
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
-        """Evaluate J, eq. (8), and its five derivatives, an array of shape (5,)."""
+    def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
+        """Evaluate J, eq. (8), and its derivatives, an array of shape (5,), or (t, 5)."""
 
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
-        """Evaluate the same two and the 5×5 matrix Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t).
+    def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
+        """Evaluate the same two and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5 or 5t×5t.
 
         The loss has the same bits; the derivatives may be rounded otherwise, where they are sums over the tangents.
         """
 
-    def ties(self, theta: Theta, L: float) -> int:
+    def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) on a knot, in the very arithmetic that decides their regions.
 
         Two engines may form Z by operations in another order, which round otherwise: an entry can be on a knot for one
         and beside it for the other. So each counts its own.
         """
+
+
+Prepared: TypeAlias = Evaluations[Theta, float]  # all layers share one Θ and one L
+PreparedLayers: TypeAlias = Evaluations[tuple[Theta, ...], Array]  # Θ_1, ..., Θ_t, and L_1, ..., L_t in an array (t,)
 
 
 class Engine(NamedTuple):
@@ -50,12 +58,15 @@ class Engine(NamedTuple):
     prepare : callable
         Makes a `Prepared` of a `Problem` that is not refused; work that all evaluations share is done here. Raises
         SizeError, before anything is allocated, where memory would not suffice.
+    prepare_layers : callable, optional
+        The same for one Θ and one L a layer; None of an engine that has one for all.
     """
 
     name: str
     summary: str
     refuses: Callable[[Problem], str | None]
     prepare: Callable[[Problem], Prepared]
+    prepare_layers: Callable[[Problem], PreparedLayers] | None = None
 
 
 def unless_finite(problem: Problem) -> str | None:

@@ -82,7 +82,7 @@ class Implicit:
         """The loss and its derivatives at a fixed point."""
         residual = found.X - self.problem.target
         cotangent = found.contraction.solve_transposed(residual)
-        derivatives = adjoint.backward(self.problem.f, theta, L, found.X, [found.Z], cotangent)
+        (derivatives,) = adjoint.backward(self.problem.f, (theta,), (L,), found.X, [found.Z], cotangent)
         return 0.5 * float(np.sum(residual * residual)), derivatives
 
 

@@ -6,12 +6,12 @@ parts are depends on the data alone, never on the number of threads. All that ad
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Generic
 
 import numpy as np
 
-from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.engine import Prepared
+from dsrl_ref.engines.engine import Constants, Evaluations, Thetas
 from dsrl_ref.threads import in_threads
 
 MANY_LAYERS = 250  # from which an entry takes a microsecond, layer by layer
@@ -64,34 +64,38 @@ def blocks_per_call(most: int, layers: int) -> int:
     return max(1, most * MANY_LAYERS // max(MANY_LAYERS, layers))
 
 
-class Sum:
+class Sum(Generic[Thetas, Constants]):
     """The sum of prepared problems that do not interact, itself prepared.
 
     Parameters
     ----------
-    parts : sequence of Prepared
-        Evaluated in their order; the first that refuses Θ and L speaks for all.
+    parts : sequence of Evaluations
+        All with one Θ, or all with one a layer; evaluated in their order. The first that refuses Θ and L speaks for
+        all.
     """
 
-    def __init__(self, parts: Sequence[Prepared]) -> None:
+    def __init__(self, parts: Sequence[Evaluations[Thetas, Constants]]) -> None:
         self.parts = parts
 
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+    def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """Add the losses, and the derivatives."""
-        found = [part.loss_and_gradient(theta, L) for part in self.parts]
-        return _added(found)
+        loss, gradient = _added([part.loss_and_gradient(theta, L) for part in self.parts])
+        return float(loss), gradient
 
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+    def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """Add the losses, the derivatives, and the matrices."""
-        found = [part.gauss_newton(theta, L) for part in self.parts]
-        matrix = add_exactly(np.array([matrix.ravel() for _, _, matrix in found]))
-        return *_added([(loss, gradient) for loss, gradient, _ in found]), np.reshape(matrix, (5, 5))
+        loss, gradient, matrix = _added([part.gauss_newton(theta, L) for part in self.parts])
+        return float(loss), gradient, matrix
 
-    def ties(self, theta: Theta, L: float) -> int:
+    def ties(self, theta: Thetas, L: Constants) -> int:
         """Add the counts."""
         return sum(part.ties(theta, L) for part in self.parts)
 
 
-def _added(found: Sequence[tuple[float, Array]]) -> tuple[float, Array]:
-    loss, *gradient = add_exactly(np.array([[loss, *gradient] for loss, gradient in found]))
-    return loss, np.array(gradient)
+def _added(found: Sequence[tuple[float | Array, ...]]) -> list[Array]:
+    """Add what is at the same place of each, number by number."""
+    sums = []
+    for terms in zip(*found, strict=True):
+        total = add_exactly(np.array([np.ravel(term) for term in terms]))
+        sums.append(np.reshape(total, np.shape(terms[0])))
+    return sums

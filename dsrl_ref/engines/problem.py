@@ -28,6 +28,8 @@ class Problem:
         t.
     threads : int
         How many threads an engine may use; its result has the same bits for any number.
+    per_layer : bool
+        Whether every layer has a Θ and an L of its own.
 
     Attributes
     ----------
@@ -36,7 +38,7 @@ class Problem:
         that any of the three stores.
     x0, target : ndarray
         Dense float64, of the shape of f's X. They may be the caller's own arrays: never write to them.
-    layers, threads
+    layers, threads, per_layer
         As given.
     shape : (int, int)
         (n, m) of the matrices as given, entries that are not stored among them.
@@ -44,9 +46,11 @@ class Problem:
         How many entries of the n·m are left out of the work, since they are 0 in W, x0 and target, and stay 0.
     """
 
-    def __init__(self, f: SmoothTerm, x0: Any, target: Any, layers: float, threads: int = 1) -> None:
+    def __init__(
+        self, f: SmoothTerm, x0: Any, target: Any, layers: float, threads: int = 1, per_layer: bool = False
+    ) -> None:
         self.shape: tuple[int, int] = x0.shape
-        self.layers, self.threads = layers, threads
+        self.layers, self.threads, self.per_layer = layers, threads, per_layer
         if type(f) is Fidelity and is_sparse(f.W):
             if is_sparse(x0) and is_sparse(target):
                 W, x0, target = _stored_entries(f.W, x0, target)
@@ -72,6 +76,11 @@ class Problem:
         """Whether f is `LeastSquares` itself."""
         return type(self.f) is LeastSquares
 
+    @property
+    def has_columns_apart(self) -> bool:
+        """Whether the columns of X are known not to interact."""
+        return self.is_fidelity or self.is_least_squares
+
     @cached_property
     def start(self) -> float | None:
         """The number s for which x0 = s·W, if f is `Fidelity` and s is 1 or 0, so that X_(t) is a function of W."""
@@ -83,16 +92,22 @@ class Problem:
         return None if self.x0.any() else 0.0
 
     def split(self, width: int) -> "Iterator[Problem]":
-        """Divide a `LeastSquares` into problems of `width` columns each, the last of what is left.
+        """Divide a `Fidelity` or a `LeastSquares` into problems of `width` columns each, the last of what is left.
 
         Columns do not interact: J, its derivatives, the Gauss-Newton matrix and the ties are sums over the parts.
         """
-        if not isinstance(self.f, LeastSquares):
-            raise TypeError(f"only the columns of LeastSquares are known not to interact; got {type(self.f).__name__}")
+        if not self.has_columns_apart:
+            kinds = "Fidelity and LeastSquares"
+            raise TypeError(f"only the columns of {kinds} are known not to interact; got {type(self.f).__name__}")
         for start in range(0, self.x0.shape[1], width):
             block = slice(start, start + width)
-            part = LeastSquares(self.f.D, self.f.Y[:, block])
-            yield Problem(part, self.x0[:, block], self.target[:, block], self.layers, self.threads)
+            x0, target = self.x0[:, block], self.target[:, block]
+            yield Problem(_columns(self.f, block), x0, target, self.layers, self.threads, self.per_layer)
+
+
+def _columns(f: Any, block: slice) -> SmoothTerm:
+    """The term of some of the columns."""
+    return Fidelity(f.W[:, block]) if isinstance(f, Fidelity) else LeastSquares(f.D, f.Y[:, block])
 
 
 def _stored_entries(*matrices: Any) -> list[Array]:

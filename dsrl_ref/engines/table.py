@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
-from dsrl_ref.engines.engine import Engine, Prepared
+from dsrl_ref.engines.engine import Engine, Prepared, PreparedLayers
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.zeros import Zeros
+from dsrl_ref.engines.zeros import LayeredZeros, Zeros
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
@@ -95,9 +95,7 @@ def choose(problem: Problem, evaluations: int = MANY) -> Engine:
 
     The choice depends on the problem and the number of evaluations alone, never on what is loaded already.
     """
-    return next(
-        rule.engine for rule in RULES if rule.holds(problem, evaluations) and rule.engine.refuses(problem) is None
-    )
+    return next(rule.engine for rule in RULES if rule.holds(problem, evaluations) and not refusal(rule.engine, problem))
 
 
 def named(method: str, problem: Problem) -> Engine:
@@ -105,15 +103,29 @@ def named(method: str, problem: Problem) -> Engine:
     if method not in ENGINES:
         raise ValueError(f"method must be one of {', '.join(map(repr, ['auto', *ENGINES]))}, got {method!r}")
     engine = ENGINES[method]
-    if reason := engine.refuses(problem):
+    if reason := refusal(engine, problem):
         raise ValueError(f"method {method!r} {reason}")
     return engine
+
+
+def refusal(engine: Engine, problem: Problem) -> str | None:
+    """Why the engine cannot take the problem with its Θ and L, one or one a layer, as `Engine.refuses` says it."""
+    if problem.per_layer and engine.prepare_layers is None:
+        return "has one Θ and one L for all layers, and per_layer=True asks for one a layer; take 'auto'"
+    return engine.refuses(problem)
 
 
 def prepare(engine: Engine, problem: Problem) -> Prepared:
     """Make the problem ready: what is stored by the engine, and what is not beside it."""
     prepared = engine.prepare(problem)
     return Sum([Zeros(problem), prepared]) if problem.unstored else prepared
+
+
+def prepare_layers(engine: Engine, problem: Problem) -> PreparedLayers:
+    """The same for one Θ and one L a layer, of an engine that has them."""
+    assert engine.prepare_layers is not None, f"{engine.name} shares Θ among the layers, see `refusal`"
+    prepared = engine.prepare_layers(problem)
+    return Sum([LayeredZeros(problem), prepared]) if problem.unstored else prepared
 
 
 def description() -> str:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from dsrl_ref.appendix import layers as by_layer
 from dsrl_ref.appendix import totals
-from dsrl_ref.appendix.network import preactivations
+from dsrl_ref.appendix.network import forward, preactivation, preactivations
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta
@@ -36,9 +37,33 @@ class Tensor:
         return sum(count_ties(Z, theta) for Z in iterates)
 
 
+class LayeredTensor:
+    """The same with one Θ and one L a layer, by `appendix.layers`."""
+
+    def __init__(self, problem: Problem) -> None:
+        require_tensor_fits(problem.shape)
+        self.problem = problem
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """By the terms of (10) and (15)."""
+        return by_layer.loss_and_gradient(self.problem.f, theta, L, self.problem.x0, self.problem.target)
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """Of the sensitivities, layer by layer."""
+        return *self.loss_and_gradient(theta, L), by_layer.gauss_newton(self.problem.f, theta, L, self.problem.x0)
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """Of the Z of (9), on the knots of their layers."""
+        f, constants = self.problem.f, L.tolist()
+        *iterates, _ = forward(f, theta, L, len(theta), self.problem.x0)
+        layers = zip(iterates, theta, constants, strict=True)
+        return sum(count_ties(preactivation(f, X, L_i, i), own) for i, (X, own, L_i) in enumerate(layers, start=1))
+
+
 ENGINE = Engine(
     "tensor",
     "any f; the appendix, literally, with n×m×n×m tensors: to see what the equations say. Refused above 1 GiB",
     unless_finite,
     Tensor,
+    LayeredTensor,
 )

@@ -39,3 +39,24 @@ class Zeros:
     def ties(self, theta: Theta, L: float) -> int:
         """All of them in every layer, where b1 = 0."""
         return int(self.layers) * self.count if theta.b1 == 0 and self.layers < math.inf else 0
+
+
+class LayeredZeros:
+    """The same with one Θ and one L a layer: in a layer with b1 = 0 every Z of theirs sits on its knot."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.count = problem.unstored
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """Nothing."""
+        return 0.0, np.zeros((len(theta), 5))
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """As many times the matrix of one entry, which is 0 unless a b1 is."""
+        zero = np.zeros((1, 1))
+        one = tangent.products_by_layer(Problem(Fidelity(zero), zero, zero, len(theta)), theta, L.tolist())
+        return *self.loss_and_gradient(theta, L), self.count * one
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """All of them in every layer with b1 = 0."""
+        return self.count * sum(own.b1 == 0 for own in theta)

@@ -153,6 +153,11 @@ def fit(
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an Objective, such as Objective(Fidelity(W), layers=11); got {type(J).__name__}")
+    if J.per_layer:
+        raise ValueError(
+            "fit learns one Θ and one L for all layers, and J has one a layer: minimise J.free with "
+            "scipy.optimize.minimize, or make J without per_layer"
+        )
     epochs = as_count(epochs, "epochs", least=1)
     rate = as_number(learning_rate, "learning_rate")
     if rate <= 0:

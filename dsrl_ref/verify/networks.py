@@ -12,7 +12,7 @@ from dsrl_ref.appendix.network import forward, preactivations
 from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.arrays import Array
 from dsrl_ref.differences import differences
-from dsrl_ref.objective import Gradient
+from dsrl_ref.parameters import Gradient
 from dsrl_ref.verify import exact, misreadings
 from dsrl_ref.verify.exact import Flat
 from dsrl_ref.verify.problems import (

@@ -268,3 +268,34 @@ def test_divergence_names_the_layer():
     f = LeastSquares([[1e100]], [[1.0]])
     with pytest.raises(ValueError, match=r"not finite in layer \d"):
         Objective(f, [[0.0]], layers=9, x0=[[1e10]], method="columns")((1, 1, 0, 0), 1e-100)
+
+
+@pytest.mark.parametrize("entries", [1, 1000, 2**21])
+@pytest.mark.parametrize("shape", [(4, 12), (20, 12)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_terms_of_the_layers_are_those_of_the_unblocked_pass(monkeypatch, entries, shape, sparse):
+    monkeypatch.setattr(columns, "BLOCK_ENTRIES", entries)
+    f, L, target = problem(*shape)
+    f = LeastSquares(sp.csr_array(f.D), f.Y) if sparse else f
+    thetas = [Theta(1.1 - 0.1 * i, 0.6 + 0.1 * i, 0.02 * i, 0.1 + 0.05 * i) for i in range(4)]
+    constants = [L, 1.5 * L, 1.2 * L, 2 * L]
+    for x0 in (np.zeros(target.shape), 0.5 * target):
+        ours, theirs = (
+            Objective(f, target, layers=4, x0=x0, method=method, per_layer=True)(thetas, constants)
+            for method in ("columns", "adjoint")
+        )
+        assert ours[0] == pytest.approx(theirs[0], rel=1e-13)
+        assert np.array(ours[1]) == pytest.approx(np.array(theirs[1]), rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("lengthened", [0.6, 1.0, 1e3])
+def test_loses_no_digits_of_the_derivatives_of_a_layer(lengthened):
+    """In units of the scale of the whole network: with all layers alike, their terms add up to its gradient."""
+    f, L, target = problem(2, 5, 4)
+    L = 1 / (1 / (lengthened * L))
+    J = Objective(f, target, layers=3, x0=0.5 * target, method="columns", per_layer=True)
+    rational = (naive.LeastSquares(exact(f.D), exact(f.Y)), [*map(Fraction, THETA)], 1 / Fraction(1 / L))
+    rows = naive.layered_gradient(rational[0], [rational[1]] * 3, [rational[2]] * 3, exact(0.5 * target), exact(target))
+    _, sizes = naive.scale(*rational, 3, exact(0.5 * target), exact(target))
+    for ours, theirs in zip(np.array(J(THETA, L)[1]).T.tolist(), rows, strict=True):
+        assert all(abs(Fraction(a) - b) <= 1e-13 * S for a, b, S in zip(ours, theirs, sizes, strict=True))

@@ -108,6 +108,23 @@ def test_columns_are_divided_without_loss(width, sparse):
     assert all((part.layers, part.threads, part.is_least_squares) == (3, 2, True) for part in parts)
 
 
+@pytest.mark.parametrize("width", [1, 3, 9])
+def test_columns_of_a_fidelity_are_divided_too(width):
+    f = Fidelity(TARGET + 1)
+    parts = list(Problem(f, X0, TARGET, 3, threads=2, per_layer=True).split(width))
+    assert np.array_equal(np.hstack([part.f.W for part in parts]), f.W)
+    assert np.array_equal(np.hstack([part.x0 for part in parts]), X0)
+    assert np.array_equal(np.hstack([part.target for part in parts]), TARGET)
+    assert all((part.layers, part.threads, part.per_layer, part.is_fidelity) == (3, 2, True, True) for part in parts)
+
+
+@pytest.mark.parametrize("f", [OtherLeastSquares(np.eye(2), W), FloatQuartic(np.eye(2))])
+def test_columns_of_a_term_of_ones_own_may_interact(f):
+    assert not Problem(f, W, W, 3).has_columns_apart
+    with pytest.raises(TypeError, match=f"are known not to interact; got {type(f).__name__}"):
+        next(Problem(f, W, W, 3).split(1))
+
+
 def test_only_columns_that_do_not_interact_are_divided():
-    with pytest.raises(TypeError, match="only the columns of LeastSquares are known not to interact; got FloatQuartic"):
+    with pytest.raises(TypeError, match=r"the columns of Fidelity and LeastSquares are known .*; got FloatQuartic"):
         next(Problem(FloatQuartic(np.eye(2)), W, W, 3).split(1))

@@ -161,3 +161,30 @@ def test_what_nothing_stores_is_part_of_the_answer():
         expected = dense.gauss_newton(theta, 2.0)
         for got, right in zip(sparse.gauss_newton(theta, 2.0), expected, strict=True):
             assert got == pytest.approx(right, rel=1e-14)
+
+
+def test_with_a_theta_a_layer_only_engines_that_have_them_are_taken():
+    def per_layer(problem):
+        return Problem(problem.f, problem.x0, problem.target, 3, per_layer=True)
+
+    able = [name for name, engine in ENGINES.items() if engine.prepare_layers is not None]
+    for problem in (of_fidelity(), of_fidelity(100_000), of_sparse_signals(), of_least_squares()):
+        assert choose(per_layer(problem)).name in able
+        assert table.refusal(choose(per_layer(problem)), per_layer(problem)) is None
+    with pytest.raises(ValueError, match="method 'pieces' has one Θ and one L for all layers, and per_layer=True asks"):
+        named("pieces", per_layer(of_fidelity()))
+    with pytest.raises(ValueError, match="method 'columns' is for LeastSquares alone, got Fidelity"):
+        named("columns", of_fidelity())
+    assert table.refusal(ENGINES["pieces"], of_fidelity()) is None
+
+
+def test_what_nothing_stores_is_part_of_the_answer_of_every_layer():
+    matrix = np.array([[0.0, 2.0, 0.0], [0.5, 0.0, 0.0]])
+    thetas, L = (dsrl_ref.Theta(1, 0.5, 0, 1), dsrl_ref.Theta(1, 0.5, 0.25, 1)), np.array([2.0, 4.0])
+    stored, whole = (Problem(Fidelity(form), form, form, 2, per_layer=True) for form in (sp.csr_array(matrix), matrix))
+    sparse, dense = (table.prepare_layers(ENGINES["adjoint"], problem) for problem in (stored, whole))
+    assert sparse.ties(thetas, L) == dense.ties(thetas, L) == 4
+    for got, right in zip(sparse.gauss_newton(thetas, L), dense.gauss_newton(thetas, L), strict=True):
+        assert got == pytest.approx(right, rel=1e-14)
+    rows = sparse.loss_and_gradient(thetas, L)[1]
+    assert rows == pytest.approx(dense.loss_and_gradient(thetas, L)[1], rel=1e-14)

@@ -130,17 +130,28 @@ MUTANTS = [
     ),
     *of(
         "engines/kernels/columns.py",
-        ("Z[j] - offset[j]", "Z[j] + offset[j]"),
+        ("X[j] - (Z[j] - offset[j])", "X[j] - (Z[j] + offset[j])"),
         ("cotangent = v[j] - p[j]", "cotangent = v[j] + p[j]"),
-        ("w1 * by_w1 + w2 * by_w2", "w1 * by_w1 + w1 * by_w2"),
         ("- pulled * c[j]", "+ pulled * c[j]"),
         ("- pulled * c[j]", "- cotangent * c[j]"),
-        ("z[j] = pulled", "z[j] = p[j]"),
-        ("in_w2[j] += cotangent", "in_w2[j] += 1.001 * cotangent"),
-        ("past_b2[j] += cotangent * sign * past2", "past_b2[j] += cotangent * sign * past1"),
-        ("X[j] = sign * (w2 * past2", "X[j] = sign * (w1 * past2"),
-        ("(z[j] >= b1) | (z[j] < -b1)", "(z[j] > b1) | (z[j] < -b1)"),
-        ("(z[j] >= b1) | (z[j] < -b1)", "(z[j] >= b1) | (z[j] <= -b1)"),
-        ("(z[j] >= b2) | (z[j] < -b2)", "(z[j] > b2) | (z[j] < -b2)"),
+        ("step * (Z[j] - offset[j])", "step * (Z[j] + offset[j])"),
+        ("step * (Z[j] - offset[j])", "(Z[j] - offset[j])"),
+        ("v[j] - step * p[j]", "v[j] + step * p[j]"),
+        ("in_data[j] += pulled * c[j]", "in_data[j] += cotangent * c[j]"),
+        ("in_product[j] += p[j]", "in_product[j] += step * p[j]"),
+        *[
+            (old, new, place, 2)
+            for place in (1, 2)
+            for old, new in (
+                ("w1 * by_w1 + w2 * by_w2", "w1 * by_w1 + w1 * by_w2"),
+                ("z[j] = pulled", "z[j] = p[j]"),
+                ("in_w2[j] += cotangent", "in_w2[j] += 1.001 * cotangent"),
+                ("past_b2[j] += cotangent * sign * past2", "past_b2[j] += cotangent * sign * past1"),
+                ("X[j] = sign * (w2 * past2", "X[j] = sign * (w1 * past2"),
+                ("(z[j] >= b1) | (z[j] < -b1)", "(z[j] > b1) | (z[j] < -b1)"),
+                ("(z[j] >= b1) | (z[j] < -b1)", "(z[j] >= b1) | (z[j] <= -b1)"),
+                ("(z[j] >= b2) | (z[j] < -b2)", "(z[j] > b2) | (z[j] < -b2)"),
+            )
+        ],
     ),
 ]

@@ -1,0 +1,42 @@
+"""The gradient of every layer's own parameters beside that of parameters which all layers share."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from benchmarks.measure import cpu_in_turn
+from benchmarks.rows import Call, Row, dictionary, require_agreement
+from dsrl_ref import Objective
+
+SIZES = {"full": (256, 512, 2048, 16), "quick": (128, 256, 512, 16), "smallest": (8, 16, 24, 3)}
+
+
+def per_layer(size: str) -> Row:
+    """The terms of (10) and (15) left apart, by "columns" and "adjoint", beside their sum; processor time."""
+    k, n, m, layers = SIZES[size]
+    f, target, step_constant, theta = dictionary(k, n, m)
+    contestants: dict[str, Call] = {}
+    for method in ("columns", "adjoint"):
+        shared, own = (
+            Objective(f, target, layers=layers, method=method, per_layer=each, threads=1) for each in (False, True)
+        )
+        contestants[f"dsrl_ref {method}, shared"] = partial(shared, theta, step_constant)
+        contestants[f"dsrl_ref {method}, of each layer"] = partial(own, theta, step_constant)
+    require_agreement({name: partial(_added, call) for name, call in contestants.items()})
+    results = cpu_in_turn(contestants)
+    notes = [
+        f"{own.contestant}: {own.seconds / shared.seconds:.3g}× the shared gradient"
+        for shared, own in zip(results[::2], results[1::2], strict=True)
+        if own.seconds and shared.seconds
+    ]
+    return Row("per-layer", f"D {k}×{n}, {m} columns, {layers} layers; seconds of processors", results, notes=notes)
+
+
+def _added(call: Call) -> tuple[float, np.ndarray]:
+    """The loss, and the derivatives added up over the layers, where there are several."""
+    loss, gradient = call()
+    return loss, np.array(gradient).reshape(5, -1).sum(axis=1)
+
+
+ROWS: dict[str, Callable[[str], Row]] = {"per-layer": per_layer}

@@ -1,0 +1,131 @@
+"""What Θ and L are of an objective: one of each for all layers, or one of each a layer.
+
+An `Objective` asks one of the two kinds here for all that differs between them: how Θ and L are read, how many numbers
+they are, in which order, and how derivatives are handed back.
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from dsrl_ref import free
+from dsrl_ref.appendix.theta import Theta, as_theta, as_thetas
+from dsrl_ref.arrays import Array, as_real, as_step_constant, as_step_constants
+
+
+class Gradient(NamedTuple):
+    """dJ/dw1, dJ/dw2, dJ/db1, dJ/db2 and dJ/dL: floats, or arrays (t,) where every layer has a Θ and an L."""
+
+    w1: Any
+    w2: Any
+    b1: Any
+    b2: Any
+    L: Any
+
+
+class Shared:
+    """One Θ and one L for all layers: five numbers, w1, w2, b1, b2, L."""
+
+    size = 5
+
+    def read(self, theta: Any, L: Any) -> tuple[Theta, float]:
+        """Validate Θ and L; ValueError or TypeError, with what is wrong."""
+        return as_theta(theta), as_step_constant(L)
+
+    def of_flat(self, x: Any) -> tuple[Any, Any]:
+        """Θ and L, not yet validated, of five numbers."""
+        x = as_real(x, "x")
+        if x.shape != (5,):
+            raise ValueError(f"x must be (w1, w2, b1, b2, L), got shape {x.shape}")
+        return x[:4], x[4]
+
+    def gradient(self, derivatives: Array) -> Gradient:
+        """Name the five derivatives."""
+        return Gradient(*map(float, derivatives))
+
+    def from_free(self, u: Any) -> tuple[Theta, float]:
+        """Θ and L of five real numbers."""
+        return free.from_free(u)
+
+    def to_free(self, theta: Any, L: Any) -> Array:
+        """The five real numbers of Θ and L."""
+        return free.to_free(theta, L)
+
+    def in_free(self, gradient: Gradient, u: Any) -> Array:
+        """The derivatives in u, from those in Θ and L."""
+        return free.pulled(np.array(gradient), u)
+
+    def where(self, derivatives: Array, theta: Theta, L: float) -> str:
+        """Say at which Θ and L something overflows."""
+        return f"with {theta}, L = {L}"
+
+
+class PerLayer:
+    """One Θ and one L a layer: 5t numbers, w1, w2, b1, b2, L of the first layer, then those of the second, ...
+
+    Parameters
+    ----------
+    layers : int
+        t.
+    """
+
+    def __init__(self, layers: int) -> None:
+        self.layers, self.size = layers, 5 * layers
+
+    def read(self, theta: Any, L: Any) -> tuple[tuple[Theta, ...], Array]:
+        """Validate Θ_1, ..., Θ_t and L_1, ..., L_t; what is wrong is told with its layer.
+
+        One Θ, or one L, is that of all layers.
+        """
+        return as_thetas(theta, self.layers), as_step_constants(L, self.layers)
+
+    def of_flat(self, x: Any) -> tuple[Any, Any]:
+        """Θ (t, 4) and L (t,), not yet validated, of 5t numbers."""
+        rows = self._rows(x, "x", "w1, w2, b1, b2, L")
+        return rows[:, :4], rows[:, 4]
+
+    def gradient(self, derivatives: Array) -> Gradient:
+        """Name the columns of the derivatives (t, 5)."""
+        return Gradient(*np.ascontiguousarray(derivatives.T))
+
+    def from_free(self, u: Any) -> tuple[tuple[Theta, ...], Array]:
+        """Θ_1, ..., Θ_t and L (t,) of 5t real numbers."""
+        found = list(map(free.from_free, self._free_rows(u)))
+        return tuple(theta for theta, _ in found), np.array([L for _, L in found])
+
+    def to_free(self, theta: Any, L: Any) -> Array:
+        """The 5t real numbers of Θ and L; ValueError, with the layer, where one lies at u = -∞."""
+        u = np.empty((self.layers, 5))
+        for i, (own, constant) in enumerate(zip(*self.read(theta, L), strict=True)):
+            try:
+                u[i] = free.to_free(own, constant)
+            except ValueError as error:
+                raise ValueError(f"layer {i + 1}: {error}") from error
+        return u.ravel()
+
+    def in_free(self, gradient: Gradient, u: Any) -> Array:
+        """The derivatives in u, from those in Θ and L."""
+        rows = np.array(gradient).T
+        return np.array([free.pulled(*both) for both in zip(rows, self._free_rows(u), strict=True)]).ravel()
+
+    def where(self, derivatives: Array, theta: tuple[Theta, ...], L: Array) -> str:
+        """Say of which layer the derivatives overflow, if it is they that do: of the last, which is where it begins."""
+        wrong = np.flatnonzero(~np.isfinite(derivatives).all(axis=1))
+        if not wrong.size:
+            return "with these Θ and L"
+        return f"with {theta[wrong[-1]]}, L = {L[wrong[-1]]} in layer {wrong[-1] + 1}"
+
+    def _free_rows(self, u: Any) -> Array:
+        return self._rows(u, "u", "w1, w2, b1, b2 - b1 and L")
+
+    def _rows(self, numbers: Any, name: str, what: str) -> Array:
+        numbers = as_real(numbers, name)
+        if numbers.shape != (self.size,):
+            raise ValueError(
+                f"{name} must be {self.size} numbers, for {what} of each of {self.layers} layers, a layer after the "
+                f"other; got shape {numbers.shape}"
+            )
+        return numbers.reshape(self.layers, 5)
+
+
+Parameters: TypeAlias = Shared | PerLayer

@@ -1,0 +1,192 @@
+"""One Θ and one L a layer, by every engine that takes them: rationals, what must be invariant, and their memory."""
+
+from fractions import Fraction
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from methods import LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
+from strategies import FloatQuartic, examples, floats, layered_problems, problems
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, check_gradient
+from dsrl_ref.engines import tangent
+from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.table import ENGINES
+
+
+def objective(problem, method, f=None, **options):
+    """The objective of a problem of the grid, one Θ a layer."""
+    f = problem.term if f is None else f
+    x0, target = floats(problem.x0), floats(problem.target)
+    return Objective(f, target, layers=problem.layers, x0=x0, method=method, per_layer=True, **options)
+
+
+def in_floats(thetas, constants):
+    return floats(thetas).reshape(-1, 4), np.array([float(L) for L in constants])
+
+
+def rationals(array):
+    return [Fraction(x) for x in np.asarray(array).ravel().tolist()]
+
+
+def ties(f, thetas, constants, x0):
+    _, Z = naive.layered_forward(f, thetas, constants, x0)
+    return sum(abs(z) in own[2:] for own, matrix in zip(thetas, Z, strict=True) for line in matrix for z in line)
+
+
+def test_there_are_engines_that_take_them():
+    assert {"tensor", "tangent", "adjoint", "columns"} <= set(PER_LAYER)
+
+
+@each_per_layer
+@examples(40)
+@given(drawn=layered_problems())
+def test_all_that_an_engine_tells_equals_the_rationals(method, drawn):
+    problem, thetas, constants = drawn
+    problem = suited(problem, method)
+    J, at = objective(problem, method), in_floats(thetas, constants)
+    last = naive.layered_forward(problem.f, thetas, constants, problem.x0)[0][-1]
+    expected = naive.layered_gradient(problem.f, thetas, constants, problem.x0, problem.target)
+    products = naive.layered_gauss_newton(problem.f, thetas, constants, problem.x0)
+    loss, gradient, matrix = J.gauss_newton(*at)
+    assert Fraction(loss) == naive.loss(problem.target, last)
+    assert rationals(np.array(gradient).T) == [value for row in expected for value in row]
+    assert matrix.shape == (5 * problem.layers,) * 2
+    assert rationals(matrix) == [value for row in products for value in row]
+    again, same = J(*at)
+    assert (again, np.array(same).tolist()) == (loss, np.array(gradient).tolist())
+    assert J.ties(*at) == ties(problem.f, thetas, constants, problem.x0)
+
+
+@each_per_layer
+@examples(40)
+@given(problem=problems())
+def test_the_sum_over_layers_is_the_shared_gradient_bit_for_bit(method, problem):
+    problem = suited(problem, method)
+    theta, L = problem.float_theta, float(problem.L)
+    x0, target = floats(problem.x0), floats(problem.target)
+    shared = Objective(problem.term, target, layers=problem.layers, x0=x0, method=method)
+    loss, gradient, matrix = shared.gauss_newton(theta, L)
+    own_loss, own, own_matrix = objective(problem, method).gauss_newton(theta, L)
+    assert own_loss == loss
+    assert np.array(own).sum(axis=1).tolist() == list(gradient)
+    blocks = own_matrix.reshape(problem.layers, 5, problem.layers, 5)
+    assert np.array_equal(blocks.sum(axis=(0, 2)), matrix)
+    assert objective(problem, method).ties(theta, L) == shared.ties(theta, L)
+
+
+@pytest.mark.parametrize("method", [name for name in PER_LAYER if name not in LEAST_SQUARES_ONLY])
+@examples(30)
+@given(drawn=layered_problems(kinds=("fidelity",)))
+def test_what_nothing_stores_counts_as_zeros_do(method, drawn):
+    problem, thetas, constants = drawn
+    J, at = objective(problem, method), in_floats(thetas, constants)
+    W, x0, target = (sp.csr_array(floats(X)) for X in (problem.f.W, problem.x0, problem.target))
+    sparse = Objective(Fidelity(W), target, layers=problem.layers, x0=x0, method=method, per_layer=True)
+    assert sparse.ties(*at) == J.ties(*at)
+    (loss, gradient, matrix), expected = sparse.gauss_newton(*at), J.gauss_newton(*at)
+    assert loss == expected[0]
+    assert np.array_equal(gradient, expected[1])
+    assert np.array_equal(matrix, expected[2])
+
+
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint"])
+def test_the_gradient_is_one_of_differences_where_the_hessian_depends_on_X(method):
+    """¼‖XXᵀ - S‖²: each layer's own X is where its Hessian is taken."""
+    rng = np.random.default_rng(0)
+    S, x0, target = rng.normal(size=(3, 3)), rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
+    thetas, L = [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4), (1.3, 0.7, 0.05, 0.7)], [9.0, 14.0, 11.0]
+    J = Objective(FloatQuartic(S + S.T), target, layers=3, x0=x0, method=method, per_layer=True)
+    assert np.count_nonzero(J(thetas, L)[1]) >= 12
+    found = check_gradient(J, thetas, L)
+    assert found.gap < 1e-7
+    assert len(found.gaps) == 15
+
+
+def learnable(m=30, layers=4):
+    rng = np.random.default_rng(2)
+    D, X = rng.normal(size=(8, 12)) / 3, rng.normal(size=(12, m)) * (rng.random((12, m)) < 0.3)
+    thetas = np.column_stack([rng.uniform(0.5, 1.2, (layers, 2)), np.sort(rng.uniform(0.01, 0.3, (layers, 2)))])
+    return LeastSquares(D, D @ X), X, thetas, rng.uniform(4, 9, layers)
+
+
+@pytest.mark.parametrize("numbers", [1, 4 * 5 * 12 * 7, 10**9])
+@pytest.mark.parametrize("kind", ["fidelity", "least squares"])
+def test_the_products_are_those_of_all_columns_however_many_are_taken_at_once(monkeypatch, numbers, kind):
+    f, X, thetas, L = learnable()
+    f = Fidelity(X[::-1]) if kind == "fidelity" else f
+    _, dX = tangent.sensitivities_by_layer(f, [Theta(*row) for row in thetas], L.tolist(), f.start())
+    widths, carry = [], tangent.sensitivities_by_layer
+    monkeypatch.setattr(tangent, "AT_ONCE", numbers)
+    monkeypatch.setattr(
+        tangent,
+        "sensitivities_by_layer",
+        lambda f, thetas, L, x0: widths.append(x0.shape[1]) or carry(f, thetas, L, x0),
+    )
+    matrix = Objective(f, X, layers=4, method="adjoint", per_layer=True).gauss_newton(thetas, L)[2]
+    assert matrix == pytest.approx(np.einsum("anm,bnm->ab", dX, dX), rel=1e-12, abs=1e-12)
+    assert sum(widths) == 30
+    assert max(widths) == max(1, min(30, numbers // (4 * 5 * 12)))
+
+
+def test_an_f_of_ones_own_is_not_divided(monkeypatch):
+    """Columns of ¼‖XXᵀ - S‖² interact."""
+    f, x0 = FloatQuartic(np.eye(3)), np.full((3, 2), 0.5)
+    J = Objective(f, np.ones((3, 2)), layers=2, x0=x0, method="adjoint", per_layer=True)
+    expected = J.gauss_newton((1, 0.5, 0.125, 1), 4.0)[2]
+    monkeypatch.setattr(tangent, "AT_ONCE", 1)
+    assert np.array_equal(J.gauss_newton((1, 0.5, 0.125, 1), 4.0)[2], expected)
+
+
+class Counting(Fidelity):
+    """A term that notes how often it is asked."""
+
+    asked = 0
+
+    def gradient(self, X):
+        self.asked += 1
+        return super().gradient(X)
+
+    def hessian_product(self, V, X):
+        self.asked += 1
+        return super().hessian_product(V, X)
+
+
+def test_the_terms_left_apart_ask_no_more_of_f_than_their_sum():
+    f, theta = Counting([[1.0, 0.25, -2.0]]), (1, 0.5, 0.25, 1)
+    counts = []
+    for per_layer in (False, True):
+        f.asked = 0
+        Objective(f, [[0.0, 1.0, 2.0]], layers=5, method="adjoint", per_layer=per_layer)(theta, 2.0)
+        counts.append(f.asked)
+    assert counts == [15, 15]
+
+
+@each_per_layer
+def test_a_network_that_diverges_is_refused_with_the_layer(method):
+    f = LeastSquares([[1e100]], [[1.0]])
+    J = Objective(f, [[0.0]], layers=3, x0=[[1e10]], method=method, per_layer=True)
+    with pytest.raises(ValueError, match=r"not finite in layer [12]"):
+        J((1, 1, 0, 0), [1e-100, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint"])
+def test_ties_of_a_network_that_diverges_are_refused(method):
+    J = Objective(LeastSquares([[1e100]], [[1.0]]), [[0.0]], layers=3, x0=[[1e10]], method=method, per_layer=True)
+    with pytest.raises(ValueError, match=r"not finite in layer [12]"):
+        J.ties((1, 1, 0, 0), [1e-100, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("method", [name for name in ENGINES if name not in PER_LAYER])
+def test_an_engine_that_shares_theta_says_so(method):
+    f = LeastSquares([[1.0]], [[1.0]])
+    f = f if ENGINES[method].refuses(Problem(f, np.ones((1, 1)), np.ones((1, 1)), 1)) is None else Fidelity([[1.0]])
+    with pytest.raises(ValueError, match=f"method '{method}' has one Θ and one L for all layers.*; take 'auto'"):
+        Objective(f, [[1.0]], layers=2, method=method, per_layer=True)
+
+
+def test_auto_takes_one_that_can():
+    for entries in (9, 10**6):
+        assert Objective(Fidelity(np.ones((1, entries))), layers=2, per_layer=True).method in PER_LAYER
