@@ -1,4 +1,9 @@
-"""Levenberg-Marquardt on w1, w2, b1, b2, L, with (7) and L > 0 held as constraints, from several starts."""
+"""Levenberg-Marquardt on w1, w2, b1, b2, L, with (7) and L > 0 held as constraints, from several starts.
+
+Which start is best can be seen on a part of the columns of a large `LeastSquares`, which do not interact. There a
+trial, all its steps on the part, is one step of the descent. J itself decides whether the end of a trial is taken and
+which trial is gone on from: every loss that is told is of all columns.
+"""
 
 from typing import Any
 
@@ -6,13 +11,14 @@ import numpy as np
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import multiplications
+from dsrl_ref.smooth import LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
-from dsrl_ref.training.kinks import Polish, is_nothing, loss_or_infinity, stored
+from dsrl_ref.training.kinks import MANY, Polish, is_nothing, loss_or_infinity, stored
 
 TRIAL = 6  # steps from every start; the best then goes on
+PART = 10  # one of so many columns is in the part that trials see
 QUANTILES = 0.5, 0.75, 0.95  # of |Z_(1)|: the starts have b1 a little below
 BELOW = 0.99
 DAMPING, LEAST_DAMPING = 1e-2, 1e-12
@@ -72,10 +78,20 @@ class LevenbergMarquardt:
 
 
 class GaussNewtonDescent:
-    """A few steps from every start, on from the best, and at last over the kinks; `values` are where it is now."""
+    """A few steps from every start, on from the best, and at last over the kinks; `values` are where it is now.
 
-    def __init__(self, J: Objective, starts: list[Array]) -> None:
-        self.starts = starts
+    Parameters
+    ----------
+    J : Objective
+        What is to become small.
+    starts : list of ndarray (5,)
+        Points to try.
+    part : Objective, optional
+        Some columns of J's problem, on which several starts are tried; by default they are tried on J.
+    """
+
+    def __init__(self, J: Objective, starts: list[Array], part: Objective | None = None) -> None:
+        self.starts, self.part = starts, part if len(starts) > 1 else None
         self.tried: list[tuple[float, Array]] = []  # loss and state after each trial
         self.steps_of_trial = 0
         self.current = LevenbergMarquardt(J, starts[0])
@@ -115,12 +131,25 @@ class GaussNewtonDescent:
         if self.polish:
             self.polish.step()
             return
+        if self.part and len(self.tried) < len(self.starts):
+            self._try_on_part(self.part)
+            return
         self.current.step()
         self.steps_of_trial += 1
         if len(self.tried) < len(self.starts) and (self.current.status or self.steps_of_trial == TRIAL):
             self._end_trial()
         if len(self.tried) == len(self.starts) and self.current.status is Status.STATIONARY:
             self.polish = Polish(self.current.J, self.current.values)
+
+    def _try_on_part(self, part: Objective) -> None:
+        """All steps of a trial on the part; their end is taken where J is lower there than at the start."""
+        trial = LevenbergMarquardt(part, self.current.values)
+        for _ in range(TRIAL):
+            if not trial.status:
+                trial.step()
+        if loss_or_infinity(self.current.J, trial.values)[0] < self.current.loss:
+            self.current.move_to(trial.values)
+        self._end_trial()
 
     def _end_trial(self) -> None:
         self.tried.append((self.current.loss, self.current.state))
@@ -178,3 +207,14 @@ def starts(J: Objective) -> list[Array]:
     seen = seen[seen > 0]
     knots = BELOW * np.quantile(seen, QUANTILES) if seen.size else np.ones(1)
     return [np.array([1.0, 0.9, knot, 2 * knot, L]) for knot in knots]
+
+
+def part_of(J: Objective) -> Objective | None:
+    """A tenth of the columns of a `LeastSquares`, drawn, always the same; None where they have too few entries."""
+    n, m = J.shape
+    if type(J.f) is not LeastSquares or n * (m // PART) < MANY:
+        return None
+    columns = np.sort(np.random.default_rng(0).permutation(m)[: m // PART])
+    f = LeastSquares(J.f.D, J.f.Y[:, columns])
+    x0, target = J.x0[:, columns], J.target[:, columns]
+    return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads)

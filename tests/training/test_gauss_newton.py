@@ -297,6 +297,117 @@ def test_every_start_has_six_steps_and_the_best_goes_on():
         best.step()
 
 
+class Counted(Objective):
+    """An objective that counts what is asked of it."""
+
+    losses = matrices = 0
+
+    def __call__(self, theta, L):
+        self.losses += 1
+        return super().__call__(theta, L)
+
+    def gauss_newton(self, theta, L):
+        self.matrices += 1
+        return super().gauss_newton(theta, L)
+
+
+def counted(J):
+    return Counted(J.f, J.target, layers=J.layers, method=J.method)
+
+
+def test_trials_on_a_part_have_their_six_steps_there_and_two_matrices_and_a_loss_of_the_whole():
+    whole, part = counted(recovery(signals=60)), counted(recovery(signals=20))
+    begin = gauss_newton.starts(whole)
+    descent = GaussNewtonDescent(whole, begin, part)
+    whole.losses = whole.matrices = 0
+    for k, start in enumerate(begin):
+        assert descent.values.tolist() == start.tolist()
+        assert descent.evaluate() == whole.gauss_newton(start[:4], start[4])[0]
+        part.losses = part.matrices = whole.losses = whole.matrices = 0
+        descent.step()
+        assert (part.losses, whole.losses, whole.matrices) == (6, 1, 2)  # the next start, or the best, is the other
+        assert 1 < part.matrices <= 7
+        assert len(descent.tried) == k + 1
+    part.losses = part.matrices = 0
+    for _ in range(5):
+        descent.step()
+    assert (part.losses, part.matrices) == (0, 0)
+
+
+def test_after_trials_on_a_part_the_one_with_the_least_loss_of_the_whole_goes_on():
+    whole, part = recovery(signals=60), recovery(signals=20)
+    ends = []
+    for start in gauss_newton.starts(whole):
+        trial = LevenbergMarquardt(part, start)
+        for _ in range(6):
+            trial.step()
+        ends.append(trial.values)
+    best = min(ends, key=lambda end: whole(end[:4], end[4])[0])
+    assert best is not ends[-1]
+    descent = GaussNewtonDescent(whole, gauss_newton.starts(whole), part)
+    for _ in ends:
+        descent.step()
+    assert descent.values.tolist() == best.tolist()
+    assert descent.evaluate() == whole(best[:4], best[4])[0]
+
+
+@pytest.mark.parametrize("told", [1e9, None], ids=["higher", "diverged"])
+def test_a_trial_on_a_part_that_is_no_better_on_the_whole_ends_where_it_began(told):
+    descent = GaussNewtonDescent(Bowl(A, NEAR, [told]), [AT, NEAR], Bowl(A, AT + 0.1))
+    before = descent.evaluate()
+    descent.step()
+    assert descent.tried[0][0] == before
+    assert descent.tried[0][1][:5].tolist() == AT.tolist()
+
+
+def test_one_start_is_not_tried_on_a_part():
+    descent, alone = GaussNewtonDescent(Bowl(A, NEAR), [AT], Bowl(A, AT)), LevenbergMarquardt(Bowl(A, NEAR), AT)
+    descent.step()
+    alone.step()
+    assert descent.values.tolist() == alone.values.tolist() != AT.tolist()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 4, 7])
+def test_the_state_is_all_that_the_next_steps_depend_on_with_a_part(steps):
+    whole, part = recovery(4, 3, 20, 2), recovery(4, 3, 5, 2)
+    begin = gauss_newton.starts(whole)
+    descent, restored = (GaussNewtonDescent(whole, begin, part) for _ in range(2))
+    states_of(descent, steps)
+    restored.state = {name: np.array(array) for name, array in descent.state.items()}
+    assert states_of(restored, 6) == states_of(descent, 6)
+
+
+@pytest.mark.parametrize("kind", [np.array, sp.csr_array])
+def test_the_part_is_a_tenth_of_the_columns_with_what_belongs_to_each(kind):
+    rng = np.random.default_rng(0)
+    D, Y, x0, X = (rng.normal(size=size) for size in ((8, 64), (8, 645), (64, 645), (64, 645)))
+    J = Objective(LeastSquares(D, Y), kind(X), layers=3, x0=kind(x0), method="adjoint", threads=1)
+    part = gauss_newton.part_of(J)
+    assert (part.shape, part.layers, part.method, part.threads) == ((64, 64), 3, "adjoint", 1)
+    columns = [Y.T.tolist().index(column) for column in part.f.Y.T.tolist()]
+    assert columns == sorted(set(columns))
+    assert set(np.diff(columns)) != {10}  # data that repeat are no danger
+    dense = [M.toarray() if sp.issparse(M) else M for M in (part.target, part.x0)]
+    assert dense[0].tolist() == X[:, columns].tolist()
+    assert dense[1].tolist() == x0[:, columns].tolist()
+    assert part.f.D.tolist() == D.tolist()
+    assert gauss_newton.part_of(J).f.Y.tolist() == part.f.Y.tolist()
+
+
+def test_there_is_no_part_of_few_entries_nor_of_another_smooth_term():
+    few = LeastSquares(np.ones((1, 64)), np.ones((1, 639)))  # 63 columns of 64 rows are 4,032 entries
+    assert gauss_newton.part_of(Objective(few, np.ones((64, 639)), layers=1)) is None
+    assert gauss_newton.part_of(Objective(Fidelity(np.ones((64, 6400))), layers=1)) is None
+
+
+def test_fit_tries_its_starts_on_the_part():
+    J = recovery(n=50, m=30, signals=820, layers=2)
+    begin = gauss_newton.starts(J)
+    found = fit(J, epochs=3)
+    assert found.history["theta"].tolist() == [start[:4].tolist() for start in begin]
+    assert found.history["loss"].tolist() == pytest.approx([J(start[:4], start[4])[0] for start in begin])
+
+
 def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_ends_the_whole():
     J = Bowl(A, NEAR)
     descent = GaussNewtonDescent(J, [NEAR, AT])
