@@ -144,7 +144,7 @@ def networks(package):
                 same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, x0))
         own_iterates(package, f, theta, L, layers, x0)
         if layers:
-            own_parameters(package, f, layers, x0, target)
+            own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
 
 
@@ -160,10 +160,10 @@ def ties_of_zeros(package):
                 assert J.ties([float(value) for value in theta], 2.0) == ties
 
 
-def own_parameters(package, f, layers, x0, target):
-    """Loss, gradient, matrix and ties of every method that takes one Θ and one L a layer, which differ by layer."""
-    thetas = [(Fraction(4 - i, 4), Fraction(2 + i, 4), Fraction(i, 4), Fraction(2 * i + 1, 4)) for i in range(layers)]
-    constants = [Fraction(2) ** (2 + i % 2) for i in range(layers)]
+def own_parameters(package, f, theta, L, layers, x0, target):
+    """Gradient, matrix and ties where every layer has a Θ and an L; those given are the first layer's."""
+    own = [(Fraction(4 - i, 4), Fraction(2 + i, 4), Fraction(i, 4), Fraction(2 * i + 1, 4)) for i in range(1, layers)]
+    thetas, constants = [theta, *own], [L, *(Fraction(2) ** (2 + i % 2) for i in range(1, layers))]
     Z = naive.layered_forward(f, thetas, constants, x0)[1]
     ties = sum(abs(z) in own[2:] for own, M in zip(thetas, Z, strict=True) for line in M for z in line)
     rows = naive.layered_gradient(f, thetas, constants, x0, target)

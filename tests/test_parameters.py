@@ -123,6 +123,8 @@ def test_a_gradient_that_overflows_is_refused_with_the_layer_where_it_begins():
         own([(1, 1, 0.5, 0.5), (1, 1e-150, 0.5, 0.5)], [1.0, 2.0])
     with pytest.raises(ValueError, match=r"the loss \(inf\) .*after 2 layers"):
         own([(1, 1, 0.5, 0.5)] * 2, [1.0, 2.0])
+    thetas = Theta.soft(1.0), Theta.soft(2.0)
+    assert PerLayer(2).where(np.full((2, 5), np.inf), thetas, L[:2]) == f"with {thetas[1]}, L = 5.0 in layer 2"
     assert PerLayer(1).where(np.zeros((1, 5)), (Theta.soft(1.0),), np.ones(1)) == "with these Θ and L"
 
 
