@@ -113,6 +113,16 @@ def test_iterations_run_out_column_by_column():
     assert (found.residuals[quick] <= 1e-11).all()
 
 
+def test_iterations_taken_before_count_for_the_column_that_took_them():
+    f, (_, m) = problem(), problem().shape
+    before = np.arange(m) % 3
+    penalty = Penalty.of(CONVEX, 0.5)
+    anew = least_squares.descend(Scaled(f), penalty, True, np.zeros(f.shape), 1e-11, 5000)
+    after = least_squares.descend(Scaled(f), penalty, True, np.zeros(f.shape), 1e-11, 5000, before)
+    assert np.array_equal(after.iterations, anew.iterations + before)
+    assert np.array_equal(before, np.arange(m) % 3)
+
+
 def test_what_float64_cannot_certify_stalls_and_says_so():
     """A weight 1e-12 of the largest that matters: rounding is beyond it."""
     rng = np.random.default_rng(0)
