@@ -5,7 +5,6 @@ known signals and is asked for X_(1), ..., X_(16) of others. Its error is the NM
 10·log10(‖X - X̃‖²/‖X̃‖²).
 """
 
-import inspect
 import math
 import time
 from collections.abc import Callable
@@ -106,26 +105,11 @@ def decibels(X: Array, expected: Array) -> float:
     return 10 * math.log10(max(float(np.sum((X - expected) ** 2) / np.sum(expected**2)), 1e-30))
 
 
-def dsrl(problem: Drawn, *, whiten: bool, per_layer: bool) -> Learned:
-    """What `fit` learns by itself for 16 layers, five numbers or five a layer, after each of its layers."""
-    learned, apply = learned_by_fit(problem, DEPTH, whiten, per_layer)
-    return Learned(lambda f: counted(apply(f)), np.size(learned.theta) + np.size(learned.L))
-
-
-def dsrl_by_depth(problem: Drawn, *, whiten: bool) -> Learned:
-    """A network of its own for each number of layers shown: the last layer of each."""
-    networks = {t: learned_by_fit(problem, t, whiten, per_layer=True)[1] for t in SHOWN}
-    return Learned(lambda f: {t: apply(f)[-1] for t, apply in networks.items()}, 5 * sum(SHOWN))
-
-
-def learned_by_fit(
-    problem: Drawn, layers: int, whiten: bool, per_layer: bool
-) -> tuple[Any, Callable[[LeastSquares], list[Array]]]:
-    """What `fit` returns, and the network: from signals to X_(1), ..., X_(layers)."""
-    options: dict[str, Any] = {"per_layer": True} if per_layer else {}
+def dsrl(problem: Drawn, *, whiten: bool) -> Learned:
+    """What `fit` learns by itself for 16 layers, five numbers for all of them, after each layer."""
     white = problem.f.whitened() if whiten else problem.f
-    learned = fit(Objective(white, problem.X, layers=layers, **options))
-    return learned, lambda f: forward(white.apply_to(f.Y), learned.theta, learned.L, layers)[1:]
+    learned = fit(Objective(white, problem.X, layers=DEPTH))
+    return Learned(lambda f: counted(forward(white.apply_to(f.Y), learned.theta, learned.L, DEPTH)[1:]), 5)
 
 
 def with_best_threshold(method: Callable[[LeastSquares, float, float], list[Array]], problem: Drawn) -> Learned:
@@ -189,17 +173,9 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
 
 def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
     """All that are compared, ours first."""
-    own: dict[str, Method] = {
-        "dsrl_ref, per layer, whitened": partial(dsrl, whiten=True, per_layer=True),
-        "dsrl_ref, the same, one by depth": partial(dsrl_by_depth, whiten=True),
-        "dsrl_ref, per layer": partial(dsrl, whiten=False, per_layer=True),
-        "dsrl_ref, shared, whitened": partial(dsrl, whiten=True, per_layer=False),
-        "dsrl_ref, shared": partial(dsrl, whiten=False, per_layer=False),
-    }
-    if "per_layer" not in inspect.signature(Objective).parameters:  # of this version of the package
-        own = {name: method for name, method in own.items() if "shared" in name}
     return {
-        **own,
+        "dsrl_ref, shared, whitened": partial(dsrl, whiten=True),
+        "dsrl_ref, shared": partial(dsrl, whiten=False),
         "ISTA, best threshold": partial(with_best_threshold, ista),
         "FISTA, best threshold": partial(with_best_threshold, fista),
         "the lasso's minimum, best weight": lasso,

@@ -85,8 +85,8 @@ class PerLayer:
         return rows[:, :4], rows[:, 4]
 
     def gradient(self, derivatives: Array) -> Gradient:
-        """Name the columns of the derivatives (t, 5)."""
-        return Gradient(*np.ascontiguousarray(derivatives.T))
+        """Name the columns of the derivatives (t, 5); what is 0 is +0.0."""
+        return Gradient(*np.ascontiguousarray(derivatives.T + 0.0))
 
     def from_free(self, u: Any) -> tuple[tuple[Theta, ...], Array]:
         """Θ_1, ..., Θ_t and L (t,) of 5t real numbers."""

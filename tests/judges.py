@@ -266,7 +266,7 @@ def theta_rules(package):
                 assert np.allclose(theta.scaled(t), expected, rtol=1e-14, atol=1e-15)
                 xs = [float(naive.xi(x, naive.scaled(exact, Fraction(t)))) for x in POINTS]
                 assert np.allclose(package.prox([float(x) for x in POINTS], theta, t), xs, rtol=1e-13, atol=1e-14)
-    for w, t in ((2.0**53 + 2, 1.0), (1e6, 1 - 2.0**-40), (1 - 1e-6, 1e12), (1.3, 13 / 3)):
+    for w, t in ((2.0**53 + 2, 1.0), (1e6, 1 - 2.0**-40), (1 - 1e-6, 1e12), (1.3, 4.333333)):
         theta = Theta(w, 0.5, 0.25, 1)
         right = [float(x) for x in naive.scaled(tuple(map(Fraction, theta)), Fraction(t))]
         assert np.allclose(theta.scaled(t), right, rtol=1e-15, atol=0)

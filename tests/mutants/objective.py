@@ -58,7 +58,7 @@ MUTANTS = [
     ),
     *of(
         "parameters.py",
-        ("np.ascontiguousarray(derivatives.T)", "np.ascontiguousarray(derivatives[::-1].T)"),
+        ("np.ascontiguousarray(derivatives.T + 0.0)", "np.ascontiguousarray(derivatives[::-1].T)"),
         ("return x[:4], x[4]", "return x[1:], x[0]"),
         ("return rows[:, :4], rows[:, 4]", "return rows[:, :4], rows[:, 3]"),
         ("return numbers.reshape(self.layers, 5)", "return numbers.reshape(5, self.layers).T"),
