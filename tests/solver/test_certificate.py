@@ -84,6 +84,13 @@ def test_what_rounding_may_hide_is_counted_against_the_point():
     assert found * 0.5e16 == pytest.approx(8 * 2.0**-53 * np.sqrt(2) * 1e8, rel=1e-6)
 
 
+def test_rounding_counts_against_an_entry_that_is_0():
+    """|v| is 0.5 and h's slope at 0 is 0.5 too, but v is a sum of products that could be off by 1e-7."""
+    D, y, x = np.array([[1.0], [0.0]]), np.array([0.5, 1e8]), np.array([0.0])
+    h = penalty(Theta.firm(0.5, 1.5), 1.0, 1)
+    assert certificate.relative_violation(point(D, y, x), h)[0] > 1e-9
+
+
 def test_an_objective_that_is_0_but_for_rounding_is_a_minimum_and_no_other():
     D, y = np.eye(2) * 3, np.array([0.3, 0.6])
     flat = penalty(Theta(1.0, 0.5, 0.0, 5.0), 1.0, 2)  # g is 0 up to 5

@@ -121,8 +121,24 @@ class Barrier:
         return np.full((2, 1), 1e3)
 
 
-def test_no_step_ends_where_f_is_not_finite():
-    found = solve(Barrier(), Theta.soft(0.1))
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_start_without_a_finite_value_is_refused_whatever_constant_is_known(number):
+    own = Own(least_squares(), L=1e3)
+    own.value = lambda X: number
+    with pytest.raises(ValueError, match=r"f.value\(X\) is .* at x0"):
+        whole.minimise(own, Penalty.of(CONVEX, 1.0), np.zeros(own.shape), 1e-9, 0)
+
+
+class Pit(Barrier):
+    """The same, but f falls to -∞ up to -1, where no step may end."""
+
+    def value(self, X):
+        return super().value(X) if (X > -1).all() else -np.inf
+
+
+@pytest.mark.parametrize("term", [Barrier, Pit])
+def test_no_step_ends_where_f_is_not_finite(term):
+    found = solve(term(), Theta.soft(0.1))
     assert found.status is Status.STATIONARY
     assert found.x == pytest.approx(np.zeros((2, 1)), abs=1e-12)
 
