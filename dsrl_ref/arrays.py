@@ -55,6 +55,9 @@ def as_real(value: Any, name: str) -> Array:
     return np.ascontiguousarray(array) if array.ndim else array
 
 
+NOT_IN_MEMORY = "dask", "dask_expr", "xarray", "h5py", "zarr"  # or not always
+
+
 def require_in_memory(value: Any, name: str) -> None:
     """Refuse what NumPy would compute or read whole without a word, however large it is.
 
@@ -70,7 +73,8 @@ def require_in_memory(value: Any, name: str) -> None:
                 require_in_memory(entry, f"{name}[{place}]")
         return
     kind = type(value)
-    package = kind.__module__.partition(".")[0]
+    packages = [base.__module__.partition(".")[0] for base in kind.__mro__]  # a class of one's own inherits from theirs
+    package = next((name for name in packages if name in NOT_IN_MEMORY), packages[0])
     if package in ("dask", "dask_expr") or (package == "xarray" and _is_chunked(value)):
         what, how = "is computed only when asked", f"{name}.compute()"
     elif package in ("h5py", "zarr"):

@@ -377,6 +377,10 @@ def of_package(package, kind, **attributes):
         (of_package("dask_expr", "DataFrame"), r"dask_expr's DataFrame.*pass W.compute\(\)"),
         (of_package("xarray", "DataArray", chunks=()), r"xarray's DataArray.*pass W.compute\(\)"),
         (of_package("xarray", "Dataset", chunks={"row": (2,)}), r"xarray's Dataset.*pass W.compute\(\)"),
+        (
+            type("Mine", (type(of_package("dask", "Array")),), {"__module__": "__main__"})(),
+            r"\(dask's Mine\) is computed",
+        ),
         ([[1.0, of_package("dask", "Array")]], r"W\[0\]\[1\] \(dask's Array\).*pass W\[0\]\[1\].compute\(\)"),
         (of_package("h5py", "Dataset"), r"W \(h5py's Dataset\) is in a file: pass W\[\.\.\.\]"),
         (of_package("zarr", "Array"), r"W \(zarr's Array\) is in a file: pass W\[\.\.\.\]"),

@@ -104,18 +104,41 @@ def of_type(value: Any) -> str:
     return type(value).__qualname__
 
 
-def digest(value: Any, above: tuple[int, ...] = ()) -> bytes:
-    """SHA-256 of a value by its contents, however deep; `above` are the objects that it is inside of."""
-    import hashlib
+def digest(value: Any) -> bytes:
+    """SHA-256 of a value by its contents, however deep."""
+    return _Digests().of(value)
 
-    if id(value) in above:
-        return b"again, %d above" % (len(above) - above.index(id(value)))
-    inside = functools.partial(digest, above=(*above, id(value)))
-    total = hashlib.sha256(of_type(value).encode())
-    for part in _parts(value, inside):
-        total.update(len(part).to_bytes(8, "little"))
-        total.update(part)
-    return total.digest()
+
+class _Digests:
+    """Digests of a value and of all that it holds, each found once, in how many places it may be held."""
+
+    def __init__(self) -> None:
+        self.above: list[int] = []  # the objects that the present one is inside of
+        self.known: dict[int, tuple[bytes, Any]] = {}  # by identity, with the object, which keeps its identity
+        self.outermost = np.inf  # of the objects above that one inside has led back to: its place
+
+    def of(self, value: Any) -> bytes:
+        """The digest of a value; of one that the present one is inside of, how far above it is."""
+        import hashlib
+
+        if id(value) in self.above:
+            place = self.above.index(id(value))
+            self.outermost = min(self.outermost, place)
+            return b"again, %d above" % (len(self.above) - place)
+        if id(value) in self.known:
+            return self.known[id(value)][0]
+        depth, outside = len(self.above), self.outermost
+        self.outermost = np.inf
+        self.above.append(id(value))
+        total = hashlib.sha256(of_type(value).encode())
+        for part in _parts(value, self.of):
+            total.update(len(part).to_bytes(8, "little"))
+            total.update(part)
+        self.above.pop()
+        if self.outermost >= depth:  # it does not depend on where it is held
+            self.known[id(value)], self.outermost = (total.digest(), value), np.inf
+        self.outermost = min(outside, self.outermost)
+        return total.digest()
 
 
 def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
@@ -124,6 +147,10 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
         value, bool | int | float | complex | str | np.generic | enum.Enum | type | np.ufunc
     ):
         return [repr(value).encode()]
+    if isinstance(value, types.ModuleType):  # of which an f computes by what is in it, not by what else there is
+        return [value.__name__.encode()]
+    if type(value).__module__ == "logging":  # a logger holds all others
+        return [str(getattr(value, "name", "")).encode()]
     if isinstance(value, bytes | bytearray):
         return [bytes(value)]
     if isinstance(value, np.ndarray):

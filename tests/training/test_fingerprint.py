@@ -404,3 +404,32 @@ def test_what_the_fingerprint_overlooks_is_refused_by_the_losses_of_the_file(met
     other = Objective(Fidelity(W), TARGET + 2.0**-20, layers=11)
     with pytest.raises(ModelFileError, match=r"loss in epoch 0 is .*; f computes other numbers than it did then"):
         run(other, epochs=5, resume=True)
+
+
+def test_modules_and_loggers_are_told_by_their_names():
+    import logging
+
+    def of(module, logger):
+        f = InAttribute(1.0)
+        f.module, f.logger = module, logger
+        return fingerprint(Objective(f, TARGET, layers=2))
+
+    here = of(np, logging.getLogger("dsrl_ref.tests"))
+    logging.getLogger("dsrl_ref.tests.another")
+    assert of(np, logging.getLogger("dsrl_ref.tests")) == here
+    assert of(np.linalg, logging.getLogger("dsrl_ref.tests")) != here
+    assert of(np, logging.getLogger("dsrl_ref.tests.another")) != here
+
+
+def test_what_is_held_in_many_places_is_read_once():
+    """Two to the power of sixty ways lead to the innermost list."""
+    one = other = [1.0]
+    for _ in range(60):
+        one = [one, one]
+    other = [2.0]
+    for _ in range(60):
+        other = [other, other]
+    again = [1.0]
+    for _ in range(60):
+        again = [again, list(again)]
+    assert digest(one) == digest(again) != digest(other)
