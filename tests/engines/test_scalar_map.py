@@ -128,3 +128,9 @@ def test_a_tie_between_two_equal_pieces_keeps_its_own_derivatives():
     assert np.array_equal(whole.derivatives(w), dx.T)
     assert whole.derivatives(0.375)[2] == 1.3125
     assert not whole.derivatives(w[1:]).any()
+
+
+@pytest.mark.parametrize("start", [0.5, -1.0, 2.0])
+def test_a_start_that_is_neither_w_nor_zeros_is_refused(start):
+    with pytest.raises(ValueError, match=f"start must be 1, for X_.* or 0, .*; got {start}"):
+        ScalarMap((1, 1, 0.5, 0.5), 1.0, 1, start=start)
