@@ -1,9 +1,8 @@
 """Steps within (7): the constraints are its rules, and the minimum under them is that of all active sets."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
+from active_sets import least_by_enumeration
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
@@ -54,23 +53,6 @@ def test_the_tangent_of_the_curved_bound_is_never_below_it(seed):
         tangent = rows[5] @ (moved - values) + slack[5]
         assert tangent <= curved + 1e-9 * (1 + abs(curved))
     assert tangent == pytest.approx(curved, abs=1e-9)  # where it touches
-
-
-def least_by_enumeration(matrix, gradient, rows, slack):
-    """The best of the model's minima under every set of constraints held with equality, where the others hold."""
-    best, least = np.inf, None
-    for count in range(6):
-        for active in combinations(range(len(rows)), count):
-            held = rows[list(active)].reshape(count, 5)
-            system = np.block([[matrix, held.T], [held, np.zeros((count, count))]])
-            try:
-                step = np.linalg.solve(system, np.concatenate([-gradient, -slack[list(active)]]))[:5]
-            except np.linalg.LinAlgError:  # constraints that depend on each other
-                continue
-            value = 0.5 * step @ matrix @ step + gradient @ step
-            if value < best and (rows @ step + slack >= -1e-9).all():
-                best, least = value, step
-    return least
 
 
 @examples(40)

@@ -1,10 +1,9 @@
 """Gauss-Newton: each part against its definition, and the whole at the minimum within (7) in few evaluations."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from active_sets import least_by_enumeration
 from scipy.optimize import minimize
 from strategies import FloatQuartic
 
@@ -463,23 +462,6 @@ def test_where_the_first_layer_sees_nothing_there_is_one_start():
 def test_a_smooth_term_without_a_constant_needs_a_start(J, constant):
     with pytest.raises(ValueError, match=rf"f.lipschitz\(\) is {constant}.*, no step constant to start from: give fit"):
         fit(J)
-
-
-def least_by_enumeration(matrix, gradient, rows, slack):
-    """The best of the model's minima under every set of constraints held with equality, where the others hold."""
-    best, least = np.inf, None
-    for count in range(6):
-        for active in combinations(range(len(rows)), count):
-            held = rows[list(active)].reshape(count, 5)
-            system = np.block([[matrix, held.T], [held, np.zeros((count, count))]])
-            try:
-                step = np.linalg.solve(system, np.concatenate([-gradient, -slack[list(active)]]))[:5]
-            except np.linalg.LinAlgError:  # constraints that depend on each other
-                continue
-            value = 0.5 * step @ matrix @ step + gradient @ step
-            if value < best and (rows @ step + slack >= -1e-9).all():
-                best, least = value, step
-    return least
 
 
 def test_a_parameter_that_nothing_curves_moves_to_make_room_for_the_others():

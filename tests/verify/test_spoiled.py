@@ -230,6 +230,7 @@ SPECIAL = {
     "appendix.theta.claimed_chain": {**NUMBERS, "any constant": lambda sides, _: (0.0, 1.0)},
     "region": {"sign": SIGN, "constant": lambda r, _: r + np.int8(1)},
     "objective.Objective.ties": COUNTS,
+    "engines.support.Support.ties": COUNTS,
     "appendix.shrinkage.count_ties": COUNTS,
     "appendix.partials.dX": {
         **NUMBERS,
