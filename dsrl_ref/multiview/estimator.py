@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.fitted import FromFit, Input
+from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
@@ -165,6 +165,14 @@ class Estimator:
             sizes = [view.shape[1] for view in seen.joiner.views]
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return seen.joiner(views)
+
+    def _links(self, X: Any, fitted: Fitted) -> csr_array:
+        """What the network makes of the weights of new samples; as they are, where it would leave a sample none."""
+        given = self._read_new(X, fitted.seen)
+        kept = given.copy()
+        kept.data = fitted.learned.apply(given.data)
+        alone = np.asarray(kept.sum(axis=1)) == 0
+        return csr_array(kept + diags_array(alone.astype(np.float64)) @ given)
 
     def _require_names(self, X: Any, seen: Input) -> None:
         names, before = feature_names(X), seen.feature_names_in

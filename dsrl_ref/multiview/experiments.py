@@ -161,10 +161,10 @@ def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> l
 
 
 def cluster(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> Outcome:
-    """Scores of `DSRLClustering` for every seed of k-means; none where the classes are not known."""
+    """Scores of `DSRLClustering` for every seed of k-means, by the samples whose classes are known; none if none is."""
     model = DSRLClustering(clusters, **data.source, **training, random_state=seeds[0]).fit(data.given)
     restarts = 1 if training.get("preset") else model.n_init
-    known = bool((data.codes >= 0).all())
+    known = bool((data.codes >= 0).any())
     scores = _cluster_scores(model.embedding_, data, clusters, restarts, seeds) if known else {}
     return Outcome("dsrl", scores, found=model)
 
@@ -254,8 +254,8 @@ def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str) ->
 
 
 def _cluster_scores(embedding: Array, data: Data, clusters: int, restarts: int, seeds: Sequence[int]) -> Scores:
-    scored = []
+    scored, known = [], data.codes >= 0
     for seed in seeds:
         labels = k_means(embedding, clusters, restarts, np.random.default_rng(seed))
-        scored.append(clustering_scores(data.codes, labels))
+        scored.append(clustering_scores(data.codes[known], labels[known]))
     return {name: [float(scores[name]) for scores in scored] for name in SCORES}
