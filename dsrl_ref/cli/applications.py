@@ -10,8 +10,8 @@ import numpy as np
 
 from dsrl_ref.cli import tables
 from dsrl_ref.cli.output import add_json, note, require_places
+from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
-from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.spectral import embed

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
@@ -250,17 +251,3 @@ def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
     return as_views(np.split(whole, np.cumsum(sizes)[:-1], axis=1))
-
-
-def as_affinity(X: Any, name: str = "X") -> csr_array:
-    """A square matrix of similarities as a graph: symmetrised by max, zero diagonal, positive weights only."""
-    given = as_csr(X, name) if is_sparse(X) else csr_array(as_matrix(X, name))
-    if given.shape[0] != given.shape[1]:
-        raise ValueError(f"{name} must be a square matrix for affinity='precomputed', got shape {given.shape}")
-    row, column = given.nonzero()
-    values = given.data[given.data != 0]
-    kept = (row != column) & (values > 0)
-    graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
-    graph = csr_array(graph.maximum(graph.T))
-    graph.sort_indices()
-    return graph

@@ -95,11 +95,11 @@ def splits(n: int, labelled: float, repeats: int, seed: int) -> Iterator[NDArray
 def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
     """Accuracy of `DSRLClassifier` on the unlabelled samples of every split; `training` are more of its parameters."""
     if not training.get("preset"):
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _hidden(data.codes, labelled[0]))
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[0]))
         return classify_on(model, data, labelled)  # its graph asks no labels, and is that of every split
     outcome = Outcome("dsrl", propagation="one-hot")
     for known in labelled:
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _hidden(data.codes, known))
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, known))
         outcome.found = outcome.found or model
         outcome.add(accuracy=_accuracy(model.transduction_, data.codes, known))
     return outcome
@@ -154,7 +154,7 @@ def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> l
     outcomes = {form: Outcome("authors' preset", propagation=form) for form in FORMS}
     model = DSRLClassifier(**{**training, "affinity": "precomputed", "preset": "authors"})
     for known in labelled:
-        graph = model.fit(data.heat, _hidden(data.codes, known)).graph_
+        graph = model.fit(data.heat, _labels(data.codes, known)).graph_
         for form, outcome in outcomes.items():
             outcome.add(accuracy=_scores(graph, data, [known], form)["accuracy"][0])
     return list(outcomes.values())
@@ -235,6 +235,11 @@ def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp
     hidden = np.full(len(codes), -1, dtype=np.intp)
     hidden[known] = codes[known]
     return hidden
+
+
+def _labels(codes: NDArray[np.intp], known: NDArray[np.intp]) -> list[int | None]:
+    """The same as an estimator is given it: None cannot be taken for a class, whatever the others are."""
+    return [None if code < 0 else code for code in _hidden(codes, known).tolist()]
 
 
 def _accuracy(predicted: NDArray[Any], codes: NDArray[np.intp], known: NDArray[np.intp]) -> float:

@@ -8,6 +8,12 @@ MUTANTS = [
     *reading.MUTANTS,
     *of(
         "multiview/labels.py",
+        ('if kind == "u" and', 'if kind == "i" and'),
+        ("    _refuse_signs(y, classes)\n", ""),
+        ("(y == np.iinfo(y.dtype).max).any()", "(y == 255).any()"),
+        ("np.argmax(y == largest)", "np.argmin(y == largest)"),
+        ("and any(label == -1 for label in y)", ""),
+        ("classes.tolist() == [1]", "len(classes) == 1"),
         ('kind in "fi" else', 'kind in "f" else'),
         ('kind in "fi" else', 'kind in "i" else'),
         ("known = known & _known(values)", "known = _known(values)"),
