@@ -39,6 +39,8 @@ class Row:
         What the machine needs for the least that must be done.
     notes : list of str
         Figures derived from these.
+    images : dict of str to ndarray (height, width), optional
+        What there is to look at, with a line of text each; values from 0, black, to 1, white.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Row:
     results: list[Result]
     limit: Result | None = None
     notes: list[str] = field(default_factory=list)
+    images: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Disagreement(Exception):
