@@ -2,7 +2,7 @@
 
 What scikit-learn ships without a download is cut into patches of 8×8 pixels. A dictionary A (64, n) of unit atoms is
 learned from those to learn from, and each patch P is coded by orthogonal matching pursuit with `ATOMS` atoms: these
-codes X (n, m) are the signals. They are measured by a Gaussian D (k, n) with noise, Y = DX + noise, and each
+codes X (n, m) are the signals. They are measured by a Gaussian D (k, n), Y = DX and noise of 40 dB in each, and each
 measurement is scaled to unit length, as its receiver can do. A method learns from codes of one photograph, or of the
 first digits, and is measured on those of another photograph, or of the last digits: the NMSE of the codes, as in
 `benchmarks.recovery`, and the peak signal-to-noise ratio of the pixels of A·X, where 1 is white.
@@ -36,7 +36,7 @@ from dsrl_ref import LeastSquares
 SIDE = 8  # pixels of a patch
 ATOMS = 12  # of the n that a code may take
 SHOWN_DIGITS, DIGITS_DOWN = 100, 5
-NOISE = 1e-2  # of the measurements' root mean square: 40 dB
+NOISE = 1e-2  # of a measurement's length: 40 dB
 TRIED = 4, 6, 8, 10, 12, 16, 20, 24  # atoms of orthogonal matching pursuit from measurements
 
 
@@ -159,10 +159,14 @@ def pursued(A: Array, P: Array, atoms: int) -> Array:
 
 
 def measurements(D: Array, X: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Codes and their measurements, both divided by the lengths of the latter, and these lengths."""
+    """Codes and their measurements, both divided by the lengths of the latter, and these lengths.
+
+    The noise of each is a share of its own length. A code without atoms, of a flat patch, stays as it is.
+    """
     Y, noise = D @ X, rng.normal(size=(len(D), X.shape[1]))
-    Y = Y + noise * (NOISE * np.linalg.norm(Y) / np.linalg.norm(noise))
-    lengths = np.linalg.norm(Y, axis=0)  # noise is in each
+    Y = Y + noise * (NOISE * np.linalg.norm(Y, axis=0) / np.linalg.norm(noise, axis=0))
+    lengths = np.linalg.norm(Y, axis=0)
+    lengths[lengths == 0] = 1.0
     return X / lengths, Y / lengths, lengths
 
 
