@@ -73,6 +73,8 @@ class DSRLClustering(Estimator):
 
     Attributes
     ----------
+    The arrays are read-only, those of sparse ones too: write to a copy, as of ``labels_.copy()``.
+
     labels_ : ndarray (n,)
         0 to n_clusters - 1.
     affinity_matrix_ : csr_array (n, n)
@@ -189,6 +191,6 @@ class DSRLClustering(Estimator):
         return KEEP_OF_GRAPH if self.keep is None and self.affinity == "precomputed" else super().share
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.intp]:
-        """Fit, and return the clusters."""
-        labels: NDArray[np.intp] = self.fit(X).labels_
+        """Fit, and return the clusters, in an array of the caller's own."""
+        labels: NDArray[np.intp] = self.fit(X).labels_.copy()
         return labels

@@ -129,6 +129,7 @@ MUTANTS = [
         ('        require_known(self.embedding, EMBEDDINGS, "embedding")\n', ""),
         ('        as_count(self.n_init, "n_init", least=1)\n', ""),
         ("n_init: int = 10", "n_init: int = 1"),
+        ("self.fit(X).labels_.copy()", "self.fit(X).labels_"),
     ),
     *of(
         "multiview/classification.py",
@@ -238,6 +239,13 @@ MUTANTS = [
         ('"scale": learned.scale', '"scale": 1.0'),
         ('"affinity_matrix": self.affinity_matrix', '"affinity_matrix": None'),
         ('vars(estimator).get("_fitted")', 'vars(estimator)["_fitted"]'),
+        ("        seal(self)\n", "        pass\n", 1, 2),
+        ("        seal(self)\n", "        pass\n", 2, 2),
+        ("copy.copy(value) if issparse(value) else value", "value"),
+        ("        value.flags.writeable = False\n", "        pass\n"),
+        ("isinstance(value, list | tuple)", "isinstance(value, tuple)"),
+        ("        for each in value:\n            seal(each)\n", "        pass\n"),
+        ('    elif hasattr(value, "__dict__"):\n', "    elif issparse(value):\n"),
     ),
     *of(
         "multiview/experiments.py",
