@@ -1,25 +1,25 @@
-"""Results in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
+"""Models in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
 
 The format, version 2: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
 at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted".
+
+What a model is made of is not known here: each kind registers itself, by the name that the header has under "kind".
 """
 
 import errno
 import io
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, as_count
+from dsrl_ref.arrays import Array
 from dsrl_ref.errors import ModelFileError
-from dsrl_ref.results import FitResult
-from dsrl_ref.status import Status
 
 VERSION = 2
 HEADER = "header"
@@ -28,7 +28,41 @@ NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}  # of a 
 END_OF_ARCHIVE = 22  # bytes of the zip record that the comment follows; its last two are the comment's length
 
 
-def save(path: str | os.PathLike[str], result: FitResult) -> None:
+@dataclass(frozen=True)
+class Kind:
+    """How models of one class become a header and arrays, and are made of them again.
+
+    Attributes
+    ----------
+    model : type
+        The class itself; its name is the kind in the header.
+    title : str
+        What messages call it.
+    to_file : callable
+        model -> (header, arrays): values of JSON, and arrays without objects of Python. It raises for a model that
+        is not to be saved.
+    from_file : callable
+        (header, arrays) -> model. Whatever the file holds, it returns a model that is valid, or raises KeyError,
+        TypeError or ValueError; ``header["version"]`` is that of the format which the file was written in.
+    """
+
+    model: type
+    title: str
+    to_file: Callable[[Any], tuple[dict[str, Any], dict[str, Any]]]
+    from_file: Callable[[Mapping[str, Any], Mapping[str, Array]], Any]
+
+
+# Modules that register kinds when they are imported, which `load` does, in this order, until it knows the one it met.
+HOMES = ("dsrl_ref.results",)
+_KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Let `save` and `load` take models of this kind; the module that does so is one of `HOMES`."""
+    _KINDS[kind.model.__name__] = kind
+
+
+def save(path: str | os.PathLike[str], result: Any) -> None:
     """Write a result to a file; a crash at any moment leaves the old file or the new one, whole.
 
     Parameters
@@ -56,24 +90,16 @@ def save(path: str | os.PathLike[str], result: FitResult) -> None:
     ...     load(path).theta == learned.theta
     True
     """
-    if not isinstance(result, FitResult):
-        raise TypeError(f"result must be what fit returned, got {type(result).__name__}")
-    header = {
-        "kind": "FitResult",
-        "theta": list(result.theta),
-        "L": result.L,
-        "loss": None if np.isnan(result.loss) else result.loss,
-        "converged": result.converged,
-        "message": result.message,
-        "raw_L": result.raw[1],
-        "layers": "inf" if result.layers == math.inf else result.layers,
-        "status": None if result.status is None else result.status.name,
-        "smooth_term": result.kind,
-    }
-    write(Path(path), header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}})
+    name = type(result).__name__
+    kind = _kind(name)
+    if kind is None or type(result) is not kind.model:
+        titles = ", ".join(known.title for known in _KINDS.values())
+        raise TypeError(f"result must be one of what can be saved ({titles}), got {name}")
+    header, arrays = kind.to_file(result)
+    write(Path(path), {"kind": name, **header}, arrays)
 
 
-def load(path: str | os.PathLike[str]) -> FitResult:
+def load(path: str | os.PathLike[str]) -> Any:
     """Read a result that `save` wrote, equal to the last bit.
 
     Parameters
@@ -94,35 +120,25 @@ def load(path: str | os.PathLike[str]) -> FitResult:
         Where it cannot be read.
     """
     header, arrays = read(Path(path))
+    name = header.get("kind")
+    kind = _kind(name)
+    if kind is None:
+        raise ModelFileError(f"{path} holds no model: it holds a {name}")
     try:
-        if header["kind"] != "FitResult":
-            raise ValueError(f"it holds a {header['kind']}")
-        return FitResult(
-            Theta(*header["theta"]),
-            header["L"],
-            np.nan if header["loss"] is None else header["loss"],
-            header["converged"],
-            header["message"],
-            _history(arrays),
-            (arrays["raw_theta"], header["raw_L"]),
-            **({} if header["version"] == 1 else _since_version_2(header)),
-        )
+        return kind.from_file(header, arrays)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} holds no result of fit: {error}") from error
+        raise ModelFileError(f"{path} holds no {kind.title}: {error}") from error
 
 
-def _history(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    told = [name for name in ("accepted",) if f"history_{name}" in arrays]  # what came from version 1 has none
-    return {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L", *told)}
-
-
-def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
-    layers, status = header["layers"], header["status"]
-    return {
-        "layers": math.inf if layers == "inf" else None if layers is None else as_count(layers, "layers"),
-        "status": None if status is None else Status[status],
-        "kind": header["smooth_term"],
-    }
+def _kind(name: Any) -> Kind | None:
+    """The kind of that name; None where no module that registers kinds has it."""
+    if not isinstance(name, str):
+        return None
+    for home in HOMES:
+        if name in _KINDS:
+            break
+        import_module(home)
+    return _KINDS.get(name)
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:

@@ -1,6 +1,7 @@
 """What `fit` and `solve` return."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.arrays import Array, as_count, is_sparse
 from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import implicit
+from dsrl_ref.persistence import Kind, register
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 
@@ -153,3 +155,51 @@ def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
             return shrink(f.W, theta.scaled(L))
         f = Fidelity(f.W.toarray() if is_sparse(f.W) else f.W)
     return implicit.limit(f, theta, L, x0.toarray() if is_sparse(x0) else x0).X
+
+
+def to_file(result: FitResult) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and arrays of what `fit` learned."""
+    header = {
+        "theta": list(result.theta),
+        "L": result.L,
+        "loss": None if np.isnan(result.loss) else result.loss,
+        "converged": result.converged,
+        "message": result.message,
+        "raw_L": result.raw[1],
+        "layers": "inf" if result.layers == math.inf else result.layers,
+        "status": None if result.status is None else result.status.name,
+        "smooth_term": result.kind,
+    }
+    return header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}}
+
+
+def from_file(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> FitResult:
+    """What `to_file` took apart; of version 1 without what that does not tell."""
+    return FitResult(
+        Theta(*header["theta"]),
+        header["L"],
+        np.nan if header["loss"] is None else header["loss"],
+        header["converged"],
+        header["message"],
+        _history(arrays),
+        (arrays["raw_theta"], header["raw_L"]),
+        **({} if header["version"] == 1 else _since_version_2(header)),
+    )
+
+
+def _history(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    told = [name for name in ("accepted",) if f"history_{name}" in arrays]  # what came from version 1 has none
+    return {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L", *told)}
+
+
+def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
+    layers, status = header["layers"], header["status"]
+    return {
+        "layers": math.inf if layers == "inf" else None if layers is None else as_count(layers, "layers"),
+        "status": None if status is None else Status[status],
+        "kind": header["smooth_term"],
+    }
+
+
+KIND = Kind(FitResult, "result of fit", to_file, from_file)
+register(KIND)

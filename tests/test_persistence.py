@@ -19,7 +19,7 @@ import children
 import numpy as np
 import pytest
 
-from dsrl_ref import Fidelity, Status, Theta, load, save, shrink
+from dsrl_ref import Fidelity, Status, Theta, load, results, save, shrink
 from dsrl_ref import persistence as files
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.results import FitResult
@@ -83,9 +83,43 @@ def test_saving_replaces(path, learned):
 
 
 def test_only_results_are_saved(tmp_path):
-    with pytest.raises(TypeError, match="result must be what fit returned, got dict"):
+    with pytest.raises(TypeError, match=r"result must be one of what can be saved \(result of fit.*\), got dict"):
         save(tmp_path / "model", {})
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_class_made_of_a_result_is_none(tmp_path, learned):
+    """What it adds would be lost, and what is loaded would be of another class."""
+    own = type("FitResult", (FitResult,), {})(**vars(learned))
+    with pytest.raises(TypeError, match="result must be one of what can be saved"):
+        save(tmp_path / "model", own)
+
+
+def test_kinds_register_themselves(tmp_path, monkeypatch):
+    """Any class is saved that says how; persistence knows none by itself."""
+    monkeypatch.setattr(files, "_KINDS", {})
+    monkeypatch.setattr(files, "HOMES", ())
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(TypeError, match=r"what can be saved \(\), got complex"):
+        save(tmp_path / "model", 1 + 2j)
+    to_file = lambda z: ({"real": z.real}, {"imag": np.array(z.imag)})  # noqa: E731
+    files.register(files.Kind(complex, "complex number", to_file, lambda h, a: h["real"] + 1j * float(a["imag"])))
+    save(tmp_path / "model", 1 + 2j)
+    assert load(tmp_path / "model") == 1 + 2j
+    files.write(tmp_path / "model", {"kind": "complex"}, {})
+    with pytest.raises(ModelFileError, match="model holds no complex number: 'real'"):
+        load(tmp_path / "model")
+
+
+def test_a_kind_is_looked_for_where_kinds_live_and_no_further(path, learned, monkeypatch):
+    monkeypatch.setattr(files, "_KINDS", {})
+    imported = []
+    known = lambda home: imported.append(home) or files.register(results.KIND)  # noqa: E731
+    monkeypatch.setattr(files, "import_module", known)
+    monkeypatch.setattr(files, "HOMES", ("first", "second"))
+    assert same(load(path), learned)
+    assert same(load(path), learned)
+    assert imported == ["first"]
 
 
 def regions(content):
@@ -201,7 +235,11 @@ FORGED = {
     "no JSON": ({"header.npy": npy(np.frombuffer(b"{", np.uint8))}, "no file that dsrl_ref saved"),
     "a list": ({"header.npy": npy(np.frombuffer(b"[]", np.uint8))}, "no file that dsrl_ref saved"),
     "too few keys": ({"header.npy": header()}, "holds no result of fit: 'theta'"),
-    "another kind": ({"header.npy": header(kind="Pudding")}, "holds no result of fit: it holds a Pudding"),
+    "another kind": ({"header.npy": header(kind="Pudding")}, "holds no model: it holds a Pudding"),
+    "a kind that is no name": (
+        {"header.npy": header(kind=["FitResult"])},
+        r"holds no model: it holds a \['FitResult'\]",
+    ),
     "bad theta": ({"header.npy": header(theta=[1, 2, 3], L=1, loss=1)}, "holds no result of fit"),
 }
 

@@ -1,5 +1,6 @@
 """Results are records: what was found cannot be changed by accident."""
 
+import json
 import math
 from dataclasses import FrozenInstanceError, fields, replace
 
@@ -10,7 +11,7 @@ from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, shrink
 from dsrl_ref.errors import DivergenceError
-from dsrl_ref.results import FitResult, SolveResult
+from dsrl_ref.results import FitResult, SolveResult, from_file, to_file
 
 THETA = Theta(1.25, 0.75, 0.25, 0.875)
 HISTORY = {"loss": np.ones(1)}
@@ -115,3 +116,32 @@ def test_what_is_no_smooth_term_and_what_does_not_fit_is_refused():
         replace(FITTED, layers=None).apply(Fidelity(NEW))
     with pytest.raises(DivergenceError, match="in layer"):
         replace(FITTED, layers=3000).apply(LeastSquares(100 * D, Y))
+
+
+def through_a_file(result, version=2, **changes):
+    """What becomes of a result that is taken apart, written in JSON, and made again."""
+    header, arrays = to_file(result)
+    return from_file(json.loads(json.dumps({"version": version, **header, **changes}, allow_nan=False)), arrays)
+
+
+@pytest.mark.parametrize("layers", [0, 3, math.inf, None])
+def test_a_result_that_was_taken_apart_is_made_again(layers):
+    history = {"loss": np.ones(2), "theta": np.ones((2, 4)), "L": np.ones(2), "accepted": np.array([True, False])}
+    given = replace(FITTED, layers=layers, history=history, raw=(np.arange(4.0), 1.75))
+    made = through_a_file(given)
+    for name in set(vars(given)) - {"raw"}:
+        assert vars(made)[name] == vars(given)[name], name
+    assert list(made.raw[0]) == [0.0, 1.0, 2.0, 3.0]
+    assert (made.raw[1], type(made.layers)) == (1.75, type(layers))
+    assert math.isnan(through_a_file(replace(given, loss=np.nan)).loss)
+    old = through_a_file(replace(given, history={name: history[name] for name in ("loss", "theta", "L")}), version=1)
+    assert (old.layers, old.status, old.kind, "accepted" in old.history) == (None, None, None, False)
+
+
+def test_a_header_that_no_result_has_is_refused():
+    history = {"loss": np.ones(1), "theta": np.ones((1, 4)), "L": np.ones(1)}
+    given = replace(FITTED, history=history)
+    with pytest.raises(ValueError, match="layers must be"):
+        through_a_file(given, layers=-1)
+    with pytest.raises(KeyError, match="LOST"):
+        through_a_file(given, status="LOST")

@@ -125,7 +125,7 @@ def test_a_result_is_no_checkpoint_and_a_checkpoint_no_result(tmp_path):
     save(tmp_path / "model", RUNS["authors"](epochs=1, checkpoint=tmp_path / "run"))
     with pytest.raises(ModelFileError, match="its kind is 'FitResult', here it is 'checkpoint'"):
         Checkpoint(tmp_path / "model", {}).restore(Descent(0))
-    with pytest.raises(ModelFileError, match="holds no result of fit: it holds a checkpoint"):
+    with pytest.raises(ModelFileError, match="holds no model: it holds a checkpoint"):
         load(tmp_path / "run")
 
 
