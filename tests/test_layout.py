@@ -34,6 +34,7 @@ FLOORS = [
     "smooth",
     "engines",
     "objective",
+    "rounding",
     "differences",
     "results",
     "persistence",
