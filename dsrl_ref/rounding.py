@@ -21,7 +21,7 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 
 UNIT = 2.0**-52
 DRAWS = 6  # of nudges
-MARGIN = 2.0  # over the largest move that was drawn
+MARGIN = 4.0  # over the largest move that was drawn
 
 
 def output(f: SmoothTerm, theta: ThetasLike, L: Any, layers: float, x0: Array) -> tuple[Array, Array]:

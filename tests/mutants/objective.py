@@ -83,8 +83,8 @@ MUTANTS = [
     ),
     *of(
         "rounding.py",
-        ("MARGIN = 2.0", "MARGIN = 0.02"),
-        ("MARGIN = 2.0", "MARGIN = 2000.0"),
+        ("MARGIN = 4.0", "MARGIN = 0.02"),
+        ("MARGIN = 4.0", "MARGIN = 2000.0"),
         ("np.maximum(moved, np.abs(", "np.minimum(moved, np.abs("),
         ("return X, MARGIN * moved", "return X, MARGIN * np.full(X.shape, moved.max())"),
         ("default_rng(0)", "default_rng()"),
