@@ -243,7 +243,7 @@ def test_models_are_of_the_gradients_where_they_are_drawn_and_never_above_the_po
     slopes, heights, lowest = polish._models(np.random.default_rng(0))
     in_units = np.array([0.9, 0.5, 1.5, 1.5, 3.0])  # of w1, w2, b1, b2, L
     back = (np.array(FOLD) - drawn[1:]) / in_units
-    assert np.all((kinks.BOX / 2 < np.abs(back).max(axis=0)) & (np.abs(back).max(axis=0) <= kinks.BOX))
+    assert np.all((np.abs(back).max(axis=0) > kinks.BOX / 2) & (np.abs(back).max(axis=0) <= kinks.BOX))
     assert slopes[0].tolist() == [0.0] * 5
     assert slopes[1:] == pytest.approx(-np.sign(back) * SLOPES * in_units / 2)  # of the loss, which is 2
     rises = np.abs(drawn[1:] - np.array(FOLD)) @ SLOPES / 2
