@@ -72,23 +72,22 @@ class Curvature:
         else:
             np.matmul(self.gram, V, out=out)
 
-    def apply_listed(self, dX: Array, before: Array, rows: Array) -> Array:
-        """Form the listed `rows` of DᵀD·dX; dX has the rows `before`, and is 0 in all others, in two more dimensions."""
+    def apply_listed(self, V: Array, before: Array, rows: Array) -> Array:
+        """Form the listed `rows` of DᵀDV, where V has the rows `before` of a matrix that is 0 in all others."""
         from dsrl_ref.engines.kernels import columns as kernels
 
-        V, out = dX.reshape(len(before), dX.shape[1] * dX.shape[2]), np.empty((len(rows), *dX.shape[1:]))
-        flat = out.reshape(len(rows), V.shape[1])
         if self.gram is None:
-            flat[:] = self.D[:, rows].T @ (self.D[:, before] @ V)
-        elif len(rows) == len(before) == len(self.gram):
-            np.matmul(self.gram, V, out=flat)
-        else:
-            height = max(1, GATHERED // max(1, len(before)))
-            room = np.empty((min(height, len(rows)), len(before)))
-            for start in range(0, len(rows), height):
-                part = rows[start : start + height]
-                kernels.gather(self.gram, part, before, room)
-                np.matmul(room[: len(part)], V, out=flat[start : start + height])
+            product: Array = self.D[:, rows].T @ (self.D[:, before] @ V)
+            return product
+        if len(rows) == len(before) == len(self.gram):
+            return self.gram @ V
+        out = np.empty((len(rows), V.shape[1]))
+        height = max(1, GATHERED // max(1, len(before)))
+        room = np.empty((min(height, len(rows)), len(before)))
+        for start in range(0, len(rows), height):
+            part = rows[start : start + height]
+            kernels.gather(self.gram, part, before, room)
+            np.matmul(room[: len(part)], V, out=out[start : start + height])
         return out
 
 
@@ -160,9 +159,10 @@ class Columns(Generic[Thetas, Constants]):
             losses.append([block.loss])
             for start in range(0, block.x0.shape[1], width):
                 rows, dX = self._tangents(block, slice(start, start + width), layers)
-                dX = dX.reshape(dX.shape[0] * dX.shape[1], count)
-                gradient += block.residual[rows, start : start + width].ravel() @ dX  # (10), (15)
-                matrix += dX.T @ dX
+                residual = block.residual[rows, start : start + width]
+                dX = dX.reshape(len(rows), count, residual.shape[1]).swapaxes(0, 1).reshape(count, residual.size)
+                gradient += dX @ residual.ravel()  # (10), (15)
+                matrix += dX @ dX.T
         (loss,) = add_exactly(np.array(losses))
         return loss, self.problem.added(gradient.reshape(-1, 5)), matrix
 
@@ -190,18 +190,19 @@ class Columns(Generic[Thetas, Constants]):
             yield block
 
     def _tangents(self, block: Block, part: slice, layers: Layers) -> tuple[Array, Array]:
-        """dX_(t) of some columns, and the rows of X that it is of: (rows, columns, parameters), 0 in all others."""
+        """dX_(t) of some columns as (rows, parameters·columns), and which rows of X these are: it is 0 in all others."""
         from dsrl_ref.engines.kernels import columns as kernels
 
         X = np.array(block.x0[:, part])
-        Z, listed = np.empty_like(X), np.empty(len(X), np.int64)
-        rows, dX = listed[:0], np.empty((0, X.shape[1], 0 if self.problem.per_layer else 5))
-        for (theta, L), first, g in zip(layers, self.problem.places, block.tape, strict=True):
-            before, g = rows, np.ascontiguousarray(g[:, part])
+        n, width = X.shape
+        Z, listed, slopes = np.empty_like(X), np.empty(n, np.int64), np.empty(self.problem.parameters * width)
+        rows, dX = listed[:0], np.empty((0, 0 if self.problem.per_layer else 5 * width))
+        for (theta, L), first, tape in zip(layers, self.problem.places, block.tape, strict=True):
+            before, g = rows, np.ascontiguousarray(tape[:, part])
             rows = listed[: kernels.forward_listed(X, g, 1.0 / L, *theta, Z, listed)].copy()
             product = self.curvature.apply_listed(dX, before, rows)
-            carried = np.empty((*product.shape[:2], max(dX.shape[2], first + 5)))
-            kernels.forward_tangents(before, dX, product, rows, Z, g, 1.0 / L, *theta, first, carried)
+            carried = np.empty((len(rows), max(dX.shape[1], (first + 5) * width)))
+            kernels.forward_tangents(before, dX, product, rows, Z, g, 1.0 / L, *theta, first, slopes, carried)
             dX = carried
         return rows, dX
 

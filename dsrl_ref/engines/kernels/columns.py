@@ -5,7 +5,8 @@ are kept in `LANES` partial sums each, entry j in lane j % LANES, instead of in 
 vectorise. The caller adds up the lanes.
 
 Sensitivities are kept where they are not 0: `rows` lists, in ascending order, the rows of X in which an entry of any
-of the columns is active, which is past b1, and dX is (listed rows, columns, parameters).
+of the columns is active, which is past b1. dX has such a row each: for the first parameter all columns, for the next
+all columns, and so on.
 """
 
 from dsrl_ref.engines.jit import compiled
@@ -103,37 +104,39 @@ def gather(matrix, rows, columns, out):
 
 
 @compiled
-def forward_tangents(before, dX, product, rows, Z, g, step, w1, w2, b1, b2, first, out):
+def forward_tangents(before, dX, product, rows, Z, g, step, w1, w2, b1, b2, first, slopes, out):
     """Carry sensitivities through one layer, (11) and (16): slope·(dX - step·DᵀD·dX), and what begins in this layer.
 
     In: dX is dX_(i-1), on the rows `before`; `product` is DᵀD·dX on the rows `rows`, which are those of layer i; Z is
-    Z_(i), and g is ∇f(X_(i-1)), n×(some columns). The derivatives (12), (13) and (17) are added to those in the five
-    parameters from number `first` on.
-    Out: `out` is dX_(i) on the rows `rows`, (rows, columns, parameters): no fewer parameters than dX has.
+    Z_(i), and g is ∇f(X_(i-1)), n×(some columns); `slopes` is room for a row of dX. The derivatives (12), (13) and (17)
+    are added to those in the five parameters from number `first` on.
+    Out: `out` is dX_(i) on the rows `rows`, in no fewer parameters than dX has.
     """
-    rise, known, k = b2 - b1, dX.shape[2], 0
+    columns, rise, known, k = Z.shape[1], b2 - b1, dX.shape[1], 0
     for p in range(rows.size):
-        row = rows[p]
-        while k < before.size and before[k] < row:
-            k += 1
-        listed = k < before.size and before[k] == row
-        for q in range(Z.shape[1]):
-            z, own, pulled = Z[row, q], out[p, q], product[p, q]
+        row, line, pulled = rows[p], out[p], product[p]
+        line[:] = 0.0
+        for q in range(columns):
+            z, at = Z[row, q], first * columns + q
             size = abs(z)
             sign = 1.0 if z >= 0.0 else -1.0
             past1 = 1.0 if (z >= b1) | (z < -b1) else 0.0
             past2 = 1.0 if (z >= b2) | (z < -b2) else 0.0
             slope = past2 * w2 + (past1 - past2) * w1
-            if listed:
-                dx = dX[k, q]
-                for a in range(known):
-                    own[a] = slope * (dx[a] - step * pulled[a])
-            else:
-                for a in range(known):
-                    own[a] = -slope * step * pulled[a]
-            own[known:] = 0.0
-            own[first] += sign * (past2 * rise + (past1 - past2) * (size - b1))  # (12)
-            own[first + 1] += sign * past2 * (size - b2)
-            own[first + 2] -= sign * w1 * past1  # (13)
-            own[first + 3] += sign * (w1 - w2) * past2
-            own[first + 4] += slope * step * step * g[row, q]  # (17)
+            line[at] = sign * (past2 * rise + (past1 - past2) * (size - b1))  # (12)
+            line[at + columns] = sign * past2 * (size - b2)
+            line[at + 2 * columns] = -sign * w1 * past1  # (13)
+            line[at + 3 * columns] = sign * (w1 - w2) * past2
+            line[at + 4 * columns] = slope * step * step * g[row, q]  # (17)
+            slopes[q] = slope
+        for j in range(columns, known):
+            slopes[j] = slopes[j - columns]
+        while k < before.size and before[k] < row:
+            k += 1
+        if k < before.size and before[k] == row:
+            dx = dX[k]
+            for j in range(known):
+                line[j] += slopes[j] * (dx[j] - step * pulled[j])
+        else:
+            for j in range(known):
+                line[j] -= slopes[j] * step * pulled[j]
