@@ -21,12 +21,13 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
+from dsrl_ref.engines.forward import on_knots
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Layers, Problem
-from dsrl_ref.engines.adjoint import on_knots
 
 BLOCK_ENTRIES = 29 * 2**18  # 58 MiB: the last level of cache, or little more; narrower products take longer
 BESIDES = 3  # matrices that a block keeps besides its tape: X, DᵀDV, and DᵀY
@@ -35,6 +36,8 @@ TANGENT_WORK = 2**21  # multiplications of such a product, or more: what makes u
 GATHERED = 2**18  # entries of DᵀD that are gathered at once, 2 MiB
 AT_ONCE = 2**33  # the most multiplications in one product, as Ctrl-C waits for its end
 SPARSE = 8  # a multiplication by a stored entry of a sparse D takes as long as so many of a dense product
+
+Rows: TypeAlias = NDArray[np.int64]  # numbers of rows, ascending
 
 
 class Curvature:
@@ -72,7 +75,7 @@ class Curvature:
         else:
             np.matmul(self.gram, V, out=out)
 
-    def apply_listed(self, V: Array, before: Array, rows: Array) -> Array:
+    def apply_listed(self, V: Array, before: Rows, rows: Rows) -> Array:
         """Form the listed `rows` of DᵀDV, where V has the rows `before` of a matrix that is 0 in all others."""
         from dsrl_ref.engines.kernels import columns as kernels
 
@@ -189,8 +192,8 @@ class Columns(Generic[Thetas, Constants]):
             X -= target
             yield block
 
-    def _tangents(self, block: Block, part: slice, layers: Layers) -> tuple[Array, Array]:
-        """dX_(t) of some columns as (rows, parameters·columns), and which rows of X these are: it is 0 in all others."""
+    def _tangents(self, block: Block, part: slice, layers: Layers) -> tuple[Rows, Array]:
+        """dX_(t) of some columns, (rows, parameters·columns), and which rows of X these are: it is 0 in all others."""
         from dsrl_ref.engines.kernels import columns as kernels
 
         X = np.array(block.x0[:, part])
