@@ -79,18 +79,21 @@ class Curvature:
         """Form the listed `rows` of DᵀDV, where V has the rows `before` of a matrix that is 0 in all others."""
         from dsrl_ref.engines.kernels import columns as kernels
 
-        if self.gram is None:
-            product: Array = self.D[:, rows].T @ (self.D[:, before] @ V)
-            return product
-        if len(rows) == len(before) == len(self.gram):
-            return self.gram @ V
         out = np.empty((len(rows), V.shape[1]))
-        height = max(1, GATHERED // max(1, len(before)))
-        room = np.empty((min(height, len(rows)), len(before)))
+        if self.gram is None:
+            D, width = self.D[:, before], max(1, AT_ONCE // self.work)
+            for start in range(0, V.shape[1], width):
+                out[:, start : start + width] = self.D[:, rows].T @ (D @ V[:, start : start + width])
+            return out
+        whole = len(rows) == len(before) == len(self.gram)
+        height = max(1, AT_ONCE // max(1, V.size) if whole else GATHERED // max(1, len(before)))
+        room = np.empty((0 if whole else min(height, len(rows)), len(before)))
         for start in range(0, len(rows), height):
             part = rows[start : start + height]
-            kernels.gather(self.gram, part, before, room)
-            np.matmul(room[: len(part)], V, out=out[start : start + height])
+            if not whole:
+                kernels.gather(self.gram, part, before, room)
+            left = self.gram[start : start + height] if whole else room[: len(part)]
+            np.matmul(left, V, out=out[start : start + height])
         return out
 
 
@@ -161,11 +164,9 @@ class Columns(Generic[Thetas, Constants]):
         for block in self._blocks(layers, _forward_by_gradients):
             losses.append([block.loss])
             for start in range(0, block.x0.shape[1], width):
-                rows, dX = self._tangents(block, slice(start, start + width), layers)
-                residual = block.residual[rows, start : start + width]
-                dX = dX.reshape(len(rows), count, residual.shape[1]).swapaxes(0, 1).reshape(count, residual.size)
-                gradient += dX @ residual.ravel()  # (10), (15)
-                matrix += dX @ dX.T
+                of_part, products = self._products(block, slice(start, start + width), layers)
+                gradient += of_part
+                matrix += products
         (loss,) = add_exactly(np.array(losses))
         return loss, self.problem.added(gradient.reshape(-1, 5)), matrix
 
@@ -191,6 +192,13 @@ class Columns(Generic[Thetas, Constants]):
             forward(block, layers, self.curvature)
             X -= target
             yield block
+
+    def _products(self, block: Block, part: slice, layers: Layers) -> tuple[Array, Array]:
+        """The derivatives and the matrix of some columns of a block."""
+        rows, dX = self._tangents(block, part, layers)
+        residual, count = block.residual[rows, part], self.problem.parameters
+        dX = dX.reshape(len(rows), count, residual.shape[1]).swapaxes(0, 1).reshape(count, residual.size)
+        return dX @ residual.ravel(), dX @ dX.T  # (10), (15)
 
     def _tangents(self, block: Block, part: slice, layers: Layers) -> tuple[Rows, Array]:
         """dX_(t) of some columns, (rows, parameters·columns), and which rows of X these are: it is 0 in all others."""

@@ -277,6 +277,21 @@ def test_no_product_is_so_long_that_an_interrupt_waits_for_it(monkeypatch, shape
     assert answers[0][1] == pytest.approx(expected[1], rel=1e-11)
 
 
+@pytest.mark.parametrize("k", [3, 20])
+def test_nor_is_a_product_with_sensitivities(monkeypatch, k):
+    """By D and Dᵀ, and by all of DᵀD; rows of DᵀD are gathered a few at a time in any case."""
+    rng, rows, answers = np.random.default_rng(3), np.arange(12), []
+    D, V = rng.normal(size=(k, 12)), rng.normal(size=(12, 40))
+    curvature = columns.Curvature(D.view(Counting), 100)
+    if k == 20:
+        curvature.gram = curvature.gram.view(Counting)
+    monkeypatch.setattr(columns, "AT_ONCE", 1_000)
+    products = work(lambda: answers.append(curvature.apply_listed(V, rows, rows)))
+    assert len(products) > 1
+    assert 900 < max(products) <= 1_000
+    assert np.asarray(answers[0]) == pytest.approx(D.T @ D @ V, rel=1e-12, abs=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(8, 12), (3, 12), (40, 12)])
 def test_no_product_with_a_sparse_D_takes_longer_than_that(monkeypatch, shape):
     """A stored entry takes as long as so many multiplications of a dense product as `SPARSE` says."""
