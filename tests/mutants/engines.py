@@ -159,7 +159,6 @@ MUTANTS = [
         ("0 if self.problem.per_layer else 5 * width", "0"),
         ("np.subtract(product, block.offset, out=g)", "g[:] = product"),
         ("for Z, (own, _) in zip(block.tape, layers", "for Z, (own, _) in zip(block.tape, layers[::-1]"),
-        ("@cached_property", "@property"),
     ),
     *of(
         "engines/tensor.py",
