@@ -522,8 +522,8 @@ WITH_ROWS = {  # where Z and Θ are among the arguments
     (12, "region"): (0, 1),
     (13, "region"): (0, 1),
     (14, "region"): (0, 1),
-    (10, "engines.adjoint.piece_of"): (0, 1),
-    (15, "engines.adjoint.piece_of"): (0, 1),
+    (10, "engines.forward.piece_of"): (0, 1),
+    (15, "engines.forward.piece_of"): (0, 1),
 }
 
 
@@ -578,9 +578,10 @@ KERNELS = [
     (8, "engines.kernels.pieces.accumulate", 0, (...,)),
     (8, "engines.kernels.columns.forward_layer", 0, (...,)),
     *(
-        (row, "engines.kernels.columns.backward_layer", 8, (k,))
+        (row, "engines.kernels.columns.backward_layer", 9, (k,))
         for row, k in ((10, 0), (10, 1), (10, 2), (10, 3), (15, 4))
     ),
+    *((row, "engines.kernels.columns.forward_tangents", 13, (..., k)) for row, k in ((11, 0), (16, -1))),
     *((row, "engines.kernels.support.add_products", 4, (...,)) for row in (8, 10, 15)),
     *((row, "engines.kernels.support.pack_layer", 11, (...,)) for row in (8, 10, 15)),
     (8, "engines.kernels.support.residual", 6, (..., 0)),
