@@ -37,7 +37,7 @@ def ties(f, thetas, constants, x0):
 
 
 def test_there_are_engines_that_take_them():
-    assert {"tensor", "tangent", "adjoint", "columns"} <= set(PER_LAYER)
+    assert {"tensor", "tangent", "adjoint", "columns", "support"} <= set(PER_LAYER)
 
 
 @each_per_layer
