@@ -196,6 +196,8 @@ MUTANTS = [
     *of(
         "cli/demo.py",
         ("LARGEST_GAP = 1e-7", "LARGEST_GAP = 1e-2"),
+        ("max(self.checked.gap, self.checked.rounding)", "self.checked.gap"),
+        ("max(self.checked.gap, self.checked.rounding)", "self.checked.rounding"),
         ("return self.agrees and not", "return self.agrees or not"),
         ("self.agrees and not self.learned.theta.violations()", "self.agrees"),
         ("return 0 if found.passed else 1", "return 0"),
