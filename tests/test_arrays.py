@@ -407,10 +407,10 @@ def test_an_xarray_that_is_in_memory_is_read():
 
 @pytest.mark.parametrize("package", KINDS)
 def test_a_class_of_ones_own_over_theirs_is_one_of_theirs(package):
-    kind, has, what, _ = KINDS[package]
+    kind, has, what, how = KINDS[package]
     theirs = type(lazy(package, kind, (2, 2), has))
     mine = type("Mine", (theirs,), {"__module__": "mine"})()
-    with pytest.raises(TypeError, match=rf"'s Mine\) {what}: pass W"):
+    with pytest.raises(TypeError, match=rf"'s Mine\) {what}: pass W{how}, if it fits"):
         Fidelity(mine)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import FloatQuartic, exact, examples, floats
 
 from dsrl_ref import Fidelity, LeastSquares, forward, rounding
+from dsrl_ref.engines import implicit
 
 UNIT = 2.0**-53
 seeds = st.integers(0, 2**32 - 1)
@@ -65,6 +66,17 @@ def test_the_limit_of_the_layers_is_known_to_what_is_said(seed):
     later = forward(f, theta, 1.5 * L, 50, X)[-1]
     assert np.all(np.abs(later - X) <= bound)
     assert bound.max() <= 1e-7 * max(np.abs(rounding.gradient_terms(f, X, 1)).max(), np.abs(X).max())
+
+
+def test_what_one_more_layer_moves_a_limit_is_added_up_over_all_that_follow(monkeypatch):
+    """A thousandth of the largest |Z| = 4, then a half of that, and so on."""
+    f, W = Fidelity([[0.125, 4.0]]), np.array([[0.125, 4.0]])
+    found = implicit.FixedPoint(W / 2, W, 1e-3, None, 0.5)
+    monkeypatch.setattr(implicit, "fixed_point", lambda *_: found)
+    X, bound = rounding.output(f, (1.0, 1.0, 0.5, 0.5), 1.0, math.inf, W)
+    assert X is found.X
+    assert bound == pytest.approx(np.full((1, 2), 8e-3), rel=1e-9)
+    assert np.all(bound > 8e-3)
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array])
