@@ -11,6 +11,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.verify.engines import Engines
 from dsrl_ref.verify.exact import Flat, ThetaQ
+from dsrl_ref.verify.layered import LayeredNetworks
 from dsrl_ref.verify.networks import Networks
 from dsrl_ref.verify.problems import dyadic, rational, thetas
 
@@ -28,6 +29,11 @@ class Cases:
     def rng(self, name: str) -> random.Random:
         """A generator of its own for a check."""
         return random.Random(f"{self.seed} {name}")
+
+    @cached_property
+    def layered(self) -> LayeredNetworks:
+        """Networks with one Θ and one L a layer."""
+        return LayeredNetworks(self.seed, self.quick)
 
     @cached_property
     def thetas(self) -> list[ThetaQ]:

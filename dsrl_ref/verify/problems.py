@@ -152,25 +152,26 @@ def grid_problem(rng: random.Random, number: int) -> Problem:
         problem = replace(problem, sparse=isinstance(problem.f, exact.LeastSquares) and number % 3 == 0)
         if isinstance(problem.f, exact.Fidelity) and layers and rng.randrange(2):
             problem = _tied(rng, problem)
-        if _bits_needed(problem) <= 53:
+        if is_exact_in_floats(problem, [problem.theta] * layers, [problem.L] * layers, problem.run()):
             return problem
 
 
-def _bits_needed(problem: Problem) -> int:
-    """How many bits the largest sum of a gradient takes: those after the point by counting, the others by a bound.
+def is_exact_in_floats(problem: Problem, thetas: list[ThetaQ], constants: Flat, path: exact.Run) -> bool:
+    """Whether the largest sum of a gradient takes no more than 53 bits.
 
-    Data, knots and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope
-    and log2(L) for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
+    The Θ and L are those of each layer. Bits after the point are counted, the others follow from a bound. Data, knots
+    and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope and log2(L)
+    for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
     """
-    w1, w2, _, b2 = map(float, problem.theta)
-    path, L, steepest = problem.run(), float(problem.L), max(w1, w2)
-    of_step = max(0, round(math.log2(L)))
     h = 1.0
     if isinstance(problem.f, exact.LeastSquares):
         D = np.array([[float(d) for d in line] for line in problem.f.D])
         h = float(np.abs(D.T @ D).sum(axis=1).max())
     x_bits, d_bits, d = 4, 0, 0.0
-    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+    for theta, constant, X, Z in zip(thetas, constants, path.iterates, path.preactivations, strict=False):
+        w1, w2, _, b2 = map(float, theta)
+        L, steepest = float(constant), max(w1, w2)
+        of_step = max(0, round(math.log2(L)))
         g = max(abs(float(value)) for value in problem.f.gradient(X))
         z = max(abs(float(value)) for value in Z)
         d = max(z + b2, w1 + w2, steepest * g / min(L, L * L)) + steepest * (1 + h / L) * d
@@ -178,7 +179,7 @@ def _bits_needed(problem: Problem) -> int:
         x_bits += 3 + of_step
     residual = max(abs(float(x)) + abs(float(y)) for x, y in zip(path.iterates[-1], problem.target, strict=True))
     largest = len(problem.target) * residual * max(d, residual)
-    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0)))
+    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0))) <= 53
 
 
 def _tied(rng: random.Random, problem: Problem) -> Problem:

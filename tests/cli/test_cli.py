@@ -44,7 +44,15 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["nonsense"], ["verify", "--equation", "18"], ["verify", "--seed", "-1"], ["verify", "-x"]]
+    "argv",
+    [
+        [],
+        ["nonsense"],
+        ["verify", "--equation", "18"],
+        ["verify", "--equation", "layer"],
+        ["verify", "--seed", "-1"],
+        ["verify", "-x"],
+    ],
 )
 def test_usage_errors_exit_2(argv, capsys):
     assert cli.main(argv) == 2
@@ -163,7 +171,7 @@ def test_python_m_is_the_command():
 def test_verify_prints_a_table_of_all_equations_in_one_screen(capsys):
     assert cli.main(["verify", "--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:17]] == [f"({n})" for n in range(1, 18)]
+    assert [line.split()[0] for line in lines[:18]] == [*(f"({n})" for n in range(1, 18)), "layers"]
     assert len(lines) <= 45
     assert max(map(len, lines)) <= 100
     assert "0 failed" in lines[-1]
@@ -174,10 +182,17 @@ def test_verify_one_equation_shows_its_checks(capsys):
     assert "erratum  false as printed" in capsys.readouterr().out
 
 
+def test_verify_one_theta_a_layer_by_its_name(capsys):
+    assert cli.main(["verify", "--equation", "layers", "--quick"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("layers  dJ/dΘ_i, dJ/dL_i: terms of (10), (11), (15), (16): confirmed\n")
+    assert 'ok       (t, 5) terms by "tensor", bit for bit' in out
+
+
 def test_verify_json_has_all_equations(capsys):
     assert cli.main(["verify", "--quick", "--json", "--seed", "3"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [equation["equation"] for equation in document["equations"]] == list(range(1, 18))
+    assert [equation["equation"] for equation in document["equations"]] == [*range(1, 18), "layers"]
 
 
 def test_verify_json(capsys):
