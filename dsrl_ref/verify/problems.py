@@ -118,6 +118,14 @@ def dyadic(rng: random.Random, bits: int = 3) -> Callable[[int, int], Fraction]:
     return lambda low, high: Fraction(rng.randint(low << bits, high << bits), 1 << bits)
 
 
+def unit(number: int) -> Fraction:
+    """A power of two that the knots and data of a case are multiplied by: mostly 1, now and then small or large.
+
+    All of (1)-(17) is homogeneous in them, so that float64 rounds as it does at 1, and what is exact stays so.
+    """
+    return Fraction(2) ** (0, 0, -10, 0, 5, 0, 0, 20)[number % 8]
+
+
 KINDS = (  # of f, and of X_(0): anywhere, or a function of W
     ("least squares", "anywhere"),
     ("fidelity", "W"),
@@ -147,13 +155,28 @@ def grid_problem(rng: random.Random, number: int) -> Problem:
     """
     while True:
         layers, bits = rng.choice(DEPTHS), rng.randint(1, 3)
-        L = Fraction(2) ** rng.randint(-2, 5)
+        L = Fraction(2) ** rng.choice((-2, -1, 0, 1, 2, 3, 4, 5, 10))
         problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
         problem = replace(problem, sparse=isinstance(problem.f, exact.LeastSquares) and number % 3 == 0)
         if isinstance(problem.f, exact.Fidelity) and layers and rng.randrange(2):
             problem = _tied(rng, problem)
         if is_exact_in_floats(problem, [problem.theta] * layers, [problem.L] * layers, problem.run()):
             return problem
+
+
+def in_unit(problem: Problem, size: Fraction) -> Problem:
+    """The same problem with its data and knots that many times as large."""
+    w1, w2, b1, b2 = problem.theta
+    x0, target = ([size * value for value in flat] for flat in (problem.x0, problem.target))
+    theta = (w1, w2, size * b1, size * b2)
+    match problem.f:
+        case exact.Fidelity(W):
+            f: Any = exact.Fidelity([size * w for w in W])
+        case exact.LeastSquares(D, Y):
+            f = exact.LeastSquares(D, [size * y for y in Y])
+        case exact.Quartic():
+            raise ValueError("a quartic f has a unit")
+    return replace(problem, f=f, theta=theta, x0=x0, target=target)
 
 
 def is_exact_in_floats(problem: Problem, thetas: list[ThetaQ], constants: Flat, path: exact.Run) -> bool:

@@ -74,7 +74,10 @@ EQUATIONS: dict[Equation, Row] = {
         ("appendix.theta.simplified_condition",),
         (theta.simplification_holds, theta.simplified_condition_is_exact, theta.needs_a_factor_to_divide_by),
     ),
-    4: Row(("regularizer_gradient",), (regularizer.is_derivative, regularizer.gradient_is_exact)),
+    4: Row(
+        ("regularizer_gradient",),
+        (regularizer.is_derivative, regularizer.gradient_is_exact, regularizer.gradient_rounds_little),
+    ),
     5: Row(
         ("appendix.theta.slope_at_joint",), (theta.five_is_slope, theta.five_decides, theta.slope_at_joint_is_exact)
     ),

@@ -693,7 +693,133 @@ def hidden_in_g():
     yield 1, "appendix.theta.Theta.firm", "b = 0", where(lambda named: named["b"] == 0, OF_T)
 
 
-HIDDEN = list(hidden())
+def next_to(value, at, share=0.01):
+    """Whether a number is next to another, but not it."""
+    return 0 < abs(value - at) <= share * abs(at)
+
+
+def some(condition):
+    """Whether it holds of any entry of the first argument."""
+    return lambda named: bool(np.any(condition(np.asarray(next(iter(named.values())), dtype=float), named)))
+
+
+def of_theta(condition):
+    """Whether it holds of w1, w2, b1 and b2, however a function calls its Θ."""
+
+    def holds(named):
+        theta = named.get("theta", named.get("values", named.get("self")))
+        return condition(*map(float, theta))
+
+    return holds
+
+
+RANGES_OF_THETA = {
+    "b2 > 2": lambda w1, w2, b1, b2: b2 > 2,
+    "b2 > 1,000": lambda w1, w2, b1, b2: b2 > 1000,
+    "0 < b2 < .01": lambda w1, w2, b1, b2: 0 < b2 < 0.01,
+    "w1 > 3.5": lambda w1, w2, b1, b2: w1 > 3.5,
+    "w1 next to 1": lambda w1, w2, b1, b2: next_to(w1, 1),
+    "w1 = 1": lambda w1, w2, b1, b2: w1 == 1,
+    "b1 = b2": lambda w1, w2, b1, b2: b1 == b2 > 0,
+}
+OF_CONDITIONS = {
+    2: "appendix.theta.nonnegative_at_joint",
+    3: "appendix.theta.simplified_condition",
+    5: "appendix.theta.slope_at_joint",
+    6: "appendix.theta.claimed_chain",
+}
+
+
+def other_sentences(found, given):
+    return () if found else ("w2 = 3 exceeds 1",)
+
+
+def doubled(value, given):
+    """Twice as large, which is seen where the number is small too."""
+    return each(lambda part: 2 * part)(value, given)
+
+
+def other_theta(found, given):
+    return Theta(2 * found.w1, found.w2, found.b1, found.b2)
+
+
+def hidden_in_ranges():
+    """What is wrong beyond a range, in a narrow band next to a boundary, or exactly on one."""
+    of_w2 = {
+        "w2 in (1, 1.01)": lambda w1, w2, b1, b2: 1 < w2 < 1.01,
+        "w2 a millionth from 1": lambda w1, w2, b1, b2: next_to(w2, 1, 1e-6),
+        "w2 = 1": lambda w1, w2, b1, b2: w2 == 1,
+    }
+    for row, name in OF_CONDITIONS.items():
+        for what, condition in RANGES_OF_THETA.items():
+            if (row, what) not in {(2, "b1 = b2"), (6, "w1 = 1")}:  # there it is 0
+                yield row, name, what, where(of_theta(condition), doubled)
+    on_lower_edge = {
+        "b1 on the lower edge": lambda w1, w2, b1, b2: w1 > 1 and b1 == (w1 - 1) / w1 * b2,
+        "b1 a millionth below it": lambda w1, w2, b1, b2: next_to(b1, (w1 - 1) / w1 * b2, 1e-6) and w1 > 1,
+    }
+    for what, condition in {**RANGES_OF_THETA, **of_w2, **on_lower_edge}.items():
+        yield 7, "appendix.theta.Theta.violations", what, where(of_theta(condition), other_sentences)
+        if what != "b1 a millionth below it":
+            jacobian = where(of_theta(condition), lambda J, _: J + 0.01)
+            yield 7, "appendix.theta.projection_jacobian", what, jacobian
+    slopes = {"w1 on its floor": lambda w1, *_: w1 == 1e-4, "w2 on its floor": lambda w1, w2, *_: w2 == 1e-4}
+    for what, condition in {**RANGES_OF_THETA, **of_w2, **slopes}.items():
+        yield 7, "appendix.theta.Theta.projected", what, where(of_theta(condition), other_theta)
+    for what, condition in slopes.items():
+        yield 7, "appendix.theta.projection_jacobian", what, where(of_theta(condition), lambda J, _: J + 0.01)
+    turned = where(
+        lambda named: next(iter(named["values"])) == 1,
+        lambda J, given: projection_jacobian_above(given.named["values"]),
+    )
+    yield 7, "appendix.theta.projection_jacobian", "w1 = 1 as if the edge turned there", turned
+    for row, name in ((1, "regularizer"), (4, "regularizer_gradient")):
+        far = some(lambda x, named: np.abs(x) > 64)
+        yield row, name, "x > 64", where(far, doubled)
+        for what in ("b2 > 1,000", "w1 next to 1", "w1 = 1", "w1 > 3.5"):
+            yield row, name, what, where(of_theta(RANGES_OF_THETA[what]), doubled)
+        near = some(lambda x, named: np.isclose(np.abs(x), joint_of(named["theta"]), rtol=2e-3, atol=0))
+        yield row, name, "next to the joint", where(near, doubled)
+    for what, condition in (("b2 > 4", lambda *theta: theta[3] > 4), ("b2 < .01", lambda *theta: 0 < theta[3] < 0.01)):
+        yield 1, "appendix.theta.Theta.scaled", what, where(of_theta(condition), OF_T)
+        yield 1, "prox", what, where(of_theta(condition), doubled)
+    for row, name in ((12, "dw1"), (12, "dw2"), (13, "db1"), (13, "db2"), (14, "dZ")):
+        function = f"appendix.partials.{name}"
+        for what in ("b2 > 2", "b2 > 1,000", "0 < b2 < .01", "w1 > 3.5"):
+            yield row, function, what, where(of_theta(RANGES_OF_THETA[what]), doubled)
+        yield row, function, "|Z| > 50", where(some(lambda Z, named: np.abs(Z) > 50), doubled)
+    for row in (9, 12):
+        yield row, "shrink", "b2 > 1,000", where(of_theta(RANGES_OF_THETA["b2 > 1,000"]), doubled)
+    for row in (12, 13, 14):
+        near = some(lambda z, named: np.isclose(np.abs(z), named["theta"][2], rtol=1e-9, atol=0))
+        yield row, "region", "next to b1", where(near, another_row)
+    yield 17, "appendix.partials.dL", "L = 1", where(lambda named: named["L"] == 1, doubled)
+    yield 14, "appendix.partials.dX", "L > 64", where(lambda named: named["L"] > 64, doubled)
+    yield 9, "forward", "L > 64", where(lambda named: np.max(named["L"]) > 64, doubled)
+    far = where(lambda named: np.abs(named["X"]).max() > 64, lambda J, _: 2 * J)
+    yield 8, "appendix.network.loss", "X > 64", far
+    for name in ("Fidelity", "LeastSquares"):
+        for method in ("value", "gradient"):
+            large = where(lambda named: not hasattr(named["X"], "tocsr") and np.abs(named["X"]).max() > 64, doubled)
+            yield 9, f"smooth.{name}.{method}", "X > 64", large
+    for module in OF_ANY_F:
+        for row in (8, 10, 15):
+            large = where(lambda named: np.abs(named["x0"]).max() > 64, of_part(row))
+            yield row, f"{module}.loss_and_gradient", "x0 > 64", large
+
+
+def joint_of(theta):
+    w1, _, b1, b2 = theta
+    return w1 * (b2 - b1)
+
+
+def projection_jacobian_above(values):
+    """At w1 = 1 the derivative to the side where w1 is larger."""
+    return JACOBIAN([np.nextafter(1.0, 2.0), *list(values)[1:]])
+
+
+JACOBIAN = located("appendix.theta.projection_jacobian")[2]
+HIDDEN = [*hidden(), *hidden_in_ranges()]
 
 
 def _sample_of_hidden():
