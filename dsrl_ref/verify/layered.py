@@ -13,6 +13,7 @@ from dsrl_ref.verify import exact, exact_layers
 from dsrl_ref.verify.exact import Flat
 from dsrl_ref.verify.exact_layers import Layers
 from dsrl_ref.verify.problems import (
+    PARAMETERS,
     Arguments,
     Problem,
     dyadic,
@@ -65,10 +66,28 @@ class LayeredProblem:
         parts = zip(self.layers.thetas, self.path.preactivations, strict=True)
         return sum(abs(z) in theta[2:] for theta, Z in parts for z in Z)
 
+    @property
+    def parameters(self) -> tuple[Array, Array]:
+        """Θ (t, 4) and L (t,) in float64, as a user's function is called with."""
+        return np.reshape(self.float_thetas(), (-1, 4)), self.float_constants()
+
+    def solved(self) -> tuple[list[str], Flat, Flat]:
+        """The quantities of an answer by name: the loss, five derivatives of each layer, and the scale S of each."""
+        f, target = self.network.f, self.network.target
+        of_loss, scales = exact_layers.rounding_scale(f, self.layers, self.path, target)
+        terms = exact_layers.forward_terms(f, self.layers, self.path, target)
+        names = [f"{name} of layer {i}" for i in range(1, len(terms) + 1) for name in PARAMETERS]
+        return ["loss", *names], [self.loss, *joined(terms)], [of_loss, *joined(scales)]
+
     def shared(self) -> "LayeredProblem":
         """The same, every layer with the Θ and L of the first."""
         t = self.network.layers
         return LayeredProblem(self.network, Layers([self.network.theta] * t, [self.network.L] * t))
+
+
+def joined(rows: list[Flat]) -> Flat:
+    """Rows, one after the other."""
+    return [value for row in rows for value in row]
 
 
 def grid_layers(rng: random.Random, number: int) -> LayeredProblem:

@@ -17,6 +17,8 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import Flat, ThetaQ
 
+PARAMETERS = ("w1", "w2", "b1", "b2", "L")
+
 
 class Arguments(NamedTuple):
     """What every engine is called with, in float64."""
@@ -70,6 +72,22 @@ class Problem:
     def run(self) -> exact.Run:
         """The exact recursion."""
         return exact.run(self.f, self.theta, self.L, self.layers, self.x0)
+
+    @property
+    def ties(self) -> int:
+        """How many entries of Z_(1), ..., Z_(t) sit on a knot."""
+        return sum(abs(z) in self.theta[2:] for Z in self.run().preactivations for z in Z)
+
+    @property
+    def parameters(self) -> tuple[Array, Any]:
+        """Θ and L in float64, as a user's function is called with: an array of 4, and a number."""
+        return np.array(self.float_theta()), float(self.L)
+
+    def solved(self) -> tuple[list[str], Flat, Flat]:
+        """The quantities of an answer by name: the loss and its five derivatives, and the scale S of each."""
+        arguments = (self.f, self.theta, self.L, self.run(), self.target)
+        expected = [exact.loss(arguments[3].iterates[-1], self.target), *exact.tensor_gradient(*arguments)]
+        return ["loss", *PARAMETERS], expected, exact.rounding_scale(*arguments)
 
 
 @dataclass(frozen=True)
