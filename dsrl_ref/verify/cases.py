@@ -77,7 +77,7 @@ class Cases:
         """Θ on a grid, each with 16 values of z on which float64 is exact: all knots, next to them, and elsewhere."""
         rng = self.rng("layers")
         drawn = []
-        for number, (w1, w2, *grid) in enumerate(thetas(rng, self.many // 3, dyadic(rng))):
+        for number, (w1, w2, *grid) in enumerate(thetas(rng, max(20, self.many // 3), dyadic(rng))):
             size, steeper = unit(number), 1 if number % 5 else 16
             b1, b2 = (size * knot for knot in grid)
             knots = [b1, -b1, b2, -b2]

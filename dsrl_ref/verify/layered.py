@@ -122,6 +122,14 @@ def network_layers(rng: np.random.Generator, number: int) -> tuple[Arguments, li
     return arguments, rows, arguments.L * rng.uniform(0.9, 1.5, arguments.layers)
 
 
+def _of_one_entry(rng: random.Random, number: int) -> LayeredProblem:
+    """Draw `grid_layers` until there is one entry, and two layers or more."""
+    while True:
+        problem = grid_layers(rng, number)
+        if len(problem.network.x0) == 1 and problem.network.layers > 1:
+            return problem
+
+
 class LayeredNetworks:
     """The networks with a Θ and an L a layer that verification runs on, drawn from the seed."""
 
@@ -129,6 +137,7 @@ class LayeredNetworks:
         rng = random.Random(f"{seed} layers")
         self.seed = seed
         self.grid = [grid_layers(rng, number) for number in range(24 if quick else 96)]
+        self.grid += [_of_one_entry(rng, number) for number in (0, 1)]  # least squares, and a fidelity
         self.rational = [rational_layers(rng, number) for number in range(12 if quick else 36)]
         self.draws = 3 if quick else 6
 

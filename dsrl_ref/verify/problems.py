@@ -141,7 +141,7 @@ def unit(number: int) -> Fraction:
 
     All of (1)-(17) is homogeneous in them, so that float64 rounds as it does at 1, and what is exact stays so.
     """
-    return Fraction(2) ** (0, 0, -10, 0, 5, 0, 0, 20)[number % 8]
+    return Fraction(2) ** (0, 0, -10, 0, 20, 0, 5)[number % 7]
 
 
 KINDS = (  # of f, and of X_(0): anywhere, or a function of W

@@ -20,6 +20,7 @@ SUFFICIENT_ONLY = (Fraction(2), Fraction(1, 10), Fraction(2, 5), ONE)  # breaks 
 FEW_ULP = Fraction(1, 2**50)
 FLOOR = Fraction(1e-4)  # the authors' least slope, as a float
 TINY = Fraction(1, 2**60)
+NEAR = Fraction(1, 2**8), Fraction(1, 2**21)
 
 
 def three(theta: ThetaQ) -> Fraction:
@@ -239,7 +240,7 @@ def projection_is_nearest(cases: Cases) -> Check:
 def jacobian_is_derivative(cases: Cases) -> Check:
     """(7): `projection_jacobian` against exact differences; on a boundary against those of the feasible side."""
     rng, wrong, tried = cases.rng("jacobian"), 0, 0
-    for number in range(48 if cases.quick else 144):
+    for number in range(96 if cases.quick else 240):
         values = _anywhere(rng, number)
         found = package.projection_jacobian([float(v) for v in values])
         for column in range(4):
@@ -274,8 +275,8 @@ def _anywhere(rng: random.Random, number: int) -> ThetaQ:
     if number % 6 == 0:  # onto the lower edge of the cone, which turns with w1
         w1, b1, b2 = w1 + Fraction(3, 2), -abs(b1), abs(b2) + 1
     if number % 2:
-        w1 = rng.choice([w1, ONE, ONE, FLOOR, Fraction(2), Fraction(20)])
-        w2 = rng.choice([w2, ONE, FLOOR, ONE + Fraction(1, 128), ONE - Fraction(1, 128)])
+        w1 = rng.choice([w1, ONE, FLOOR, Fraction(2), Fraction(20), ONE + NEAR[0], ONE - NEAR[1]])
+        w2 = rng.choice([w2, ONE, FLOOR, *(ONE + sign * near for near in NEAR for sign in (1, -1))])
         m = Fraction(rng.randint(1, 16), 8)
         on_edges = [(m, m), (max(w1 - 1, Fraction(0)) * m, max(w1, Fraction(1, 8)) * m), (Fraction(0), m), (-m, m)]
         b1, b2 = rng.choice([(b1, b2), *on_edges])
