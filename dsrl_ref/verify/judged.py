@@ -32,6 +32,17 @@ SENSITIVITIES = (
     "engines.tangent.sensitivities",
     "engines.scalar_map.ScalarMap.derivatives",
 )
+CONDITIONS = (
+    "appendix.theta.Theta.violations",
+    "appendix.theta.Theta.projected",
+    "appendix.theta.Theta.project",
+    "appendix.theta.projection_jacobian",
+)
+SMOOTH_TERMS = tuple(
+    f"smooth.{term}.{method}"
+    for term in ("Fidelity", "LeastSquares")
+    for method in ("value", "gradient", "start", "lipschitz")
+)
 APPENDIX_OF_LAYERS = tuple(
     f"appendix.layers.{name}" for name in ("loss_and_gradient", "sensitivities", "gauss_newton", "partials", "pulled")
 )

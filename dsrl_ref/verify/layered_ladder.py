@@ -73,7 +73,7 @@ def _entry(
 
 def _fidelity(name: str, thetas: list[ThetaQ], constants: list[float]) -> Rung:
     W, layers = [Fraction(w) for w in ENTRIES], _layers(thetas, constants)
-    x0 = [w / 2 + Fraction(1, 8) for w in W]
+    x0 = [w / 2 + Fraction(3, 16) for w in W]
     target = [Fraction(1, 4) - w for w in W]
     network = Problem(exact.Fidelity(W), thetas[0], layers.constants[0], len(thetas), (2, 3), x0, target)
     return _rung(name, TERMS, network, layers)

@@ -21,7 +21,7 @@ def suspect(rung: Rung, answers: list[Answer], wrong: list[Answer]) -> tuple[int
     """Name the equation that the wrong ones of the answers point at, and what the numbers look like."""
     hint = SINGLE if all(answer.nearly_agrees for answer in answers) else ""
     if isinstance(rung.problem, LayeredProblem):
-        return rung.points_at[_part(wrong)], hint or _reading_of_layers(rung.problem, answers, wrong)
+        return rung.points_at[_part(wrong)], hint or _reading_of_layers(rung.problem, answers)
     if wrong[0].quantity == "loss":
         return rung.points_at["loss"], hint
     return _reading(rung, rung.problem, answers, wrong) or (rung.points_at[_part(wrong)], hint)
@@ -86,10 +86,10 @@ READINGS = {
 }
 
 
-def _reading_of_layers(problem: LayeredProblem, answers: list[Answer], wrong: list[Answer]) -> str:
-    """Recognise a mistake about whose Θ, whose L or whose term; "" where it is none of these."""
+def _reading_of_layers(problem: LayeredProblem, answers: list[Answer]) -> str:
+    """Recognise a mistake about whose Θ, whose L or whose term, by all numbers; "" where it is none of these."""
     for hint, other in _readings_of_layers(problem):
-        if _looks_like(answers, wrong, other):
+        if _looks_like(answers, answers, other):
             return hint
     return ""
 

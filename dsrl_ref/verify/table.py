@@ -27,12 +27,14 @@ from dsrl_ref.verify.checks import (
 from dsrl_ref.verify.findings import LAYERS, Check, Equation
 from dsrl_ref.verify.judged import (
     APPENDIX_OF_LAYERS,
+    CONDITIONS,
     ENGINES,
     ENGINES_OF_LAYERS,
     FREE,
     MATRICES,
     OBJECTIVE_OF_LAYERS,
     SENSITIVITIES,
+    SMOOTH_TERMS,
 )
 
 CheckFunction = Callable[[Cases], Check | Iterable[Check]]
@@ -91,12 +93,7 @@ EQUATIONS: dict[Equation, Row] = {
         ),
     ),
     7: Row(
-        (
-            "appendix.theta.Theta.violations",
-            "appendix.theta.Theta.projected",
-            "appendix.theta.Theta.project",
-            "appendix.theta.projection_jacobian",
-        ),
+        CONDITIONS,
         (
             theta.seven_makes_g_rise,
             theta.seven_is_no_expansion,
@@ -131,14 +128,7 @@ EQUATIONS: dict[Equation, Row] = {
         (
             "forward",
             "shrink",
-            "smooth.Fidelity.value",
-            "smooth.Fidelity.gradient",
-            "smooth.Fidelity.start",
-            "smooth.Fidelity.lipschitz",
-            "smooth.LeastSquares.value",
-            "smooth.LeastSquares.gradient",
-            "smooth.LeastSquares.start",
-            "smooth.LeastSquares.lipschitz",
+            *SMOOTH_TERMS,
             "engines.scalar_map.ScalarMap.__call__",
         ),
         (
