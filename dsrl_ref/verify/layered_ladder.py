@@ -41,7 +41,7 @@ def layered_ladder() -> Iterator[Rung]:
         w, x0 = _second_at(z)
         yield _entry(f"two layers, the second where {name} of the first is", TERMS, [OTHER, THETA], [2, 2], w, x0)
     yield _entry("three layers, the second dead", TERMS, [THETA, THIRD, OTHER], [2, 4, 2], w=-2.5, x0=5.25)
-    yield _fidelity("three layers, several entries", [THETA, OTHER, THIRD], [2, 4, 1])
+    yield _fidelity("three layers, several entries", [THETA, OTHER, THIRD], [2, 4, 1.5])
     yield _fidelity("four layers, some overshooting", [OTHER, THETA, THIRD, THETA], [0.75, 2, 0.5, 4])
     yield _least_squares("least squares, two layers of their own", [THETA, OTHER], [2, 4])
     yield _least_squares("least squares, three layers of their own", [OTHER, THIRD, THETA], [4, 2, 8])
