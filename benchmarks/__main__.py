@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, layers, learning, recovery, report, rows, small, solving, sparse
+from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -21,7 +21,7 @@ ROWS = {
     **applications.ROWS,
     **busy.ROWS,
 }
-ALL = {**ROWS, **recovery.BY_NAME}  # hours of training: only where they are asked for
+ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def _require_destinations(figures: Path | None, picture: Path | None) -> None:
 def _run(name: str, size: str, found: list[Row]) -> bool:
     """Run a row, print and keep what it found; False where contestants disagree."""
     try:
-        found.append((ROWS.get(name) or recovery.BY_NAME[name])(size))
+        found.append(ALL[name](size))
     except Disagreement as error:
         print(f"\n{name}: not timed: {error}")
         return False

@@ -52,20 +52,23 @@ class Setting:
 
 @dataclass(frozen=True)
 class Drawn:
-    """D, the term of the signals to learn from and those signals, the same of signals to be measured on."""
+    """D, the term of the signals to learn from and those signals, the same of signals to be measured on.
 
-    setting: Setting
+    Attributes
+    ----------
+    new_signals : callable
+        Begins to draw signals of this D without end, for those who learn from as many as they like.
+    prior : unrolled.Prior
+        What TISTA is told.
+    """
+
     D: Array
     f: LeastSquares
     X: Array
     unseen: LeastSquares
     expected: Array
-    seed: int
-
-    def new_signals(self) -> unrolled.Draw:
-        """Draws signals of this D without end, for those who learn from as many as they like."""
-        rng = np.random.default_rng(PEER_SIGNALS_SEED + self.seed)
-        return lambda count: self.setting.signals(self.D, count, rng)
+    new_signals: Callable[[], unrolled.Draw]
+    prior: unrolled.Prior
 
 
 def drawn(setting: Setting, known: int, unseen: int, seed: int = 0) -> Drawn:
@@ -73,7 +76,12 @@ def drawn(setting: Setting, known: int, unseen: int, seed: int = 0) -> Drawn:
     rng = np.random.default_rng(seed)
     D = rng.normal(size=(setting.k, setting.n)) / np.sqrt(setting.k)
     (X, Y), (expected, signals) = (setting.signals(D, count, rng) for count in (known, unseen))
-    return Drawn(setting, D, LeastSquares(D, Y), X, LeastSquares(D, signals), expected, seed)
+
+    def new_signals() -> unrolled.Draw:
+        generator = np.random.default_rng(PEER_SIGNALS_SEED + seed)
+        return lambda count: setting.signals(D, count, generator)
+
+    return Drawn(D, LeastSquares(D, Y), X, LeastSquares(D, signals), expected, new_signals, setting.prior())
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,7 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
     """A network of `unrolled`, by its own schedule or by one that differs in some of its fields."""
     own = unrolled.CLASSES[name].schedule
     network = unrolled.learn(
-        name, problem.D, DEPTH, problem.new_signals(), problem.setting.prior(), replace(own, **(schedule or {}))
+        name, problem.D, DEPTH, problem.new_signals(), problem.prior, replace(own, **(schedule or {}))
     )
     return None if network is None else Learned(lambda f: counted(network(f.Y)), network.numbers())
 
@@ -186,17 +194,21 @@ def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
 
 @dataclass
 class Figures:
-    """What one method did on each problem: NMSE by layer, seconds to learn, seconds a signal, how many numbers."""
+    """What one method did on each problem: NMSE by layer, seconds to learn, seconds a signal, how many numbers.
+
+    `last` is what it made of the unseen signals of the last problem, after all layers.
+    """
 
     errors: list[dict[float, float]]
     to_learn: list[float]
     to_apply: list[float]
-    numbers: int = 0
+    numbers: int
+    last: Array
 
 
 def measured(method: Method, problems: list[Drawn]) -> Figures | None:
     """Learn and apply on each problem; None where the method is not there."""
-    found = Figures([], [], [])
+    found = Figures([], [], [], 0, np.empty(0))
     for problem in problems:
         began = time.perf_counter()
         learned = method(problem)
@@ -207,7 +219,7 @@ def measured(method: Method, problems: list[Drawn]) -> Figures | None:
         outputs = learned.layers(problem.unseen)
         found.to_apply.append((time.perf_counter() - began) / problem.expected.shape[1])
         found.errors.append({t: decibels(X, problem.expected) for t, X in outputs.items()})
-        found.numbers = learned.numbers
+        found.numbers, found.last = learned.numbers, outputs[max(outputs)]
     return found
 
 
@@ -226,12 +238,13 @@ def compared(
             results.append(Result(label))
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
-        notes.append(_line(label, found.errors, float(np.mean(found.to_apply))))
+        notes.append(line(label, found))
     return Row(name, f"{setting}; {known} known signals; the time is that to learn", results, notes=notes)
 
 
-def _line(label: str, errors: list[dict[float, float]], seconds: float) -> str:
+def line(label: str, found: Figures) -> str:
     """A method's line of the table; one that counts no layers stands in the last column."""
+    errors, seconds = found.errors, float(np.mean(found.to_apply))
     shown: list[float] = [*SHOWN] if DEPTH in errors[0] else [math.inf]
     means = [f"{np.mean([error[t] for error in errors]):>6.1f}" for t in shown]
     table = " ".join(means).rjust(7 * len(SHOWN) - 1)

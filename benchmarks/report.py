@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from benchmarks.measure import Result
 from benchmarks.rows import Row
 from dsrl_ref.plotting import as_bytes
 
+IMAGES_ABREAST = 4
 PACKAGES = ("dsrl_ref", "numpy", "scipy", "numba", "torch", "jax")
 
 
@@ -62,26 +63,52 @@ def _line(result: Result, first: float | None, label: str = "") -> str:
 
 
 def as_json(rows: list[Row]) -> str:
-    """All rows and the machine."""
-    return json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2)
+    """All rows and the machine; no images."""
+    told = [asdict(replace(row, images={})) for row in rows]
+    for row in told:
+        del row["images"]
+    return json.dumps({"machine": machine(), "rows": told}, indent=2)
 
 
 def as_picture(rows: list[Row], kind: str) -> bytes:
-    """Draw the times of every row that has some, a panel each, on a scale where equal ratios are equal lengths."""
+    """Draw the times of every row that has some, a panel each, and below it the row's images."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
 
     drawn = [row for row in rows if any(result.seconds for result in row.results)]
-    figure = Figure(figsize=(8, 1 + 1.6 * max(1, len(drawn))), layout="constrained")
-    panels = figure.subplots(max(1, len(drawn)), 1, squeeze=False)[:, 0]
-    for panel, row in zip(panels, drawn, strict=False):
-        seconds = {result.contestant: result.seconds for result in row.results if result.seconds}
-        panel.plot(list(seconds.values()), list(seconds), "o")
-        panel.set(xscale="log", xlabel="seconds", title=f"{row.name}: {row.work}")
-        panel.set_xlim(min(seconds.values()) / 4, max(seconds.values()) * 4)
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        for name, value in seconds.items():
-            panel.annotate(f"{value:.3g}", (value, name), (8, -3), textcoords="offset points")
-        panel.margins(y=0.2)
-        panel.invert_yaxis()
+    heights = [2.6 + 3.2 * -(-len(row.images) // IMAGES_ABREAST) for row in drawn] or [2.6]
+    figure = Figure(figsize=(12, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, row, height in zip(parts, drawn, heights, strict=False):
+        if not row.images:
+            _draw_times(part.subplots(), row)
+            continue
+        above, below = part.subfigures(2, 1, height_ratios=[2.6, height - 2.6])
+        _draw_times(above.subplots(), row)
+        _draw_images(below, row.images)
     return as_bytes(figure, kind)
+
+
+def _draw_times(panel: Any, row: Row) -> None:
+    """The times of a row, on a scale where equal ratios are equal lengths."""
+    from matplotlib.ticker import NullFormatter
+
+    seconds = {result.contestant: result.seconds for result in row.results if result.seconds}
+    panel.plot(list(seconds.values()), list(seconds), "o")
+    panel.set(xscale="log", xlabel="seconds", title=f"{row.name}: {row.work}")
+    panel.set_xlim(min(seconds.values()) / 4, max(seconds.values()) * 4)
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    for name, value in seconds.items():
+        panel.annotate(f"{value:.3g}", (value, name), (8, -3), textcoords="offset points")
+    panel.margins(y=0.2)
+    panel.invert_yaxis()
+
+
+def _draw_images(figure: Any, images: dict[str, Any]) -> None:
+    """The images of a row side by side, all in shades of grey from 0 to 1, each under its text."""
+    down = -(-len(images) // IMAGES_ABREAST)
+    panels = figure.subplots(down, IMAGES_ABREAST, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, (text, image) in zip(panels, images.items(), strict=False):
+        panel.imshow(image, cmap="gray", vmin=0, vmax=1)
+        panel.set_title(text, fontsize="small")

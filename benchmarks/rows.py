@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from benchmarks import peers
 from benchmarks.measure import Result, most_allocated, peak_since, reset_peak, time_in_turn
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
-from dsrl_ref.engines import adjoint, recursion
+from dsrl_ref.engines import recursion
 from dsrl_ref.verify import exact
 
 THETA, L, LAYERS = (1.1, 0.5, 0.2, 0.6), 0.8, 11
@@ -39,6 +39,8 @@ class Row:
         What the machine needs for the least that must be done.
     notes : list of str
         Figures derived from these.
+    images : dict of str to ndarray (height, width), optional
+        What there is to look at, with a line of text each; values from 0, black, to 1, white.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Row:
     results: list[Result]
     limit: Result | None = None
     notes: list[str] = field(default_factory=list)
+    images: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Disagreement(Exception):
@@ -194,8 +197,9 @@ def least_squares_memory(size: str) -> Row:
         f, target, step_constant, theta = dictionary(k, n, columns)
         J = Objective(f, target, layers=layers, method="columns")
         if columns == m:
-            whole = partial(adjoint.loss_and_gradient, f, Theta(*theta), step_constant, layers, f.start(), target)
-            require_agreement({"by blocks": partial(J, theta, step_constant), "at once": whole})
+            whole = Objective(f, target, layers=layers, method="adjoint")
+            both = {"by blocks": J, "at once": whole}
+            require_agreement({name: partial(each, theta, step_constant) for name, each in both.items()})
         J(theta, step_constant)
         before = reset_peak()
         J(theta, step_constant)

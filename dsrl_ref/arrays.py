@@ -31,7 +31,7 @@ def as_real(value: Any, name: str) -> Array:
     ------
     TypeError
         For what is not numeric: strings, dates, structured arrays, ``np.matrix``, sparse containers; and for what is
-        not in memory: dask, h5py, zarr, lazy frames.
+        not in memory: dask, h5py, zarr, lazy frames and others, as `require_in_memory` says.
     ValueError
         For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
@@ -55,41 +55,85 @@ def as_real(value: Any, name: str) -> Array:
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-NOT_IN_MEMORY = "dask", "dask_expr", "xarray", "h5py", "zarr"  # or not always
+COMPUTED, WORKERS, FILE = "is computed only when asked", "is spread over workers", "is in a file"
+PIECES = "is in pieces, or in a file"
+# What is with arrays and tables of packages that keep none in memory, and how to get what is in them; and the same of
+# any other package, by an attribute of the class that nobody gives to an array in memory.
+NOT_IN_MEMORY = {
+    "dask": (COMPUTED, ".compute()"),
+    "dask_expr": (COMPUTED, ".compute()"),
+    "cubed": (COMPUTED, ".compute()"),
+    "h5py": (FILE, "[...]"),
+    "h5netcdf": (FILE, "[...]"),
+    "netCDF4": (FILE, "[...]"),
+    "zarr": (FILE, "[...]"),
+    "tables": (FILE, ".read()"),
+    "modin": (WORKERS, ".to_numpy()"),
+    "pyspark": (WORKERS, ".toPandas()"),
+}
+TELLING = {
+    "__dask_graph__": (COMPUTED, ".compute()"),
+    "compute": (COMPUTED, ".compute()"),
+    "collect": (COMPUTED, ".collect()"),
+    "execute": (COMPUTED, ".execute()"),
+    "to_spark": (WORKERS, ".to_pandas()"),
+    "toPandas": (WORKERS, ".toPandas()"),
+    "chunks": (PIECES, "[...]"),
+    "chunkshape": (PIECES, "[...]"),
+}
+IN_MEMORY = {"builtins", "numpy", "scipy", "pandas", "pyarrow"}  # whatever their classes are able to do
 
 
 def require_in_memory(value: Any, name: str) -> None:
-    """Refuse what NumPy would compute or read whole without a word, however large it is.
+    """Refuse what NumPy would compute, fetch or read whole without a word, however large it is.
+
+    It is known by the package of its class, or of one that this inherits from: dask, cubed, h5py, h5netcdf, netCDF4,
+    zarr, PyTables, modin and Spark; xarray where it holds what is not computed or read. Of any other package it is
+    known by what its class has: ``compute``, ``collect``, ``execute``, ``to_spark``, ``toPandas``, ``chunks`` or
+    ``chunkshape``. What has nothing of this is read as NumPy reads it. The object itself is not looked at, but for
+    xarray's.
 
     Raises
     ------
     TypeError
-        For dask collections, chunked xarrays, h5py and zarr arrays and lazy frames, also in lists; the message says
-        what to pass.
+        Also for one in a list; the message says what to pass.
     """
     if isinstance(value, list | tuple):
         if not set(map(type, value)) <= HELD:
             for place, entry in enumerate(value):
                 require_in_memory(entry, f"{name}[{place}]")
         return
+    found = None if isinstance(value, np.ndarray) else _not_in_memory(value)
+    if found is not None:
+        package, what, how = found
+        kind = type(value).__name__
+        raise TypeError(f"{name} ({package}'s {kind}) {what}: pass {name}{how}, if it fits into memory")
+
+
+def _not_in_memory(value: Any) -> tuple[str, str, str] | None:
+    """The package that says so, what is with it, and what brings it; None of what is in memory, as far as is known."""
     kind = type(value)
     packages = [base.__module__.partition(".")[0] for base in kind.__mro__]  # a class of one's own inherits from theirs
-    package = next((name for name in packages if name in NOT_IN_MEMORY), packages[0])
-    if package in ("dask", "dask_expr") or (package == "xarray" and _is_chunked(value)):
-        what, how = "is computed only when asked", f"{name}.compute()"
-    elif package in ("h5py", "zarr"):
-        what, how = "is in a file", f"{name}[...]"
-    elif kind.__name__ == "LazyFrame":
-        what, how = "is computed only when asked", f"{name}.collect()"
-    else:
-        return
-    raise TypeError(f"{name} ({package}'s {kind.__name__}) {what}: pass {how}, if it fits into memory")
+    for package in packages:
+        if package in NOT_IN_MEMORY:
+            what, how = NOT_IN_MEMORY[package]
+            if package == "pyspark" and hasattr(kind, "to_pandas"):  # its tables in the manner of pandas
+                how = ".to_pandas()"
+            return package, what, how
+    if "xarray" in packages:
+        return ("xarray", COMPUTED, ".compute()") if _is_lazy(value) else None
+    if IN_MEMORY.isdisjoint(packages[:-1] or packages):
+        for attribute, (what, how) in TELLING.items():
+            if hasattr(kind, attribute):
+                return packages[0], what, how
+    return None
 
 
-def _is_chunked(value: Any) -> bool:
-    """Of xarray, whose numbers have chunks () where they are not computed, and None where they are."""
-    chunks = getattr(value, "chunks", None)
-    return isinstance(chunks, tuple) or bool(chunks)
+def _is_lazy(value: Any) -> bool:
+    """Of xarray: whether it is in pieces, which are computed, or still in its file."""
+    chunks = getattr(value, "chunks", None)  # () where numbers are not computed, None where they are
+    variable = getattr(value, "variable", value)
+    return isinstance(chunks, tuple) or bool(chunks) or getattr(variable, "_in_memory", True) is False
 
 
 def as_matrix(value: Any, name: str) -> Array:
@@ -230,6 +274,8 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
     for index, entry in np.ndenumerate(array):
         if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
             _raise_not_finite(entry, name, index)
+        if type(entry) not in HELD:
+            require_in_memory(entry, _place(name, index))
         if isinstance(entry, complex | np.complexfloating):
             _raise_complex(f"{_place(name, index)} = {entry!r}", name)
         try:

@@ -3,8 +3,11 @@
 A difference says what a derivative is only while no entry changes its region within it: across a knot, ξ has another
 slope. The step is therefore halved until the five-row region of every entry of every layer is the same at all points
 that are taken: one on each side, or two on the side that allows it, beside a knot and on the edge of what Θ may be.
-Within its regions J is as smooth as f, and what is left is a truncation, of the square of the step, and the rounding of
-the losses, which grows as the step shrinks.
+Within its regions X_(t) is as smooth as f, and what is left is a truncation, of the square of the step, and the
+rounding of X_(t), which grows as the step shrinks.
+
+It is X_(t) that is differenced, and (10) and (15) that make dJ = <X_(t) - X̃, dX_(t)> of it: a difference of losses
+would have the truncation and the rounding of X_(t), and nothing of dJ, where X_(t) is next to X̃.
 """
 
 import math
@@ -13,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dsrl_ref import rounding
 from dsrl_ref.appendix.network import SmoothTerm, forward, preactivation
 from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import ThetasLike, as_thetas
@@ -26,9 +30,9 @@ from dsrl_ref.parameters import Gradient
 
 FIRST_STEP, LAST_STEP = 20, 36  # powers of 1/2, as shares of the parameter
 UNIT = 2.0**-52
-SMALLEST = 1e-140  # of what is squared: differences of squares, with all their digits, are still normal numbers
+SMALLEST = 1e-140  # of what is squared: squares, with all their digits, are still normal numbers
 TINIEST = 1e-130  # a step of X that is so small says of f what a smaller one does
-Scheme: TypeAlias = tuple[tuple[int, float], ...]  # points in steps, and weights: f' = Σ weight·f / step
+Scheme: TypeAlias = tuple[tuple[int, float], ...]  # points in steps, and weights: X' = Σ weight·X / step
 CENTRAL: Scheme = ((1, 0.5), (-1, -0.5))
 UPWARD = ((0, -1.5), (1, 2.0), (2, -0.5))
 DOWNWARD = tuple((-place, -weight) for place, weight in UPWARD)
@@ -43,15 +47,19 @@ class GradientCheck:
     gap : float
         The largest of `gaps`.
     gaps : dict of str to float
-        For each parameter, |derivative - difference| beyond what the rounding of the losses explains, in units of what
-        the difference adds up over the entries of X_(t) with absolute values: a number without a unit. Where every
-        layer has its own, they are named "w1 of layer 1", and so on.
+        For each parameter, |derivative - difference| beyond what rounding explains, in units of what the difference
+        adds up over the entries of X_(t) with absolute values: a number without a unit. Where every layer has its
+        own, they are named "w1 of layer 1", and so on.
     rounding : float
-        The largest such rounding, in the same unit: a derivative that is wrong by less is not seen.
+        The largest of `roundings`, each times its parameter, in units of S: of the largest sum, of all parameters p, of
+        ``|p·dX_(t)/dp|·(|X_(t)| + |X̃|)``, which is what the gradient adds up where nothing cancels.
     step : float
-        The smallest step that was taken, as a share of its parameter.
+        The smallest step that was taken, as a share of the power of 2 just below its parameter.
     ties : int
         How many Z sit on a knot, where the gradient is one-sided.
+    roundings : dict of str to float
+        For each parameter, what rounding explains: absolute, in the unit of its derivative. A derivative that is wrong
+        by less is not seen, however small it is itself.
     """
 
     gap: float
@@ -59,10 +67,11 @@ class GradientCheck:
     rounding: float
     step: float
     ties: int
+    roundings: dict[str, float]
 
 
 def check_gradient(J: Objective, theta: ThetasLike, L: Any) -> GradientCheck:
-    """Compare the gradient of an objective with differences of its loss.
+    """Compare the gradient of an objective with differences.
 
     Parameters
     ----------
@@ -83,7 +92,7 @@ def check_gradient(J: Objective, theta: ThetasLike, L: Any) -> GradientCheck:
     ValueError
         Where entries sit on knots, on both sides of which they would change their regions, and where b1 = b2 = 0. An
         entry that only one side moves is on that of the appendix's half-open rows, whose derivative the gradient is.
-        Where X_(t) - X̃ is so small or so large that its square leaves float64, and J has no digits to compare.
+        Where X_(t) and X̃ are so small or so large that their products leave float64, and J has no digits to compare.
     TypeError
         Where J is no `Objective`.
 
@@ -99,9 +108,12 @@ def check_gradient(J: Objective, theta: ThetasLike, L: Any) -> GradientCheck:
     derivatives, found = np.array(J(theta, L)[1]).T.ravel().tolist(), differences(J, theta, L)
     pairs = list(zip(found.items(), derivatives, strict=True))
     gaps = {name: difference.gap(derivative) for (name, difference), derivative in pairs}
-    roundings = [difference.in_units(difference.rounding, derivative) for (_, difference), derivative in pairs]
+    roundings = {name: difference.rounding for name, difference in found.items()}
+    S = max(difference.parameter * difference.uncancelled for difference in found.values())
+    largest = max(difference.parameter * difference.rounding for difference in found.values())
     step = min(difference.step for difference in found.values())
-    return GradientCheck(float(np.max([*gaps.values()])), gaps, max(roundings), step, J.ties(theta, L))
+    share = largest / S if S else 0.0
+    return GradientCheck(float(np.max([*gaps.values()])), gaps, share, step, J.ties(theta, L), roundings)
 
 
 @dataclass(frozen=True)
@@ -115,15 +127,21 @@ class Difference:
     size : float
         The same, added up over the entries of X_(t) with absolute values.
     rounding : float
-        What the rounding of the losses may have added to `value`.
+        How far the rounding of X_(t) may have moved `value`, or the derivative that an engine finds.
     step : float
-        The step, as a share of the parameter.
+        The step, as a share of the power of 2 just below the parameter.
+    uncancelled : float
+        What `size` would be if X_(t) and X̃ did not cancel.
+    parameter : float
+        The parameter; b2 where b1 is 0.
     """
 
     value: float
     size: float
     rounding: float
     step: float
+    uncancelled: float
+    parameter: float
 
     def gap(self, derivative: float) -> float:
         """How far a derivative is away, beyond `rounding` and without a unit."""
@@ -136,20 +154,20 @@ class Difference:
 
 
 def differences(J: Objective, theta: ThetasLike, L: Any) -> dict[str, Difference]:
-    """Difference the loss in each of its parameters; the arguments are those of `check_gradient`.
+    """Difference J in each of its parameters; the arguments are those of `check_gradient`.
 
-    No engine has a part in it: the losses are those of `forward`, an entry at a time.
+    No engine of finitely many layers has a part in it: X_(t) is that of `forward`.
     """
     theta, L = J.parameters.read(theta, L)
     at = np.column_stack([np.reshape(theta, (-1, 4)), np.reshape(L, -1)]).ravel()
-    network = _Network(J)
-    largest = float(np.abs(network.residual(at)).max())
+    here = _Here(_Network(J), at)
+    largest = float(here.sizes.max())
     if largest and not SMALLEST <= largest <= 1 / SMALLEST:
         raise ValueError(
-            f"X_(t) - target is {largest:.3g} at its largest, and differences of its square leave float64: scale the "
-            f"data, target, x0, b1 and b2 by one factor, so that it is between {SMALLEST:.0e} and {1 / SMALLEST:.0e}"
+            f"X_(t) and target are {largest:.3g} at their largest, and products of them leave float64: scale the data, "
+            f"target, x0, b1 and b2 by one factor, so that it is between {SMALLEST:.0e} and {1 / SMALLEST:.0e}"
         )
-    return {network.names[number]: _difference(network, at, number) for number in range(at.size)}
+    return {here.network.names[number]: _difference(here, number) for number in range(at.size)}
 
 
 class _Network:
@@ -176,18 +194,13 @@ class _Network:
         each = zip(iterates, as_thetas(theta, layers), as_step_constants(L, layers).tolist(), strict=False)
         return [rows(preactivation(self.f, X, c, i), own).tobytes() for i, (X, own, c) in enumerate(each, start=1)]
 
-    def losses(self, x: Array) -> Array:
-        """What each entry of X_(t) adds to J."""
-        return 0.5 * np.square(self.residual(x)).ravel()
-
-    def residual(self, x: Array) -> Array:
-        """X_(t) - X̃."""
+    def output(self, x: Array) -> Array:
+        """X_(t)."""
         theta, L = self.at(x)
         if self.layers == math.inf:
-            X = implicit.fixed_point(self.f, theta, L, self.x0).X
-        else:
-            X = forward(self.f, theta, L, int(self.layers), self.x0)[-1]
-        return X - self.target
+            return implicit.fixed_point(self.f, theta, L, self.x0).X
+        last: Array = forward(self.f, theta, L, int(self.layers), self.x0)[-1]
+        return last
 
     def are_parameters(self, x: Array) -> bool:
         """Whether x is a Θ, or a Θ for every layer."""
@@ -198,28 +211,52 @@ class _Network:
         return True
 
 
-def _difference(network: _Network, at: Array, number: int) -> Difference:
+class _Here:
+    """The network at the parameters in question: what all differences have in common."""
+
+    def __init__(self, network: _Network, at: Array) -> None:
+        self.network, self.at, self.regions = network, at, network.regions(at)
+        X, self.moved = rounding.output(network.f, *network.at(at), network.layers, network.x0)
+        self.residual: Array = X - network.target
+        self.sizes: Array = np.abs(X) + np.abs(network.target)
+
+
+def _difference(here: _Here, number: int) -> Difference:
     """The quotient in one parameter, with the largest step within which no entry changes its region."""
-    home = network.regions(at)
+    network, at = here.network, here.at
     b1, b2 = at[number // 5 * 5 + 2 : number // 5 * 5 + 4]
     unit = at[number] or b2 or 1.0  # b1 = 0 goes by steps of b2
+    binary = 2.0 ** math.floor(math.log2(unit))  # so that nothing is rounded where a step is added
     for power in range(FIRST_STEP, LAST_STEP):
-        step = 2.0**-power * unit
+        step = 2.0**-power * binary
         for scheme in (CENTRAL, UPWARD, DOWNWARD):
             points = [at + place * step * (np.arange(at.size) == number) for place, _ in scheme]
-            if all(network.are_parameters(point) and network.regions(point) == home for point in points):
-                return _quotient(network, points, scheme, step, 2.0**-power)
+            if all(network.are_parameters(point) and network.regions(point) == here.regions for point in points):
+                return _quotient(here, points, scheme, (step, 2.0**-power), unit)
     name = network.names[number]
     if b1 == b2 == 0 and number % 5 in (2, 3):
         raise ValueError(f"{name} cannot move by itself where b1 = b2 = 0: take a positive b2")
     raise ValueError(f"entries sit on knots: no step in {name} leaves every region as it is; move it a little")
 
 
-def _quotient(network: _Network, points: list[Array], scheme: Scheme, step: float, share: float) -> Difference:
-    weighted = np.array([weight * network.losses(point) for point, (_, weight) in zip(points, scheme, strict=True)])
-    terms = weighted.sum(axis=0) / step
-    rounding = UNIT * len(points) * np.abs(weighted).sum() / step
-    return Difference(math.fsum(terms), float(np.abs(terms).sum()), float(rounding), share)
+def _quotient(
+    here: _Here, points: list[Array], scheme: Scheme, steps: tuple[float, float], parameter: float
+) -> Difference:
+    """<X_(t) - X̃, dX_(t)> by one scheme, and what rounding may add: to dX_(t), a step apart, and to X_(t) - X̃."""
+    step, share = steps
+    weighted = [weight * here.network.output(point) for point, (_, weight) in zip(points, scheme, strict=True)]
+    dX = np.sum(weighted, axis=0) / step
+    residual, slope = np.abs(here.residual), np.abs(dX)
+    of_dX = sum(abs(weight) for _, weight in scheme) * here.moved / step
+    of_residual = here.moved + UNIT * residual
+    return Difference(
+        value=math.fsum((here.residual * dX).ravel()),  # (10), (15)
+        size=float(np.sum(residual * slope)),
+        rounding=float(np.sum(residual * of_dX + slope * of_residual)),
+        step=share,
+        uncancelled=float(np.sum(here.sizes * slope)),
+        parameter=float(parameter),
+    )
 
 
 @dataclass(frozen=True)

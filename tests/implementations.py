@@ -359,3 +359,93 @@ for _equation, _rows in ((13, "rows_of_b"), (14, "rows_of_X"), (17, "rows_of_L")
     for _knot in ("-b2", "-b1", "b1", "b2"):
         WRONG[f"({_equation}) gives {_knot} to the piece left of it"] = (_equation, _given_away(_rows, _knot))
 WRONG_IMPLEMENTATIONS = {name: (equation, _overriding(**methods)) for name, (equation, methods) in WRONG.items()}
+
+
+class RightLayers:
+    """Called as ``RightLayers()(f, theta, L, layers, x0, target)`` with theta (t, 4) and L (t,); returns (t, 5) terms.
+
+    One pass back over the layers; every method is a part that people get wrong where layers differ.
+    """
+
+    def __call__(self, f, theta, L, layers, x0, target):
+        right, tape, X = Right(), [], x0
+        thetas, constants = self.order(self.thetas(theta), self.constants(L))
+        for own, constant in zip(thetas, constants, strict=True):
+            g = right.gradient(f, X)
+            tape.append((g, X - g / constant, own, constant))
+            X = right.xi(tape[-1][1], own)
+        cotangent, rows = X - target, []
+        for i in range(layers - 1, -1, -1):
+            g, Z, own, constant = tape[i]
+            row, row_of_slope = right.rows(Z, own), right.rows(Z, self.theta_of_slope(tape, i))
+            slope = right.slope(self.theta_of_slope(tape, i), row_of_slope)
+            pulled = right.dZ(slope * cotangent, f, self.constant_of_step(tape, i))
+            partials = [
+                *right.dw(Z, own, row),
+                *right.db(Z, own, row),
+                right.slope(own, row) * g / self.constant_of_dL(tape, i) ** 2,
+            ]
+            with_ = self.contracted_with(cotangent, pulled, X - target)
+            rows.insert(0, [np.sum(part * with_) for part in partials])
+            cotangent = pulled
+        return right.loss(X, target), self.terms(np.array(rows))
+
+    def thetas(self, theta):
+        return list(theta)
+
+    def constants(self, L):
+        return list(L)
+
+    def order(self, thetas, constants):
+        return thetas, constants
+
+    def theta_of_slope(self, tape, i):
+        return tape[i][2]
+
+    def constant_of_step(self, tape, i):
+        return tape[i][3]
+
+    def constant_of_dL(self, tape, i):
+        return tape[i][3]
+
+    def contracted_with(self, cotangent, pulled, residual):
+        return cotangent
+
+    def terms(self, rows):
+        return rows
+
+
+def _layers(**methods):
+    return type("WrongLayers", (RightLayers,), methods)()
+
+
+WRONG_LAYERS = {  # (the equation, a word of the hint or "", the implementation)
+    "the rows the other way round": (11, "other way round", _layers(terms=lambda self, rows: rows[::-1])),
+    "sums for terms": (11, "sums over all", _layers(terms=lambda self, rows: rows * 0 + rows.sum(axis=0))),
+    "running sums": (11, "from the first", _layers(terms=lambda self, rows: np.cumsum(rows, axis=0))),
+    "running sums from the last": (
+        11,
+        "from the last",
+        _layers(terms=lambda self, rows: np.cumsum(rows[::-1], axis=0)[::-1]),
+    ),
+    "the first L for all": (9, "L of the first", _layers(constants=lambda self, L: [L[0]] * len(L))),
+    "the last L for all": (9, "L of the last", _layers(constants=lambda self, L: [L[-1]] * len(L))),
+    "the first Θ for all": (9, "Θ of the first", _layers(thetas=lambda self, theta: [theta[0]] * len(theta))),
+    "the last Θ for all": (9, "Θ of the last", _layers(thetas=lambda self, theta: [theta[-1]] * len(theta))),
+    "the layers the other way round": (
+        9,
+        "were the last layer's",
+        _layers(order=lambda self, thetas, constants: (thetas[::-1], constants[::-1])),
+    ),
+    "no chain": (11, "without (14)", _layers(contracted_with=lambda self, cotangent, pulled, residual: residual)),
+    "the chain one layer too far": (
+        10,
+        "one (14) too many",
+        _layers(contracted_with=lambda self, cotangent, pulled, residual: pulled),
+    ),
+    "the slope of the first layer's Θ": (11, "", _layers(theta_of_slope=lambda self, tape, i: tape[0][2])),
+    "the step of the first layer": (11, "", _layers(constant_of_step=lambda self, tape, i: tape[0][3])),
+    "1/L² of the last layer": (16, "", _layers(constant_of_dL=lambda self, tape, i: tape[-1][3])),
+    "zeros": (10, "all derivatives are 0", _layers(terms=lambda self, rows: 0 * rows)),
+    "b before w": (10, "", _layers(terms=lambda self, rows: rows[:, [2, 3, 0, 1, 4]])),
+}

@@ -140,8 +140,11 @@ def networks(package):
             assert Fraction(loss) == naive.loss(target, expected[-1])
             assert J.ties(numbers, float(L)) == ties
             same(got, gradient)
-            if method in ("columns", "tensor"):
-                same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, x0))
+            if method in ("columns", "tensor", "tangent", "adjoint"):
+                again, tangents, matrix = J.gauss_newton(numbers, float(L))
+                assert again == loss
+                same(tangents, gradient)
+                same(matrix, outer_products(f, theta, L, layers, x0))
         own_iterates(package, f, theta, L, layers, x0)
         if layers:
             own_parameters(package, f, theta, L, layers, x0, target)
@@ -187,10 +190,10 @@ def methods(package, f, x0):
 
 
 def divide_columns(package, layers, f):
-    """Let the blocks be two columns wide, those of the tangents one, and DᵀD a row at a time, or all at once."""
+    """Let the blocks be two columns wide, those of the tangents one, and DᵀD a row or two at a time, or all at once."""
     columns, (k, n) = package.engines.columns, np.shape(f.D)
     columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
-    columns.TANGENT_ENTRIES = n
+    columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = layers, 1, 2 * layers
     columns.AT_ONCE = n * k if layers % 2 else 2**33
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from not_in_memory import KINDS, lazy
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, arrays
 
@@ -384,7 +385,7 @@ def of_package(package, kind, **attributes):
         ([[1.0, of_package("dask", "Array")]], r"W\[0\]\[1\] \(dask's Array\).*pass W\[0\]\[1\].compute\(\)"),
         (of_package("h5py", "Dataset"), r"W \(h5py's Dataset\) is in a file: pass W\[\.\.\.\]"),
         (of_package("zarr", "Array"), r"W \(zarr's Array\) is in a file: pass W\[\.\.\.\]"),
-        (of_package("polars", "LazyFrame"), r"W \(polars's LazyFrame\).*pass W.collect\(\)"),
+        (of_package("polars", "LazyFrame", collect=None), r"W \(polars's LazyFrame\).*pass W.collect\(\)"),
     ],
 )
 def test_what_is_not_in_memory_is_refused_with_what_to_pass(lazy, message):
@@ -402,3 +403,80 @@ def test_an_xarray_that_is_in_memory_is_read():
         "DataArray", (), {"__module__": "xarray.core", "chunks": None, "__array__": lambda *_, **__: np.eye(2)}
     )()
     assert np.array_equal(arrays.as_real(held, "W"), np.eye(2))
+
+
+@pytest.mark.parametrize("package", KINDS)
+def test_a_class_of_ones_own_over_theirs_is_one_of_theirs(package):
+    kind, has, what, how = KINDS[package]
+    theirs = type(lazy(package, kind, (2, 2), has))
+    mine = type("Mine", (theirs,), {"__module__": "mine"})()
+    with pytest.raises(TypeError, match=rf"'s Mine\) {what}: pass W{how}, if it fits"):
+        Fidelity(mine)
+
+
+@pytest.mark.parametrize("package", KINDS)
+def test_an_entry_of_an_array_of_objects_is_not_computed_either(package):
+    kind, has, what, _ = KINDS[package]
+    held = np.empty((1, 2), dtype=object)
+    held[:] = 1.0
+    held[0, 1] = lazy(package, kind, (), has)
+    with pytest.raises(TypeError, match=rf"^W\[0, 1\] \(.*'s {kind}\) {what}: pass W\[0, 1\]"):
+        Fidelity(held)
+
+
+class Given:
+    """An array of one's own, as NumPy's protocol has it, in memory as far as anybody knows."""
+
+    shape, ndim = (1, 2), 2
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1.0, 2.0]], dtype=dtype)
+
+
+def test_what_says_nothing_of_the_kind_is_read():
+    assert Fidelity(Given()).W.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("package", ["pandas", "pyarrow", "numpy", "scipy"])
+def test_packages_that_hold_all_in_memory_may_have_any_names(package):
+    """pyarrow's arrays have `chunks`."""
+    names = dict.fromkeys(["chunks", "compute", "collect", "execute", "to_spark", "toPandas", "chunkshape"])
+    kind = type("Column", (Given,), {"__module__": f"{package}.lib", **names})
+    assert arrays.as_real(kind(), "x").tolist() == [[1.0, 2.0]]
+    theirs = type("Mine", (kind,), {"__module__": "mine"})
+    assert arrays.as_real(theirs(), "x").tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "refused"),
+    [
+        ({"chunks": None}, False),
+        ({"chunks": {}}, False),
+        ({"chunks": ()}, True),  # a number that dask would compute
+        ({"chunks": {"x": (1, 1)}}, True),
+        ({}, False),
+        ({"chunks": None, "variable": type("Variable", (), {"_in_memory": True})}, False),
+        ({"chunks": None, "variable": type("Variable", (), {"_in_memory": False})}, True),  # still in its file
+    ],
+)
+def test_of_xarray_what_it_holds_decides(attributes, refused):
+    given = type("DataArray", (Given,), {"__module__": "xarray.core", "compute": None, **attributes})()
+    if refused:
+        with pytest.raises(
+            TypeError, match=r"W \(xarray's DataArray\) is computed only when asked: pass W.compute\(\)"
+        ):
+            Fidelity(given)
+    else:
+        assert Fidelity(given).W.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.peer
+def test_real_arrays_of_h5py_and_pyarrow(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is missing: pip install '.[io]'")
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is missing: pip install '.[io]'")
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["W"] = [[1.0, 2.0]]
+        with pytest.raises(TypeError, match=r"W \(h5py's Dataset\) is in a file: pass W\[\.\.\.\], if"):
+            Fidelity(file["W"])
+        assert Fidelity(file["W"][...]).W.tolist() == [[1.0, 2.0]]
+    assert arrays.as_real(pyarrow.chunked_array([[1.0], [2.0]]), "x").tolist() == [1.0, 2.0]

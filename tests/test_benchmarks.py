@@ -139,9 +139,9 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
 
 
 def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
-    from benchmarks import recovery
+    from benchmarks import real, recovery
 
-    assert set(recovery.BY_NAME) == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    assert {*recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
     asked = []
     monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
     benchmarks.main(["--smallest"])
@@ -247,3 +247,64 @@ def test_a_peer_learns_layer_by_layer_and_is_better_for_it(networks, name, numbe
     before, after = ([decibels(X, problem.expected) for X in network(problem.unseen.Y)] for network in (start, learned))
     assert len(after) == 3
     assert after[-1] < before[-1] - 0.1
+
+
+@pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
+@pytest.mark.parametrize("name", ["photographs", "digits"])
+def test_codes_of_what_nobody_made_up_are_drawn_as_it_says(benchmarks, name):
+    """Atoms, noise and length of the measurements; codes that are as good as perfect are worth what codes can be."""
+    from benchmarks import real
+    from benchmarks.recovery import decibels
+
+    size = real.Size(n=96, k=48, known=60, unseen=50, passes=1)
+    problem = real.coded(getattr(real, name)(size), size)
+    drawn = problem.drawn
+    for X, f in ((drawn.X, drawn.f), (drawn.expected, drawn.unseen)):
+        assert np.count_nonzero(X, axis=0).max() == real.ATOMS
+        lengths = np.linalg.norm(f.Y, axis=0)
+        assert lengths[lengths > 0] == pytest.approx(np.full(np.count_nonzero(lengths), lengths.max()))
+        assert np.count_nonzero(lengths) > 40
+        assert decibels(f.Y, drawn.D @ X) == pytest.approx(-40, abs=0.1)
+    assert np.mean(drawn.X[drawn.X != 0] ** 2) == pytest.approx(1)
+    assert np.linalg.norm(problem.A, axis=0) == pytest.approx(np.ones(96))
+    best = np.linalg.lstsq(problem.A, problem.patches.unseen, rcond=None)[0] / problem.lengths
+    assert problem.decibels(best) > problem.decibels(drawn.expected) > problem.decibels(0 * best)
+    picked, measured = drawn.new_signals()(7)
+    assert {*map(bytes, np.ascontiguousarray(picked.T))} <= {*map(bytes, np.ascontiguousarray(drawn.X.T))}
+    assert np.linalg.norm(measured - drawn.D @ picked) < 0.05 * np.linalg.norm(measured)
+
+
+@pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
+def test_a_photograph_is_cut_and_joined_again(benchmarks):
+    from benchmarks import real
+
+    image = np.random.default_rng(0).random((24, 40))
+    assert np.array_equal(real.joined(real.cut(image), rows=3), image)
+    assert np.array_equal(real.cut(image)[:, 7], image[8:16, 16:24].ravel())
+
+
+@pytest.mark.nightly
+@pytest.mark.children
+@pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
+def test_what_takes_hours_runs_at_its_smallest_size_too(benchmarks, tmp_path):
+    picture, figures = tmp_path / "a.png", tmp_path / "figures.json"
+    hours = [name for name in benchmarks.ALL if name not in benchmarks.ROWS]
+    asked = [part for name in hours for part in ("--only", name)]
+    children.output("-c", ONE_ROUND, "--smallest", *asked, "--plot", picture, "--json", figures, cwd=ROOT)
+    assert [row["name"] for row in json.loads(figures.read_text())["rows"]] == hours
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+def test_images_of_a_row_are_in_the_picture_and_not_in_the_figures(benchmarks):
+    from benchmarks.measure import Result
+    from benchmarks.report import as_json, as_picture
+    from benchmarks.rows import Row
+
+    results = [Result("ours", 1.0), Result("theirs", 2.0)]
+    images = {f"image {i}": np.full((4, 6), i / 9) for i in range(9)}
+    row, plain = Row("a", "b", results, images=images), Row("a", "b", results)
+    assert json.loads(as_json([row])) == json.loads(as_json([plain]))
+    svg = as_picture([row], "svg").decode()
+    assert svg.count("<image") == 9
+    assert "<image" not in as_picture([plain], "svg").decode()

@@ -35,6 +35,7 @@ FLOORS = [
     "smooth",
     "engines",
     "objective",
+    "rounding",
     "differences",
     "results",
     "training.authors",

@@ -8,23 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.cli.output import add_json, print_json
-from dsrl_ref.verify.conformance import (
-    EXPECTED_FORM,
-    Implementation,
-    Outcome,
-    call,
-    check,
-    compare,
-    judge,
-)
+from dsrl_ref.verify.answers import EXPECTED_FORM, EXPECTED_OF_LAYERS
+from dsrl_ref.verify.conformance import Implementation, Outcome, call, check, compare, judge
 from dsrl_ref.verify.ladder import Rung, ladder
-from dsrl_ref.verify.vectors import read, record
+from dsrl_ref.verify.layered_ladder import layered_ladder
+from dsrl_ref.verify.records import record
+from dsrl_ref.verify.vectors import read, read_layers
 
 TIES = """\
 Only problems with entries on a knot of ξ disagree, and nothing but their derivatives: off the knots yours are right.
 On a knot ξ has a left and a right derivative. The appendix's half-open rows, b2 <= z, b1 <= z < b2, -b1 <= z < b1, ...,
 take the right one in z; automatic differentiation has rules of its own there (0 for relu at 0, halves for maximum).
 Branch by these rows where you need the appendix's numbers; --ignore-ties judges everything else."""
+
+SKIPPED = "skipped, as no function for it was named; name yours with --per-layer module:function"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,28 +32,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="called as function(f, theta, L, layers, x0, target), returns (loss, five derivatives); f is a dict with "
         '"kind": "fidelity" and "W", or "least_squares" and "D", "Y"',
     )
+    parser.add_argument(
+        "--per-layer",
+        metavar="module:function",
+        help="called as the same with theta (layers, 4) and L (layers,), one of each a layer; returns (loss, "
+        "(layers, 5) derivatives), the first layer's first. Without it these problems are skipped",
+    )
     parser.add_argument("--problem", metavar="NAME", help="this one, with inputs, iterates, dX_(i), expected and got")
     parser.add_argument("--ignore-ties", action="store_true", help="judge the loss alone where an entry is on a knot")
-    parser.add_argument("--vectors", type=Path, metavar="FILE", help="problems from a file of vectors, version 1 or 2")
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help="problems from a file of vectors, version 1 to 3")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the ladder; exit 1 at a disagreement, naming the equation of the first, or where the function failed."""
-    rungs = list(ladder()) if arguments.vectors is None else read(arguments.vectors)
-    chosen = None if arguments.problem is None else _named(rungs, arguments.problem)
+    """Run the ladders; exit 1 at a disagreement, naming the equation of the first, or where a function failed."""
+    rungs, of_layers = _problems(arguments.vectors)
+    chosen = None if arguments.problem is None else _named([*rungs, *of_layers], arguments.problem)
     function = _load(arguments.implementation)
+    per_layer = None if arguments.per_layer is None else _load(arguments.per_layer)
     if chosen is not None:
-        return _show_problem(function, chosen, arguments)
+        return _show_problem(function if chosen in rungs else per_layer, chosen, arguments)
     outcomes = list(check(function, rungs, ignore_ties=arguments.ignore_ties))
-    wrong = [outcome for outcome in outcomes if outcome.status != "agrees"]
+    layered = list(check(per_layer, of_layers, ignore_ties=arguments.ignore_ties)) if per_layer else []
+    wrong = [outcome for outcome in (*outcomes, *layered) if outcome.status != "agrees"]
     if arguments.json:
-        print_json({"passed": not wrong, "problems": [vars(outcome) for outcome in outcomes]})
+        section = [vars(outcome) for outcome in layered] if per_layer else None
+        print_json({"passed": not wrong, "problems": [vars(outcome) for outcome in outcomes], "per_layer": section})
         return 1 if wrong else 0
     for outcome in outcomes:
         print(_line(outcome))
     print(_summary(outcomes, arguments.ignore_ties))
+    none = "the file has no problems of it: it is of version 1 or 2"
+    told = SKIPPED if per_layer is None else f"{len(of_layers)} problems" if of_layers else none
+    print(f"\none Θ and one L a layer: {told}")
+    if layered:
+        for outcome in layered:
+            print(_line(outcome))
+        print(_summary(layered, arguments.ignore_ties, EXPECTED_OF_LAYERS))
     return 1 if wrong else 0
+
+
+def _problems(file: Path | None) -> tuple[list[Rung], list[Rung]]:
+    """Those with one Θ for all layers, and those with one a layer."""
+    if file is None:
+        return list(ladder()), list(layered_ladder())
+    return read(file), read_layers(file)
 
 
 def _line(outcome: Outcome) -> str:
@@ -64,13 +84,13 @@ def _line(outcome: Outcome) -> str:
     return f"{mark:<7} {outcome.name}{outcome.failure and ': ' + outcome.failure}"
 
 
-def _summary(outcomes: list[Outcome], ignore_ties: bool) -> str:
+def _summary(outcomes: list[Outcome], ignore_ties: bool, expected: str = EXPECTED_FORM) -> str:
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     wrong = [outcome for outcome in outcomes if outcome.status == "disagrees"]
     if failed:
         first = failed[0]
         what = f"your function failed on {len(failed)} of {len(outcomes)} problems, first on {first.name!r}:"
-        form = "" if EXPECTED_FORM in first.failure else EXPECTED_FORM
+        form = "" if expected in first.failure else expected
         also = f"beside, {len(wrong)} disagree, first with equation ({wrong[0].equation})" if wrong else ""
         return "\n".join(part for part in (what, first.traceback.rstrip() or first.failure, form, also) if part)
     if wrong:
@@ -92,11 +112,19 @@ def _named(rungs: list[Rung], name: str) -> Rung:
     raise ValueError(f"--problem {name!r} is none of {', '.join(repr(rung.name) for rung in rungs)}")
 
 
-def _show_problem(function: Implementation, rung: Rung, arguments: argparse.Namespace) -> int:
-    """Print all that is known of one problem, and what the function makes of it."""
-    outcome, solved = judge(function, rung, arguments.ignore_ties), record(rung)
+def _show_problem(function: Implementation | None, rung: Rung, arguments: argparse.Namespace) -> int:
+    """Print all that is known of one problem, and what the function makes of it; without one, the problem alone."""
+    solved = record(rung)
+    if function is None:
+        if arguments.json:
+            print_json({"passed": None, **solved, "got": {}, "outcome": None})
+        else:
+            _print_problem(solved)
+            print(f"\none Θ and one L a layer: {SKIPPED}")
+        return 0
+    outcome = judge(function, rung, arguments.ignore_ties)
     try:
-        answers = compare(rung.problem, call(function, rung.problem))
+        answers = compare(rung, call(function, rung))
     except (Exception, SystemExit):  # `outcome` tells
         answers = []
     if arguments.json:
@@ -105,9 +133,10 @@ def _show_problem(function: Implementation, rung: Rung, arguments: argparse.Name
     else:
         _print_problem(solved)
         print()
+        width = max((len(answer.label) for answer in answers), default=0)
         for answer in answers:
             mark = "ok" if answer.agrees else "WRONG"
-            print(f"{mark:<7} {answer.label:<6} expected {float(answer.expected)!r:<24} got {answer.got!r}")
+            print(f"{mark:<7} {answer.label:<{width}} expected {float(answer.expected)!r:<24} got {answer.got!r}")
         if not answers:
             print(_summary([outcome], ignore_ties=False))
         elif outcome.equation:
@@ -122,15 +151,25 @@ def _print_problem(solved: dict[str, Any]) -> None:
     print(f"{solved['name']}: rests on ({'), ('.join(map(str, solved['equations']))}), {solved['ties']} ties")
     for key, value in solved["f"].items():
         print(f"  {'f' if key == 'kind' else key:<9} {value if key == 'kind' else _matrix(value)}")
-    print(f"  theta     {', '.join(map(_short, solved['theta']))}\n  L         {_short(solved['L'])}")
+    shared = isinstance(solved["L"], str)
+    print(f"  theta     {', '.join(map(_short, solved['theta'])) if shared else _matrix(solved['theta'])}")
+    print(f"  L         {_short(solved['L']) if shared else ', '.join(map(_short, solved['L']))}")
     print(f"  layers    {solved['layers']}\n  target    {_matrix(solved['target'])}")
     for i, X in enumerate(solved["iterates"]):
         if i:
             print(f"  Z_({i})     {_matrix(solved['preactivations'][i - 1])}")
             print(f"  region    {_matrix(solved['regions'][i - 1])}")
         print(f"  X_({i})     {_matrix(X)}")
-        for name, derivative in solved["sensitivities"][i].items():
-            print(f"  dX_({i})/d{name} {_matrix(derivative)}")
+        if shared:
+            _print_derivatives(f"dX_({i})", solved["sensitivities"][i])
+        else:
+            _print_derivatives(f"∂X_({i})", solved["partials"][i - 1] if i else {})
+            print(f"  dJ/dX_({i}) {_matrix(solved['cotangents'][i])}")
+
+
+def _print_derivatives(of: str, matrices: dict[str, list[list[str]]]) -> None:
+    for name, derivative in matrices.items():
+        print(f"  {of}/{of[0]}{name} {_matrix(derivative)}")
 
 
 def _matrix(rows: list[list[Any]]) -> str:

@@ -33,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print loss, gradient and ties, and how far differences are; 1 where they are farther than rounding explains."""
+    """Print loss, gradient and ties, and how far differences are; 1 where they are farther than rounding explains.
+
+    A derivative may be 0, and a share of it says nothing then: gaps are shares of what a difference adds up, beyond
+    rounding; what rounding hides is absolute, and stands beside the scale of the gradient.
+    """
     f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
     J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"), method=arguments.method)
     theta, L = data["theta"], as_number(data["L"], "L")
@@ -51,6 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
     if checked is None:
         return 0
     if not arguments.json:
-        gaps = ", ".join(f"{name} {gap:.1e}" for name, gap in checked.gaps.items())
-        print(f"check  gaps to differences {gaps}; what rounding hides {checked.rounding:.1e}, step {checked.step:.0e}")
+        print(f"check  gaps to differences {_listed(checked.gaps)}; step {checked.step:.0e}")
+        print(
+            f"hidden by rounding, in the units of the derivatives: {_listed(checked.roundings)}; "
+            f"at most {checked.rounding:.1e} of the scale S of the gradient"
+        )
     return 0 if checked.gap <= LARGEST_GAP else 1
+
+
+def _listed(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {figure:.1e}" for name, figure in figures.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 from dsrl_ref.cli.output import non_negative, require_places
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
+from dsrl_ref.results import FitResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers",
         type=non_negative,
-        help="of the network that is drawn; for a MODEL that an older version saved, which does not know them",
+        help="of the network that is drawn; for a MODEL that an older version saved, which does not know them; of "
+        "any other it must be what the MODEL says",
     )
 
 
@@ -29,8 +31,20 @@ def run(arguments: argparse.Namespace) -> int:
     learned = load(arguments.model)
     require_places([output], [arguments.model])
     if arguments.layers is not None:
-        learned = replace(learned, layers=arguments.layers, kind=learned.kind or "Fidelity")
+        learned = _with_layers(learned, arguments.layers)
     figure = draw_model(learned)
     replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0
+
+
+def _with_layers(learned: FitResult, layers: int) -> FitResult:
+    """Tell a model of version 1 its layers; ValueError for a model that knows that it has others."""
+    if learned.layers is None:
+        return replace(learned, layers=layers, kind=learned.kind or "Fidelity")
+    if learned.layers != layers:
+        raise ValueError(
+            f"--layers is {layers}, but the model was learned with {learned.layers} layers, and is drawn with them: "
+            "leave --layers out"
+        )
+    return learned

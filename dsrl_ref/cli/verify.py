@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json
 from dsrl_ref.verify import Finding, each_finding
+from dsrl_ref.verify.findings import LAYERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``verify``."""
     parser.add_argument(
-        "--equation", type=int, choices=range(1, 18), metavar="N", help="only this one, 1 to 17, with all its checks"
+        "--equation",
+        type=lambda text: int(text) if text.isdecimal() else text,
+        choices=(*range(1, 18), LAYERS),
+        metavar="N",
+        help=f"only this one, with all its checks: 1 to 17, or {LAYERS} for one Θ and one L a layer",
     )
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
@@ -43,7 +48,7 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
     """Print one line an equation, as soon as it is judged."""
     for finding in found:
         good = sum(check.passed for check in finding.checks)
-        line = f"({finding.equation})".rjust(4) + f"  {finding.statement:<48} {finding.verdict:<25}"
+        line = finding.label.rjust(6) + f"  {finding.statement:<49} {finding.verdict:<25}"
         print(f"{line} {good}/{len(finding.checks)}", flush=True)
         yield finding
 
@@ -63,7 +68,7 @@ def _print_remarks(everything: list[Finding]) -> None:
     for finding in everything:
         for check in finding.checks:
             if check.kind != "claim":
-                print(f"({finding.equation})".rjust(4) + f"  {check.kind}: {check.name}")
+                print(finding.label.rjust(6) + f"  {check.kind}: {check.name}")
     print()
     for title, number, beginning in FIGURES:
         print(f"  {title:<34} {_worst_figure(everything[number - 1], beginning)}")
@@ -95,7 +100,7 @@ def _leading_number(figure: str) -> float:
 
 
 def _print_checks(finding: Finding) -> None:
-    print(f"({finding.equation})  {finding.statement}: {finding.verdict}")
+    print(f"{finding.label}  {finding.statement}: {finding.verdict}")
     for check in finding.checks:
         mark = {"claim": "ok", "remark": "remark", "erratum": "erratum"}[check.kind] if check.passed else "FAILED"
         print(f"  {mark:<8} {check.name}\n           {check.figure}")

@@ -13,7 +13,7 @@ from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.checked import gradient, hessian_product, require_finite
-from dsrl_ref.engines import adjoint, tangent
+from dsrl_ref.engines import adjoint, forward, tangent
 from dsrl_ref.engines.engine import Engine
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import DivergenceError
@@ -82,7 +82,7 @@ class Implicit:
         """The loss and its derivatives at a fixed point."""
         residual = found.X - self.problem.target
         cotangent = found.contraction.solve_transposed(residual)
-        (derivatives,) = adjoint.backward(self.problem.f, (theta,), (L,), found.X, [found.Z], cotangent)
+        (derivatives,) = adjoint.backward(self.problem.f, [(theta, L)], found.X, [found.Z], cotangent)
         return 0.5 * float(np.sum(residual * residual)), derivatives
 
 
@@ -101,7 +101,7 @@ def fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
 def limit(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
     """Where the layers end, on a knot too; refused where they do not contract, so that X is not known."""
     if type(f) is Fidelity and max(theta.w1, theta.w2) * abs(1 - 1 / L) < 1:
-        X = adjoint.activate(f.W, theta.scaled(L))
+        X = forward.activate(f.W, theta.scaled(L))
         Z = X - (1.0 / L) * (X - f.W)
         contraction = contraction_at(f, theta, L, X, Z)
         found = FixedPoint(X, Z, 0.0, contraction, contraction.radius())
@@ -118,7 +118,7 @@ def limit(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPoint:
 
 def contraction_at(f: SmoothTerm, theta: Theta, L: float, X: Array, Z: Array) -> Contraction:
     """The derivative of a layer at X, in X."""
-    slopes = adjoint.slopes_of_pieces(theta)[adjoint.piece_of(Z, theta)]
+    slopes = forward.slopes_of_pieces(theta)[forward.piece_of(Z, theta)]
     return Elementwise(slopes, L) if type(f) is Fidelity else Coupled(f, X, slopes, L)
 
 
@@ -202,8 +202,8 @@ def _layer_by_layer(f: SmoothTerm, theta: Theta, L: float, x0: Array) -> FixedPo
     before, before_that = np.empty(0), np.empty(0)
     for layer in range(1, MOST_LAYERS + 1):
         Z = X - (1.0 / L) * gradient(f, X, layer)
-        X = require_finite(adjoint.activate(Z, theta), f"X_({layer})", layer, f"L = {L} may be too small")
-        pieces = adjoint.piece_of(Z, theta)
+        X = require_finite(forward.activate(Z, theta), f"X_({layer})", layer, f"L = {L} may be too small")
+        pieces = forward.piece_of(Z, theta)
         settled = settled + 1 if np.array_equal(pieces, before) else 0
         undone = undone + 1 if not settled and np.array_equal(pieces, before_that) else 0
         before, before_that = pieces, before
@@ -225,9 +225,9 @@ def _newton(f: SmoothTerm, theta: Theta, L: float, X: Array, pieces: np.ndarray)
     least = np.inf
     for step in range(NEWTON_STEPS):
         Z = X - (1.0 / L) * gradient(f, X, step)
-        if not np.isfinite(Z).all() or not np.array_equal(adjoint.piece_of(Z, theta), pieces):
+        if not np.isfinite(Z).all() or not np.array_equal(forward.piece_of(Z, theta), pieces):
             return None
-        change = adjoint.activate(Z, theta) - X
+        change = forward.activate(Z, theta) - X
         gap = float(np.abs(change).max() / (np.abs(Z).max() or 1.0))
         contraction = contraction_at(f, theta, L, X, Z)
         if gap <= CLOSE and (gap >= 0.5 * least or gap == 0):

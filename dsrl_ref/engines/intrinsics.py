@@ -56,9 +56,19 @@ class Instructions:
         array = self.context.make_array(self.signature.args[number])
         return array(self.context, self.builder, self.arguments[number]).data
 
+    def row_length(self, number: int) -> Any:
+        """How many entries a row has of an argument that is a C-contiguous array of two dimensions."""
+        array = self.context.make_array(self.signature.args[number])(self.context, self.builder, self.arguments[number])
+        return cgutils.unpack_tuple(self.builder, array.shape)[1]
+
     def further(self, address: Any, steps: Any, stride: int = 1) -> Any:
         """The address so many steps of `stride` entries further."""
         return self.builder.gep(address, [steps if stride == 1 else self.builder.mul(steps, integer(stride))])
+
+    def entry(self, array: Any, row: Any, length: Any, column: Any = None) -> Any:
+        """The address of an entry of an array whose rows have so many, the first of its row if no column is given."""
+        place = self.builder.mul(row, length)
+        return self.further(array, place if column is None else self.builder.add(place, column))
 
     def load(self, address: Any) -> Any:
         """A vector of 8 lanes, which need not be aligned."""
@@ -161,39 +171,47 @@ def panel_times_lists(columns: int, vectors: int) -> Any:
     return compiled_or_plain(function, plain)
 
 
-def rows_times_list(entries: int) -> Any:
-    """The function ``(panel, rows, values, first, count, offsets, at, out)`` for so many entries of a row of a panel.
+def rows_times_list(entries: int, vectors: int) -> Any:
+    """The function ``(panel, rows, values, first, count, offsets, at, lane, out)`` for so many entries and vectors.
 
-    The list has 8 values for each of its rows: rows[first : first + count] with values[first : first + count, 8]. For
-    every j = at, .., at + `entries` - 1
+    The list has several values for each of its rows, a multiple of 8: rows[first : first + count] with
+    values[first : first + count, :]. Of these, `vectors` vectors are taken, from l = `lane` on. For every
+    j = at, .., at + `entries` - 1, with the lanes l, .., l + 8·`vectors` - 1 of `values` and of `out`,
 
-        out[j, 0:8] = Σ_k panel[rows[k], offsets[j]] · values[k, 0:8].
+        out[j, lanes] = Σ_k panel[rows[k], offsets[j]] · values[k, lanes].
     """
 
     @intrinsic
-    def function(typingctx, panel, rows, values, first, count, offsets, at, out):
+    def function(typingctx, panel, rows, values, first, count, offsets, at, lane, out):
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Instructions(context, builder, signature, arguments)
-            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 7))
-            first, count, at = arguments[3], arguments[4], arguments[6]
-            rows, values = code.further(rows, first), code.further(values, first, LANES)
-            places = code.offsets(code.data(5), at, entries)
+            panel, rows, values, out = (code.data(k) for k in (0, 1, 2, 8))
+            first, count, at, lane = (arguments[k] for k in (3, 4, 6, 7))
+            length, out_length = code.row_length(2), code.row_length(8)
+            places, lanes = code.offsets(code.data(5), at, entries), [integer(LANES * v) for v in range(vectors)]
+            rows, values = code.further(rows, first), code.entry(values, first, length, lane)
 
             def terms(k: Any) -> list[tuple[Any, Any]]:
-                row, own = code.row(panel, rows, k), code.load(code.further(values, k, LANES))
-                return [(code.on_all_lanes(builder.load(code.further(row, place))), own) for place in places]
+                row, own = code.row(panel, rows, k), code.entry(values, k, length)
+                loaded = [code.load(code.further(own, place)) for place in lanes]
+                factors = [builder.load(code.further(row, place)) for place in places]
+                return [(g, x) for g in map(code.on_all_lanes, factors) for x in loaded]
 
-            for j, result in enumerate(code.sums(count, terms)):
-                code.store(result, code.further(code.further(out, at, LANES), integer(j), LANES))
+            results = iter(code.sums(count, terms))
+            for j in range(entries):
+                row = code.entry(out, builder.add(at, integer(j)), out_length, lane)
+                for place in lanes:
+                    code.store(next(results), code.further(row, place))
             return context.get_dummy_value()
 
-        return types.void(panel, rows, values, first, count, offsets, at, out), codegen
+        return types.void(panel, rows, values, first, count, offsets, at, lane, out), codegen
 
-    def plain(panel, rows, values, first, count, offsets, at, out):
-        sums = np.zeros((entries, LANES))
+    def plain(panel, rows, values, first, count, offsets, at, lane, out):
+        lanes = slice(lane, lane + LANES * vectors)
+        sums = np.zeros((entries, LANES * vectors))
         for k in range(first, first + count):
-            sums += np.multiply.outer(panel[rows[k], offsets[at : at + entries]], values[k])
-        out[at : at + entries] = sums
+            sums += np.multiply.outer(panel[rows[k], offsets[at : at + entries]], values[k, lanes])
+        out[at : at + entries, lanes] = sums
 
     return compiled_or_plain(function, plain)
 
@@ -251,4 +269,7 @@ lowest = compiled_or_plain(_lowest, _lowest_plain)
 one_column = panel_times_lists(1, VECTORS)  # all 64 entries of the product of a panel and a list
 half_of_four_columns = panel_times_lists(4, 4)  # four vectors of each of four products whose lists have the same rows
 four_vectors, two_vectors, one_vector = (panel_times_lists(1, vectors) for vectors in (4, 2, 1))
-sixteen_rows, eight_rows, four_rows = (rows_times_list(entries) for entries in (16, 8, 4))
+# so many rows of a product with a vector, or three, of each entry
+sixteen_rows, eight_rows, four_rows = (rows_times_list(entries, 1) for entries in (16, 8, 4))
+eight_rows_of_two, four_rows_of_two = (rows_times_list(entries, 2) for entries in (8, 4))
+eight_rows_of_three, four_rows_of_three = (rows_times_list(entries, 3) for entries in (8, 4))

@@ -6,13 +6,16 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.smooth import Fidelity, LeastSquares
+
+Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first
 
 
 class Problem:
@@ -65,6 +68,26 @@ class Problem:
     def entries(self) -> int:
         """How many entries are worked on."""
         return self.x0.size
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers Θ and L are, and so how many derivatives there are: five, or five a layer."""
+        return 5 * int(self.layers) if self.per_layer else 5
+
+    @property
+    def places(self) -> range | list[int]:
+        """Where the five derivatives of each layer begin: apart, or all at the same place, where they are added up."""
+        return range(0, self.parameters, 5) if self.per_layer else [0] * int(self.layers)
+
+    def of_layers(self, theta: Any, L: Any) -> Layers:
+        """Θ and L of each of the finitely many layers: its own, or the one that all share."""
+        if self.per_layer:
+            return list(zip(theta, L.tolist(), strict=True))
+        return [(theta, L)] * int(self.layers)
+
+    def added(self, rows: Array) -> Array:
+        """Derivatives as they are asked for: those of the layers, (t, 5), or their sum, from the last to the first."""
+        return rows if self.per_layer else sum(rows[::-1], start=np.zeros(5))
 
     @property
     def is_fidelity(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import adjoint
+from dsrl_ref.engines import forward
 from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
 from dsrl_ref.smooth import Fidelity
 
@@ -71,5 +71,5 @@ def ties(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> int:
     zeros = live.size - int(np.count_nonzero(live))  # which stay 0
     on_knots = layers * zeros if theta.b1 == 0 else 0
     if zeros < live.size:
-        on_knots += adjoint.ties(Fidelity(w[live].reshape(1, -1)), theta, L, layers, x0[live].reshape(1, -1))
+        on_knots += forward.ties(Fidelity(w[live].reshape(1, -1)), [(theta, L)] * layers, x0[live].reshape(1, -1))
     return on_knots

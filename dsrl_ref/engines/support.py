@@ -19,43 +19,30 @@ threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is s
 has more in all its layers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.arrays import Array
 from dsrl_ref.engines.engine import Engine, unless_least_squares
+from dsrl_ref.engines.panels import WIDTH, Lists, lists_of, panels, panels_of, products
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
-WIDTH = 64  # columns of a panel, as the kernels have it
 TAPE = 2**21  # entries that a block of columns may keep, in all layers
 AT_ONCE = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
 BESIDES = 4  # entries, for each of a layer, that are kept besides the tape
-TANGENTS = 10  # and with five sensitivities, of this layer and the one before, in place of the tape
-CHUNK = 1024  # rows of D, whose products are added to those of the rows before
-LISTED = 2**20  # entries that are listed at once while something is prepared
+TOGETHER = 32  # columns whose Gauss-Newton matrices are added to one, where they are larger than 5×5
 LARGEST = 2**31  # bytes of DᵀD
 EIGHT = 8  # columns whose sums are added before they are added exactly
+LANES = 8  # of a vector, as the kernels have it
 FOUR = 4  # columns that may share a pass over a panel
-
-
-class Lists(NamedTuple):
-    """Entries of some columns: rows[start[q] : start[q + 1]] are the rows of column q, ascending, with their values."""
-
-    rows: NDArray[np.uint32]
-    values: Array
-    start: NDArray[np.int64]
-
-    def of(self, first: int, last: int) -> "Lists":
-        """Those of the columns first..last-1."""
-        begin, end = self.start[[first, last]]
-        return Lists(self.rows[begin:end], self.values[begin:end], self.start[first : last + 1] - begin)
 
 
 class Layer(NamedTuple):
@@ -67,7 +54,38 @@ class Layer(NamedTuple):
     start: NDArray[np.int64]
 
 
-class Support:
+class Network(NamedTuple):
+    """Θ and L of every layer, and which of the sums are those of its derivatives.
+
+    Attributes
+    ----------
+    thetas : sequence of t Theta
+        Θ_1, ..., Θ_t.
+    L : sequence of t floats
+        L_1, ..., L_t.
+    places : sequence of t int
+        Where, among the derivatives, the five of each layer begin.
+    parameters : int
+        How many derivatives there are.
+    """
+
+    thetas: Sequence[Theta]
+    L: Sequence[float]
+    places: Sequence[int]
+    parameters: int
+
+    @classmethod
+    def shared(cls, theta: Theta, L: float, layers: int) -> "Network":
+        """Of one Θ and one L: all layers add to the same five sums."""
+        return cls([theta] * layers, [L] * layers, [0] * layers, 5)
+
+    @classmethod
+    def by_layer(cls, thetas: tuple[Theta, ...], L: Array) -> "Network":
+        """Of one Θ and one L a layer: each has five sums of its own."""
+        return cls(thetas, L.tolist(), range(0, 5 * len(thetas), 5), 5 * len(thetas))
+
+
+class Prepared:
     """A problem, prepared: DᵀD, DᵀY, the target and x0, as the kernels read them.
 
     Parameters
@@ -95,58 +113,120 @@ class Support:
             raise ValueError("method 'support' needs DᵀD, which overflows float64: scale D and Y down")
         self.target, self.x0 = panels_of(problem.target), lists_of(problem.x0)
 
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
-        """J and its derivatives in w1, w2, b1, b2, L: forward, and back over what was listed on the way."""
-        from dsrl_ref.engines.kernels import support as kernels
+    def back(self, network: Network) -> tuple[float, Array]:
+        """J, and what the derivatives are made of: forward, and back over what was listed on the way.
 
-        w1, w2, _, _ = theta
-        sums = self._sums(Block.backward, kernels.SUMS, self._width(self.layers + BESIDES, 1), theta, L)
-        squares, in_w1, in_w2, past_b1, past_b2, in_L = sums
-        return 0.5 * squares, np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L])
+        A row for every five: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1
+        and b2; and what is to be divided by L² for that in L.
+        """
+        sums = np.zeros((self.m, 1 + network.parameters))
+        width = self._width(self.layers + BESIDES, 1)
+        self._run(Block.backward, network, width, width, sums)
+        squares, *derivatives = add_exactly(by_eights(sums))
+        return 0.5 * squares, np.reshape(derivatives, (-1, 5))
 
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
-        """J, its derivatives, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t): one pass forward, no tape."""
-        from dsrl_ref.engines.kernels import support_tangents as kernels
+    def tangents(self, network: Network) -> tuple[float, Array, Array]:
+        """J, its derivatives, a row for every five, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t).
 
-        squares, *sums = self._sums(Block.tangents, kernels.SUMS, self._width(TANGENTS, kernels.LANES), theta, L)
-        matrix = np.zeros((5, 5))
-        matrix[np.triu_indices(5)] = sums[5:]
-        return 0.5 * squares, np.array(sums[:5]), matrix + np.triu(matrix, 1).T
+        One pass forward, no tape. Matrices of 5×5 are added as the other sums are; of larger ones there is one for
+        every `TOGETHER` columns.
+        """
+        parameters = network.parameters
+        lanes = in_lanes(parameters)
+        width = self._width(BESIDES + 4 * lanes // 5, lanes)
+        columns, width, share = (1, width, width) if parameters == 5 else (TOGETHER, min(width, TOGETHER), TOGETHER)
+        sums = np.zeros((self.m, 1 + parameters))
+        matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
+        work = partial(Block.tangents, columns=columns, matrices=matrices)
+        self._run(work, network, width, share, sums)
+        squares, *derivatives = add_exactly(by_eights(sums))
+        matrix = np.zeros((parameters, parameters))
+        matrix[np.triu_indices(parameters)] = add_exactly(by_eights(matrices))
+        return 0.5 * squares, np.reshape(derivatives, (-1, 5)), matrix + np.triu(matrix, 1).T
 
-    def ties(self, theta: Theta, L: float) -> int:
+    def on_knots(self, network: Network) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
-        (found,) = self._sums(Block.ties, 1, self._width(BESIDES, 1), theta, L)
-        return int(found)
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
+        self._run(Block.ties, network, width, width, found)
+        return int(found.sum())
 
     def _width(self, entries: int, lanes: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
-        room = min(TAPE // (entries * self.n), AT_ONCE // (lanes * self.n**2))
+        room = min(TAPE // (entries * self.n), AT_ONCE // (max(1, lanes) * self.n**2))
         share = -(-self.m // self.threads)
         return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
-    def _sums(
-        self, work: "Callable[[Block], Iterator[None]]", quantities: int, width: int, theta: Theta, L: float
-    ) -> list[float]:
-        """What the blocks add up for each column, in total.
+    def _run(
+        self, work: "Callable[[Block], Iterator[None]]", network: Network, width: int, share: int, sums: Array
+    ) -> None:
+        """Do the work of all columns: `width` of them are a block; the blocks of `share` columns follow one another.
 
         Raises
         ------
         DivergenceError
             With the first layer in which an entry of any column is not finite.
         """
-        sums, wrong = np.zeros((self.m, quantities)), list[tuple[int, int]]()
+        wrong = list[tuple[int, int]]()
 
-        def run(first: int) -> Iterator[None]:
-            return work(Block(self, first, min(self.m, first + width), theta, L, sums, wrong))
+        def run(begin: int) -> Iterator[None]:
+            end = min(self.m, begin + share)
+            for first in range(begin, end, width):
+                yield from work(Block(self, network, first, min(end, first + width), sums, wrong))
 
-        in_threads(run, range(0, self.m, width), self.threads)
+        in_threads(run, range(0, self.m, share), self.threads)
         if wrong:
-            layer, _ = min(wrong)
-            entries = sum(count for other, count in wrong if other == layer)
+            i, _ = min(wrong)
+            entries = sum(count for other, count in wrong if other == i)
             raise DivergenceError(
-                f"X_({layer}) is not finite in layer {layer} ({entries} entries): L = {L} may be too small"
+                f"X_({i + 1}) is not finite in layer {i + 1} ({entries} entries): L = {network.L[i]} may be too small"
             )
-        return add_exactly(by_eights(sums))
+
+
+class Support(Prepared):
+    """One Θ and one L for all layers."""
+
+    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+        """J and its derivatives in w1, w2, b1, b2, L: forward, and back over what was listed on the way."""
+        loss, (derivatives,) = self.back(Network.shared(theta, L, self.layers))
+        return loss, completed(derivatives, theta, L)
+
+    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+        """J, its derivatives, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t): one pass forward, no tape."""
+        loss, (derivatives,), matrix = self.tangents(Network.shared(theta, L, self.layers))
+        return loss, derivatives, matrix
+
+    def ties(self, theta: Theta, L: float) -> int:
+        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
+        return self.on_knots(Network.shared(theta, L, self.layers))
+
+
+class LayeredSupport(Prepared):
+    """One Θ and one L a layer: the same passes, whose sums are left apart."""
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """J and its derivatives, a row for each layer."""
+        loss, rows = self.back(Network.by_layer(theta, L))
+        return loss, np.reshape([completed(*each) for each in zip(rows, theta, L, strict=True)], (-1, 5))
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """J, its derivatives, and the matrix 5t×5t: 5t sensitivities where Z is active."""
+        return self.tangents(Network.by_layer(theta, L))
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot of their layer."""
+        return self.on_knots(Network.by_layer(theta, L))
+
+
+def in_lanes(parameters: int) -> int:
+    """How many numbers the sensitivities of an entry take: whole vectors."""
+    return -(-parameters // LANES) * LANES
+
+
+def completed(derivatives: Array, theta: Theta, L: float) -> Array:
+    """The derivatives in w1, w2, b1, b2, L, of what `Prepared.back` adds up for them."""
+    in_w1, in_w2, past_b1, past_b2, in_L = derivatives.tolist()
+    w1, w2, _, _ = theta
+    return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L])
 
 
 class Block:
@@ -159,16 +239,14 @@ class Block:
 
     def __init__(
         self,
-        prepared: Support,
+        prepared: Prepared,
+        network: Network,
         first: int,
         last: int,
-        theta: Theta,
-        L: float,
         sums: Array,
         wrong: list[tuple[int, int]],
     ) -> None:
-        self.prepared, self.first, self.columns = prepared, first, last - first
-        self.theta, self.step = theta, 1.0 / L
+        self.prepared, self.network, self.first, self.columns = prepared, network, first, last - first
         self.sums, self.wrong = sums[first:last], wrong
         self.X = prepared.x0.of(first, last)
         n, entries = prepared.n, self.columns * prepared.n
@@ -187,6 +265,7 @@ class Block:
         """Σ(x - x̃)² and the sums of the derivatives: forward, and back over the layers that were kept."""
         from dsrl_ref.engines.kernels import support as kernels
 
+        thetas, L, places, _ = self.network
         tape: list[Layer] = []
         for layer in self._forward():
             tape.append(layer)
@@ -195,32 +274,40 @@ class Block:
             return
         dX = self._residual()
         for i in range(len(tape) - 1, -1, -1):
-            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *self.theta, dX, self.sums)
+            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *thetas[i], dX, 1 + places[i], self.sums)
             if i:
-                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), tape[i - 1])
+                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L[i], tape[i - 1])
             yield
 
-    def tangents(self) -> Iterator[None]:
-        """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time."""
+    def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
+        """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time.
+
+        The matrices of so many `columns` are added to one row of `matrices`.
+        """
         from dsrl_ref.engines.kernels import support_tangents as kernels
 
-        before, dX, layers = self.X, np.zeros((len(self.X.rows), kernels.LANES)), 0
+        thetas, L, places, parameters = self.network
+        before, dX, layers = self.X, np.empty((len(self.X.rows), 0)), 0
         for layer in self._forward():
-            moved = np.empty((len(layer.rows), kernels.LANES))
-            scalars = self.step, *self.theta
+            place = places[layers]
+            moved = np.empty((len(layer.rows), in_lanes(place + 5)))
+            scalars = 1.0 / L[layers], *thetas[layers], place
             kernels.forward_tangents(self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved)
             before, dX, layers = self.X, moved, layers + 1
             yield
         if layers == self.prepared.layers:
-            kernels.add_tangents(dX, self._residual(), before.start, self.sums)
+            residual = self._residual()
+            if layers:
+                rows = matrices[self.first // columns :]
+                kernels.add_tangents(dX, residual, before.start, parameters, columns, self.sums, rows)
 
     def ties(self) -> Iterator[None]:
         """How many entries of Z sit on a knot, into the first row of the block."""
         from dsrl_ref.engines.kernels import support as kernels
 
         forward = self._forward()
-        for _ in range(self.prepared.layers):
-            self.sums[0] += kernels.count_ties(*self._step(), self.theta.b1, self.theta.b2, self.at[0])
+        for i, theta in enumerate(self.network.thetas):
+            self.sums[0] += kernels.count_ties(*self._step(i), theta.b1, theta.b2, self.at[0])
             if next(forward, None) is None:
                 return
             yield
@@ -229,9 +316,8 @@ class Block:
         """The layers, one after the other, X_(i) in `X`, until one has an entry that is not finite."""
         from dsrl_ref.engines.kernels import support as kernels
 
-        w1, w2, b1, b2 = self.theta
-        for i in range(1, self.prepared.layers + 1):
-            count = kernels.forward_layer(*self._step(), b1, self.at[0], *self.found, self.cuts)
+        for i, (w1, w2, b1, b2) in enumerate(self.network.thetas):
+            count = kernels.forward_layer(*self._step(i), b1, self.at[0], *self.found, self.cuts)
             rows, start = np.empty(count, np.uint32), np.empty(self.columns + 1, np.int64)
             z, g, x = np.empty(count), np.empty(count), np.empty(count)
             self.X = Lists(rows, x, start)
@@ -241,10 +327,10 @@ class Block:
                 return
             yield Layer(rows, z, g, start)
 
-    def _step(self) -> tuple[Any, ...]:
-        """What kernels need to form X - step·∇f(X) of the present X."""
+    def _step(self, i: int) -> tuple[Any, ...]:
+        """What kernels need to form X - step·∇f(X) of the present X, with the step of layer i + 1."""
         prepared, together = self.prepared, self._together(self.X)
-        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, self.step
+        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, 1.0 / self.network.L[i]
 
     def _residual(self) -> Array:
         """X_(t) - X̃ where X_(t) is listed; its squares, of all entries, go into the sums."""
@@ -254,13 +340,13 @@ class Block:
         kernels.residual(*self.X, self.prepared.target, self.first, difference, self.sums)
         return difference
 
-    def _through_step(self, dZ: Lists, before: Layer) -> Array:
+    def _through_step(self, dZ: Lists, step: float, before: Layer) -> Array:
         """The cotangent of X_(i-1), where it is listed, from that of Z_(i)."""
         from dsrl_ref.engines.kernels import support as kernels
 
         dX = np.empty(len(before.rows))
         kernels.backward_product(
-            self.prepared.G, *dZ, *self._together(dZ), self.step, before.rows, before.start, *self.at, dX
+            self.prepared.G, *dZ, *self._together(dZ), step, before.rows, before.start, *self.at, dX
         )
         return dX
 
@@ -283,70 +369,6 @@ def too_large(n: int) -> str | None:
     )
 
 
-def products(D: Any, Y: Array, threads: int) -> tuple[Array, Array]:
-    """DᵀD, n×n, and DᵀY, n×m, in panels of 64 of their rows: (panels, n, 64) and (panels, m, 64).
-
-    Some rows of D at a time, always the same, so that an entry is the same sum whatever is sparse and whoever adds.
-    """
-    from dsrl_ref.engines.kernels import support as kernels
-
-    (k, n), m = D.shape, Y.shape[1]
-    G, C = np.zeros((panels(n), n, WIDTH)), np.zeros((panels(n), m, WIDTH))
-    for start in range(0, k, CHUNK):
-        rows = slice(start, start + CHUNK)
-        part = D[rows].tocsc() if is_sparse(D) else D[rows]
-        for right, out in ((part, G), (Y[rows], C)):
-            width = max(1, LISTED // right.shape[0])
-            for first in range(0, right.shape[1], width):
-                columns = slice(first, first + width)
-                lists = lists_of(right[:, columns])
-
-                def add(t: int, part: Any = part, lists: Lists = lists, out: Array = out[:, columns]) -> None:
-                    kernels.add_products(panel_of(part, t), *lists, out[t])
-
-                in_threads(add, range(panels(n)), threads)
-    return G, C
-
-
-def panels(n: int) -> int:
-    """How many panels n columns are."""
-    return -(-n // WIDTH)
-
-
-def panel_of(D: Any, t: int) -> Array:
-    """The columns 64·t.. of D, filled up with zeros."""
-    columns = D[:, t * WIDTH : (t + 1) * WIDTH]
-    panel = np.zeros((D.shape[0], WIDTH))
-    panel[:, : columns.shape[1]] = columns.toarray() if is_sparse(columns) else columns
-    return panel
-
-
-def panels_of(A: Array) -> Array:
-    """The panels (panels, m, 64) of 64 rows each that an n×m matrix is cut into."""
-    n, m = A.shape
-    cut = np.zeros((panels(n), m, WIDTH))
-    for t in range(len(cut)):
-        rows = A[t * WIDTH : (t + 1) * WIDTH]
-        cut[t, :, : len(rows)] = rows.T
-    return cut
-
-
-def lists_of(A: Any) -> Lists:
-    """The entries of a matrix that are not 0, by columns; A is dense, or a csc_array."""
-    if is_sparse(A):
-        return Lists(A.indices.astype(np.uint32), A.data.astype(np.float64), A.indptr.astype(np.int64))
-    n, m = A.shape
-    rows, values, counts = [], [], [np.zeros(1, np.int64)]
-    width = max(1, LISTED // n)
-    for first in range(0, m, width):
-        part = A[:, first : first + width].T
-        columns, listed = np.nonzero(part)
-        rows.append(listed.astype(np.uint32))
-        values.append(part[columns, listed])
-        counts.append(np.bincount(columns, minlength=len(part)))
-    return Lists(np.concatenate(rows), np.concatenate(values), np.cumsum(np.concatenate(counts)))
-
-
 def by_eights(rows: Array) -> Array:
     """The sums of every eight rows, in order: a tenth of the time of adding all of them exactly."""
     added = rows[::EIGHT].copy()
@@ -362,4 +384,5 @@ ENGINE = Engine(
     "DᵀY and a copy of the target",
     unless_least_squares,
     Support,
+    LayeredSupport,
 )

@@ -13,7 +13,7 @@ from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support,
 from dsrl_ref.engines.engine import Engine, Prepared, PreparedLayers
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.zeros import LayeredZeros, Zeros
+from dsrl_ref.engines.zeros import Zeros
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
@@ -125,7 +125,7 @@ def prepare_layers(engine: Engine, problem: Problem) -> PreparedLayers:
     """The same for one Θ and one L a layer, of an engine that has them."""
     assert engine.prepare_layers is not None, f"{engine.name} shares Θ among the layers, see `refusal`"
     prepared = engine.prepare_layers(problem)
-    return Sum([LayeredZeros(problem), prepared]) if problem.unstored else prepared
+    return Sum([Zeros(problem), prepared]) if problem.unstored else prepared
 
 
 def description() -> str:

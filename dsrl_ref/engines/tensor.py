@@ -4,7 +4,7 @@ import numpy as np
 
 from dsrl_ref.appendix import layers as by_layer
 from dsrl_ref.appendix import totals
-from dsrl_ref.appendix.network import forward, preactivation, preactivations
+from dsrl_ref.appendix.network import forward, loss, preactivation, preactivations
 from dsrl_ref.appendix.partials import require_tensor_fits
 from dsrl_ref.appendix.shrinkage import count_ties
 from dsrl_ref.appendix.theta import Theta
@@ -27,9 +27,8 @@ class Tensor:
 
     def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
         """Of the sensitivities that (11) and (16) end in."""
-        _, dtheta, dL = totals.sensitivities(self.problem.f, theta, L, self.layers, self.problem.x0)
-        columns = np.concatenate([dtheta, dL], axis=2).reshape(-1, 5)
-        return *self.loss_and_gradient(theta, L), columns.T @ columns
+        X, dtheta, dL = totals.sensitivities(self.problem.f, theta, L, self.layers, self.problem.x0)
+        return _from_sensitivities(X, np.concatenate([dtheta, dL], axis=2), self.problem.target)
 
     def ties(self, theta: Theta, L: float) -> int:
         """Of the Z of (9)."""
@@ -50,7 +49,9 @@ class LayeredTensor:
 
     def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
         """Of the sensitivities, layer by layer."""
-        return *self.loss_and_gradient(theta, L), by_layer.gauss_newton(self.problem.f, theta, L, self.problem.x0)
+        X, dX = by_layer.sensitivities(self.problem.f, theta, L, self.problem.x0)
+        loss, gradient, matrix = _from_sensitivities(X, dX.reshape(*X.shape, 5 * len(theta)), self.problem.target)
+        return loss, gradient.reshape(-1, 5), matrix
 
     def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
         """Of the Z of (9), on the knots of their layers."""
@@ -58,6 +59,12 @@ class LayeredTensor:
         *iterates, _ = forward(f, theta, L, len(theta), self.problem.x0)
         layers = zip(iterates, theta, constants, strict=True)
         return sum(count_ties(preactivation(f, X, L_i, i), own) for i, (X, own, L_i) in enumerate(layers, start=1))
+
+
+def _from_sensitivities(X: Array, dX: Array, target: Array) -> tuple[float, Array, Array]:
+    """(8), (10) and (15), and the products of dX_(t), n×m×(parameters)."""
+    rows = dX.reshape(X.size, dX.shape[2])
+    return loss(target, X), totals.contract(dX, X - target), rows.T @ rows
 
 
 ENGINE = Engine(

@@ -72,6 +72,8 @@ class DSRLClassifier(Estimator):
 
     Attributes
     ----------
+    The arrays are read-only, those of sparse ones too: write to a copy, as of ``classes_.copy()``.
+
     classes_ : ndarray (c,)
         In ascending order.
     transduction_ : ndarray (n,)

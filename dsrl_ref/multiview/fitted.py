@@ -1,11 +1,17 @@
-"""What an estimator learned: one immutable object, and the attributes that show it."""
+"""What an estimator learned: one immutable object, and the attributes that show it.
 
-from collections.abc import Sequence
+Immutable are its arrays too: NumPy refuses to write to them, so that what was learned, what is saved of it and what it
+predicts cannot come apart. Whoever wants to change one takes a copy.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.unseen import Joiner
@@ -24,11 +30,23 @@ class Input:
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that a `fit` learned; made at its end and assigned once, so that a fit which fails leaves the last one."""
+    """All that a `fit` learned; made at its end and assigned once, so that a fit which fails leaves the last one.
+
+    It takes over the arrays that it is given: they must be those of the fit, not of its caller, who may write to his.
+    """
 
     seen: Input
     affinity_matrix: csr_array  # what the network was trained on
     learned: LearnedGraph
+
+    def __post_init__(self) -> None:
+        """Let nobody write to what was learned any more."""
+        seal(self)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take over the state of a pickle or of a copy, whose arrays come back as ones that can be written to."""
+        vars(self).update(state)
+        seal(self)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -60,8 +78,19 @@ class FromFit:
         value = None if fitted is None else fitted.attributes[self.name.removesuffix("_")]
         if value is None:
             raise AttributeError(f"{type(estimator).__name__} has no {self.name}: fit gives it, from what it is given")
-        return value
+        return copy.copy(value) if issparse(value) else value  # another container, whose arrays may be exchanged
 
     def __set__(self, estimator: Any, value: Any) -> None:
         """Refuse: it is what was learned."""
         raise AttributeError(f"{self.name} is what fit learned, and cannot be set")
+
+
+def seal(value: Any) -> None:
+    """Make every array in a value read-only: itself, those of a sparse one, and whatever it holds at any depth."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, list | tuple):
+        for each in value:
+            seal(each)
+    elif hasattr(value, "__dict__"):
+        seal(list(vars(value).values()))

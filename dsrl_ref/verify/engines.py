@@ -98,7 +98,7 @@ class Engines:
             right, scales = [copies * value for value in answers(problem)], [copies * S for S in _scales(problem)]
             if beside is not None:
                 right = [a + b for a, b in zip(right, answers(beside), strict=True)]
-            arguments, got = _copied(problem, copies, beside), {}
+            arguments, got = copied(problem, copies, beside), {}
             for threads in (3, 1):  # the other way round, memory that is not cleared might hold the answer already
                 loss, gradient = evaluated(objective(arguments, method, threads=threads), arguments)
                 got[threads] = [loss, *gradient.tolist()]
@@ -158,7 +158,7 @@ def _scales(problem: Problem) -> Flat:
     return exact.rounding_scale(problem.f, problem.theta, problem.L, path, problem.target)
 
 
-def _copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
+def copied(problem: Problem, copies: int, beside: Problem | None) -> Arguments:
     """The problem beside itself, so many times, and another one at the end."""
     first, others = problem.arguments(), [] if beside is None else [beside.arguments()]
 

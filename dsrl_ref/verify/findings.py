@@ -1,9 +1,11 @@
 """What verification finds: checks with their figures, and the verdict that follows from them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-STATEMENTS = {
+Equation: TypeAlias = int | str  # a number of the appendix, or "layers", which has none there
+LAYERS = "layers"
+STATEMENTS: dict[Equation, str] = {
     1: "g, the regularizer to be learned",
     2: "g >= 0 at the end of its inner piece, for w1 > 1",
     3: "(2) simplified: (w1-1)b2 - (w1+1)b1 <= 0",
@@ -21,6 +23,7 @@ STATEMENTS = {
     15: "dJ/dL: dX_(t)/dL contracted with dJ/dX_(t)",
     16: "dX_(t)/dL, recursively",
     17: "∂X_(i)/∂L",
+    LAYERS: "dJ/dΘ_i, dJ/dL_i: terms of (10), (11), (15), (16)",
 }
 
 
@@ -52,10 +55,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """One equation with the checks behind it."""
+    """One equation with the checks behind it; `equation` is its number, or "layers" for one Θ and one L a layer."""
 
-    equation: int
+    equation: Equation
     checks: tuple[Check, ...]
+
+    @property
+    def label(self) -> str:
+        """How the equation is called: its number in brackets, as in the appendix."""
+        return f"({self.equation})" if isinstance(self.equation, int) else self.equation
 
     @property
     def statement(self) -> str:

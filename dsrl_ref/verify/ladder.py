@@ -19,6 +19,7 @@ from typing import Any
 
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import ThetaQ
+from dsrl_ref.verify.layered import LayeredProblem
 from dsrl_ref.verify.problems import Problem
 
 PARTS = ("loss", "w", "b", "theta", "L", "all")
@@ -34,8 +35,8 @@ class Rung:
         What it aims at.
     equations : list of int
         The equations that its answer rests on.
-    problem : Problem
-        Its inputs.
+    problem : Problem or LayeredProblem
+        Its inputs: one Θ and one L for all layers, or one of each a layer.
     points_at : dict of str to int
         The equation that is new here, by what disagrees: "loss"; "w" (dJ/dw1 or dJ/dw2 alone), "b" (dJ/db1 or dJ/db2
         alone), "theta" (some of both); "L" (dJ/dL alone); "all" (dJ/dL and some of the others). With "loss" as
@@ -44,14 +45,18 @@ class Rung:
 
     name: str
     equations: list[int]
-    problem: Problem
+    problem: Problem | LayeredProblem
     points_at: dict[str, int]
 
     @property
     def ties(self) -> int:
         """How many entries of Z_(1), ..., Z_(t) sit on a knot."""
-        knots = self.problem.theta[2:]
-        return sum(abs(z) in knots for Z in self.problem.run().preactivations for z in Z)
+        return self.problem.ties
+
+    @property
+    def network(self) -> Problem:
+        """f, X_(0), X̃ and the number of layers, without the Θ and L of each."""
+        return self.problem if isinstance(self.problem, Problem) else self.problem.network
 
 
 def points_at(loss: int, w: int, b: int, theta: int, L: int, both: int) -> dict[str, int]:

@@ -19,9 +19,11 @@ from dsrl_ref.verify.problems import (
     Arguments,
     Problem,
     grid_problem,
+    in_unit,
     near_knot_problem,
     network_problem,
     rational_problem,
+    unit,
 )
 from dsrl_ref.verify.ways import WAYS, Way, objective
 
@@ -85,7 +87,7 @@ class Networks:
     def __init__(self, seed: int, grid_cases: int, rational_cases: int, draws: int) -> None:
         rng = random.Random(f"{seed} networks")
         self.seed = seed
-        self.grid_problems = [grid_problem(rng, number) for number in range(grid_cases)]
+        self.grid_problems = [in_unit(grid_problem(rng, number), unit(number // 6)) for number in range(grid_cases)]
         self.rational_problems = [rational_problem(rng, number) for number in range(rational_cases)]
         self.draws = draws
         self._totals: dict[int, list[Flat]] = {}

@@ -17,6 +17,8 @@ from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.verify import exact
 from dsrl_ref.verify.exact import Flat, ThetaQ
 
+PARAMETERS = ("w1", "w2", "b1", "b2", "L")
+
 
 class Arguments(NamedTuple):
     """What every engine is called with, in float64."""
@@ -71,6 +73,22 @@ class Problem:
         """The exact recursion."""
         return exact.run(self.f, self.theta, self.L, self.layers, self.x0)
 
+    @property
+    def ties(self) -> int:
+        """How many entries of Z_(1), ..., Z_(t) sit on a knot."""
+        return sum(abs(z) in self.theta[2:] for Z in self.run().preactivations for z in Z)
+
+    @property
+    def parameters(self) -> tuple[Array, Any]:
+        """Θ and L in float64, as a user's function is called with: an array of 4, and a number."""
+        return np.array(self.float_theta()), float(self.L)
+
+    def solved(self) -> tuple[list[str], Flat, Flat]:
+        """The quantities of an answer by name: the loss and its five derivatives, and the scale S of each."""
+        arguments = (self.f, self.theta, self.L, self.run(), self.target)
+        expected = [exact.loss(arguments[3].iterates[-1], self.target), *exact.tensor_gradient(*arguments)]
+        return ["loss", *PARAMETERS], expected, exact.rounding_scale(*arguments)
+
 
 @dataclass(frozen=True)
 class FloatQuartic:
@@ -118,6 +136,14 @@ def dyadic(rng: random.Random, bits: int = 3) -> Callable[[int, int], Fraction]:
     return lambda low, high: Fraction(rng.randint(low << bits, high << bits), 1 << bits)
 
 
+def unit(number: int) -> Fraction:
+    """A power of two that the knots and data of a case are multiplied by: mostly 1, now and then small or large.
+
+    All of (1)-(17) is homogeneous in them, so that float64 rounds as it does at 1, and what is exact stays so.
+    """
+    return Fraction(2) ** (0, 0, -10, 0, 20, 0, 5)[number % 7]
+
+
 KINDS = (  # of f, and of X_(0): anywhere, or a function of W
     ("least squares", "anywhere"),
     ("fidelity", "W"),
@@ -147,30 +173,46 @@ def grid_problem(rng: random.Random, number: int) -> Problem:
     """
     while True:
         layers, bits = rng.choice(DEPTHS), rng.randint(1, 3)
-        L = Fraction(2) ** rng.randint(-2, 5)
+        L = Fraction(2) ** rng.choice((-2, -1, 0, 1, 2, 3, 4, 5, 10))
         problem = _problem(rng, dyadic(rng, bits), L, layers, QUADRATIC[number % len(QUADRATIC)], integer=True)
         problem = replace(problem, sparse=isinstance(problem.f, exact.LeastSquares) and number % 3 == 0)
         if isinstance(problem.f, exact.Fidelity) and layers and rng.randrange(2):
             problem = _tied(rng, problem)
-        if _bits_needed(problem) <= 53:
+        if is_exact_in_floats(problem, [problem.theta] * layers, [problem.L] * layers, problem.run()):
             return problem
 
 
-def _bits_needed(problem: Problem) -> int:
-    """How many bits the largest sum of a gradient takes: those after the point by counting, the others by a bound.
+def in_unit(problem: Problem, size: Fraction) -> Problem:
+    """The same problem with its data and knots that many times as large."""
+    w1, w2, b1, b2 = problem.theta
+    x0, target = ([size * value for value in flat] for flat in (problem.x0, problem.target))
+    theta = (w1, w2, size * b1, size * b2)
+    match problem.f:
+        case exact.Fidelity(W):
+            f: Any = exact.Fidelity([size * w for w in W])
+        case exact.LeastSquares(D, Y):
+            f = exact.LeastSquares(D, [size * y for y in Y])
+        case exact.Quartic():
+            raise ValueError("a quartic f has a unit")
+    return replace(problem, f=f, theta=theta, x0=x0, target=target)
 
-    Data, knots and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope
-    and log2(L) for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
+
+def is_exact_in_floats(problem: Problem, thetas: list[ThetaQ], constants: Flat, path: exact.Run) -> bool:
+    """Whether the largest sum of a gradient takes no more than 53 bits.
+
+    The Θ and L are those of each layer. Bits after the point are counted, the others follow from a bound. Data, knots
+    and slopes have three bits after the point (`_tied` may add one to W). A layer adds three for a slope and log2(L)
+    for the step, and its own term in L takes 2·log2(L). The bounds are norms: h of H, d of dX_(i).
     """
-    w1, w2, _, b2 = map(float, problem.theta)
-    path, L, steepest = problem.run(), float(problem.L), max(w1, w2)
-    of_step = max(0, round(math.log2(L)))
     h = 1.0
     if isinstance(problem.f, exact.LeastSquares):
         D = np.array([[float(d) for d in line] for line in problem.f.D])
         h = float(np.abs(D.T @ D).sum(axis=1).max())
     x_bits, d_bits, d = 4, 0, 0.0
-    for X, Z in zip(path.iterates, path.preactivations, strict=False):
+    for theta, constant, X, Z in zip(thetas, constants, path.iterates, path.preactivations, strict=False):
+        w1, w2, _, b2 = map(float, theta)
+        L, steepest = float(constant), max(w1, w2)
+        of_step = max(0, round(math.log2(L)))
         g = max(abs(float(value)) for value in problem.f.gradient(X))
         z = max(abs(float(value)) for value in Z)
         d = max(z + b2, w1 + w2, steepest * g / min(L, L * L)) + steepest * (1 + h / L) * d
@@ -178,7 +220,7 @@ def _bits_needed(problem: Problem) -> int:
         x_bits += 3 + of_step
     residual = max(abs(float(x)) + abs(float(y)) for x, y in zip(path.iterates[-1], problem.target, strict=True))
     largest = len(problem.target) * residual * max(d, residual)
-    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0)))
+    return x_bits + max(x_bits, d_bits) + math.ceil(math.log2(max(largest, 1.0))) <= 53
 
 
 def _tied(rng: random.Random, problem: Problem) -> Problem:

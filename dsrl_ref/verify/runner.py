@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator
 
 from dsrl_ref.arrays import as_count
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.findings import Check, Finding
+from dsrl_ref.verify.findings import LAYERS, Check, Equation, Finding
 from dsrl_ref.verify.table import EQUATIONS, CheckFunction
 
 
-def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> list[Finding]:
+def verify(equations: Iterable[Equation] | None = None, *, quick: bool = False, seed: int = 0) -> list[Finding]:
     """Check equations of the appendix.
 
     Parameters
     ----------
-    equations : iterable of int, optional
-        Numbers from 1 to 17; by default all.
+    equations : iterable of int or "layers", optional
+        Numbers from 1 to 17; "layers" for one Θ and one L a layer, which has no number in the appendix. By default all.
     quick : bool
         Draw about a tenth of the cases.
     seed : int
@@ -23,12 +23,12 @@ def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed:
     Returns
     -------
     list of Finding
-        In the order of the numbers.
+        In the order of the numbers; "layers" is the last.
 
     Raises
     ------
     ValueError
-        For a number that is no equation.
+        For what is no equation.
 
     Examples
     --------
@@ -39,17 +39,20 @@ def verify(equations: Iterable[int] | None = None, *, quick: bool = False, seed:
     return list(each_finding(equations, quick=quick, seed=seed))
 
 
-def each_finding(equations: Iterable[int] | None = None, *, quick: bool = False, seed: int = 0) -> Iterator[Finding]:
+def each_finding(
+    equations: Iterable[Equation] | None = None, *, quick: bool = False, seed: int = 0
+) -> Iterator[Finding]:
     """Check equations of the appendix as `verify` does, and yield each finding as soon as it is there."""
-    numbers = sorted(EQUATIONS if equations is None else set(equations))
-    for number in numbers:
-        if as_count(number, "equation") not in EQUATIONS:
-            raise ValueError(f"equation must be from 1 to 17, got {number}")
+    asked = set(EQUATIONS if equations is None else equations)
+    for number in asked:
+        if number != LAYERS and as_count(number, "equation") not in EQUATIONS:
+            raise ValueError(f'equation must be from 1 to 17, or "{LAYERS}", got {number}')
     cases = Cases(as_count(seed, "seed"), quick)
-    return (Finding(number, tuple(_run(EQUATIONS[number].checks, cases))) for number in numbers)
+    found = [number for number in EQUATIONS if number in asked]
+    return (Finding(number, tuple(run_checks(EQUATIONS[number].checks, cases))) for number in found)
 
 
-def _run(checks: Iterable[CheckFunction], cases: Cases) -> Iterator[Check]:
+def run_checks(checks: Iterable[CheckFunction], cases: Cases) -> Iterator[Check]:
     """What the checks find; one that raises has failed, as the package that it called has."""
     for check in checks:
         try:

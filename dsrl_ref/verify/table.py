@@ -3,14 +3,39 @@
 A function that is wrong fails a check of the row that names it; a test spoils each of them and asks for that. Names are
 below ``dsrl_ref``; those that the README's table of equations gives are among them. An engine returns the loss, dJ/dΘ
 and dJ/dL together, and is named where each of them is judged: (8), (10) and (15).
+
+The last row has no number in the appendix: one Θ and one L a layer, where dJ/dΘ_i is the i-th term of (10), (11), (15)
+and (16), as `appendix.layers` states. Its engines are those of the table of engines that have a ``prepare_layers``.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.checks import calls, engines, network, partials, regularizer, shrinkage, theta, totals
-from dsrl_ref.verify.findings import Check
+from dsrl_ref.verify.checks import (
+    calls,
+    engines,
+    layered_engines,
+    layers,
+    network,
+    partials,
+    regularizer,
+    shrinkage,
+    theta,
+    totals,
+)
+from dsrl_ref.verify.findings import LAYERS, Check, Equation
+from dsrl_ref.verify.judged import (
+    APPENDIX_OF_LAYERS,
+    CONDITIONS,
+    ENGINES,
+    ENGINES_OF_LAYERS,
+    FREE,
+    MATRICES,
+    OBJECTIVE_OF_LAYERS,
+    SENSITIVITIES,
+    SMOOTH_TERMS,
+)
 
 CheckFunction = Callable[[Cases], Check | Iterable[Check]]
 
@@ -23,38 +48,7 @@ class Row:
     checks: tuple[CheckFunction, ...]
 
 
-ENGINES = (
-    "objective.Objective.__call__",
-    "objective.Objective.flat",
-    "objective.loss_and_gradient",
-    "appendix.totals.loss_and_gradient",
-    "engines.tangent.loss_and_gradient",
-    "engines.adjoint.loss_and_gradient",
-    "engines.fused.Fused.loss_and_gradient",
-    "engines.recursion.loss_and_gradient",
-    "engines.pieces.Pieces.loss_and_gradient",
-    "engines.columns.loss_and_gradient",
-    "engines.support.Support.loss_and_gradient",
-    "engines.implicit.Implicit.loss_and_gradient",
-)
-MATRICES = (
-    "objective.Objective.gauss_newton",
-    "engines.tangent.gauss_newton",
-    "engines.recursion.gauss_newton",
-    "engines.pieces.Pieces.gauss_newton",
-    "engines.columns.gauss_newton",
-    "engines.support.Support.gauss_newton",
-    "engines.implicit.Implicit.gauss_newton",
-)
-FREE = ("objective.Objective.free", "free.pulled")
-SENSITIVITIES = (
-    "appendix.totals.total",
-    "appendix.totals.sensitivities",
-    "engines.tangent.sensitivities",
-    "engines.scalar_map.ScalarMap.derivatives",
-)
-
-EQUATIONS: dict[int, Row] = {
+EQUATIONS: dict[Equation, Row] = {
     1: Row(
         (
             "regularizer",
@@ -82,7 +76,10 @@ EQUATIONS: dict[int, Row] = {
         ("appendix.theta.simplified_condition",),
         (theta.simplification_holds, theta.simplified_condition_is_exact, theta.needs_a_factor_to_divide_by),
     ),
-    4: Row(("regularizer_gradient",), (regularizer.is_derivative, regularizer.gradient_is_exact)),
+    4: Row(
+        ("regularizer_gradient",),
+        (regularizer.is_derivative, regularizer.gradient_is_exact, regularizer.gradient_rounds_little),
+    ),
     5: Row(
         ("appendix.theta.slope_at_joint",), (theta.five_is_slope, theta.five_decides, theta.slope_at_joint_is_exact)
     ),
@@ -96,12 +93,7 @@ EQUATIONS: dict[int, Row] = {
         ),
     ),
     7: Row(
-        (
-            "appendix.theta.Theta.violations",
-            "appendix.theta.Theta.projected",
-            "appendix.theta.Theta.project",
-            "appendix.theta.projection_jacobian",
-        ),
+        CONDITIONS,
         (
             theta.seven_makes_g_rise,
             theta.seven_is_no_expansion,
@@ -136,14 +128,7 @@ EQUATIONS: dict[int, Row] = {
         (
             "forward",
             "shrink",
-            "smooth.Fidelity.value",
-            "smooth.Fidelity.gradient",
-            "smooth.Fidelity.start",
-            "smooth.Fidelity.lipschitz",
-            "smooth.LeastSquares.value",
-            "smooth.LeastSquares.gradient",
-            "smooth.LeastSquares.start",
-            "smooth.LeastSquares.lipschitz",
+            *SMOOTH_TERMS,
             "engines.scalar_map.ScalarMap.__call__",
         ),
         (
@@ -261,5 +246,22 @@ EQUATIONS: dict[int, Row] = {
     17: Row(
         ("appendix.partials.dL",),
         (partials.derivative_in_L, partials.dL_is_exact, partials.dL_rounds_little, partials.index_is_needed),
+    ),
+    LAYERS: Row(
+        ("forward", *APPENDIX_OF_LAYERS, *OBJECTIVE_OF_LAYERS, *ENGINES_OF_LAYERS),
+        (
+            layers.terms_agree,
+            layers.terms_are_differences,
+            layers.partials_are_exact,
+            layers.pulled_is_exact,
+            layers.appendix_is_exact,
+            layers.iterates_are_exact,
+            layered_engines.on_grid,
+            layered_engines.in_order,
+            layered_engines.equal_layers,
+            layered_engines.rounding,
+            layered_engines.by_differences,
+            layered_engines.large,
+        ),
     ),
 }

@@ -1,8 +1,8 @@
 """Conformance vectors: small problems with exact answers, for people who implement the appendix elsewhere.
 
-The document is ``{"format": "dsrl-vectors", "version": 2, "about": [...], "problems": [...]}``. Numbers are strings
-"p/q" (layers and regions are plain integers), matrices nested lists by rows. `ABOUT` says what is computed; it is in
-every file. A problem has
+The document is ``{"format": "dsrl-vectors", "version": 3, "about": [...], "problems": [...], "per_layer": [...]}``.
+Numbers are strings "p/q" (layers and regions are plain integers), matrices nested lists by rows. `ABOUT` says what is
+computed; it is in every file. A problem has
 
 =================  ==========================================================================================
 key                value
@@ -21,33 +21,53 @@ sensitivities      dX_(0), ..., dX_(t): of each the matrices of derivatives in w
 loss, gradient     J, and its derivatives in w1, w2, b1, b2, L
 =================  ==========================================================================================
 
-Version 1 has no ``about``, ``points_at``, ``ties`` and ``sensitivities``; `read` takes both. All inputs are exact in
-float64. `dsrl_ref.verify.ladder` says in which order the problems come, and why.
+The problems of ``per_layer`` have one Θ and one L a layer. They have the same keys, with these differences:
+
+=============  ==============================================================================================
+key            value
+=============  ==============================================================================================
+theta, L       t rows [w1, w2, b1, b2], and t step constants: the first layer's first
+sensitivities  none; instead
+partials       ∂X_(1), ..., ∂X_(t): of each the matrices of (12), (13) and (17) in the parameters of its own layer
+cotangents     C_(0), ..., C_(t), C_(i) = dJ/dX_(i): what ∂X_(i) is contracted with
+gradient       t times the derivatives in w1, w2, b1, b2, L of a layer: the terms of (10), (11), (15), (16)
+=============  ==============================================================================================
+
+Version 2 has no ``per_layer``; version 1 besides no ``about``, ``points_at``, ``ties`` and ``sensitivities``. `read`
+and `read_layers` take all three. All inputs are exact in float64. `dsrl_ref.verify.ladder` and
+`dsrl_ref.verify.layered_ladder` say in which order the problems come, and why.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.verify import exact
-from dsrl_ref.verify.exact import Flat
+from dsrl_ref.verify.exact import Flat, ThetaQ
+from dsrl_ref.verify.exact_layers import Layers
 from dsrl_ref.verify.ladder import PARTS, Rung, ladder, points_at
+from dsrl_ref.verify.layered import LayeredProblem
+from dsrl_ref.verify.layered_ladder import layered_ladder
 from dsrl_ref.verify.problems import Problem
+from dsrl_ref.verify.records import record, shown
 
-FORMAT, VERSION = "dsrl-vectors", 2
-MOST_SHOWN = 60  # characters of a number in a message
+FORMAT, VERSION = "dsrl-vectors", 3
 ANSWERS = {  # by key, how a message calls them
     "iterates": "X_({})",
     "preactivations": "Z_({})",
     "regions": "the region of Z_({})",
     "ties": "ties",
     "sensitivities": "dX_({})",
+    "partials": "∂X_({})",
+    "cotangents": "C_({})",
     "loss": "loss",
     "gradient": "dJ",
 }
-PARAMETERS = ("w1", "w2", "b1", "b2", "L")
+FROM_LAYER_1 = {ANSWERS[key] for key in ("preactivations", "regions", "partials")}  # others have X_(0), too
+Parsed: TypeAlias = Callable[[Any], Problem | LayeredProblem]
 ABOUT = [
     "Numbers are strings p/q; matrices are nested lists by rows; all inputs are exact in float64.",
     "f of kind fidelity: f(X) = 1/2 ||X - W||^2 (Frobenius), gradient X - W, Hessian applied to V: V.",
@@ -59,52 +79,21 @@ ABOUT = [
     "Loss (8): J = 1/2 ||target - X_(layers)||^2, a sum over all entries. X_(0) is a constant: its derivatives are 0.",
     "sensitivities[i] holds dX_(i), total derivatives in w1, w2, b1, b2 (11) and in L (16), in the shape of X.",
     "gradient holds dJ/dw1, dJ/dw2, dJ/db1, dJ/db2 (10) and dJ/dL (15).",
+    "per_layer holds problems with one theta and one L a layer, lists that begin with the first layer's: layer i "
+    "takes its own in (9), in xi and in the rows. Its entry of gradient holds the derivatives in its own theta and L: "
+    "the terms that (10) and (15) add up where all layers share them. It is its entry of partials, the derivatives of "
+    "X_(i) while X_(i-1) is held, contracted with dJ/dX_(i). cotangents holds dJ/dX_(0), dJ/dX_(1), ...",
 ]
 
 
 def document() -> dict[str, Any]:
     """Build the whole document."""
-    return {"format": FORMAT, "version": VERSION, "about": ABOUT, "problems": [record(rung) for rung in ladder()]}
-
-
-def record(rung: Rung) -> dict[str, Any]:
-    """Solve one rung, for the document."""
-    problem = rung.problem
-    path = problem.run()
-    totals = exact.sensitivities(problem.f, problem.theta, problem.L, path)
-    gradient = exact.reverse_gradient(problem.f, problem.theta, problem.L, path, problem.target)
-    return {
-        "name": rung.name,
-        "equations": rung.equations,
-        "points_at": rung.points_at,
-        "f": _term(problem),
-        "theta": _strings(problem.theta),
-        "L": _string(problem.L),
-        "layers": problem.layers,
-        "x0": _rows(problem, problem.x0),
-        "target": _rows(problem, problem.target),
-        "iterates": [_rows(problem, X) for X in path.iterates],
-        "preactivations": [_rows(problem, Z) for Z in path.preactivations],
-        "regions": [_nested([exact.row(z, problem.theta) for z in Z], problem.shape[1]) for Z in path.preactivations],
-        "ties": rung.ties,
-        "sensitivities": [
-            {name: _rows(problem, [line[c] for line in total]) for c, name in enumerate(PARAMETERS)} for total in totals
-        ],
-        "loss": _string(exact.loss(path.iterates[-1], problem.target)),
-        "gradient": dict(zip(PARAMETERS, _strings(gradient), strict=True)),
-    }
-
-
-def float_term(problem: Problem) -> dict[str, Any]:
-    """Build the dict of float64 arrays that stands for f: "kind", and "W" or "D" and "Y"."""
-    term: Any = problem.smooth_term()
-    if isinstance(problem.f, exact.Fidelity):
-        return {"kind": "fidelity", "W": term.W}
-    return {"kind": "least_squares", "D": term.D, "Y": term.Y}
+    problems, per_layer = ([record(rung) for rung in rungs] for rungs in (ladder(), layered_ladder()))
+    return {"format": FORMAT, "version": VERSION, "about": ABOUT, "problems": problems, "per_layer": per_layer}
 
 
 def read(path: str | Path) -> list[Rung]:
-    """Read the problems of a file of conformance vectors, version 1 or 2.
+    """Read the problems of a file of conformance vectors, version 1, 2 or 3: those with one Θ for all layers.
 
     Parameters
     ----------
@@ -125,25 +114,38 @@ def read(path: str | Path) -> list[Rung]:
     OSError
         If the file cannot be read.
     """
+    return _read(path, "problems", _parsed)
+
+
+def read_layers(path: str | Path) -> list[Rung]:
+    """Read the problems with one Θ and one L a layer, as `read` does; there are none in versions 1 and 2."""
+    return _read(path, "per_layer", _parsed_layers)
+
+
+def _read(path: str | Path, key: str, parsed: Parsed) -> list[Rung]:
     try:
         given = json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(given, dict) or given.get("format") != FORMAT:
         raise ValueError(f'{path} is not a file of conformance vectors: it lacks "format": "{FORMAT}"')
-    if given.get("version") not in (1, 2):
-        raise ValueError(f"{path} has version {given.get('version')!r} of the vectors; this package reads 1 and 2")
-    problems = given.get("problems")
+    version = given.get("version")
+    if version not in (1, 2, 3):
+        raise ValueError(f"{path} has version {version!r} of the vectors; this package reads 1, 2 and 3")
+    if key == "per_layer" and version < 3:
+        return []
+    problems = given.get(key)
     if not isinstance(problems, list) or not problems:
-        raise ValueError(f'{path} has no "problems": they must be a list with an entry or more')
-    return [_read_problem(problem, f"{path}, problem {number}") for number, problem in enumerate(problems, start=1)]
+        raise ValueError(f'{path} has no "{key}": they must be a list with an entry or more')
+    place = f"{path}, {'' if key == 'problems' else key + ', '}problem"
+    return [_read_problem(problem, f"{place} {number}", parsed) for number, problem in enumerate(problems, start=1)]
 
 
-def _read_problem(given: Any, where: str) -> Rung:
+def _read_problem(given: Any, where: str, parsed: Parsed) -> Rung:
     try:
         where = f"{where} ({given['name']!r})"
         layers = given["layers"]
-        problem = _parsed(given)
+        problem = parsed(given)
         stored = {key: given[key] for key in ANSWERS if key in given or key in ("loss", "gradient")}
         equations = [int(number) for number in given["equations"]]
         aims = {str(key): int(number) for key, number in given.get("points_at", _aims(layers)).items()}
@@ -175,7 +177,7 @@ def _difference(stored: Any, found: Any, what: str) -> str:
     elif isinstance(found, list):
         if not isinstance(stored, list) or len(stored) != len(found):
             return f"{what.format('i')} must be a list of {len(found)}"
-        first = 1 if what in (ANSWERS["preactivations"], ANSWERS["regions"]) else 0
+        first = 1 if what in FROM_LAYER_1 else 0
         names = [what.format(first + i) if "{}" in what else f"{what}[{i}]" for i in range(len(found))]
         parts = zip(stored, found, names, strict=True)
     else:
@@ -191,14 +193,36 @@ def _is(text: Any, number: str) -> bool:
         return False
 
 
-def shown(given: Any) -> str:
-    """What is given, in a message: its middle left out where it is long, and no denominator of 1."""
-    text = str(given).removesuffix("/1")
-    return text if len(text) <= MOST_SHOWN else f"{text[:20]}...{text[-10:]} ({len(text)} characters)"
-
-
 def _parsed(given: Any) -> Problem:
     """Take the inputs of a problem; TypeError, ValueError or KeyError where they are none."""
+    return _network(given, _theta(given["theta"]), _constant(given["L"]))
+
+
+def _parsed_layers(given: Any) -> LayeredProblem:
+    """The same with one Θ and one L a layer."""
+    thetas, constants = [*map(_theta, given["theta"])], [*map(_constant, given["L"])]
+    if not len(thetas) == len(constants) == given["layers"] > 0:
+        raise ValueError(
+            f"theta and L must have a row and a number for each of {given['layers']!r} layers, which are 1 or more; "
+            f"got {len(thetas)} and {len(constants)}"
+        )
+    return LayeredProblem(_network(given, thetas[0], constants[0]), Layers(thetas, constants))
+
+
+def _theta(values: Any) -> ThetaQ:
+    w1, w2, b1, b2 = map(_input, values)
+    Theta(float(w1), float(w2), float(b1), float(b2))  # refuses what is no Θ
+    return w1, w2, b1, b2
+
+
+def _constant(value: Any) -> Fraction:
+    L = _input(value)
+    if L <= 0:
+        raise ValueError(f"L must be positive, got {shown(L)}")
+    return L
+
+
+def _network(given: Any, theta: ThetaQ, L: Fraction) -> Problem:
     x0, target = _matrix(given["x0"], "x0"), _matrix(given["target"], "target")
     shape = (len(x0), len(x0[0]))
     f, term = given["f"], None
@@ -213,13 +237,10 @@ def _parsed(given: Any) -> Problem:
         raise ValueError(f'f must have the kind "fidelity" or "least_squares", got {f["kind"]!r}')
     if not fits or (len(target), len(target[0])) != shape:
         raise ValueError(f"f and target must fit x0, which is {shape[0]}×{shape[1]}")
-    w1, w2, b1, b2 = (_input(value) for value in given["theta"])
-    L, layers = _input(given["L"]), given["layers"]
-    if not isinstance(layers, int) or layers < 0 or L <= 0:
-        raise ValueError(f"layers must be an integer from 0 on and L positive, got {layers!r} and {shown(L)}")
-    problem = Problem(term, (w1, w2, b1, b2), L, layers, shape, _flat(x0), _flat(target))  # type: ignore[arg-type]
-    problem.float_theta()  # refuses what is no Θ
-    return problem
+    layers = given["layers"]
+    if not isinstance(layers, int) or layers < 0:
+        raise ValueError(f"layers must be an integer from 0 on, got {layers!r}")
+    return Problem(term, theta, L, layers, shape, _flat(x0), _flat(target))  # type: ignore[arg-type]
 
 
 def _aims(layers: int) -> dict[str, int]:
@@ -261,31 +282,3 @@ def _input(text: Any) -> Fraction:
 
 def _flat(matrix: list[Flat]) -> Flat:
     return [value for row in matrix for value in row]
-
-
-def _term(problem: Problem) -> dict[str, Any]:
-    if isinstance(problem.f, exact.Fidelity):
-        return {"kind": "fidelity", "W": _rows(problem, problem.f.W)}
-    assert isinstance(problem.f, exact.LeastSquares)
-    D, Y = problem.f.D, problem.f.Y
-    return {
-        "kind": "least_squares",
-        "D": [_strings(line) for line in D],
-        "Y": _nested(_strings(Y), problem.shape[1]),
-    }
-
-
-def _rows(problem: Problem, flat: Flat) -> list[list[str]]:
-    return _nested(_strings(flat), problem.shape[1])
-
-
-def _strings(numbers: Iterable[Fraction]) -> list[str]:
-    return [_string(number) for number in numbers]
-
-
-def _string(number: Fraction) -> str:
-    return f"{number.numerator}/{number.denominator}"
-
-
-def _nested(flat: list[Any], width: int) -> list[list[Any]]:
-    return [flat[i : i + width] for i in range(0, len(flat), width)]

@@ -6,6 +6,7 @@ for other problems: "fused" looks up pieces of the scalar map where x0 is W or z
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,13 +83,13 @@ def _not_of_W(arguments: Arguments) -> bool:
     return _fidelity(arguments) and not _of_W(arguments)
 
 
-def _sparse(arguments: Arguments, method: str) -> Objective:
+def _sparse(arguments: Arguments, method: str, **options: Any) -> Objective:
     """The objective of a `Fidelity` of which everything is stored sparse."""
     from scipy.sparse import csr_array
 
     f, _, _, layers, x0, target = arguments
     W = Fidelity(csr_array(f.start()))
-    return Objective(W, csr_array(target), layers=layers, x0=csr_array(x0), method=method)
+    return Objective(W, csr_array(target), layers=layers, x0=csr_array(x0), method=method, **options)
 
 
 WAYS = (
@@ -101,3 +102,21 @@ WAYS = (
     _by_method("adjoint", _fidelity, "sparse", _sparse),
 )
 NAMES_OF_WAYS = tuple(way.name for way in WAYS)
+
+
+class LayeredWay(NamedTuple):
+    """A way for one Θ and one L a layer, the problems that it takes, and its objective of one."""
+
+    name: str
+    takes: Callable[[Arguments], bool]
+    objective: Callable[..., Objective]  # of Arguments; options are those of `Objective`
+
+
+LAYERED_WAYS = (
+    *(
+        LayeredWay(name, _taken_by(engine), partial(objective, method=name, per_layer=True))
+        for name, engine in ENGINES.items()
+        if engine.prepare_layers is not None
+    ),
+    LayeredWay("sparse", _fidelity, partial(_sparse, method="auto", per_layer=True)),
+)

@@ -1,12 +1,13 @@
 """``dsrl-ref gradient`` prints what `Objective` says."""
 
+import re
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from command_data import FIDELITY, W, in_json, problem_file
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, cli, loss_and_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, cli, forward, loss_and_gradient
 
 THETA, L = FIDELITY["theta"], FIDELITY["L"]
 START, TARGET = np.full((2, 3), 0.375), np.eye(2, 3)
@@ -37,6 +38,7 @@ def test_a_table_of_least_squares_by_another_method(tmp_path, capsys):
 
 
 OFF_KNOTS = {**FIDELITY, "theta": [1.1, 0.6, 0.21, 0.64], "L": 1.5}
+X_OF_THREE = forward(Fidelity(W), OFF_KNOTS["theta"], OFF_KNOTS["L"], 3)[-1]
 
 
 def test_the_check_prints_how_far_differences_are(tmp_path, capsys):
@@ -44,7 +46,25 @@ def test_the_check_prints_how_far_differences_are(tmp_path, capsys):
     expected = check_gradient(Objective(Fidelity(W), layers=3), OFF_KNOTS["theta"], OFF_KNOTS["L"])
     assert in_json(capsys, "gradient", path, "--check")["check"] == asdict(expected)
     assert cli.main(["gradient", path, "--check"]) == 0
-    assert f"b2 {expected.gaps['b2']:.1e}" in capsys.readouterr().out.splitlines()[-1]
+    gaps, hidden = capsys.readouterr().out.splitlines()[-2:]
+    assert gaps.startswith("check  gaps to differences w1 ")
+    assert f", b2 {expected.gaps['b2']:.1e}, " in gaps
+    assert hidden.startswith("hidden by rounding, in the units of the derivatives: w1 ")
+    assert f", b2 {expected.roundings['b2']:.1e}, " in hidden
+    assert hidden.endswith(f"; at most {expected.rounding:.1e} of the scale S of the gradient")
+
+
+@pytest.mark.parametrize("target", [X_OF_THREE, X_OF_THREE + 1e-16, X_OF_THREE * (1 + 1e-12), None])
+def test_where_the_derivatives_are_0_what_rounding_hides_is_no_share_of_them(tmp_path, capsys, target):
+    """Where X_(t) meets the target, and where no entry lies beyond b2, so that w2 and b2 do nothing."""
+    theta = [1.1, 0.6, 0.21, 9.0] if target is None else OFF_KNOTS["theta"]
+    more = {} if target is None else {"target": target}
+    path = problem_file(tmp_path, **{**OFF_KNOTS, "theta": theta}, **more)
+    assert cli.main(["gradient", path, "--check"]) == 0
+    *_, gaps, hidden = capsys.readouterr().out.splitlines()
+    figures = [float(figure) for figure in re.findall(r"\d\.\de[+-]\d+", gaps + hidden)]
+    assert len(figures) == 11
+    assert max(figures) < 1e-6
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

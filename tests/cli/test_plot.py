@@ -1,5 +1,6 @@
 """``dsrl-ref plot``: which picture, of what, and where; what it shows is in test_plotting.py."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -49,9 +50,9 @@ def test_the_picture_lies_beside_the_model_unless_told_otherwise(model, drawn, c
     assert main(["plot", str(model)]) == 0
     assert capsys.readouterr().out == f"{model}.png\n"
     assert model.with_name("model.dsrl.png").read_text() == f"{(RESULT.theta, 16, 'LeastSquares')} as png"
-    assert main(["plot", str(model), "-o", str(model.with_name("other.SVG")), "--layers", "0"]) == 0
+    assert main(["plot", str(model), "-o", str(model.with_name("other.SVG")), "--layers", "16"]) == 0
     assert capsys.readouterr().out == f"{model.with_name('other.SVG')}\n"
-    assert model.with_name("other.SVG").read_text() == f"{(RESULT.theta, 0, 'LeastSquares')} as svg"
+    assert model.with_name("other.SVG").read_text() == f"{(RESULT.theta, 16, 'LeastSquares')} as svg"
     assert load(model).theta == RESULT.theta
 
 
@@ -59,7 +60,26 @@ def test_a_model_that_does_not_know_its_layers_is_told_them(model, drawn):
     save(model, replace(RESULT, layers=None, status=None, kind=None))
     assert main(["plot", str(model)]) == 0
     assert main(["plot", str(model), "--layers", "11"]) == 0
-    assert drawn == [(RESULT.theta, None, None), (RESULT.theta, 11, "Fidelity")]
+    assert main(["plot", str(model), "--layers", "0"]) == 0
+    assert drawn == [(RESULT.theta, None, None), (RESULT.theta, 11, "Fidelity"), (RESULT.theta, 0, "Fidelity")]
+    save(model, replace(RESULT, layers=None, status=None))
+    assert main(["plot", str(model), "--layers", "11"]) == 0
+    assert drawn[-1] == (RESULT.theta, 11, "LeastSquares")
+
+
+@pytest.mark.parametrize("own", [0, 1, 16, math.inf])
+@pytest.mark.parametrize("told", [0, 1, 15, 16, 17])
+def test_a_model_that_knows_its_layers_is_drawn_with_no_others(model, drawn, capsys, own, told):
+    save(model, replace(RESULT, layers=own))
+    before = model.read_bytes()
+    assert main(["plot", str(model), "--layers", str(told)]) == (0 if own == told else 3)
+    said = (
+        f"--layers is {told}, but the model was learned with {own} layers, and is drawn with them: leave --layers out"
+    )
+    assert (said in capsys.readouterr().err) == (own != told)
+    assert drawn == ([(RESULT.theta, own, "LeastSquares")] if own == told else [])
+    assert model.with_name("model.dsrl.png").exists() == (own == told)
+    assert model.read_bytes() == before
 
 
 def test_a_model_is_not_replaced_by_its_picture(model, drawn, capsys):

@@ -4,9 +4,12 @@ from fractions import Fraction
 
 import naive
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from methods import (
+    GENERAL,
+    LEAST_SQUARES_ONLY,
     each_for_fidelity,
     each_for_least_squares,
     each_method,
@@ -16,6 +19,9 @@ from methods import (
     suited,
 )
 from strategies import Problem, dyadic, examples, floats, matrices, problems, times
+
+from dsrl_ref import Fidelity, LeastSquares, Objective
+from dsrl_ref.engines.table import ENGINES
 
 
 def tied(problem):
@@ -149,6 +155,22 @@ def test_scales_with_the_data(method, problem, c):
     J, (dw1, dw2, db1, db2, dL) = evaluate(problem, method)
     expected = [c * c * dw1, c * c * dw2, c * db1, c * db2, c * c * dL]
     assert evaluate(with_data_times(problem, c, c), method) == (c * c * J, expected)
+
+
+@each_method
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_gauss_newton_tells_the_same_loss_bit_for_bit_where_float64_rounds(method, per_layer):
+    if per_layer and ENGINES[method].prepare_layers is None:
+        pytest.skip("shares Θ among the layers")
+    rng, theta = np.random.default_rng(7), (1.1, 0.6, 0.1, 0.4)
+    for n, m in ((3, 2), (7, 5), (6, 11)):
+        W, D, Y = rng.normal(size=(n, m)), rng.normal(size=(4, n)), rng.normal(size=(4, m))
+        x0 = np.zeros((n, m)) if method == "pieces" else rng.normal(size=(n, m))
+        f = LeastSquares(D, Y) if method in LEAST_SQUARES_ONLY or (method in GENERAL and m > 2) else Fidelity(W)
+        J = Objective(f, rng.normal(size=(n, m)), layers=3, x0=x0, method=method, per_layer=per_layer)
+        (loss, gradient), (again, tangents, _) = J(theta, 9.0), J.gauss_newton(theta, 9.0)
+        assert again == loss
+        assert np.array(tangents) == pytest.approx(np.array(gradient), rel=1e-9, abs=1e-9)
 
 
 def arrays(f):

@@ -25,15 +25,20 @@ class Forms:
 
     def __getattr__(self, name):
         if name not in self.kept:
-            self.kept[name] = self.wrapped(getattr(self.module, name), 1 if name == "lowest" else 8)
+            count = 1 if name == "lowest" else 9 if "_rows" in name else 8
+            self.kept[name] = self.wrapped(getattr(self.module, name), count)
         return self.kept[name]
 
     def wrapped(self, function, arguments):
         if not self.is_compiled:
             return function
         with compiling(True):
-            one, eight = lambda a: function(a), lambda a, b, c, d, e, f, g, h: function(a, b, c, d, e, f, g, h)
-            kernel = numba.njit(one if arguments == 1 else eight)
+            forms = {
+                1: lambda a: function(a),
+                8: lambda a, b, c, d, e, f, g, h: function(a, b, c, d, e, f, g, h),
+                9: lambda a, b, c, d, e, f, g, h, i: function(a, b, c, d, e, f, g, h, i),
+            }
+            kernel = numba.njit(forms[arguments])
 
         def call(*given):
             with compiling(True):
@@ -96,15 +101,27 @@ def test_vectors_of_a_product_are_sums_over_the_list(forms, name, columns, vecto
 
 
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize(("name", "entries"), [("sixteen_rows", 16), ("eight_rows", 8), ("four_rows", 4)])
-@pytest.mark.parametrize("at", [0, 1])
-def test_rows_of_a_product_are_sums_over_the_list(forms, name, entries, count, at):
-    panel, rows, values = data(count, (LANES,), np.random.default_rng(count))
-    out = np.full((20, LANES), np.nan)
-    getattr(forms, name)(panel, rows, values, 2, count, OFFSETS, at, out)
+@pytest.mark.parametrize(
+    ("name", "entries", "vectors"),
+    [
+        ("sixteen_rows", 16, 1),
+        ("eight_rows", 8, 1),
+        ("four_rows", 4, 1),
+        ("eight_rows_of_two", 8, 2),
+        ("four_rows_of_two", 4, 2),
+        ("eight_rows_of_three", 8, 3),
+        ("four_rows_of_three", 4, 3),
+    ],
+)
+@pytest.mark.parametrize(("at", "lane"), [(0, 0), (1, 0), (0, 8), (1, 16)])
+def test_rows_of_a_product_are_sums_over_the_list(forms, name, entries, vectors, count, at, lane):
+    """A row of the sums may be longer than one of the values."""
+    panel, rows, values = data(count, (lane + LANES * vectors,), np.random.default_rng(count))
+    out = np.full((20, lane + LANES * vectors + 8), np.nan)
+    getattr(forms, name)(panel, rows, values, 2, count, OFFSETS, at, lane, out)
     expected = np.full(out.shape, np.nan)
-    wanted = slice(at, at + entries)
-    expected[wanted] = exact_product(panel, rows, values)[:, OFFSETS[wanted]].T
+    wanted, lanes = slice(at, at + entries), slice(lane, lane + LANES * vectors)
+    expected[wanted, lanes] = exact_product(panel, rows, values)[lanes, OFFSETS[wanted]].T
     assert np.array_equal(out, expected, equal_nan=True)
 
 
@@ -122,7 +139,8 @@ def test_a_sum_is_fused_where_it_is_compiled_and_goes_from_row_to_row(forms, nam
     panel, rows, x = data(9, values, rng, lambda rng, *shape: rng.normal(size=shape))
     places = np.arange(0, WIDTH, LANES)[:4]
     out = np.empty((4, LANES if name == "four_rows" else WIDTH))
-    getattr(forms, name)(panel, rows, x, 2, 9, places, 0, out)
+    lane = (0,) if name == "four_rows" else ()
+    getattr(forms, name)(panel, rows, x, 2, 9, places, 0, *lane, out)
     first = x[2:].reshape(9, -1)[:, 0]
     once, twice = ([sum_of_terms(panel[rows[2:], j], first, fused) for j in places] for fused in (True, False))
     assert once != twice

@@ -10,7 +10,7 @@ from hypothesis import given
 from methods import LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
 from strategies import FloatQuartic, examples, floats, layered_problems, problems
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, check_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient
 from dsrl_ref.engines import tangent
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES
@@ -37,7 +37,7 @@ def ties(f, thetas, constants, x0):
 
 
 def test_there_are_engines_that_take_them():
-    assert {"tensor", "tangent", "adjoint", "columns"} <= set(PER_LAYER)
+    assert {"tensor", "tangent", "adjoint", "columns", "support"} <= set(PER_LAYER)
 
 
 @each_per_layer
@@ -117,16 +117,19 @@ def learnable(m=30, layers=4):
 def test_the_products_are_those_of_all_columns_however_many_are_taken_at_once(monkeypatch, numbers, kind):
     f, X, thetas, L = learnable()
     f = Fidelity(X[::-1]) if kind == "fidelity" else f
-    _, dX = tangent.sensitivities_by_layer(f, [Theta(*row) for row in thetas], L.tolist(), f.start())
-    widths, carry = [], tangent.sensitivities_by_layer
+    matrix_of_all = Objective(f, X, layers=4, method="tangent", per_layer=True).gauss_newton(thetas, L)[2]
+    widths, carry = [], tangent.carried
     monkeypatch.setattr(tangent, "AT_ONCE", numbers)
     monkeypatch.setattr(
         tangent,
-        "sensitivities_by_layer",
-        lambda f, thetas, L, x0: widths.append(x0.shape[1]) or carry(f, thetas, L, x0),
+        "carried",
+        lambda f, layers, places, tape, x0: widths.append(x0.shape[1]) or carry(f, layers, places, tape, x0),
     )
-    matrix = Objective(f, X, layers=4, method="adjoint", per_layer=True).gauss_newton(thetas, L)[2]
-    assert matrix == pytest.approx(np.einsum("anm,bnm->ab", dX, dX), rel=1e-12, abs=1e-12)
+    J = Objective(f, X, layers=4, method="adjoint", per_layer=True)
+    (loss, gradient, matrix), (right, expected) = J.gauss_newton(thetas, L), J(thetas, L)
+    assert loss == right
+    assert np.array(gradient) == pytest.approx(np.array(expected), rel=1e-11, abs=1e-12)
+    assert matrix == pytest.approx(matrix_of_all, rel=1e-12, abs=1e-12)
     assert sum(widths) == 30
     assert max(widths) == max(1, min(30, numbers // (4 * 5 * 12)))
 
@@ -162,6 +165,16 @@ def test_the_terms_left_apart_ask_no_more_of_f_than_their_sum():
         Objective(f, [[0.0, 1.0, 2.0]], layers=5, method="adjoint", per_layer=per_layer)(theta, 2.0)
         counts.append(f.asked)
     assert counts == [15, 15]
+
+
+@pytest.mark.parametrize(("per_layer", "products"), [(False, 5 * 4), (True, 5 * (1 + 2 + 3 + 4))])
+@pytest.mark.parametrize("method", ["tangent", "adjoint"])
+def test_gauss_newton_asks_for_a_gradient_a_layer_and_a_product_for_each_sensitivity(method, per_layer, products):
+    """One pass: those of the first layer begin in it, and nothing is evaluated again for the loss and the gradient."""
+    f = Counting([[1.0, 0.25, -2.0]])
+    J = Objective(f, [[0.0, 1.0, 2.0]], layers=5, method=method, per_layer=per_layer)
+    J.gauss_newton((1, 0.5, 0.25, 1), 2.0)
+    assert f.asked == 5 + products
 
 
 @each_per_layer

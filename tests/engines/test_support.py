@@ -1,6 +1,5 @@
 """LeastSquares on the nonzeros: the rationals over several panels, one answer for any blocks, and ties of its own."""
 
-import os
 import tracemalloc
 from fractions import Fraction
 
@@ -11,14 +10,23 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from strategies import examples, floats
-from wide import LAYERS, THETA, data, prepared, wide_problems
+from wide import (
+    JIT,
+    LAYERS,
+    THETA,
+    answer_bits,
+    data,
+    plain_python_warns,
+    prepared,
+    prepared_layers,
+    random_problem,
+    varied,
+    wide_problems,
+)
 
 from dsrl_ref import LeastSquares, Objective, Theta
 from dsrl_ref.engines import support
 from dsrl_ref.errors import DivergenceError, SizeError
-
-JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
-plain_python_warns = pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
 
 
 @pytest.mark.parametrize(("tape", "threads"), [(1, 2), (2**21, 1)])
@@ -50,23 +58,6 @@ def test_a_sparse_D_has_the_same_bits(problem):
     assert answer_bits(answers[0]) == answer_bits(answers[1])
 
 
-def answer_bits(answer):
-    return b"".join(np.asarray(part).tobytes() for part in answer)
-
-
-def random_problem(seed):
-    """53-bit data of any shape up to three panels and forty columns, dense and sparse."""
-    rng = np.random.default_rng(seed)
-    k, n, m = (int(rng.integers(1, most)) for most in (20, 150 if JIT else 70, 40 if JIT else 10))
-    density = rng.choice([0.02, 0.2, 1.0])
-    D = rng.normal(size=(k, n)) * (rng.random((k, n)) < rng.choice([0.2, 1.0]))
-    f = LeastSquares(sp.csr_array(D) if rng.random() < 0.3 else D, rng.normal(size=(k, m)))
-    x0 = rng.choice([0.0, 1.0]) * rng.normal(size=(n, m)) * (rng.random((n, m)) < density)
-    theta = Theta(rng.uniform(0.3, 1.3), rng.uniform(0.3, 1), *np.sort(rng.choice([0.0, 0.02, 0.3, 1.0], 2)))
-    L = max(1.0, f.lipschitz()) * rng.uniform(0.6, 2)
-    return f, x0, rng.normal(size=(n, m)), int(rng.integers(0, 5)), theta, L
-
-
 def test_the_bits_are_those_of_any_number_of_threads_and_any_width_of_the_blocks(monkeypatch, repeats):
     for seed in range(repeats(12 if JIT else 2, 500)):
         *arguments, theta, L = random_problem(seed)
@@ -91,20 +82,6 @@ def test_the_bits_of_a_column_are_those_that_it_has_alone(monkeypatch):
         part = LeastSquares(f.D, f.Y[:, [q]])
         prepared(part, x0[:, [q]], target[:, [q]]).loss_and_gradient(THETA, L)
         assert kept.pop().tobytes() == together[[q]].tobytes()
-
-
-@pytest.mark.parametrize("rows", [7, 64])
-def test_DtD_and_DtY_are_formed_some_rows_at_a_time(monkeypatch, rows):
-    """Which shows in their last bits: it is always the same number of rows, whoever adds."""
-    f, _, _ = data(k=100 if JIT else 20)
-    monkeypatch.setattr(support, "CHUNK", rows)
-    monkeypatch.setattr(support, "LISTED", 3000)
-    found = [support.products(D, f.Y, threads) for D in (f.D, sp.csr_array(f.D)) for threads in (1, 3)]
-    G, C = found[0]
-    assert all(a.tobytes() == G.tobytes() and b.tobytes() == C.tobytes() for a, b in found)
-    assert G.transpose(0, 2, 1).reshape(-1, 150)[:150] == pytest.approx(f.D.T @ f.D, rel=1e-12, abs=1e-12)
-    assert C.transpose(0, 2, 1).reshape(-1, 11)[:150] == pytest.approx(f.D.T @ f.Y, rel=1e-12, abs=1e-12)
-    assert not G.transpose(0, 2, 1).reshape(-1, 150)[150:].any()
 
 
 @pytest.mark.parametrize("start", [0.0, 0.5])
@@ -252,7 +229,7 @@ def test_no_kernel_has_more_work_at_once_than_an_interrupt_may_wait_for(monkeypa
     ours, n = prepared(f, f.start(), target), 150
     blocks, block = [], support.Block.__init__
     monkeypatch.setattr(
-        support.Block, "__init__", lambda self, *given: blocks.append(given[2] - given[1]) or block(self, *given)
+        support.Block, "__init__", lambda self, *given: blocks.append(given[3] - given[2]) or block(self, *given)
     )
     monkeypatch.setattr(support, "AT_ONCE", 4 * n * n)
     ours.loss_and_gradient(THETA, L)
@@ -268,7 +245,9 @@ def test_an_interrupt_is_answered_between_two_layers_of_a_block(monkeypatch, eva
     f, L, target = data()
     passes = {"loss_and_gradient": "backward", "gauss_newton": "tangents", "ties": "ties"}
     steps, work = [], getattr(support.Block, passes[evaluate])
-    monkeypatch.setattr(support.Block, passes[evaluate], lambda self: (steps.append(1) for _ in work(self)))
+    monkeypatch.setattr(
+        support.Block, passes[evaluate], lambda self, *_, **given: (steps.append(1) for _ in work(self, **given))
+    )
     getattr(prepared(f, f.start(), target), evaluate)(THETA, L)
     assert len(steps) == (2 * LAYERS if evaluate == "loss_and_gradient" else LAYERS)
 
@@ -283,6 +262,84 @@ def test_inputs_are_left_alone_and_may_be_read_only_or_of_any_order():
     answer = answer_bits(ours.loss_and_gradient(THETA, L))
     assert [array.tobytes() for array in (f.D, f.Y, target, x0)] == kept
     assert answer == answer_bits(ours.loss_and_gradient(THETA, L)) == answer_bits(again.loss_and_gradient(THETA, L))
+
+
+@pytest.mark.parametrize(("tape", "threads"), [(1, 2), (2**21, 1)])
+@examples(12)
+@given(problem=wide_problems())
+def test_layers_of_their_own_equal_the_rationals_over_panels_and_blocks(tape, threads, problem):
+    """Every other layer has the slopes and the step of the other."""
+    w1, w2, b1, b2 = problem.theta
+    thetas = [(w1, w2, b1, b2), (w2, w1, b1, b2)][: problem.layers] + [(w1, w2, b1, b2)][: max(0, problem.layers - 2)]
+    L = [problem.L, Fraction(16) / problem.L, problem.L][: problem.layers]
+    at = tuple(Theta(*map(float, own)) for own in thetas), np.array(L, np.float64)
+    arguments = problem.f, thetas, L, problem.x0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "TAPE", tape)
+        patch.setattr(support, "TOGETHER", 2)
+        x0, target = floats(problem.x0), floats(problem.target)
+        ours = prepared_layers(problem.term, x0, target, problem.layers, threads)
+        loss, gradient, matrix = ours.gauss_newton(*at)
+        back = ours.loss_and_gradient(*at)
+        ties = ours.ties(*at)
+    iterates, Z = naive.layered_forward(*arguments)
+    assert loss == back[0] == naive.loss(problem.target, iterates[-1])
+    expected = naive.layered_gradient(*arguments, problem.target)
+    assert gradient.tolist() == back[1].tolist() == [list(row) for row in expected]
+    assert matrix.tolist() == [list(row) for row in naive.layered_gauss_newton(*arguments)]
+    assert ties == sum(abs(z) in own[2:] for own, X in zip(thetas, Z, strict=True) for line in X for z in line)
+
+
+def test_the_bits_of_layers_of_their_own_are_those_of_any_number_of_threads_and_any_width_of_the_blocks(
+    monkeypatch, repeats
+):
+    monkeypatch.setattr(support, "TOGETHER", 8)
+    for seed in range(repeats(8 if JIT else 2, 300)):
+        *arguments, layers, _, L = random_problem(seed)
+        answers = set()
+        for tape, threads in [(2**21, 1), (2**21, 2), (2**21, 3), (3000, 1), (3000, 5), (3000, 8), (1, 2)]:
+            monkeypatch.setattr(support, "TAPE", tape)
+            ours = prepared_layers(*arguments, layers, threads)
+            answers.add(
+                b"".join(
+                    map(answer_bits, (way(*varied(layers, L)) for way in (ours.loss_and_gradient, ours.gauss_newton)))
+                )
+            )
+        assert len(answers) == 1
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_more_columns_need_no_more_memory_for_layers_of_their_own(monkeypatch, start):
+    """Beside the sums of each column, and a matrix for every few."""
+    peaks, few, many = [], 64, 640 if JIT else 192
+    for m in (few, many):
+        f, L, target = data(n=20, m=m)
+        ours = prepared_layers(f, f.start() + start, target, 3)
+        monkeypatch.setattr(support, "TAPE", 20 * 16 * (3 + support.BESIDES))
+        for evaluate in (ours.loss_and_gradient, ours.gauss_newton):
+            evaluate(*varied(3, L))
+            tracemalloc.start()
+            evaluate(*varied(3, L))
+            peaks.append(tracemalloc.get_traced_memory()[1] - 8 * m * (2 * 16 + 2 * 120 / support.TOGETHER))
+            tracemalloc.stop()
+    assert peaks[2] <= 1.2 * peaks[0]
+    assert peaks[3] <= 1.2 * peaks[1]
+
+
+@plain_python_warns
+@pytest.mark.parametrize("threads", [1, 2])
+def test_divergence_names_the_step_constant_of_its_layer(monkeypatch, threads):
+    monkeypatch.setattr(support, "TAPE", 1)
+    ours = prepared_layers(LeastSquares([[1e100]], [[0.0, 1.0, 1e-250, 1.0]]), *np.zeros((2, 1, 4)), 4, threads)
+    at = (Theta(1, 1, 0, 0),) * 4, np.array([1e-100, 2e-100, 3e-100, 4e-100])
+    for evaluate in (ours.loss_and_gradient, ours.gauss_newton, ours.ties):
+        with pytest.raises(DivergenceError, match=r"X_\(2\) is not finite in layer 2 \(2 entries\): L = 2e-100 may be"):
+            evaluate(*at)
+
+
+def test_auto_takes_it_for_layers_of_their_own_where_X_is_sparse():
+    f, _, target = data(k=100, n=256, m=30, density=0.02)
+    assert Objective(f, target, layers=5, per_layer=True, evaluations=1000).method == "support"
 
 
 KEPT = """

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from strategies import examples, floats
-from wide import THETA, data, prepared, wide_problems
+from wide import JIT, LAYERS, THETA, data, prepared, prepared_layers, varied, wide_problems
 
-from dsrl_ref import Theta
+from dsrl_ref import Objective, Theta
 from dsrl_ref.engines import support
 
 
@@ -57,3 +57,30 @@ def test_the_gradient_is_that_of_the_pass_back_but_for_rounding():
     other, tangents, _ = ours.gauss_newton(THETA, L)
     assert other == loss
     assert tangents == pytest.approx(gradient, rel=1e-12)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 9 if JIT else 6])
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_those_of_every_layer_agree_with_the_tangents_of_whole_matrices(start, layers):
+    """Of so many layers that sensitivities are pushed three vectors at a time, and one or two besides."""
+    f, L, target = data(n=150 if JIT else 70)
+    at = varied(layers, L)
+    J = Objective(f, target, layers=layers, x0=start * target, method="tangent", per_layer=True)
+    loss, gradient, matrix = J.gauss_newton(*at)
+    ours = prepared_layers(f, start * target, target, layers)
+    for answer in (ours.loss_and_gradient(*at), ours.gauss_newton(*at)):
+        assert answer[0] == pytest.approx(loss, rel=1e-13)
+        assert answer[1] == pytest.approx(np.array(gradient).T, rel=1e-10, abs=1e-11)
+    assert ours.gauss_newton(*at)[2] == pytest.approx(matrix, rel=1e-10, abs=1e-9)
+
+
+def test_the_loss_with_layers_of_their_own_has_the_bits_of_the_network_that_shares_and_the_same_in_both_passes():
+    f, L, target = data(density=0.1)
+    shared, own = prepared(f, f.start(), target), prepared_layers(f, f.start(), target)
+    at = (THETA,) * LAYERS, np.full(LAYERS, L)
+    loss, gradient, matrix = shared.gauss_newton(THETA, L)
+    own_loss, rows, products = own.gauss_newton(*at)
+    assert loss == own_loss == own.loss_and_gradient(*at)[0] == shared.loss_and_gradient(THETA, L)[0]
+    assert rows.sum(axis=0) == pytest.approx(gradient, rel=1e-12)
+    assert products.reshape(LAYERS, 5, LAYERS, 5).sum(axis=(0, 2)) == pytest.approx(matrix, rel=1e-12)
+    assert np.array_equal(products, products.T)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from dsrl_ref import Fidelity, Theta
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.zeros import LayeredZeros, Zeros
+from dsrl_ref.engines.zeros import Zeros
 from dsrl_ref.errors import DivergenceError
 
 OFF, ON = Theta(0.75, 0.5, 0.25, 1), Theta(0.75, 0.5, 0, 1)
@@ -50,7 +50,7 @@ def test_a_fixed_point_on_a_knot_is_refused():
 
 def test_with_a_theta_a_layer_they_count_in_the_layers_where_b1_is_0():
     W = sp.csr_array(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
-    entries = LayeredZeros(Problem(Fidelity(W), W, W, 3, per_layer=True))
+    entries = Zeros(Problem(Fidelity(W), W, W, 3, per_layer=True))
     L = np.array([2.0, 4.0, 2.0])
     assert [entries.ties(thetas, L) for thetas in ((OFF, ON, OFF), (ON, ON, ON), (OFF, OFF, OFF))] == [5, 15, 0]
     for thetas in ((OFF, ON, ON), (ON, ON, ON), (OFF, OFF, OFF)):

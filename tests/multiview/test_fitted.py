@@ -220,6 +220,97 @@ def test_what_was_learned_is_one_object_that_cannot_be_changed(make):
                 setattr(model, name, None)
 
 
+def arrays_of(value, seen):
+    """Every NumPy array that can be reached from a value by attributes, items and entries."""
+    if id(value) in seen or isinstance(value, str | bytes | type):
+        return []
+    seen[id(value)] = value
+    if isinstance(value, np.ndarray):
+        inside = value.tolist() if value.dtype == object else []
+        return [value, *(array for each in inside for array in arrays_of(each, seen))]
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
+    return [array for each in [*inside, *getattr(value, "__dict__", {}).values()] for array in arrays_of(each, seen)]
+
+
+GIVEN = {
+    "views": lambda: ({}, [view.copy() for view in FEW]),
+    "a table with names": lambda: ({"view_sizes": np.array([10, 10, 10])}, NAMED),
+    "weighted views": lambda: ({"view_weights": np.array([1.0, 0.0, 0.0])}, [view.copy() for view in FEW]),
+    "a dense graph": lambda: ({"affinity": "precomputed"}, GRAPH.copy()),
+    "a sparse graph": lambda: ({"affinity": "precomputed"}, sp.csr_array(GRAPH)),
+}
+AGAIN = {"fit": lambda model: model, "copy": deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
+each_given = pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+
+
+def fit_on(make, given):
+    parameters, X = given()
+    n = X[0].shape[0] if isinstance(X, list) else X.shape[0]
+    model = make().set_params(**parameters)
+    if n < 40:
+        model.set_params(n_neighbors=2)
+    return model.fit(X, np.where(np.arange(n) < max(3, 12 * n // 40), np.arange(n) % 3, -1)), X
+
+
+@each_model
+@each_given
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_no_array_of_what_was_learned_can_be_written_to(make, given, again):
+    model = again(fit_on(make, given)[0])
+    held = arrays_of(model._fitted, {})
+    assert len(held) >= 8
+    assert [array for array in held if array.flags.writeable] == []
+    before, written = public(model), 0
+    for name, attribute in inspect.getmembers(type(model)):
+        if isinstance(attribute, FromFit) and hasattr(model, name):
+            for array in arrays_of(getattr(model, name), {}):
+                written += 1
+                with pytest.raises(ValueError, match="read-only"):
+                    array[...] = array[::-1].copy()
+    assert written >= 8
+    assert public(model) == before
+
+
+@each_model
+@pytest.mark.parametrize("name", ["graph_", "affinity_matrix_"])
+def test_another_array_in_a_sparse_attribute_is_not_one_in_the_model(make, name):
+    model = fitted(make)
+    before = public(model)
+    shown = getattr(model, name)
+    shown.data = np.zeros_like(shown.data)
+    shown.indices, shown.indptr = np.zeros_like(shown.indices), np.zeros_like(shown.indptr)
+    assert public(model) == before
+    other = getattr(model, name)
+    stored = tuple(int(index[0]) for index in other.nonzero())
+    with pytest.raises(ValueError, match="read-only"):
+        other[stored] = 7.0
+
+
+@each_model
+@each_given
+def test_what_is_the_callers_is_not_the_models(make, given):
+    """It shares no memory with what was learned, can be written to afterwards, and changes nothing."""
+    model, X = fit_on(make, given)
+    own = [array for array in arrays_of([X, model.get_params()], {}) if array.dtype != object]
+    held = arrays_of(model._fitted, {})
+    assert own
+    assert all(array.flags.writeable for array in own)
+    assert not any(np.shares_memory(mine, learned) for mine in own for learned in held)
+
+
+@each_model
+def test_what_is_returned_can_be_written_to(make):
+    model = make()
+    answers = [model.fit_predict(FEW)] if hasattr(model, "fit_predict") else []
+    if not answers:
+        model.fit(FEW, SOME)
+        answers = [model.predict(FEW), model.predict_proba(FEW)]
+    before = public(model)
+    for answer in answers:
+        answer[...] = answer[::-1].copy()
+    assert public(model) == before
+
+
 @each_model
 def test_copies_and_pickles_show_the_same(make):
     model = fitted(make)

@@ -30,6 +30,7 @@ NEAREST_LAYER = {
     "appendix/network.py": "networks",
     "appendix/partials.py": "tables",
     "appendix/totals.py": "networks",
+    "engines/forward.py": "networks",
     "engines/tangent.py": "networks",
     "engines/adjoint.py": "networks",
     "engines/columns.py": "networks",

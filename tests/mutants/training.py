@@ -244,6 +244,8 @@ MUTANTS = [
         ("slopes.append(slope)", "slopes.append(self.gradient)"),
         ("+ slope @ back +", "- slope @ back +"),
         ("heights.append(max(0.0, 1 - float(model)))", "heights.append(0.0)"),
+        ("heights.append(max(0.0, 1 - float(model)))", "heights.append(1 - float(model))"),
+        ("+ 0.5 * back @ self.matrix @ back", ""),
         ("rows * self.units", "rows"),
         ("            share *= SHORTER[0]\n", "            share = 0.0\n"),
         ("if lowest[0] < self.loss * (1 - TOLERANCE):", "if False:"),

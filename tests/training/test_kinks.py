@@ -228,6 +228,31 @@ def test_units_are_the_parameters_and_never_0():
     assert units(J, np.array([1.0, 1.0, 0.0, 0.0, 8.0])).tolist() == [1.0, 1.0, 1.0, 1.0, 8.0]
 
 
+@pytest.mark.parametrize("share", [0.5, 1.5])
+def test_models_are_of_the_gradients_where_they_are_drawn_and_never_above_the_point(share):
+    """J has risen by a share of what the gradients there say: at the point, their models are below J or cut off."""
+
+    class Shared(Folded):
+        def __call__(self, theta, L):
+            drawn.append([*theta, L])
+            away = np.array(drawn[-1]) - self.fold
+            return 2 + share * float(self.slopes @ np.abs(away)), self.slopes * np.sign(away)
+
+    drawn = []
+    polish = Polish(Shared(FOLD, SLOPES), np.array(FOLD))
+    slopes, heights, lowest = polish._models(np.random.default_rng(0))
+    in_units = np.array([0.9, 0.5, 1.5, 1.5, 3.0])  # of w1, w2, b1, b2, L
+    back = (np.array(FOLD) - drawn[1:]) / in_units
+    assert np.all((np.abs(back).max(axis=0) > kinks.BOX / 2) & (np.abs(back).max(axis=0) <= kinks.BOX))
+    assert slopes[0].tolist() == [0.0] * 5
+    assert slopes[1:] == pytest.approx(-np.sign(back) * SLOPES * in_units / 2)  # of the loss, which is 2
+    rises = np.abs(drawn[1:] - np.array(FOLD)) @ SLOPES / 2
+    below = (1 - share) * rises - 0.5 * 1e-3 / 2 * np.sum((back * in_units) ** 2, axis=1)
+    assert heights == pytest.approx(np.append(0.0, np.maximum(below, 0.0)), abs=1e-14)
+    assert heights[1:].all() == (share < 1)
+    assert lowest == (2.0, polish.values)
+
+
 def test_a_lower_point_that_the_gradients_were_drawn_at_is_gone_on_from():
     """Every point but the first is lower, though no gradient promises it."""
 

@@ -11,18 +11,22 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import dsrl_ref
 from dsrl_ref.appendix import Theta, partials
-from dsrl_ref.verify import verify
+from dsrl_ref.engines import table
+from dsrl_ref.verify import runner, verify
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.findings import OWN, Check
-from dsrl_ref.verify.table import ENGINES, EQUATIONS, MATRICES, SENSITIVITIES
+from dsrl_ref.verify.findings import OWN
+from dsrl_ref.verify.judged import ENGINES, ENGINES_OF_LAYERS, MATRICES, OBJECTIVE_OF_LAYERS, SENSITIVITIES
+from dsrl_ref.verify.table import EQUATIONS
 
 PACKAGE = "dsrl_ref"
+FORWARD, PROX = dsrl_ref.forward, dsrl_ref.prox
 
 
 def located(name):
@@ -45,6 +49,9 @@ class Given(tuple):
 
 def spoil(monkeypatch, name, change):
     """Let `change(result, arguments)` be what the function returns, wherever the package keeps it."""
+    if name in ENGINES_OF_LAYERS:
+        spoil_engine(monkeypatch, name.split("'")[1], change)
+        return
     home, last, stored = located(name)
     function = stored.__func__ if isinstance(stored, classmethod) else stored
 
@@ -68,14 +75,29 @@ def spoil(monkeypatch, name, change):
                     monkeypatch.setitem(value, entry, spoiled)
 
 
+def spoil_engine(monkeypatch, name, change):
+    """The same of all that an engine answers for one Θ and one L a layer; `named` holds the method and the problem."""
+    engine = table.ENGINES[name]
+
+    def prepare_layers(problem):
+        prepared = engine.prepare_layers(problem)
+
+        def spoiled(method):
+            def answer(theta, L):
+                given = Given((theta, L))
+                given.named = {"method": method, "problem": problem, "theta": theta, "L": L}
+                return change(getattr(prepared, method)(theta, L), given)
+
+            return answer
+
+        return SimpleNamespace(**{method: spoiled(method) for method in ("loss_and_gradient", "gauss_newton", "ties")})
+
+    monkeypatch.setitem(table.ENGINES, name, engine._replace(prepare_layers=prepare_layers))
+
+
 def noticed(row):
     """Whether the row has a check that fails; as `verify([row], quick=True)`, but it ends at the first."""
-    cases = Cases(0, quick=True)
-    for check in EQUATIONS[row].checks:
-        found = check(cases)
-        if not all(one.passed for one in ([found] if isinstance(found, Check) else found)):
-            return True
-    return False
+    return any(not check.passed for check in runner.run_checks(EQUATIONS[row].checks, Cases(0, quick=True)))
 
 
 def each(change):
@@ -252,8 +274,182 @@ SPECIAL = {
 }
 
 
+def where(condition, change):
+    """A change of the results of some calls alone; `condition` is a function of their arguments by name."""
+    return lambda result, given: change(result, given) if condition(given.named) else result
+
+
+def of_terms(change):
+    """A change of the (t, 5) terms: of an array, of a `Gradient` of arrays, or of a flat array; the loss stays."""
+
+    def changed(result, given):
+        loss, gradient, *more = result
+        if hasattr(gradient, "_fields"):
+            gradient = type(gradient)(*np.array(change(np.array(gradient).T)).T)
+        elif gradient.ndim == 1:
+            gradient = change(gradient.reshape(-1, 5)).ravel()
+        else:
+            gradient = change(gradient)
+        return loss, gradient, *more
+
+    return changed
+
+
+def of_column(place, change):
+    """A change of one of the five derivatives of every layer."""
+
+    def changed(terms):
+        terms = np.array(terms)
+        terms[:, place] = change(terms[:, place])
+        return terms
+
+    return changed
+
+
+def of_row(place, change):
+    """A change of all derivatives of one layer, the first or the last."""
+
+    def changed(terms):
+        terms = np.array(terms)
+        terms[place : place + 1 or None] = change(terms[place : place + 1 or None])
+        return terms
+
+    return changed
+
+
+TERMS = {
+    "factor of the loss": of_loss(lambda J: 1.001 * J),
+    **{f"sign of {name}": of_terms(of_column(k, lambda d: -d)) for k, name in enumerate(("w1", "w2", "b1", "b2", "L"))},
+    **{
+        f"factor of {name}": of_terms(of_column(k, lambda d: 1.001 * d))
+        for k, name in enumerate(("w1", "w2", "b1", "b2", "L"))
+    },
+    "constant": of_terms(lambda terms: terms + 0.01),
+    "factor of the first layer": of_terms(of_row(0, lambda d: 1.001 * d)),
+    "factor of the last layer": of_terms(of_row(-1, lambda d: 1.001 * d)),
+    "order of the layers": of_terms(lambda terms: terms[::-1]),
+    "order of the derivatives": of_terms(lambda terms: terms[:, [0, 1, 3, 2, 4]]),
+    "sums for terms": of_terms(lambda terms: np.broadcast_to(terms.sum(axis=0), terms.shape)),
+    "running sums": of_terms(lambda terms: np.cumsum(terms, axis=0)),
+    "running sums from the end": of_terms(lambda terms: np.cumsum(terms[::-1], axis=0)[::-1]),
+    "the mean over layers": of_terms(lambda terms: np.broadcast_to(terms.mean(axis=0), terms.shape)),
+    "L to the first power": lambda result, given: of_terms(lambda terms: _times_L(terms, given))(result, given),
+}
+
+
+def _times_L(terms, given):
+    """dJ/dL_i with 1/L_i for 1/L_i²."""
+    L = given.named.get("L")
+    if L is None:  # of flat and free numbers
+        x = np.asarray(given[1]).reshape(-1, 5)[:, 4]
+        L = np.exp(x) if "u" in given.named else x
+    return of_column(4, lambda d: d * np.broadcast_to(L, len(terms)))(terms)
+
+
+MATRIX_OF_LAYERS = {
+    "factor of an entry": _entry_of_matrix((-1, -1)),
+    "off the diagonal": _entry_of_matrix((0, -1), (-1, 0)),
+    "order of the layers": lambda result, _: _of_blocks(result, lambda t: range(t - 1, -1, -1)),
+    "a parameter after the other": lambda result, _: _of_matrix(
+        result, lambda size: np.arange(size).reshape(-1, 5).T.ravel()
+    ),
+}
+
+
+def _of_matrix(result, order):
+    """The matrix with rows and columns in another order."""
+    matrix = np.array(result[-1] if isinstance(result, tuple) else result)
+    places = [*order(len(matrix))]
+    matrix = matrix[places][:, places]
+    return (*result[:-1], matrix) if isinstance(result, tuple) else matrix
+
+
+def _of_blocks(result, order):
+    return _of_matrix(result, lambda size: [5 * i + k for i in order(size // 5) for k in range(5)])
+
+
+def unless_empty(change):
+    """A change of what has layers."""
+
+    def changed(result, given):
+        size = np.size(result[-1] if isinstance(result, tuple) else result)
+        return change(result, given) if size else result
+
+    return changed
+
+
+def by_method(method, changes):
+    """Changes of what an engine answers by one of its methods."""
+    return {
+        f"{method}: {how}": where(lambda named: named["method"] == method, unless_empty(change))
+        for how, change in changes.items()
+    }
+
+
+def per_layer(changes):
+    """Changes of what an objective answers with one Θ and one L a layer."""
+    return {how: where(lambda named: named["self"].per_layer, unless_empty(change)) for how, change in changes.items()}
+
+
+def ways_to_spoil_layers(name):
+    """The changes that the row of one Θ and one L a layer must notice."""
+    if name in ENGINES_OF_LAYERS:
+        return {
+            **by_method("loss_and_gradient", TERMS),
+            **by_method("gauss_newton", {"order of the terms": TERMS["order of the layers"], **MATRIX_OF_LAYERS}),
+            **by_method("ties", COUNTS),
+        }
+    if name in OBJECTIVE_OF_LAYERS:
+        last = name.rsplit(".", 1)[-1]
+        return per_layer(COUNTS if last == "ties" else {**TERMS, **MATRIX_OF_LAYERS} if "gauss" in last else TERMS)
+    return {
+        "appendix.layers.loss_and_gradient": TERMS,
+        "appendix.layers.sensitivities": {
+            "value": lambda result, _: (1.001 * result[0], result[1]),
+            "sign": lambda result, _: (result[0], -result[1]),
+            "factor": lambda result, _: (result[0], 1.001 * result[1]),
+            "constant": lambda result, _: (result[0], result[1] + 0.01),
+            "order of the layers": lambda result, _: (result[0], result[1][:, :, ::-1]),
+            "order of the derivatives": lambda result, _: (result[0], result[1][..., [0, 1, 3, 2, 4]]),
+            "running sums": lambda result, _: (result[0], np.cumsum(result[1], axis=2)),
+        },
+        "appendix.layers.gauss_newton": {how: unless_empty(change) for how, change in MATRIX_OF_LAYERS.items()},
+        "appendix.layers.partials": {
+            **NUMBERS,
+            "order": lambda dX, _: dX[..., [0, 1, 3, 2, 4]],
+            "times L": lambda dX, given: dX * np.array([1, 1, 1, 1, given.named["L"]]),
+        },
+        "appendix.layers.pulled": {
+            **NUMBERS,
+            "the other contraction": lambda C, given: np.einsum("pqjk,jk->pq", *given),
+        },
+        "forward": {
+            **NUMBERS,
+            "one too few": lambda iterates, _: iterates[:-1],
+            "the first Θ for all": of_other_layers(lambda theta, L: (theta[:1] * len(theta), L)),
+            "the first L for all": of_other_layers(lambda theta, L: (theta, [L[0]] * len(L))),
+            "Θ the other way round": of_other_layers(lambda theta, L: (theta[::-1], L)),
+            "L the other way round": of_other_layers(lambda theta, L: (theta, L[::-1])),
+        },
+    }[name]
+
+
+def of_other_layers(change):
+    """What `forward` gives with other Θ and L a layer."""
+
+    def changed(result, given):
+        f, theta, L, *rest = given
+        if not np.ndim(L) or not len(L):
+            return result
+        return FORWARD(f, *change([*map(tuple, theta)], [*L]), *rest)
+
+    return changed
+
+
 def ways_to_spoil(name, row):
     """The changes that the row must notice, by name."""
+    if row == "layers":
+        return ways_to_spoil_layers(name)
     if name == "shrink" and row != 1:
         return {**NUMBERS, "sparse alone": lambda x, _: 1.001 * x if hasattr(x, "tocsr") else x}
     if name in SPECIAL:
@@ -305,13 +501,7 @@ def test_a_spoiled_function_makes_its_own_row_fail(monkeypatch, row, name, how):
 @pytest.mark.parametrize(("row", "name", "how"), CASES, ids=lambda value: str(value))
 def test_every_spoiled_function_makes_its_own_row_fail(monkeypatch, row, name, how):
     spoil(monkeypatch, name, ways_to_spoil(name, row)[how])
-    (finding,) = verify([row], quick=True)
-    assert finding.verdict == "failed"
-
-
-def where(condition, change):
-    """A change of the results of some calls alone; `condition` is a function of their arguments by name."""
-    return lambda result, given: change(result, given) if condition(given.named) else result
+    assert noticed(row)
 
 
 def moved(result, given):
@@ -380,11 +570,10 @@ def over_the_square_of_L(result, given):
         return np.where(result == 0, 0.0, partials.dZ(rest[0], rest[2]) * (rest[1] / np.float64(L) ** 2))
 
 
-FORWARD, PROX = dsrl_ref.forward, dsrl_ref.prox
 OF_T = _theta_field(0, lambda w: 1.001 * w)
 LAYER = ("dw1", "dw2", "db1", "db2", "dtheta", "dZ")
 ROWS_OF_LAYER = {"dw1": (12,), "dw2": (12,), "db1": (13,), "db2": (13,), "dtheta": (12, 13), "dZ": (14,)}
-OF_ANY_F = ("appendix.totals", "engines.tangent", "engines.adjoint")
+OF_ANY_F = ("appendix.totals", "engines.tangent.Tangent", "engines.adjoint.Adjoint")
 
 
 def hidden():
@@ -406,6 +595,7 @@ def hidden():
         yield row, "shrink", "one number", where(first_of(lambda z: np.ndim(z) == 0 and not hasattr(z, "tocsr")), moved)
     yield from hidden_in_f()
     yield from hidden_in_engines()
+    yield from hidden_in_layers()
     yield from hidden_in_g()
     yield 14, "appendix.partials.dX", "after three layers", where(lambda named: named["layer"] > 3, moved)
     for layers in (0, np.inf):
@@ -441,18 +631,63 @@ def hidden_in_f():
     yield 9, "engines.scalar_map.ScalarMap.__call__", "matrices", matrices
 
 
+def posed(condition):
+    """A condition on the problem that is evaluated: that of the arguments, or of an engine with one Θ for all layers."""
+
+    def holds(named):
+        if "self" not in named:
+            return condition(SimpleNamespace(**named))
+        problem = named["self"].problem
+        return not problem.per_layer and condition(problem)
+
+    return holds
+
+
 def hidden_in_engines():
-    for module in OF_ANY_F:
+    for home in OF_ANY_F:
         for row in (8, 10, 15):
-            function = f"{module}.loss_and_gradient"
-            yield row, function, "sparse D", where(stored_sparse("D"), of_part(row))
-            yield row, function, "sparse W", where(stored_sparse("W"), of_part(row))
-            yield row, function, "no layers", where(lambda named: named["layers"] == 0, of_part(row))
-            yield row, function, "more than three layers", where(lambda named: named["layers"] > 3, of_part(row))
-            yield row, function, "one entry", where(lambda named: named["x0"].size == 1, of_part(row))
-            if module != "appendix.totals":
-                large = where(lambda named: named["x0"].size > 1000, of_part(row))
+            function = f"{home}.loss_and_gradient"
+            for what, condition in (
+                ("sparse D", lambda problem: hasattr(getattr(problem.f, "D", None), "tocsr")),
+                ("no layers", lambda problem: problem.layers == 0),
+                ("more than three layers", lambda problem: problem.layers > 3),
+                ("one entry", lambda problem: problem.x0.size == 1),
+            ):
+                yield row, function, what, where(posed(condition), of_part(row))
+            if home == "appendix.totals":  # others have a sparse W made dense
+                yield row, function, "sparse W", where(stored_sparse("W"), of_part(row))
+            else:
+                large = where(posed(lambda problem: problem.x0.size > 1000), of_part(row))
                 yield row, function, "more than 1,000 entries", large
+
+
+def hidden_in_layers():
+    """What is wrong with one Θ and one L a layer in some calls alone."""
+    wrong = of_terms(lambda terms: 1.001 * terms + 1e-3)
+    function = "appendix.layers.loss_and_gradient"
+    for what, condition in (
+        ("one layer", lambda named: len(named["thetas"]) == 1),
+        ("more than three layers", lambda named: len(named["thetas"]) > 3),
+        ("one entry", lambda named: named["x0"].size == 1),
+        ("sparse W", stored_sparse("W")),
+        ("sparse D", stored_sparse("D")),
+        ("b1 = 0 in a layer", lambda named: any(theta.b1 == 0 for theta in named["thetas"])),
+    ):
+        yield "layers", function, what, where(condition, wrong)
+    one = where(lambda named: named["self"].per_layer and isinstance(named["theta"], Theta), unless_empty(wrong))
+    yield "layers", "objective.Objective.__call__", "one Θ for all layers", one
+    for name in ENGINES_OF_LAYERS:
+        for what, condition in (
+            ("more than three layers", lambda named: len(named["theta"]) > 3),
+            ("more than 1,000 entries", lambda named: named["problem"].entries > 1000),
+            ("one entry", lambda named: named["problem"].entries == 1),
+        ):
+            change = unless_empty(wrong)
+            only = where(
+                lambda named, condition=condition: named["method"] == "loss_and_gradient" and condition(named), change
+            )
+            if (name, what) != ("engines.table.ENGINES['tensor'].prepare_layers", "more than 1,000 entries"):
+                yield "layers", name, what, only
 
 
 def hidden_in_g():
@@ -474,7 +709,133 @@ def hidden_in_g():
     yield 1, "appendix.theta.Theta.firm", "b = 0", where(lambda named: named["b"] == 0, OF_T)
 
 
-HIDDEN = list(hidden())
+def next_to(value, at, share=0.01):
+    """Whether a number is next to another, but not it."""
+    return 0 < abs(value - at) <= share * abs(at)
+
+
+def some(condition):
+    """Whether it holds of any entry of the first argument."""
+    return lambda named: bool(np.any(condition(np.asarray(next(iter(named.values())), dtype=float), named)))
+
+
+def of_theta(condition):
+    """Whether it holds of w1, w2, b1 and b2, however a function calls its Θ."""
+
+    def holds(named):
+        theta = named.get("theta", named.get("values", named.get("self")))
+        return condition(*map(float, theta))
+
+    return holds
+
+
+RANGES_OF_THETA = {
+    "b2 > 2": lambda w1, w2, b1, b2: b2 > 2,
+    "b2 > 1,000": lambda w1, w2, b1, b2: b2 > 1000,
+    "0 < b2 < .01": lambda w1, w2, b1, b2: 0 < b2 < 0.01,
+    "w1 > 3.5": lambda w1, w2, b1, b2: w1 > 3.5,
+    "w1 next to 1": lambda w1, w2, b1, b2: next_to(w1, 1),
+    "w1 = 1": lambda w1, w2, b1, b2: w1 == 1,
+    "b1 = b2": lambda w1, w2, b1, b2: b1 == b2 > 0,
+}
+OF_CONDITIONS = {
+    2: "appendix.theta.nonnegative_at_joint",
+    3: "appendix.theta.simplified_condition",
+    5: "appendix.theta.slope_at_joint",
+    6: "appendix.theta.claimed_chain",
+}
+
+
+def other_sentences(found, given):
+    return () if found else ("w2 = 3 exceeds 1",)
+
+
+def doubled(value, given):
+    """Twice as large, which is seen where the number is small too."""
+    return each(lambda part: 2 * part)(value, given)
+
+
+def other_theta(found, given):
+    return Theta(2 * found.w1, found.w2, found.b1, found.b2)
+
+
+def hidden_in_ranges():
+    """What is wrong beyond a range, in a narrow band next to a boundary, or exactly on one."""
+    of_w2 = {
+        "w2 in (1, 1.01)": lambda w1, w2, b1, b2: 1 < w2 < 1.01,
+        "w2 a millionth from 1": lambda w1, w2, b1, b2: next_to(w2, 1, 1e-6),
+        "w2 = 1": lambda w1, w2, b1, b2: w2 == 1,
+    }
+    for row, name in OF_CONDITIONS.items():
+        for what, condition in RANGES_OF_THETA.items():
+            if (row, what) not in {(2, "b1 = b2"), (6, "w1 = 1")}:  # there it is 0
+                yield row, name, what, where(of_theta(condition), doubled)
+    on_lower_edge = {
+        "b1 on the lower edge": lambda w1, w2, b1, b2: w1 > 1 and b1 == (w1 - 1) / w1 * b2,
+        "b1 a millionth below it": lambda w1, w2, b1, b2: next_to(b1, (w1 - 1) / w1 * b2, 1e-6) and w1 > 1,
+    }
+    for what, condition in {**RANGES_OF_THETA, **of_w2, **on_lower_edge}.items():
+        yield 7, "appendix.theta.Theta.violations", what, where(of_theta(condition), other_sentences)
+        if what != "b1 a millionth below it":
+            jacobian = where(of_theta(condition), lambda J, _: J + 0.01)
+            yield 7, "appendix.theta.projection_jacobian", what, jacobian
+    slopes = {"w1 on its floor": lambda w1, *_: w1 == 1e-4, "w2 on its floor": lambda w1, w2, *_: w2 == 1e-4}
+    for what, condition in {**RANGES_OF_THETA, **of_w2, **slopes}.items():
+        yield 7, "appendix.theta.Theta.projected", what, where(of_theta(condition), other_theta)
+    for what, condition in slopes.items():
+        yield 7, "appendix.theta.projection_jacobian", what, where(of_theta(condition), lambda J, _: J + 0.01)
+    turned = where(
+        lambda named: next(iter(named["values"])) == 1,
+        lambda J, given: projection_jacobian_above(given.named["values"]),
+    )
+    yield 7, "appendix.theta.projection_jacobian", "w1 = 1 as if the edge turned there", turned
+    for row, name in ((1, "regularizer"), (4, "regularizer_gradient")):
+        far = some(lambda x, named: np.abs(x) > 64)
+        yield row, name, "x > 64", where(far, doubled)
+        for what in ("b2 > 1,000", "w1 next to 1", "w1 = 1", "w1 > 3.5"):
+            yield row, name, what, where(of_theta(RANGES_OF_THETA[what]), doubled)
+        near = some(lambda x, named: np.isclose(np.abs(x), joint_of(named["theta"]), rtol=2e-3, atol=0))
+        yield row, name, "next to the joint", where(near, doubled)
+    for what, condition in (("b2 > 4", lambda *theta: theta[3] > 4), ("b2 < .01", lambda *theta: 0 < theta[3] < 0.01)):
+        yield 1, "appendix.theta.Theta.scaled", what, where(of_theta(condition), OF_T)
+        yield 1, "prox", what, where(of_theta(condition), doubled)
+    for row, name in ((12, "dw1"), (12, "dw2"), (13, "db1"), (13, "db2"), (14, "dZ")):
+        function = f"appendix.partials.{name}"
+        for what in ("b2 > 2", "b2 > 1,000", "0 < b2 < .01", "w1 > 3.5"):
+            yield row, function, what, where(of_theta(RANGES_OF_THETA[what]), doubled)
+        yield row, function, "|Z| > 50", where(some(lambda Z, named: np.abs(Z) > 50), doubled)
+    for row in (9, 12):
+        yield row, "shrink", "b2 > 1,000", where(of_theta(RANGES_OF_THETA["b2 > 1,000"]), doubled)
+    for row in (12, 13, 14):
+        near = some(lambda z, named: np.isclose(np.abs(z), named["theta"][2], rtol=1e-9, atol=0))
+        yield row, "region", "next to b1", where(near, another_row)
+    yield 17, "appendix.partials.dL", "L = 1", where(lambda named: named["L"] == 1, doubled)
+    yield 14, "appendix.partials.dX", "L > 64", where(lambda named: named["L"] > 64, doubled)
+    yield 9, "forward", "L > 64", where(lambda named: np.max(named["L"]) > 64, doubled)
+    far = where(lambda named: np.abs(named["X"]).max() > 64, lambda J, _: 2 * J)
+    yield 8, "appendix.network.loss", "X > 64", far
+    for name in ("Fidelity", "LeastSquares"):
+        for method in ("value", "gradient"):
+            large = where(lambda named: not hasattr(named["X"], "tocsr") and np.abs(named["X"]).max() > 64, doubled)
+            yield 9, f"smooth.{name}.{method}", "X > 64", large
+    for home in OF_ANY_F:
+        for row in (8, 10, 15):
+            large = where(posed(lambda problem: np.abs(problem.x0).max(initial=0) > 64), of_part(row))
+            yield row, f"{home}.loss_and_gradient", "x0 > 64", large
+
+
+def joint_of(theta):
+    w1, _, b1, b2 = theta
+    return w1 * (b2 - b1)
+
+
+def projection_jacobian_above(values):
+    """At w1 = 1 the derivative to the side where w1 is larger."""
+    return JACOBIAN([np.nextafter(1.0, 2.0), *list(values)[1:]])
+
+
+JACOBIAN = located("appendix.theta.projection_jacobian")[2]
+HIDDEN = [*hidden(), *hidden_in_ranges()]
 
 
 def _sample_of_hidden():
@@ -522,8 +883,10 @@ WITH_ROWS = {  # where Z and Θ are among the arguments
     (12, "region"): (0, 1),
     (13, "region"): (0, 1),
     (14, "region"): (0, 1),
-    (10, "engines.adjoint.piece_of"): (0, 1),
-    (15, "engines.adjoint.piece_of"): (0, 1),
+    (10, "engines.forward.piece_of"): (0, 1),
+    (15, "engines.forward.piece_of"): (0, 1),
+    ("layers", "appendix.layers.partials"): (1, 3),
+    ("layers", "engines.forward.piece_of"): (0, 1),
 }
 
 
@@ -578,19 +941,20 @@ KERNELS = [
     (8, "engines.kernels.pieces.accumulate", 0, (...,)),
     (8, "engines.kernels.columns.forward_layer", 0, (...,)),
     *(
-        (row, "engines.kernels.columns.backward_layer", 8, (k,))
+        (row, "engines.kernels.columns.backward_layer", 9, (k,))
         for row, k in ((10, 0), (10, 1), (10, 2), (10, 3), (15, 4))
     ),
+    *((row, "engines.kernels.columns.forward_tangents", 13, (..., k)) for row, k in ((11, 0), (16, -1))),
     *((row, "engines.kernels.support.add_products", 4, (...,)) for row in (8, 10, 15)),
     *((row, "engines.kernels.support.pack_layer", 11, (...,)) for row in (8, 10, 15)),
     (8, "engines.kernels.support.residual", 6, (..., 0)),
     *(
-        (row, "engines.kernels.support.backward_layer", 8, (..., k))
+        (row, "engines.kernels.support.backward_layer", 9, (..., k))
         for row, k in ((10, 1), (10, 2), (10, 3), (10, 4), (15, 5))
     ),
     *((row, "engines.kernels.support.backward_product", 12, (...,)) for row in (10, 15)),
-    *((row, "engines.kernels.support_tangents.forward_tangents", 15, (..., k)) for row, k in ((11, 0), (16, 4))),
-    *((row, "engines.kernels.support_tangents.add_tangents", 3, (..., k)) for row, k in ((11, 6), (16, 20))),
+    *((row, "engines.kernels.support_tangents.forward_tangents", 16, (..., k)) for row, k in ((11, 0), (16, 4))),
+    *((row, "engines.kernels.support_tangents.add_tangents", 6, (..., k)) for row, k in ((11, 0), (16, 14))),
     (9, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 4)),
     (11, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 7)),
     (16, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 11)),
@@ -656,7 +1020,8 @@ def test_a_function_that_raises_fails_its_row_and_says_so(monkeypatch):
 
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-ROWS_OF_README = re.findall(r"^\| \((\d+)\) \|[^|]*\|([^|]*)\|", README, flags=re.MULTILINE)
+ROWS_OF_README = re.findall(r"^\| (\(\d+\)|layers) \|[^|]*\|([^|]*)\|", README, flags=re.MULTILINE)
+ROWS_OF_README = [(int(row.strip("()")) if row != "layers" else row, cell) for row, cell in ROWS_OF_README]
 
 
 def object_of(name):
@@ -669,7 +1034,7 @@ def object_of(name):
 
 @pytest.mark.parametrize(("row", "cell"), ROWS_OF_README)
 def test_what_the_readme_names_for_an_equation_is_in_its_row(row, cell):
-    judged = [located(name) for name in EQUATIONS[int(row)].functions]
+    judged = [located(name) for name in EQUATIONS[row].functions if name not in ENGINES_OF_LAYERS]
     known = [part_of for home, _, stored in judged for part_of in (home, getattr(stored, "__func__", stored))]
     named = re.findall(r"`([\w.]+)`", cell)
     assert named

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from dsrl_ref.appendix import regularizer
+from dsrl_ref.engines.table import ENGINES
 from dsrl_ref.verify import Check, Finding, each_finding, exact, misreadings, networks, verify
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.checks import engines, theta, totals
@@ -24,7 +25,7 @@ def found():
     return {finding.equation: finding for finding in verify(quick=True)}
 
 
-@pytest.mark.parametrize("equation", range(1, 18))
+@pytest.mark.parametrize("equation", [*range(1, 18), "layers"])
 def test_verdict_of_every_equation(found, equation):
     expected = "erratum" if equation == 6 else "confirmed with a remark" if equation in REMARKS else "confirmed"
     assert found[equation].passed
@@ -33,19 +34,19 @@ def test_verdict_of_every_equation(found, equation):
 
 def test_another_seed_draws_other_cases_and_finds_the_same(found):
     other = verify(quick=True, seed=7)
-    assert [finding.verdict for finding in other] == [found[n].verdict for n in range(1, 18)]
+    assert [finding.verdict for finding in other] == [finding.verdict for finding in found.values()]
     assert any(a.checks != found[a.equation].checks for a in other)
 
 
-@pytest.mark.parametrize("equation", [1, 7, 11, 13, 14])
+@pytest.mark.parametrize("equation", [1, 7, 11, 13, 14, "layers"])
 def test_an_equation_alone_finds_the_same_figures_as_among_the_others(found, equation):
     assert verify([equation], quick=True)[0] == found[equation]
 
 
 def test_findings_come_one_by_one():
-    some = each_finding([2, 6], quick=True)
+    some = each_finding(["layers", 6, 2], quick=True)
     assert next(some).equation == 2
-    assert [finding.equation for finding in some] == [6]
+    assert [finding.equation for finding in some] == [6, "layers"]
 
 
 def test_verdict_follows_from_the_checks():
@@ -73,8 +74,23 @@ def test_every_way_is_judged_on_the_grid_and_for_rounding(found):
 
 @pytest.mark.parametrize("number", [0, 18])
 def test_a_number_that_is_no_equation_is_refused(number):
-    with pytest.raises(ValueError, match=f"equation must be from 1 to 17, got {number}"):
+    with pytest.raises(ValueError, match=f'equation must be from 1 to 17, or "layers", got {number}'):
         verify([number])
+
+
+@pytest.mark.parametrize("name", ["layer", "6", 6.0, None])
+def test_a_name_that_is_none_is_refused(name):
+    with pytest.raises(TypeError, match="equation must be an integer, got"):
+        verify([name])
+
+
+def test_every_engine_of_the_table_that_has_one_theta_a_layer_is_judged(found):
+    names = {check.name for check in found["layers"].checks}
+    ways = [*(name for name, engine in ENGINES.items() if engine.prepare_layers is not None), "sparse"]
+    assert len(ways) >= 5
+    for way in ways:
+        assert f'(t, 5) terms by "{way}", bit for bit' in names
+        assert f'rounding of the terms by "{way}"' in names
 
 
 @pytest.mark.parametrize(("seed", "error"), [(1.0, TypeError), ("1", TypeError), (True, TypeError), (-1, ValueError)])
@@ -196,7 +212,7 @@ def test_lines_are_shown_as_they_come():
     """The table's first lines are on a pipe before the last equation is judged."""
     code = "import dsrl_ref.cli as c, dsrl_ref.verify.checks.partials as p, os, sys\n"
     code += "import dsrl_ref.verify.table as t, dataclasses\n"
-    code += "t.EQUATIONS = {n: dataclasses.replace(r, checks=r.checks[:1]) for n, r in t.EQUATIONS.items() if n < 3}\n"
+    code += "t.EQUATIONS = {n: dataclasses.replace(t.EQUATIONS[n], checks=t.EQUATIONS[n].checks[:1]) for n in (1, 2)}\n"
     code += "import dsrl_ref.verify.runner as r; r.EQUATIONS = t.EQUATIONS\n"
     code += "t.EQUATIONS[2] = dataclasses.replace(t.EQUATIONS[2], checks=(lambda cases: os._exit(7),))\n"
     code += "c.main(['verify', '--quick'])"

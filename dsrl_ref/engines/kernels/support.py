@@ -29,7 +29,6 @@ from dsrl_ref.engines.jit import compiled
 
 WIDTH = 64  # columns of a panel
 LANES = 8  # of a vector
-SUMS = 6  # a column: Σ(x - x̃)², then what the derivatives in w1, w2, b1, b2, L are made of: see `backward_layer`
 MANY = 0.75  # of n: the entries of four columns from which they share one pass over a panel, if it saves as much
 ALMOST_ALL = 7  # vectors of a row of a panel, from which all 8 take no longer
 EVERY_ROW = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -212,12 +211,12 @@ def residual(rows, x, start, target, first, dX, sums):
 
 
 @compiled
-def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
+def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
     """Backward through ξ, in place.
 
     In: Z_(i) and ∇f(X_(i-1)) on the lists of layer i, and `dX`, dJ/dX_(i) on the same lists. Out: `dX` holds dJ/dZ_(i).
-    Added to sums[q, 1:]: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1 and
-    b2; and Σ dZ·∇f, which is to be divided by L² for that in L.
+    Added to sums[q], to the five entries from `place` on: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be
+    multiplied by for those in b1 and b2; and Σ dZ·∇f, which is to be divided by L² for that in L.
     """
     rise = b2 - b1
     for q in range(start.size - 1):
@@ -234,11 +233,11 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, sums):
             past_b2 += signed * past2
             in_L += dZ * g[e]
             dX[e] = dZ
-        sums[q, 1] += in_w1
-        sums[q, 2] += in_w2
-        sums[q, 3] += past_b1
-        sums[q, 4] += past_b2
-        sums[q, 5] += in_L
+        sums[q, place] += in_w1
+        sums[q, place + 1] += in_w2
+        sums[q, place + 2] += past_b1
+        sums[q, place + 3] += past_b2
+        sums[q, place + 4] += in_L
 
 
 @compiled

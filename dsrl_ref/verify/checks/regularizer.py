@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dsrl_ref.verify.cases import Cases, as_floats
 from dsrl_ref.verify.exact import ThetaQ
 from dsrl_ref.verify.findings import Check, demonstrated, none_differ, of_rationals
 from dsrl_ref.verify.networks import laid_out
+from dsrl_ref.verify.problems import unit
 
 HALF = Fraction(1, 2)
 FEW_UNITS = Fraction(8, 2**53)
@@ -86,11 +88,13 @@ def gradient_is_exact(cases: Cases) -> Check:
 def _same_floats(
     cases: Cases, name: str, function: Callable[..., object], rule: Callable[[Fraction, ThetaQ], Fraction]
 ) -> Check:
-    """Of 36 values in rows, matrices and alone."""
-    xs = [Fraction(k, 4) for k in (*range(-17, 17), -32, 40)]
+    """Of 36 values in rows, matrices and alone: of the size of 1, of the knots, and larger."""
+    fixed = [Fraction(k, 4) for k in range(-13, 13)]
     wrong = 0
     thetas = cases.exact_floats[:: 1 if cases.quick else 2]
     for number, theta in enumerate(thetas):
+        size = theta[3] or Fraction(1)
+        xs = fixed + [sign * size * share for share in (HALF, Fraction(5, 4), 3, 16, 512) for sign in (1, -1)]
         numbers, right = [float(p) for p in theta], [rule(x, theta) for x in xs]
         for shape in ((36,), ((6, 6), (4, 9), (36, 1), (3, 3, 4))[number % 4]):
             values = np.array([float(x) for x in xs]).reshape(shape)
@@ -100,19 +104,45 @@ def _same_floats(
     return none_differ(f"{name}, bit for bit", wrong, 3 * len(thetas), "arrays")
 
 
-def regularizer_rounds_little(cases: Cases) -> Iterator[Check]:
-    """(1), (4) on Θ of 53 bits: within some units of the terms that are added."""
-    xs = [0.37, -1.9, 4.1]
-    worst = 0.0
-    for theta in cases.thetas[: cases.many]:
-        w1, w2, b1, b2 = theta
-        rise = b2 - b1
-        values = dsrl_ref.regularizer(xs, as_floats(theta)).tolist()
-        for x, value in zip(xs, values, strict=True):
-            size = abs(Fraction(x))
-            terms = size**2 * (1 / w1 + 1 / w2 + 1) + size * (b2 + w1 * rise / w2) + w1 * (w1 + w2) / w2 * rise**2
-            worst = max(worst, float(abs(Fraction(value) - exact.regularizer(Fraction(x), theta)) / terms))
-    yield Check("regularizer on 53-bit Θ", worst <= 8 * 2.0**-53, f"{worst * 2**53:.2g} units of 2^-53 of its terms")
+def regularizer_rounds_little(cases: Cases) -> Check:
+    """(1) on Θ of 53 bits, and on and next to the edges of (7): within some units of the terms that are added."""
+    return _rounds_little(cases, "regularizer", dsrl_ref.regularizer, exact.regularizer, _terms_of_g)
+
+
+def gradient_rounds_little(cases: Cases) -> Check:
+    """(4) on the same."""
+    return _rounds_little(cases, "regularizer_gradient", dsrl_ref.regularizer_gradient, slope_of_g, _terms_of_slope)
+
+
+def _rounds_little(
+    cases: Cases,
+    name: str,
+    function: Callable[..., Any],
+    rule: Callable[[Fraction, ThetaQ], Fraction],
+    terms: Callable[[Fraction, ThetaQ], Fraction],
+) -> Check:
+    """Of values anywhere, at the joint, next to it, and far out."""
+    worst, thetas = Fraction(0), [*cases.thetas[: cases.many : 2], *cases.edges[::3]]
+    for theta in thetas:
+        at = joint(theta) or theta[3] or Fraction(1)
+        near = [at, at * (1 + Fraction(1, 2**10)), -at * (1 - Fraction(1, 2**10)), 50 * at]
+        xs = [0.37, -1.9, 4.1, *map(float, near)]
+        exactly: ThetaQ = tuple(map(Fraction, as_floats(theta)))  # type: ignore[assignment]
+        for x, value in zip(map(Fraction, xs), function(xs, as_floats(theta)).tolist(), strict=True):
+            worst = max(worst, abs(Fraction(value) - rule(x, exactly)) / terms(abs(x), exactly))
+    name = f"{name} of any Θ, next to the edges of (7) and to its joint"
+    return Check(name, worst <= FEW_UNITS, f"{float(worst) * 2**53:.2g} units of 2^-53 of its terms")
+
+
+def _terms_of_g(size: Fraction, theta: ThetaQ) -> Fraction:
+    w1, w2, _, b2 = theta
+    rise = b2 - theta[2]
+    return size**2 * (1 / w1 + 1 / w2 + 1) + size * (b2 + w1 * rise / w2) + w1 * (w1 + w2) / w2 * rise**2
+
+
+def _terms_of_slope(size: Fraction, theta: ThetaQ) -> Fraction:
+    w1, w2, b1, b2 = theta
+    return size * (1 / w1 + 1 / w2 + 1) + b2 + w1 * (b2 - b1) / w2
 
 
 def shrinkage_is_prox(cases: Cases) -> Check:
@@ -145,13 +175,15 @@ def prox_is_stationary(cases: Cases) -> Check:
         curvature1, curvature2 = 1 + t * (1 / w1 - 1), 1 + t * (1 / w2 - 1)
         if min(curvature1, curvature2) < Fraction(1, 64):
             continue
-        zs = [Fraction(rng.uniform(-6, 6)) for _ in range(4)]
+        size = unit(number // 7)
+        theta = (w1, w2, size * b1, size * theta[3])
+        b1, zs = theta[2], [size * Fraction(rng.uniform(-6, 6)) for _ in range(4)]
         shape = ((4,), (2, 2), (4, 1), (1, 4))[number % 4]
         found = dsrl_ref.prox(np.array([float(z) for z in zs]).reshape(shape), as_floats(theta), float(t))
         wrong += found.shape != shape
         for z, x in zip(zs, map(Fraction, found.ravel().tolist()), strict=True):
             left = x - z + t * slope_of_g(x, theta)
-            slack = ROUNDING * max(curvature1, curvature2, Fraction(1)) * (abs(z) + t * (b1 + theta[3]) + 1)
+            slack = ROUNDING * max(curvature1, curvature2, Fraction(1)) * (abs(z) + t * (b1 + theta[3]) + size)
             wrong += abs(z) > t * b1 + slack if x == 0 else abs(left) > slack
             tried += 1
     return none_differ("prox of t·g is where x - z + t·∇g(x) vanishes", wrong, tried, "values")
@@ -188,7 +220,9 @@ def scaled_rounds_little(cases: Cases) -> Iterator[Check]:
     for number in range(cases.many):
         w1, w2 = (_slope_of_any_size(rng, number + k) for k in range(2))
         b1 = Fraction(rng.choice([0.0, rng.uniform(0, 1)]))
-        theta: ThetaQ = (w1, w2, b1, Fraction(float(b1 + Fraction(rng.uniform(0, 1)))))
+        size, b2 = unit(number), Fraction(float(b1 + Fraction(rng.uniform(0, 1))))
+        theta: ThetaQ = (w1, w2, size * b1, size * b2)
+        b1 = theta[2]
         t, ends = Fraction(10 ** rng.uniform(-3, 17)), [w / (w - 1) for w in (w1, w2) if w > 1]
         if ends:  # the last float below the end, or a share of it
             t = min(t, min(ends) * rng.choice([Fraction(1, 2), 1 - Fraction(1, 2**30), Fraction(1)]))
@@ -228,11 +262,12 @@ def named_thetas(cases: Cases) -> Check:
     """`Theta.soft` is the lasso's g, b·|x|; `Theta.firm` the minimax concave penalty."""
     rng, wrong, tried = cases.rng("named"), 0, 0
     for number in range(cases.many // 3):
-        b = Fraction(number % 17, 8)
-        c = b + Fraction(2) ** rng.randint(-2, 1)  # c - b a power of two: c/(c-b) is exact
+        size = unit(number // 3)
+        b = size * Fraction(number % 17, 8)
+        c = b + size * Fraction(2) ** rng.randint(-2, 1)  # c - b a power of two: c/(c-b) is exact
         soft: ThetaQ = tuple(map(Fraction, Theta.soft(float(b))))  # type: ignore[assignment]
         firm: ThetaQ = tuple(map(Fraction, Theta.firm(float(b), float(c))))  # type: ignore[assignment]
-        for x in map(abs, cases.points[::5]):
+        for x in (size * abs(point) for point in cases.points[::5]):
             concave = b * x - b * x**2 / (2 * c) if x <= c else b * c / 2
             wrong += exact.regularizer(x, soft) != b * x or exact.regularizer(x, firm) != concave
             tried += 1

@@ -1,7 +1,8 @@
 """Checks of (2), (3), (5), (6) and (7): the conditions on Θ."""
 
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from dsrl_ref.appendix import theta as package
@@ -12,12 +13,14 @@ from dsrl_ref.verify.cases import Cases, as_floats
 from dsrl_ref.verify.checks.regularizer import HALF, better_points, inner_piece, joint, outer_piece, slope
 from dsrl_ref.verify.exact import ThetaQ
 from dsrl_ref.verify.findings import Check, demonstrated, none_differ, of_rationals
+from dsrl_ref.verify.problems import unit
 
 ONE = Fraction(1)
 SUFFICIENT_ONLY = (Fraction(2), Fraction(1, 10), Fraction(2, 5), ONE)  # breaks (7), and g > 0
 FEW_ULP = Fraction(1, 2**50)
 FLOOR = Fraction(1e-4)  # the authors' least slope, as a float
 TINY = Fraction(1, 2**60)
+NEAR = Fraction(1, 2**8), Fraction(1, 2**21)
 
 
 def three(theta: ThetaQ) -> Fraction:
@@ -42,11 +45,16 @@ def joint_decides(cases: Cases) -> Check:
     return of_rationals("its sign at the joint decides the whole inner piece", dips, len(steep), "Θ with w1 > 1")
 
 
-def nonnegative_at_joint_is_exact(cases: Cases) -> Check:
+def nonnegative_at_joint_is_exact(cases: Cases) -> Iterator[Check]:
     """(2): the function."""
     return _same_condition(
-        cases, "nonnegative_at_joint", package.nonnegative_at_joint, lambda t: inner_piece(joint(t), t)
+        cases, "nonnegative_at_joint", package.nonnegative_at_joint, lambda t: inner_piece(joint(t), t), _size_of_two
     )
+
+
+def _size_of_two(theta: ThetaQ) -> Fraction:
+    """The terms of (2), added up."""
+    return joint(theta) * ((1 / theta[0] + 1) / 2 * joint(theta) + theta[2])
 
 
 def simplification_holds(cases: Cases) -> Check:
@@ -55,9 +63,15 @@ def simplification_holds(cases: Cases) -> Check:
     return of_rationals("(2) is (3) times -w1(b2-b1)/2", unequal, len(cases.thetas), "Θ")
 
 
-def simplified_condition_is_exact(cases: Cases) -> Check:
+def simplified_condition_is_exact(cases: Cases) -> Iterator[Check]:
     """(3): the function."""
-    return _same_condition(cases, "simplified_condition", package.simplified_condition, three)
+    return _same_condition(cases, "simplified_condition", package.simplified_condition, three, _size_of_terms)
+
+
+def _size_of_terms(theta: ThetaQ) -> Fraction:
+    """The terms of (3), and those of (5), added up."""
+    w1, _, b1, b2 = theta
+    return (w1 + 1) * (b1 + b2)
 
 
 def needs_a_factor_to_divide_by(cases: Cases) -> Check:
@@ -93,26 +107,35 @@ def five_decides(cases: Cases) -> Check:
     return of_rationals("its sign decides the outer piece", wrong, len(flat), "Θ with w2 <= 1")
 
 
-def slope_at_joint_is_exact(cases: Cases) -> Check:
+def slope_at_joint_is_exact(cases: Cases) -> Iterator[Check]:
     """(5): the function."""
-    return _same_condition(cases, "slope_at_joint", package.slope_at_joint, five)
+    return _same_condition(cases, "slope_at_joint", package.slope_at_joint, five, _size_of_terms)
 
 
 def _same_condition(
-    cases: Cases, name: str, function: Callable[[Theta], float], rule: Callable[[ThetaQ], Fraction]
-) -> Check:
+    cases: Cases,
+    name: str,
+    function: Callable[[Theta], float],
+    rule: Callable[[ThetaQ], Fraction],
+    size: Callable[[ThetaQ], Fraction],
+) -> Iterator[Check]:
+    """Bit for bit where float64 is exact; on Θ of 53 bits, and on and next to the edges of (7), by its terms."""
     wrong = sum(Fraction(function(as_floats(t))) != rule(t) for t in cases.exact_floats)
-    return none_differ(f"{name} equals the rationals, bit for bit", wrong, len(cases.exact_floats), "Θ")
+    yield none_differ(f"{name} equals the rationals, bit for bit", wrong, len(cases.exact_floats), "Θ")
+    others: list[ThetaQ] = [tuple(map(Fraction, as_floats(t))) for t in cases.thetas[: cases.many : 2]]  # type: ignore[misc]
+    others += cases.edges
+    far = sum(abs(Fraction(function(as_floats(t))) - rule(t)) > FEW_ULP * size(t) for t in others)
+    yield none_differ(f"{name} of any Θ, and next to the edges of (7), within rounding", far, len(others), "Θ")
 
 
 def claimed_chain_is_printed(cases: Cases) -> Check:
     """(6): the function gives the two printed sides."""
-    wrong = 0
-    for t in cases.thetas:
+    wrong, tried = 0, [*cases.thetas, *cases.exact_floats[::4], *cases.edges]
+    for t in tried:
         sides = _sides(t)
         got = package.claimed_chain(as_floats(t))
         wrong += any(abs(Fraction(a) - b) > FEW_ULP * abs(b) for a, b in zip(got, sides, strict=True))
-    return none_differ("claimed_chain gives the two sides that are printed", wrong, len(cases.thetas), "Θ")
+    return none_differ("claimed_chain gives the two sides that are printed", wrong, len(tried), "Θ")
 
 
 def chain_is_false(cases: Cases) -> Check:
@@ -174,15 +197,15 @@ def _never_expands(theta: ThetaQ) -> bool:
 
 def violations_decide(cases: Cases) -> Check:
     """(7): `Theta.violations`, a sentence for each inequality that is broken."""
-    wrong = 0
-    for t in cases.exact_floats:
+    wrong, tried = 0, [*cases.exact_floats, *cases.edges]
+    for t in tried:
         w1, w2, b1, b2 = t
         broken = ["w2 ="] * (w2 > 1) + ["b1 ="] * (w1 * b1 < (w1 - 1) * b2)
         told = as_floats(t).violations()
         wrong += len(told) != len(broken) or any(
             not line.startswith(word) for line, word in zip(told, broken, strict=False)
         )
-    return none_differ("violations names what the rationals find broken", wrong, len(cases.exact_floats), "Θ")
+    return none_differ("violations names what the rationals find broken", wrong, len(tried), "Θ")
 
 
 def tolerance_is_rounding(cases: Cases) -> Check:
@@ -200,45 +223,65 @@ def tolerance_is_rounding(cases: Cases) -> Check:
 
 def projection_is_nearest(cases: Cases) -> Check:
     """(7): `Theta.projected` and `project`, against the nearest of the points that the two edges offer."""
-    rng, wrong = cases.rng("projection"), 0
-    for _ in range(cases.many):
-        values = _anywhere(rng.uniform)
+    rng, wrong, drawn = cases.rng("projection"), 0, 2 * cases.many
+    for number in range(drawn):
+        values = _anywhere(rng, number)
         found = Theta.projected([float(v) for v in values])
-        right = exact.projected(values, FLOOR)
-        wrong += any(abs(Fraction(a) - b) > FEW_ULP * (abs(b) + 4) for a, b in zip(found, right, strict=True))
-        wrong += bool(found.violations())
-    for t in cases.exact_floats:
+        right, size = exact.projected(values, FLOOR), max(map(abs, values[2:]))
+        wrong += any(abs(Fraction(a) - b) > FEW_ULP * max(b, size) for a, b in zip(found[2:], right[2:], strict=True))
+        wrong += tuple(map(Fraction, found[:2])) != right[:2] or bool(found.violations())
+    tried = [*cases.exact_floats, *cases.edges]
+    for t in tried:
         moved, inside = as_floats(t).project(), exact.nondecreasing(t)
         wrong += inside != (tuple(moved) == tuple(map(float, t)))
-    return none_differ(
-        "projected gives the nearest point, and leaves (7) as it is", wrong, cases.many + len(cases.exact_floats), "Θ"
-    )
+    return none_differ("projected gives the nearest point, and leaves (7) as it is", wrong, drawn + len(tried), "Θ")
 
 
 def jacobian_is_derivative(cases: Cases) -> Check:
-    """(7): `projection_jacobian` against exact differences of the projection."""
+    """(7): `projection_jacobian` against exact differences; on a boundary against those of the feasible side."""
     rng, wrong, tried = cases.rng("jacobian"), 0, 0
-    for number in range(30 if cases.quick else 100):
-        values = _anywhere(rng.uniform)
-        if number % 3 == 0:  # onto the lower edge of the cone, which turns with w1
-            values = (values[0] + Fraction(3, 2), values[1], -abs(values[2]), abs(values[3]) + 1)
+    for number in range(96 if cases.quick else 240):
+        values = _anywhere(rng, number)
         found = package.projection_jacobian([float(v) for v in values])
         for column in range(4):
-            moved = [
-                exact.projected(tuple(v + h * (i == column) for i, v in enumerate(values)), FLOOR)  # type: ignore[arg-type]
-                for h in (TINY, -TINY)
-            ]
+            right = _derivatives(values, column)
             for row in range(4):
-                right = (moved[0][row] - moved[1][row]) / (2 * TINY)
-                wrong += abs(float(found[row, column]) - float(right)) > 1e-9 * (1 + abs(float(right)))
+                wrong += abs(Fraction(found[row, column]) - right[row]) > Fraction(1e-9) * (1 + abs(right[row]))
                 tried += 1
     return none_differ("projection_jacobian is the derivative of the projection", wrong, tried, "entries")
 
 
-def _anywhere(uniform: Callable[[float, float], float]) -> ThetaQ:
-    """Four numbers, feasible or not, on no edge."""
-    w1, w2, b1, b2 = uniform(-0.5, 3), uniform(-0.5, 2), uniform(-1, 2), uniform(-1, 2)
-    return Fraction(w1), Fraction(w2), Fraction(b1), Fraction(b2)
+def _derivatives(values: ThetaQ, column: int) -> list[Fraction]:
+    """Of the projection in one of the four numbers, by a difference to the side that is feasible.
+
+    That is the side on which the projection leaves all as it is, or if there is none, the number itself. Of both sides
+    alike it is the lower one: the edge (w1-1)/w1·b2 turns where w1 > 1, and at w1 = 1 it does not yet.
+    """
+    here = exact.projected(values, FLOOR)
+
+    def to_the(side: int) -> tuple[tuple[bool, bool], list[Fraction]]:
+        w1, w2, b1, b2 = (v + side * TINY * (i == column) for i, v in enumerate(values))
+        moved, found = (w1, w2, b1, b2), exact.projected((w1, w2, b1, b2), FLOOR)
+        feasible = found == moved, found[column] == moved[column]
+        return feasible, [(there - at) / (side * TINY) for there, at in zip(found, here, strict=True)]
+
+    return max((to_the(side) for side in (-1, 1)), key=lambda side: side[0])[1]  # the first of equals
+
+
+def _anywhere(rng: random.Random, number: int) -> ThetaQ:
+    """Four numbers, feasible or not; every other one has slopes or knots on an edge of what is feasible."""
+    size = unit(number // 4)
+    w1, w2, b1, b2 = (Fraction(rng.uniform(*ends)) for ends in ((-0.5, 3), (-0.5, 2), (-1, 2), (-1, 2)))
+    if number % 6 == 0:  # onto the lower edge of the cone, which turns with w1
+        w1, b1, b2 = w1 + Fraction(3, 2), -abs(b1), abs(b2) + 1
+    if number % 2:
+        w1 = rng.choice([w1, ONE, FLOOR, Fraction(2), Fraction(20), ONE + NEAR[0], ONE - NEAR[1]])
+        w2 = rng.choice([w2, ONE, FLOOR, *(ONE + sign * near for near in NEAR for sign in (1, -1))])
+        m = Fraction(rng.randint(1, 16), 8)
+        on_edges = [(m, m), (max(w1 - 1, Fraction(0)) * m, max(w1, Fraction(1, 8)) * m), (Fraction(0), m), (-m, m)]
+        b1, b2 = rng.choice([(b1, b2), *on_edges])
+    w1, w2, b1, b2 = (Fraction(float(value)) for value in (w1, w2, b1, b2))
+    return w1, w2, size * b1, size * b2
 
 
 def not_needed_for_the_prox(cases: Cases) -> Check:

@@ -34,7 +34,7 @@ def contract_is_exact(cases: Cases) -> Check:
     rng, wrong = cases.rng("contract"), 0
     for number in range(cases.many):
         n, m, c = rng.randint(1, 3), rng.randint(1, 4), (4, 1)[number % 2]
-        dX, residual = _integers(rng, n, m, c), _integers(rng, n, m)
+        dX, residual = integers(rng, n, m, c), integers(rng, n, m)
         right = [
             sum((Fraction(dX[p, q, k]) * Fraction(residual[p, q]) for p in range(n) for q in range(m)), Fraction(0))
             for k in range(c)
@@ -48,7 +48,7 @@ def total_is_exact(cases: Cases) -> Check:
     rng, wrong = cases.rng("total"), 0
     for number in range(cases.many):
         n, m, c = (*rng.choice(SHAPES), (4, 1)[number % 2])
-        partial, tensor, before = _integers(rng, n, m, c), _integers(rng, n, m, n, m), _integers(rng, n, m, c)
+        partial, tensor, before = integers(rng, n, m, c), integers(rng, n, m, n, m), integers(rng, n, m, c)
         flat = [[Fraction(v) for v in array.ravel().tolist()] for array in (partial, tensor, before)]
         size = n * m
         right = [
@@ -60,7 +60,8 @@ def total_is_exact(cases: Cases) -> Check:
     return none_differ("total contracts (j,k) and keeps (p,q), bit for bit", wrong, cases.many, "tensors")
 
 
-def _integers(rng: random.Random, *shape: int) -> Array:
+def integers(rng: random.Random, *shape: int) -> Array:
+    """Draw an array of small integers."""
     return np.array([float(rng.randint(-9, 9)) for _ in range(int(np.prod(shape)))]).reshape(shape)
 
 

@@ -1,0 +1,49 @@
+"""DᵀD, DᵀY, panels and lists: what is formed of them, some rows or columns at a time."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from wide import JIT, data
+
+from dsrl_ref.engines import panels
+
+
+@pytest.mark.parametrize("rows", [7, 64])
+def test_DtD_and_DtY_are_formed_some_rows_at_a_time(monkeypatch, rows):
+    """Which shows in their last bits: it is always the same number of rows, whoever adds."""
+    f, _, _ = data(k=100 if JIT else 20)
+    monkeypatch.setattr(panels, "CHUNK", rows)
+    monkeypatch.setattr(panels, "LISTED", 3000)
+    found = [panels.products(D, f.Y, threads) for D in (f.D, sp.csr_array(f.D)) for threads in (1, 3)]
+    G, C = found[0]
+    assert all(a.tobytes() == G.tobytes() and b.tobytes() == C.tobytes() for a, b in found)
+    assert G.transpose(0, 2, 1).reshape(-1, 150)[:150] == pytest.approx(f.D.T @ f.D, rel=1e-12, abs=1e-12)
+    assert C.transpose(0, 2, 1).reshape(-1, 11)[:150] == pytest.approx(f.D.T @ f.Y, rel=1e-12, abs=1e-12)
+    assert not G.transpose(0, 2, 1).reshape(-1, 150)[150:].any()
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 130])
+def test_panels_have_the_rows_of_a_matrix_and_zeros(n):
+    A = np.random.default_rng(n).normal(size=(n, 3))
+    cut = panels.panels_of(A)
+    assert cut.shape == (panels.panels(n), 3, panels.WIDTH)
+    whole = cut.transpose(0, 2, 1).reshape(-1, 3)
+    assert np.array_equal(whole[:n], A)
+    assert not whole[n:].any()
+
+
+@pytest.mark.parametrize("listed", [1, 20, 2**20])
+def test_lists_have_what_is_not_zero_by_columns(monkeypatch, listed):
+    monkeypatch.setattr(panels, "LISTED", listed)
+    rng = np.random.default_rng(1)
+    A = rng.normal(size=(6, 9)) * (rng.random((6, 9)) < 0.4)
+    dense, sparse = panels.lists_of(A), panels.lists_of(sp.csc_array(A))
+    for ours in (dense, sparse):
+        assert ours.rows.dtype == np.uint32
+        for q in range(9):
+            one = ours.of(q, q + 1)
+            assert one.rows.tolist() == np.flatnonzero(A[:, q]).tolist()
+            assert one.values.tolist() == A[one.rows, q].tolist()
+            assert one.start.tolist() == [0, len(one.rows)]
+        some = ours.of(2, 7)
+        assert some.start.tolist() == np.append(0, np.cumsum(np.count_nonzero(A[:, 2:7], axis=0))).tolist()
