@@ -146,7 +146,6 @@ MUTANTS = [
         ("SHARE = 0.1", "SHARE = 0.2"),
         ("if (data.codes < 0).any() else", "if (data.codes < 0).all() else"),
         ("        if given:\n", "        if False:\n"),
-        ("arguments.labelled is not None)", "arguments.labelled)"),
         ("np.flatnonzero(data.codes >= 0)", "np.flatnonzero(data.codes < 0)"),
         ("        save(arguments.model, model)\n", "        pass\n"),
         ("save(arguments.model, _fitted(arguments, data, names))", "save(arguments.model, model)"),
