@@ -632,7 +632,7 @@ def hidden_in_f():
 
 
 def posed(condition):
-    """A condition on the problem that is evaluated: that of the arguments, or of an engine with one Θ for all layers."""
+    """A condition on the problem: that of the arguments, or that of an engine with one Θ for all layers."""
 
     def holds(named):
         if "self" not in named:
