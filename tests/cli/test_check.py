@@ -271,3 +271,9 @@ def test_check_reads_problems_of_layers_from_a_file(module, tmp_path, capsys):
 def test_check_refuses_a_function_for_layers_that_there_is_not(module, capsys):
     assert cli.main(["check", f"{module}:right", "--per-layer", f"{module}:absent"]) == 3
     assert f"cannot import {module}:absent" in capsys.readouterr().err
+
+
+def test_check_leaves_the_path_of_imports_as_it_was(module):
+    before = list(sys.path)
+    assert cli.main(["check", f"{module}:right", "--problem", LAYERED]) == 0
+    assert sys.path == before
