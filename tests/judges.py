@@ -199,7 +199,7 @@ def divide_columns(package, layers, f):
     """Blocks of two columns, tangents of one or two, rows of DᵀD gathered one by one or more, and products divided."""
     columns, (k, n) = package.engines.columns, np.shape(f.D)
     columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
-    columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = 10 * layers if layers % 2 else 1, 1, 2 * layers
+    columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = 10 * layers if len(f.Y[0]) == 2 else 1, 1, 2 * layers
     columns.AT_ONCE = n * k if layers % 2 else 2**33
 
 
