@@ -73,6 +73,12 @@ MUTANTS = [
     *of(
         "engines/recursion.py",
         ("return totals[0], np.array(totals[1:])", "return totals[0], np.array(totals[:0:-1])"),
+        ("np.reshape(totals[1:], numbers.shape)", "np.reshape(totals[:0:-1], numbers.shape)"),
+        (
+            "np.column_stack([np.reshape(thetas, (-1, 4)), L])",
+            "np.column_stack([np.reshape(thetas, (-1, 4)), L[::-1]])",
+        ),
+        ("range(0, w.size, BLOCK)", "range(0, w.size - 1, BLOCK)"),
         ("-(-w.size // BLOCK), kernels.SUMS", "w.size // BLOCK, kernels.SUMS"),
         ("-(-w.size // BLOCK), kernels.PRODUCTS", "w.size // BLOCK, kernels.PRODUCTS"),
         ("(w != 0) | (x0 != 0)", "w != 0"),
