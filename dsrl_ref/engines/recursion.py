@@ -92,6 +92,16 @@ def gauss_newton_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0
     return matrix + np.triu(matrix, 1).T
 
 
+def sensitivities_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Array) -> tuple[Array, Array]:
+    """X_(t) and, a row each, its derivatives in the w1, w2, b1, b2, L of every layer, entry by entry of w."""
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    numbers = numbers_of(thetas, L)
+    x, dx = np.empty(w.size), np.empty((numbers.size, w.size))
+    kernels.sensitivities(w, x0, numbers, x, dx)
+    return x, dx
+
+
 def ties_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array) -> int:
     """Count the Z that are on a knot of their layer, in the arithmetic of the kernels."""
     from dsrl_ref.engines.kernels import recursion_layers as kernels

@@ -120,6 +120,23 @@ def carry(w, x, numbers, z, d, slope, dx):
 
 
 @compiled
+def sensitivities(w, x0, numbers, x, dx):
+    """Fill x with X_(t), and the rows of `dx` (5t, entries) with its derivatives, five of each layer."""
+    v, y, slope = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK)
+    z, d, own = np.zeros((1, CHUNK)), np.zeros((4, CHUNK)), np.zeros((len(dx), CHUNK))
+    for start in range(0, w.size, CHUNK):
+        c = min(CHUNK, w.size - start)
+        for j in range(c):
+            v[j], y[j] = w[start + j], x0[start + j]
+        carry(v, y, numbers, z, d, slope, own)
+        for j in range(c):
+            x[start + j] = y[j]
+        for p in range(len(dx)):
+            for j in range(c):
+                dx[p, start + j] = own[p, j]
+
+
+@compiled
 def gauss_newton(w, x0, block, first, last, numbers, sums):
     """Fill the rows first..last-1 of `sums` with Σ (∂x/∂p)(∂x/∂q) over the entries of each block.
 
