@@ -13,11 +13,11 @@ SIZES = {"full": (256, 512, 2048, 16), "quick": (128, 256, 512, 16), "smallest":
 
 
 def per_layer(size: str) -> Row:
-    """The terms of (10) and (15) left apart, by "columns" and "adjoint", beside their sum; processor time."""
+    """The terms of (10) and (15) left apart, by the engines for `LeastSquares`, beside their sum; processor time."""
     k, n, m, layers = SIZES[size]
     f, target, step_constant, theta = dictionary(k, n, m)
     contestants: dict[str, Call] = {}
-    for method in ("columns", "adjoint"):
+    for method in ("columns", "support", "adjoint"):
         shared, own = (
             Objective(f, target, layers=layers, method=method, per_layer=each, threads=1) for each in (False, True)
         )

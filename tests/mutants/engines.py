@@ -81,10 +81,33 @@ MUTANTS = [
     *of(
         "engines/recursion.py",
         ("return totals[0], np.array(totals[1:])", "return totals[0], np.array(totals[:0:-1])"),
+        ("np.reshape(totals[1:], numbers.shape)", "np.reshape(totals[:0:-1], numbers.shape)"),
+        (
+            "np.column_stack([np.reshape(thetas, (-1, 4)), L])",
+            "np.column_stack([np.reshape(thetas, (-1, 4)), L[::-1]])",
+        ),
+        ("range(0, w.size, BLOCK)", "range(0, w.size - 1, BLOCK)"),
         ("-(-w.size // BLOCK), kernels.SUMS", "w.size // BLOCK, kernels.SUMS"),
         ("-(-w.size // BLOCK), kernels.PRODUCTS", "w.size // BLOCK, kernels.PRODUCTS"),
         ("(w != 0) | (x0 != 0)", "w != 0"),
         ("layers * zeros if theta.b1 == 0 else 0", "0"),
+    ),
+    *of(
+        "engines/scalar_map.py",
+        ("np.arange(0, numbers.size, 5), numbers.size", "np.zeros(len(numbers), np.int64), numbers.size"),
+        ("repeat(layers, axis=0)", "repeat(layers + 1, axis=0)"),
+        ("return None if count < 0 else", "return table[:0] if count < 0 else"),
+        ("if not len(table):", "if False:"),
+        ("(table[1:, A:] != table[:-1, A:]).any(axis=1)", "(table[1:, A:] != table[:-1, A:]).all(axis=1)"),
+        (
+            "self.intercept_derivatives = derivatives[:, 0].copy(), derivatives[:, 1]",
+            "self.intercept_derivatives = derivatives[:, 1].copy(), derivatives[:, 0]",
+        ),
+        ("dx = slopes[piece] * flat[:, None] + intercepts[piece]", "dx = slopes[piece] * flat[:, None]"),
+        ("        if between.any():\n            dx[", "        if False:\n            dx["),
+        ("self._network.sensitivities(flat, self._start * flat)", "self._network.sensitivities(flat, flat)"),
+        ("if start not in (0.0, 1.0):", "if start < 0:"),
+        ("rows[:, DERIVATIVES + parameters :] = dx.T", "rows[:, DERIVATIVES:-parameters] = dx.T"),
     ),
     *of(
         "engines/fused.py",
