@@ -23,12 +23,12 @@ class FitResult:
 
     Attributes
     ----------
-    theta : Theta
+    theta : Theta; ndarray (t, 4) where every layer has its own
         Projected onto (7): what the network uses.
-    L : float
+    L : float; ndarray (t,) where every layer has its own
         The step constant.
     loss : float
-        J at `theta` and `L`.
+        J at `theta` and `L`, of all columns.
     converged : bool
         ``status.converged``: whether Gauss-Newton found a point that no other drawn around it is below; for the
         authors' training, whether all epochs were completed.
@@ -51,13 +51,13 @@ class FitResult:
         The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
     """
 
-    theta: Theta
-    L: float
+    theta: Any
+    L: Any
     loss: float
     converged: bool
     message: str
     history: dict[str, Array]
-    raw: tuple[Array, float]
+    raw: tuple[Array, Any]
     layers: float | None = None
     status: Status | None = None
     kind: str | None = None

@@ -8,35 +8,22 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from dsrl_ref.appendix.theta import Theta, ThetaLike
+from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
-from dsrl_ref.training import authors, gauss_newton
+from dsrl_ref.training import authors, gauss_newton, layered
 from dsrl_ref.training.checkpoint import Checkpoint, Trail
-from dsrl_ref.training.fingerprint import fingerprint, require_same_losses
-from dsrl_ref.training.kinks import PROBES, TOLERANCE
+from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
 from dsrl_ref.training.progress import Progress
 
 METHODS = "gauss-newton", "authors"
 
 T = TypeVar("T")
-Callback = Callable[[int, float, Theta, float], Any]
-
-# What to tell a person of each way in which a descent, or the epochs, can end.
-MESSAGES = {
-    Status.CONVERGED: "converged: the loss is 0 but for rounding, so that there is no lower one",
-    Status.STATIONARY: (
-        f"converged: none of {{points}} points drawn up to {max(PROBES):.0%} away is lower by more than {TOLERANCE:g} "
-        "of the loss; there may be lower ones between them and farther away: start elsewhere to look for them"
-    ),
-    Status.STALLED: "stopped: the loss is so near to 0 that rounding hides whether points nearby are lower",
-    Status.MAX_ITER: "not converged after {epochs} epochs: take more, or go on from here with theta and L",
-    Status.COMPLETED: "completed {epochs} epochs",
-}
+Callback = Callable[[int, float, Any, Any], Any]
 
 
 class Descent(Protocol):
@@ -45,8 +32,12 @@ class Descent(Protocol):
     state: dict[str, Array]
 
     @property
+    def J(self) -> Objective:
+        """What goes down: of it the losses are told."""
+
+    @property
     def values(self) -> Array:
-        """w1, w2, b1, b2, L as stored."""
+        """w1, w2, b1, b2, L as stored; of a network with one of each a layer, of one layer after the other."""
 
     @property
     def status(self) -> Status | None:
@@ -57,8 +48,14 @@ class Descent(Protocol):
         """Which of several starts `values` came from."""
 
     @property
-    def points(self) -> int:
-        """How many were drawn around the end, to see that none is lower."""
+    def validation(self) -> float:
+        """The loss of what is held out; NaN where nothing is."""
+
+    def most(self, epochs: int) -> int:
+        """How many epochs there can be, where a stage has so many."""
+
+    def message(self, status: Status, epochs: int) -> str:
+        """What to tell a person of how it ended."""
 
     def evaluate(self) -> float:
         """J where it is."""
@@ -70,11 +67,12 @@ class Descent(Protocol):
 def fit(
     J: Objective,
     *,
-    theta: ThetaLike | None = None,
-    L: float | None = None,
+    theta: ThetasLike | None = None,
+    L: Any = None,
     method: str = "gauss-newton",
     epochs: int = 100,
     learning_rate: float = 0.02,
+    validation: Any = None,
     callback: Callback | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -154,11 +152,6 @@ def fit(
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an Objective, such as Objective(Fidelity(W), layers=11); got {type(J).__name__}")
-    if J.per_layer:
-        raise ValueError(
-            "fit learns one Θ and one L for all layers, and J has one a layer: minimise J.free with "
-            "scipy.optimize.minimize, or make J without per_layer"
-        )
     epochs = as_count(epochs, "epochs", least=1)
     rate = as_number(learning_rate, "learning_rate")
     if rate <= 0:
@@ -166,38 +159,59 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the file to go on from")
     require_in_memory(theta, "theta")
-    start = None if theta is None else as_real(list(theta), "theta")
-    if start is not None:
-        Theta.projected(start)  # four finite numbers, or refused here
-    L = None if L is None else as_number(L, "L")
-    descent = _descent(J, method, start, L, rate)
-    run = {"method": method, "start": descent.values.tolist(), "learning_rate": rate}
+    descent = _descent(J, method, theta, L, epochs, rate, validation)
+    run = {
+        "method": method,
+        "start": descent.values.tolist(),
+        "learning_rate": rate,
+        **_of_layers(J, epochs, validation),
+    }
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), run | _of_objective(J, checkpoint))
     trail = file.restore(descent) if resume else Trail()
     if file.path is not None and trail.losses:
-        require_same_losses(J, trail, file.path)
+        require_same_losses(descent.J, trail, file.path)
     if not trail.losses:
-        _warn_of_start(J, descent)
+        if theta is not None or not J.per_layer:  # of its own schedules nobody need be told
+            _warn_of_start(J, descent)
         file.save(descent, trail, now=True)
     return _run(J, descent, trail, epochs, callback, file)
 
 
-def _descent(J: Objective, method: str, theta: Array | None, L: float | None, rate: float) -> Descent:
+def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: float, validation: Any) -> Descent:
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    if J.per_layer:
+        if method == "authors":
+            raise ValueError("method 'authors' has one Θ and one L for all layers, and J has one a layer")
+        return layered.begin(J, theta, L, validation, epochs)
+    if validation is not None:
+        raise ValueError(
+            "validation is for an objective with per_layer=True: five numbers are learned from all columns"
+        )
+    start = None if theta is None else as_real(list(theta), "theta")
+    if start is not None:
+        Theta.projected(start)  # four finite numbers, or refused here
+    L = None if L is None else as_number(L, "L")
     if method == "authors":
         authors.require_network(J)
-        return authors.AuthorsDescent(J, _start(J, authors.START, theta, L), rate)
-    if theta is not None and L is not None:
-        return gauss_newton.GaussNewtonDescent(J, [_start(J, authors.START, theta, L)])
-    starts = [_start(J, start, theta, L) for start in gauss_newton.starts(J)]
-    return gauss_newton.GaussNewtonDescent(J, starts, gauss_newton.part_of(J))
+        return authors.AuthorsDescent(J, _start(J, authors.START, start, L), rate)
+    if start is not None and L is not None:
+        return gauss_newton.GaussNewtonDescent(J, [_start(J, authors.START, start, L)])
+    begun = [_start(J, default, start, L) for default in gauss_newton.starts(J)]
+    return gauss_newton.GaussNewtonDescent(J, begun, gauss_newton.part_of(J))
 
 
 def _start(J: Objective, default: Array, theta: Array | None, L: float | None) -> Array:
     values = np.append(default[:4] if theta is None else theta, default[4] if L is None else L)
     J(Theta.projected(values[:4]), values[4])  # a start that cannot be evaluated is refused here
     return values
+
+
+def _of_layers(J: Objective, epochs: int, validation: Any) -> dict[str, Any]:
+    """What else tells one run from another where every layer has its own: where stages end, and what is held out."""
+    if not J.per_layer:
+        return {}
+    return {"epochs": epochs, "validation": digest(validation).hex()}
 
 
 def _of_objective(J: Objective, checkpoint: Any) -> dict[str, str]:
@@ -219,11 +233,12 @@ def _run(
     J: Objective, descent: Descent, trail: Trail, epochs: int, callback: Callback | None, file: Checkpoint
 ) -> FitResult:
     try:
-        with Progress(epochs) as progress:
-            while len(trail) < epochs and descent.status is None:
+        most = descent.most(epochs)
+        with Progress(most) as progress:
+            while len(trail) < most and descent.status is None:
                 loss, at, epoch = _going_on(descent.evaluate), descent.values, len(trail)
-                trail.append(loss, at, descent.start)
-                if callback is not None and callback(epoch, loss, Theta.projected(at[:4]), float(at[4])):
+                trail.append(loss, at, descent.start, descent.validation)
+                if callback is not None and callback(epoch, loss, *J.parameters.projected(at)):
                     message = f"stopped by the callback in epoch {epoch}"
                     return _result(J, at, descent.start, trail, Status.STOPPED, message)
                 _going_on(descent.step)
@@ -240,18 +255,18 @@ def _run(
 
 def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResult:
     if isinstance(descent, authors.AuthorsDescent):
-        message = MESSAGES[Status.COMPLETED].format(epochs=epochs)
+        message = descent.message(Status.COMPLETED, epochs)
         return _result(J, descent.values, descent.start, trail, Status.COMPLETED, message)
     status = descent.status or Status.MAX_ITER
-    message = MESSAGES[status].format(epochs=epochs, points=descent.points)
+    message = descent.message(status, epochs)
     if isinstance(J.f, Fidelity) and J.target is J.f.W:
         message += "; with target = W the optimum is the identity, so expect no sparsity"
-    whole = Trail([*trail.losses, descent.evaluate()], [*trail.values, descent.values], [*trail.starts, descent.start])
+    whole = trail.with_end(descent.evaluate(), descent.values, descent.start, descent.validation)
     return _result(J, *_best(descent, whole), trail, status, message)
 
 
 def _best(descent: Descent, trail: Trail) -> tuple[Array, int]:
-    """The values of the least loss, and the start that they came from."""
+    """The values of the least loss, of what is held out if anything is, and the start that they came from."""
     if not trail.losses:
         return descent.values, descent.start
     best = trail.best()
@@ -259,40 +274,48 @@ def _best(descent: Descent, trail: Trail) -> tuple[Array, int]:
 
 
 def _warn_of_start(J: Objective, descent: Descent) -> None:
-    theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
-    if not any(J(theta, L)[1]):
+    theta, L = J.parameters.projected(descent.values)
+    if not np.any(J(theta, L)[1]):
         warnings.warn(
-            f"the gradient is zero at the start, {theta}, L = {L}: nothing but decay moves it from there; let b1 be "
+            f"the gradient is zero at the start, {_told(theta, L)}: nothing but decay moves it from there; let b1 be "
             "smaller than most of what the first layer sees",
             StartWarning,
             stacklevel=3,
         )
-    least = J.f.lipschitz() / (1 + 1 / max(theta.w1, theta.w2))
-    if L < least < np.inf:
+    slopes, constants = np.reshape(theta, (-1, 4))[:, :2], np.atleast_1d(L)
+    least = J.f.lipschitz() / (1 + 1 / slopes.max(axis=1))
+    if len(short := np.flatnonzero((constants < least) & (least < np.inf))):
+        layer = f" in layer {short[0] + 1}" if J.per_layer else ""
         warnings.warn(
-            f"L = {L} is below {least:.6g} at the start: the step 1/L overshoots, and the iterates of many layers may "
-            "grow; take a larger L",
+            f"L = {constants[short[0]]} is below {least[short[0]]:.6g} at the start{layer}: the step 1/L overshoots, "
+            "and the iterates of many layers may grow; take a larger L",
             DivergenceWarning,
             stacklevel=3,
         )
     if ties := J.ties(theta, L):
         warnings.warn(
-            f"{ties} entries of Z sit on a knot at the start, {theta}, L = {L}, where the gradient is one-sided: move "
+            f"{ties} entries of Z sit on a knot at the start, {_told(theta, L)}, where the gradient is one-sided: move "
             "b1 or b2 a little",
             StartWarning,
             stacklevel=3,
         )
 
 
+def _told(theta: Any, L: Any) -> str:
+    return f"{theta}, L = {L}" if isinstance(theta, Theta) else "Θ and L of every layer as given"
+
+
 def _result(J: Objective, values: Array, start: int, trail: Trail, status: Status, message: str) -> FitResult:
-    theta, L = Theta.projected(values[:4]), float(values[4])
+    theta, L = J.parameters.projected(values)
     loss, _ = J(theta, L)
-    steps = np.array(trail.values).reshape(-1, 5)
+    thetas, constants = J.parameters.told(np.array(trail.values).reshape(-1, values.size))
     history = {
         "loss": np.array(trail.losses),
-        "theta": steps[:, :4],
-        "L": steps[:, 4],
+        "theta": thetas,
+        "L": constants,
         "accepted": np.array(trail.starts, dtype=np.int64) == start,
     }
-    raw, kind = (values[:4], L), type(J.f).__name__
+    if not np.isnan(trail.validation).all():
+        history["validation"] = np.array(trail.validation)
+    raw, kind = J.parameters.raw(values), type(J.f).__name__
     return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind)
