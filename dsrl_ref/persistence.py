@@ -1,7 +1,8 @@
 """Results in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
 
-The format, version 2: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
-at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted".
+The format, version 3: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
+at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted",
+version 2 none with one Θ and one L a layer.
 """
 
 import errno
@@ -21,7 +22,7 @@ from dsrl_ref.errors import ModelFileError
 from dsrl_ref.results import FitResult
 from dsrl_ref.status import Status
 
-VERSION = 2
+VERSION = 3
 HEADER = "header"
 DIGITS = 64  # of the SHA-256, in hexadecimal
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system: the last writer wins, whole
@@ -60,15 +61,16 @@ def save(path: str | os.PathLike[str], result: FitResult) -> None:
         raise TypeError(f"result must be what fit returned, got {type(result).__name__}")
     header = {
         "kind": "FitResult",
-        "theta": list(result.theta),
-        "L": result.L,
+        "theta": np.asarray(result.theta).tolist(),  # (4,), or (t, 4)
+        "L": np.asarray(result.L).tolist(),
         "loss": None if np.isnan(result.loss) else result.loss,
         "converged": result.converged,
         "message": result.message,
-        "raw_L": result.raw[1],
+        "raw_L": np.asarray(result.raw[1]).tolist(),
         "layers": "inf" if result.layers == math.inf else result.layers,
         "status": None if result.status is None else result.status.name,
         "smooth_term": result.kind,
+        "validation": "inf" if result.validation == math.inf else result.validation,
     }
     write(Path(path), header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}})
 
@@ -97,14 +99,17 @@ def load(path: str | os.PathLike[str]) -> FitResult:
     try:
         if header["kind"] != "FitResult":
             raise ValueError(f"it holds a {header['kind']}")
+        own = isinstance(header["L"], list)  # one Θ and one L a layer
+        if own and len(header["theta"]) != len(header["L"]):
+            raise ValueError(f"it holds {len(header['theta'])} Θ and {len(header['L'])} L")
         return FitResult(
-            Theta(*header["theta"]),
-            header["L"],
+            np.array([Theta(*row) for row in header["theta"]]) if own else Theta(*header["theta"]),
+            np.array(header["L"], dtype=np.float64) if own else header["L"],
             np.nan if header["loss"] is None else header["loss"],
             header["converged"],
             header["message"],
             _history(arrays),
-            (arrays["raw_theta"], header["raw_L"]),
+            (arrays["raw_theta"], np.array(header["raw_L"], dtype=np.float64) if own else header["raw_L"]),
             **({} if header["version"] == 1 else _since_version_2(header)),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -112,7 +117,7 @@ def load(path: str | os.PathLike[str]) -> FitResult:
 
 
 def _history(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    told = [name for name in ("accepted",) if f"history_{name}" in arrays]  # what came from version 1 has none
+    told = [name for name in ("accepted", "validation") if f"history_{name}" in arrays]  # not every file has these
     return {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L", *told)}
 
 
@@ -122,6 +127,7 @@ def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
         "layers": math.inf if layers == "inf" else None if layers is None else as_count(layers, "layers"),
         "status": None if status is None else Status[status],
         "kind": header["smooth_term"],
+        "validation": math.inf if header.get("validation") == "inf" else header.get("validation"),
     }
 
 

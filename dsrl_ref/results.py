@@ -37,18 +37,22 @@ class FitResult:
     history : dict of ndarray
         "loss" (epochs,), "theta" (epochs, 4), "L" (epochs,): before each epoch's step, as stored. "accepted"
         (epochs,) of bool: whether the epoch belongs to the run from that of several starts from which `theta` and `L`
-        came; a file of version 1 has none.
-    raw : tuple of ndarray (4,) and float
+        came; a file of version 1 has none. Where every layer has its own, "theta" is (epochs, t, 4) and "L"
+        (epochs, t), "loss" is of what was learned from, and "validation" (epochs,) is the loss of what was held out,
+        if anything was.
+    raw : tuple of ndarray (4,) and float; of ndarray (t, 4) and ndarray (t,)
         Θ and L as stored, before the projection.
     layers : int, math.inf or None
         Of the network that learned them; None where a file of version 1 was loaded, which does not tell.
     status : Status or None
         How it ended: `Status.CONVERGED` (the loss is 0 but for rounding), `Status.STATIONARY` (of the points drawn
         around it, up to a tenth of the parameters away, none is lower by more than 1e-6 of the loss; lower ones may
-        lie elsewhere), `Status.STALLED`, `Status.COMPLETED`, `Status.MAX_ITER`, `Status.STOPPED` or
-        `Status.INTERRUPTED`; None of a file of version 1.
+        lie elsewhere), `Status.STALLED`, `Status.COMPLETED` (of one Θ a layer: steps were no longer worth it, as
+        `message` says), `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED`; None of a file of version 1.
     kind : str or None
         The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
+    validation : float or None
+        The loss of what was held out, at `theta` and `L`; None where nothing was.
     """
 
     theta: Any
@@ -61,6 +65,12 @@ class FitResult:
     layers: float | None = None
     status: Status | None = None
     kind: str | None = None
+    validation: float | None = None
+
+    @property
+    def per_layer(self) -> bool:
+        """Whether every layer has a Θ and an L of its own."""
+        return np.ndim(self.theta) == 2
 
     def apply(self, f: SmoothTerm, x0: Any = None) -> Any:
         """X_(t) of new data, by what was learned.

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,14 +21,35 @@ ADVICE = {
 }
 
 
+class Epoch(NamedTuple):
+    """What there is before a step.
+
+    Attributes
+    ----------
+    loss : float
+        Of what is learned from.
+    values : ndarray
+        The parameters as stored.
+    start : int
+        From which of the starts they came.
+    validation : float
+        The loss of what is held out; NaN where nothing is.
+    """
+
+    loss: float
+    values: Array
+    start: int = 0
+    validation: float = np.nan
+
+
 @dataclass
 class Trail:
-    """Loss, stored parameters and the loss of what is held out before each step, and from which start they came."""
+    """The epochs so far."""
 
     losses: list[float] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    validation: list[float] = field(default_factory=list)  # the loss of what is held out; NaN where nothing is
+    validation: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -40,15 +61,17 @@ class Trail:
         self.starts.append(start)
         self.validation.append(validation)
 
-    def with_end(self, loss: float, values: Array, start: int, validation: float) -> "Trail":
+    def with_end(self, end: Epoch) -> "Trail":
         """The same and, after its last step, where that led to."""
         whole = Trail([*self.losses], [*self.values], [*self.starts], [*self.validation])
-        whole.append(loss, values, start, validation)
+        whole.append(*end)
         return whole
 
-    def best(self) -> int:
-        """The epoch of the least loss, of what is held out if anything is."""
-        return int(np.argmin(self.losses if np.isnan(self.validation).all() else self.validation))
+    def best(self) -> Epoch:
+        """The epoch of the least loss: of what is held out, if anything is."""
+        deciding = self.losses if np.isnan(self.validation).all() else self.validation
+        epoch = int(np.nanargmin(deciding))
+        return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 
 
 class Checkpoint:

@@ -16,7 +16,7 @@ from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton, layered
-from dsrl_ref.training.checkpoint import Checkpoint, Trail
+from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
 from dsrl_ref.training.progress import Progress
 
@@ -236,41 +236,35 @@ def _run(
         most = descent.most(epochs)
         with Progress(most) as progress:
             while len(trail) < most and descent.status is None:
-                loss, at, epoch = _going_on(descent.evaluate), descent.values, len(trail)
-                trail.append(loss, at, descent.start, descent.validation)
-                if callback is not None and callback(epoch, loss, *J.parameters.projected(at)):
-                    message = f"stopped by the callback in epoch {epoch}"
-                    return _result(J, at, descent.start, trail, Status.STOPPED, message)
+                epoch, here = len(trail), _going_on(lambda: _here(descent))
+                trail.append(*here)
+                if callback is not None and callback(epoch, here.loss, *J.parameters.projected(here.values)):
+                    return _result(J, here, trail, Status.STOPPED, f"stopped by the callback in epoch {epoch}")
                 _going_on(descent.step)
                 file.save(descent, trail)
-                progress.tell(epoch, loss)
+                progress.tell(epoch, here.loss)
         file.save(descent, trail, now=True)
         return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:
         status, message = Status.INTERRUPTED, f"interrupted in epoch {len(trail)}; this is the best so far"
     except _CannotGoOnError as error:
         status, message = Status.STOPPED, f"stopped in epoch {len(trail)}: {error}; this is the best so far"
-    return _result(J, *_best(descent, trail), trail, status, message)
+    return _result(J, trail.best() if len(trail) else _here(descent), trail, status, message)
+
+
+def _here(descent: Descent) -> Epoch:
+    return Epoch(descent.evaluate(), descent.values, descent.start, descent.validation)
 
 
 def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResult:
     if isinstance(descent, authors.AuthorsDescent):
-        message = descent.message(Status.COMPLETED, epochs)
-        return _result(J, descent.values, descent.start, trail, Status.COMPLETED, message)
+        end = Epoch(np.nan, descent.values, descent.start)
+        return _result(J, end, trail, Status.COMPLETED, descent.message(Status.COMPLETED, epochs))
     status = descent.status or Status.MAX_ITER
     message = descent.message(status, epochs)
     if isinstance(J.f, Fidelity) and J.target is J.f.W:
         message += "; with target = W the optimum is the identity, so expect no sparsity"
-    whole = trail.with_end(descent.evaluate(), descent.values, descent.start, descent.validation)
-    return _result(J, *_best(descent, whole), trail, status, message)
-
-
-def _best(descent: Descent, trail: Trail) -> tuple[Array, int]:
-    """The values of the least loss, of what is held out if anything is, and the start that they came from."""
-    if not trail.losses:
-        return descent.values, descent.start
-    best = trail.best()
-    return trail.values[best], trail.starts[best]
+    return _result(J, trail.with_end(_here(descent)).best(), trail, status, message)
 
 
 def _warn_of_start(J: Objective, descent: Descent) -> None:
@@ -305,17 +299,18 @@ def _told(theta: Any, L: Any) -> str:
     return f"{theta}, L = {L}" if isinstance(theta, Theta) else "Θ and L of every layer as given"
 
 
-def _result(J: Objective, values: Array, start: int, trail: Trail, status: Status, message: str) -> FitResult:
-    theta, L = J.parameters.projected(values)
+def _result(J: Objective, end: Epoch, trail: Trail, status: Status, message: str) -> FitResult:
+    theta, L = J.parameters.projected(end.values)
     loss, _ = J(theta, L)
-    thetas, constants = J.parameters.told(np.array(trail.values).reshape(-1, values.size))
+    thetas, constants = J.parameters.told(np.array(trail.values).reshape(-1, end.values.size))
     history = {
         "loss": np.array(trail.losses),
         "theta": thetas,
         "L": constants,
-        "accepted": np.array(trail.starts, dtype=np.int64) == start,
+        "accepted": np.array(trail.starts, dtype=np.int64) == end.start,
     }
-    if not np.isnan(trail.validation).all():
+    validation = None if np.isnan(end.validation) else end.validation
+    if validation is not None:
         history["validation"] = np.array(trail.validation)
-    raw, kind = J.parameters.raw(values), type(J.f).__name__
-    return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind)
+    raw, kind = J.parameters.raw(end.values), type(J.f).__name__
+    return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind, validation)

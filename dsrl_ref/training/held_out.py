@@ -15,6 +15,7 @@ from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart,
 
 SHARE = 0.2  # of the columns, by default
 SEED = 1
+ADVICE = "pass validation=0 to learn from all, or other data as a pair (f, target)"
 
 
 class Verdict(NamedTuple):
@@ -63,8 +64,8 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     Raises
     ------
     ValueError, TypeError
-        For a share or a number that leaves nothing on either side, for an f of one's own, whose columns may interact,
-        and for a pair that is no data for the network.
+        For a share or a number that leaves nothing on one side, for an f of one's own, whose columns may interact, and
+        for a pair that is no data for the network.
     """
     if isinstance(validation, list | tuple):
         return J, _of_pair(J, validation)
@@ -75,27 +76,26 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     if not has_columns_apart(J):
         raise ValueError(
             f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
-            f"to interact, not those of {type(J.f).__name__}: pass validation=0 to learn from all, or other data as a "
-            "pair (f, target)"
+            f"to interact, not those of {type(J.f).__name__}: {ADVICE}"
         )
-    if not 0 < count < m:
-        raise ValueError(
-            f"validation={validation!r} of {m} columns holds {count} out: some must be held out and some be left; pass "
-            "validation=0 to learn from all, or other data as a pair (f, target)"
-        )
+    if count >= m:
+        raise ValueError(f"validation={validation!r} holds all of {m} columns out, and leaves none: {ADVICE}")
     held = drawn(m, count, SEED)
     return subset(J, np.setdiff1d(np.arange(m), held)), HeldOut(subset(J, held))
 
 
 def _count(validation: Any, m: int) -> int:
-    """How many of m columns to hold out; -1 for a share that is less than one column."""
-    if validation is None or isinstance(validation, float | np.floating):
-        share = SHARE if validation is None else as_number(validation, "validation")
-        if not 0 <= share < 1:
-            raise ValueError(f"validation must be a share of the columns, at least 0 and less than 1, got {share}")
-        return int(share * m) or -int(share > 0)
+    """How many of m columns to hold out; ValueError for a share of them that is less than one."""
     require_in_memory(validation, "validation")
-    return as_count(validation, "validation")
+    if validation is not None and not isinstance(validation, float | np.floating):
+        return as_count(validation, "validation")
+    share = SHARE if validation is None else as_number(validation, "validation")
+    if not 0 <= share < 1:
+        raise ValueError(f"validation as a share of the columns must be at least 0 and less than 1, got {share}")
+    count = int(share * m)
+    if share > 0 and count == 0:
+        raise ValueError(f"validation={validation!r} holds {share:g} of {m} columns out, which is none: {ADVICE}")
+    return count
 
 
 def _of_pair(J: Objective, pair: Any) -> HeldOut:

@@ -117,13 +117,12 @@ class LayeredDescent:
 
     def _try(self) -> None:
         """All steps of a trial, on some of the columns; the end is taken where J is lower there than at the start."""
-        trial = Stage(Judge(part_of(self.J), self.judge.units), self.family, self.current.numbers, OF_SCHEDULE)
-        while trial.steps < TRIAL and not trial.ended:
+        loss, numbers = self.current.point.loss, self.current.numbers
+        trial = Stage(Judge(part_of(self.J), self.judge.units), self.family, numbers, OF_SCHEDULE)
+        while trial.steps < TRIAL and not trial.ended and 0 < trial.point.loss < np.inf:
             trial.step()
         end = self.judge.at(trial.point.u)
-        if end.loss < self.current.point.loss:
-            self.current = Stage(self.judge, self.family, trial.numbers, OF_SCHEDULE, end)
-        self.tried.append((self.current.point.loss, self.current.numbers))
+        self.tried.append((end.loss, trial.numbers) if end.loss < loss else (loss, numbers))
         done = len(self.tried) == len(self.schedules)
         numbers = self.tried[self.start][1] if done else self.schedules[len(self.tried)]
         self.current = Stage(self.judge, self.family, numbers, OF_SCHEDULE)

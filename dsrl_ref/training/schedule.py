@@ -21,7 +21,10 @@ MOST = np.array([*box.MOST[:3], 7.0, 1.0, 7.0, box.MOST[4]])
 
 
 class Schedule:
-    """The family for t layers: from seven numbers to coordinates (t, 5), with bounds of the numbers."""
+    """The family for t layers: from seven numbers to coordinates (t, 5).
+
+    Numbers within their bounds `lower` and `upper` have coordinates within those of `training.box`.
+    """
 
     lower, upper = LEAST, MOST
 
@@ -35,7 +38,7 @@ class Schedule:
         u[:, :3], u[:, 4] = (kappa, w2, rho), sigma
         falling, floor = self._knots(numbers)
         u[:, 3] = np.log(falling + floor)
-        return np.clip(u, box.LEAST, box.MOST)
+        return u
 
     def jacobian(self, numbers: Array) -> Array:
         """(t, 5, 7): the derivatives of the coordinates in the numbers."""

@@ -127,8 +127,11 @@ class Stage:
     def step(self) -> None:
         """Try a step."""
         self.steps += 1
+        before = self.point
+        if before.loss == np.inf:
+            self.judge.J(before.theta, before.L)  # which raises, and says why
         numbers = self._candidate()
-        point, before = self.judge.at(self.family.coordinates(numbers)), self.point
+        point = self.judge.at(self.family.coordinates(numbers))
         if point.loss < before.loss and self._is_stable(point.verdict):
             self._take(numbers, point)
             self.small = self.small + 1 if point.loss > before.loss * (1 - LEAST_GAIN) else 0
