@@ -171,7 +171,10 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     if thetas is None:
         return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
     start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
-    return LayeredDescent(judge, [], start, epochs)
+    descent = LayeredDescent(judge, [], start, epochs)
+    if descent.evaluate() == np.inf:
+        judge.J(*judge.units.parameters(start))  # a start that cannot be evaluated is refused here, with the reason
+    return descent
 
 
 def _projected(theta: Any, layers: int) -> Array:

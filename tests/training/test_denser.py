@@ -21,7 +21,7 @@ def test_all_columns_are_there_and_a_quarter_of_them_again():
     J = with_denser(objective())
     assert J.shape == (40, 250)
     columns = {column.tobytes() for column in J.target.T}
-    assert len(columns) == 250
+    assert 240 < len(columns) <= 250  # of a column with few nonzeros none may be drawn
     assert {column.tobytes() for column in X.T} <= columns
 
 
@@ -33,8 +33,7 @@ def test_what_is_added_is_measured_without_noise():
     counts = np.bincount(origin, minlength=200)
     assert sorted(counts.tolist()) == [1] * 150 + [2] * 50
     added = J.target - X[:, origin]
-    copies = added.any(axis=0)
-    assert copies.sum() == 50
+    assert 40 < np.count_nonzero(added.any(axis=0)) <= 50  # of a column with few nonzeros none may be drawn
     share = np.count_nonzero(added) / (50 * np.mean(np.count_nonzero(X, axis=0)))
     assert share == pytest.approx(0.3, abs=0.06)
     sizes = set(np.abs(X[X != 0]).round(9).tolist())
@@ -72,8 +71,8 @@ def test_the_start_goes_with_its_column():
 def test_sparse_targets_and_starts_are_as_dense_ones():
     dense = with_denser(objective(x0=X))
     sparse = with_denser(objective(sp.csr_array, x0=sp.csr_array(X)))
-    assert sparse.target.tobytes() == dense.target.tobytes()
-    assert sparse.x0.tobytes() == dense.x0.tobytes()
+    assert np.array_equal(sparse.target, dense.target)  # but for the sign of 0
+    assert np.array_equal(sparse.x0, dense.x0)
 
 
 def test_it_is_evaluated_as_before():

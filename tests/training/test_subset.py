@@ -73,7 +73,9 @@ def test_only_the_two_known_terms_have_columns_apart():
     class Mine(LeastSquares):
         pass
 
-    known = [has_columns_apart(Objective(f, X, layers=1)) for f in (Fidelity(W), LeastSquares(D, D @ X), Mine(D, D @ X))]
+    known = [
+        has_columns_apart(Objective(f, X, layers=1)) for f in (Fidelity(W), LeastSquares(D, D @ X), Mine(D, D @ X))
+    ]
     assert known == [True, True, False]
 
 
