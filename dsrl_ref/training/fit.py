@@ -77,17 +77,20 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
 ) -> FitResult:
-    """Learn Θ and L that make J small.
+    """Learn Θ and L that make J small: one of each for all layers, or one of each a layer, as J has them.
 
     Parameters
     ----------
     J : Objective
         Any; for ``method="authors"`` that of a `Fidelity` with x0 = W and 11 layers: their network, ξ(W) and 10
-        blocks.
-    theta : four finite numbers, optional
+        blocks. With ``per_layer=True`` every layer learns its own, as the notes say; whiten a `LeastSquares` first, see
+        `LeastSquares.whitened`.
+    theta : four finite numbers, optional; of every layer also (t, 4)
         Where to start; projected onto (7), for "authors" in every evaluation. By default Gauss-Newton tries several
-        starts that reach the data, and "authors" takes (1, 1, 1, 2).
-    L : float, optional
+        starts that reach the data, and "authors" takes (1, 1, 1, 2). Of every layer, a start goes straight to the last
+        stage; b1 above 0.98·b2 and other extremes are moved to the nearest Θ and L that the stages know
+        (`dsrl_ref.training.box`).
+    L : float, optional; of every layer, with theta, also (t,)
         Where to start; by default ``f.lipschitz()``, for "authors" 1.
     method : {"gauss-newton", "authors"}
         "gauss-newton" is Levenberg-Marquardt with the 5×5 matrix of J, under (7) and L > 0, and then, as J has a kink
@@ -97,11 +100,16 @@ def fit(
         optimiser of the authors' program: the gradient through the projection, Adam with (0.90, 0.92), L2 decay
         0.15 on all five parameters, learning rate a tenth after 4 epochs without progress.
     epochs : int
-        Number of steps, for "gauss-newton" at most.
+        Number of steps, for "gauss-newton" at most; of every layer, of each stage.
     learning_rate : float
         For "authors": of the first step, positive.
+    validation : float, int or pair, optional
+        For ``per_layer=True``: what not to learn from. A share of the columns, or a number of them, drawn, always the
+        same; by default a fifth. 0 holds nothing out. Of an f of your own, whose columns may interact, give 0 or other
+        data as a pair ``(f, target)``, which any f takes.
     callback : callable, optional
-        ``callback(epoch, loss, theta, L)`` before each step, theta projected; a true answer stops.
+        ``callback(epoch, loss, theta, L)`` before each step, theta projected; a true answer stops. Of every layer,
+        theta is (t, 4), L (t,), and the loss that of what is learned from.
     checkpoint : path-like, optional
         A file to write once a second and at the end: what a kill can lose.
     resume : bool
@@ -110,15 +118,18 @@ def fit(
     Returns
     -------
     FitResult
-        Of the last epoch; of the best one after Ctrl-C. Its `status` says how the run ended: `Status.CONVERGED` where
+        Of the last epoch; of the best one after Ctrl-C; where something is held out, of the epoch with the least loss
+        there, whose value is `validation`. Its `status` says how the run ended: `Status.CONVERGED` where
         the loss is 0 but for rounding, `Status.STATIONARY` where points drawn around the end are not lower,
-        `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors";
+        `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors", and of every layer
+        where further steps gain next to nothing, or nothing on what is held out: the message says which;
         `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED` where it ended early.
 
     Raises
     ------
     ValueError, TypeError
-        For bad arguments, and with "authors" for an objective that is not the authors' network.
+        For bad arguments, with "authors" for an objective that is not the authors' network, and where there is nothing
+        to hold out.
     ModelFileError
         Where `checkpoint` is to be resumed, and is damaged or of another run.
     OSError
@@ -129,13 +140,22 @@ def fit(
     StartWarning
         Where the gradient is zero at the start, or one-sided.
     DivergenceWarning
-        Where L is so small at the start, below ``f.lipschitz() / (1 + 1/max(w1, w2))``, that layers may grow.
+        Where L is so small at the start, below ``f.lipschitz() / (1 + 1/max(w1, w2))``, that layers may grow; not of
+        every layer, whose best steps may well be as long.
 
     Notes
     -----
     With target = W the identity has loss 0: Gauss-Newton finds it, and no sparsity. What sparsity the authors'
     training has comes from its decay and the number of epochs; its start (1, 1, 1, 2) maps every |W| < 1 to 0 with
     zero gradient, so that there only the decay moves it.
+
+    One Θ and one L a layer are 5t numbers, which are learned in stages: several schedules of seven numbers for all
+    layers, each tried on some of the columns in one epoch; the best of them on all; then all 5t numbers together, by
+    Levenberg-Marquardt within (7) (`dsrl_ref.training.layered`). Of a `LeastSquares` a quarter of the columns is
+    learned from once more, a little denser (`dsrl_ref.training.denser`), so that new signals that are harder than any
+    of these are met as well. A step is taken if it lowers the loss, denser copies included, and is stable on what is
+    held out: the loss there stays within 1.5 times the least so far, and on no more signals than before the network is
+    worse than an answer of 0. Of signals of another kind this says nothing.
 
     Examples
     --------
@@ -149,6 +169,15 @@ def fit(
     (True, ())
     >>> bool(learned.loss < J((1, 1, 0.1, 0.1), J.f.lipschitz())[0])
     True
+
+    One Θ and one L a layer, of whitened measurements, and X_(t) of new ones:
+
+    >>> f = LeastSquares(D, D @ X).whitened()
+    >>> own = fit(Objective(f, X, layers=8, per_layer=True))
+    >>> own.theta.shape, own.L.shape, bool(own.loss < learned.loss)
+    ((8, 4), (8,), True)
+    >>> own.apply(f.apply_to(D @ X[:, :3])).shape
+    (20, 3)
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an Objective, such as Objective(Fidelity(W), layers=11); got {type(J).__name__}")
@@ -162,9 +191,9 @@ def fit(
     descent = _descent(J, method, theta, L, epochs, rate, validation)
     run = {
         "method": method,
+        **_of_layers(J, epochs, validation),
         "start": descent.values.tolist(),
         "learning_rate": rate,
-        **_of_layers(J, epochs, validation),
     }
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), run | _of_objective(J, checkpoint))
     trail = file.restore(descent) if resume else Trail()
@@ -276,16 +305,15 @@ def _warn_of_start(J: Objective, descent: Descent) -> None:
             StartWarning,
             stacklevel=3,
         )
-    slopes, constants = np.reshape(theta, (-1, 4))[:, :2], np.atleast_1d(L)
-    least = J.f.lipschitz() / (1 + 1 / slopes.max(axis=1))
-    if len(short := np.flatnonzero((constants < least) & (least < np.inf))):
-        layer = f" in layer {short[0] + 1}" if J.per_layer else ""
-        warnings.warn(
-            f"L = {constants[short[0]]} is below {least[short[0]]:.6g} at the start{layer}: the step 1/L overshoots, "
-            "and the iterates of many layers may grow; take a larger L",
-            DivergenceWarning,
-            stacklevel=3,
-        )
+    if isinstance(theta, Theta):  # of single layers such steps may well be the best ones
+        least = J.f.lipschitz() / (1 + 1 / max(theta.w1, theta.w2))
+        if L < least < np.inf:
+            warnings.warn(
+                f"L = {L} is below {least:.6g} at the start: the step 1/L overshoots, and the iterates of many layers "
+                "may grow; take a larger L",
+                DivergenceWarning,
+                stacklevel=3,
+            )
     if ties := J.ties(theta, L):
         warnings.warn(
             f"{ties} entries of Z sit on a knot at the start, {_told(theta, L)}, where the gradient is one-sided: move "

@@ -70,14 +70,14 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     if isinstance(validation, list | tuple):
         return J, _of_pair(J, validation)
     m = J.shape[1]
-    count = _count(validation, m)
-    if count == 0:
-        return J, None
-    if not has_columns_apart(J):
+    if not has_columns_apart(J) and validation != 0:
         raise ValueError(
             f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
             f"to interact, not those of {type(J.f).__name__}: {ADVICE}"
         )
+    count = _count(validation, m)
+    if count == 0:
+        return J, None
     if count >= m:
         raise ValueError(f"validation={validation!r} holds all of {m} columns out, and leaves none: {ADVICE}")
     held = drawn(m, count, SEED)
