@@ -99,11 +99,11 @@ def load(path: str | os.PathLike[str]) -> FitResult:
     try:
         if header["kind"] != "FitResult":
             raise ValueError(f"it holds a {header['kind']}")
-        own = isinstance(header["L"], list)  # one Θ and one L a layer
-        if own and len(header["theta"]) != len(header["L"]):
-            raise ValueError(f"it holds {len(header['theta'])} Θ and {len(header['L'])} L")
+        theta, own = header["theta"], isinstance(header["L"], list)  # one Θ and one L a layer
+        if own and len(theta) != len(header["L"]):
+            raise ValueError(f"it holds {len(theta)} Θ and {len(header['L'])} L")
         return FitResult(
-            np.array([Theta(*row) for row in header["theta"]]) if own else Theta(*header["theta"]),
+            np.array([Theta(*row) for row in theta]) if own else Theta(*theta),
             np.array(header["L"], dtype=np.float64) if own else header["L"],
             np.nan if header["loss"] is None else header["loss"],
             header["converged"],

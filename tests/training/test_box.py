@@ -38,7 +38,7 @@ def test_coordinates_come_back(rows):
 
 
 @examples(300)
-@given(thetas(feasible=True), st.integers(-3, 3))
+@given(thetas(feasible=True), st.integers(-2, 3))
 def test_every_theta_of_7_has_coordinates_in_the_box_of_the_same_shrinkage(theta, power):
     """Where b1 > 0.98·b2 they are of another Θ: ξ is the same up to b1, and from where the outer knot moved to."""
     theta = Theta(*map(float, theta))
