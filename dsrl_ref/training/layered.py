@@ -28,7 +28,7 @@ from dsrl_ref.training.schedule import Apart, Schedule
 from dsrl_ref.training.stage import Judge, Sample, Stage
 from dsrl_ref.training.subset import has_columns_apart, subset
 
-TRIAL = 8  # steps from every start
+TRIAL = 6  # steps from every start
 PART = 200  # columns that trials see
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe

@@ -8,7 +8,8 @@ these, the step d minimises the damped model
 
 With RᵀR = A + λ·diag A that is ½‖R·d - y‖² with Rᵀy = -(TU)ᵀg, but for a constant: a problem of least squares with
 bounds, which `scipy.optimize.lsq_linear` solves exactly. A step is taken if the loss falls and if what is held out does
-not speak against it; then λ falls to a fifth, otherwise it grows fivefold.
+not speak against it. λ then falls to a fifth where the loss fell by three quarters of what the model promised, or more,
+and stays where it fell by a quarter or more; it grows fivefold where it fell by less, and where the step is not taken.
 
 J and its gradient are those of all columns. M may be an estimate, from some columns: those with the largest errors,
 which make up much of the loss, and others that are drawn and stand for the rest. It decides where a step goes, not
@@ -28,13 +29,14 @@ from dsrl_ref.training.subset import drawn, errors, has_columns_apart, subset
 
 DAMPING, LEAST_DAMPING, FACTOR = 1e-2, 1e-6, 5.0
 LEAST_SCALE = 1e-9  # of the largest: of numbers that have next to no effect
-LEAST_GAIN, SMALL = 1e-3, 2  # of the loss by a step; after so many that gain less, a stage ends
+GOOD, FAIR = 0.75, 0.25  # of the gain that the model promises
+LEAST_GAIN, WINDOW = 1e-2, 10  # of the loss, by so many steps together, or a stage ends
 REFUSED = 6  # steps in a row, after which it ends
 RISE = 1.5  # times the least held-out loss: a step to more is unstable
 PATIENCE = 5  # steps taken since the least held-out loss, after which a stage ends
 
 # Why a stage ends.
-GAIN = f"{SMALL} steps, one after the other, that lowered the loss by less than {LEAST_GAIN:g} of it"
+GAIN = f"{WINDOW} steps that together lowered the loss by less than {LEAST_GAIN:g} of it"
 SHORTEST = (
     f"{REFUSED} steps in a row, each damped {FACTOR:g} times as much as the one before, of which none lowered the loss "
     "and was stable on what is held out"
@@ -109,9 +111,11 @@ class Stage:
         Where it is.
     ended : str
         Why no more steps are worth it; empty before.
-    steps, taken, refused, small, idle : int
-        How many were tried, and taken; how many were refused since the last that was taken; how many of the last that
-        were taken gained little, in a row; how many were taken since the least held-out loss.
+    steps, taken, refused, idle : int
+        How many were tried, and taken; how many were refused since the last that was taken; how many were taken since
+        the least held-out loss.
+    losses : list of float
+        Before each of the last steps, as many as `WINDOW`.
     """
 
     def __init__(
@@ -121,29 +125,35 @@ class Stage:
         self.numbers = np.clip(numbers, family.lower, family.upper)
         self.point = judge.at(family.coordinates(self.numbers)) if point is None else point
         self.damping, self.least, self.ended = DAMPING, self.point.verdict.loss, ""
-        self.steps = self.taken = self.refused = self.small = self.idle = 0
+        self.steps = self.taken = self.refused = self.idle = 0
+        self.losses: list[float] = []
         self._matrix: Array | None = None
 
     def step(self) -> None:
         """Try a step."""
         self.steps += 1
+        self.losses = [*self.losses, self.point.loss][-WINDOW:]
         before = self.point
         if before.loss == np.inf:
             self.judge.J(before.theta, before.L)  # which raises, and says why
-        numbers = self._candidate()
+        numbers, promised = self._candidate()
         point = self.judge.at(self.family.coordinates(numbers))
         if point.loss < before.loss and self._is_stable(point.verdict):
+            share = (1 - point.loss / before.loss) / promised if promised > 0 else 1.0
             self._take(numbers, point)
-            self.small = self.small + 1 if point.loss > before.loss * (1 - LEAST_GAIN) else 0
-            if self.small == SMALL:
-                self.ended = GAIN
-            elif self.idle == PATIENCE:
+            if share >= GOOD:
+                self.damping = max(self.damping / FACTOR, LEAST_DAMPING)
+            elif share < FAIR:
+                self.damping *= FACTOR
+            if self.idle == PATIENCE:
                 self.ended = UNHELPFUL
         else:
             self.damping *= FACTOR
             self.refused += 1
             if self.refused == REFUSED:
                 self.ended = SHORTEST
+        if not self.ended and len(self.losses) == WINDOW and self.point.loss > self.losses[0] * (1 - LEAST_GAIN):
+            self.ended = GAIN
 
     def _is_stable(self, verdict: Verdict) -> bool:
         """Whether nothing that is held out speaks against a step: no signal more on which the network grows."""
@@ -153,13 +163,12 @@ class Stage:
 
     def _take(self, numbers: Array, point: Point) -> None:
         self.numbers, self.point, self._matrix = numbers, point, None
-        self.damping = max(self.damping / FACTOR, LEAST_DAMPING)
         self.taken, self.refused, self.idle = self.taken + 1, 0, self.idle + 1
         if point.verdict.loss < self.least or self.judge.held is None:
             self.least, self.idle = point.verdict.loss, 0
 
-    def _candidate(self) -> Array:
-        """The minimum of the damped model, in units of the loss, within the bounds."""
+    def _candidate(self) -> tuple[Array, float]:
+        """The minimum of the damped model within the bounds, and the share of the loss that the model promises."""
         from scipy.linalg import solve_triangular
         from scipy.optimize import lsq_linear
 
@@ -174,7 +183,8 @@ class Stage:
         y = solve_triangular(R, -gradient, trans="T")
         lower, upper = self.family.lower, self.family.upper
         move = lsq_linear(R, y, (lower - self.numbers, upper - self.numbers), method="bvls").x
-        return np.clip(self.numbers + move, lower, upper)
+        promised = -float(gradient @ move + 0.5 * move @ matrix @ move)
+        return np.clip(self.numbers + move, lower, upper), promised
 
     def _chain(self) -> Array:
         """TU: the derivatives of the 5t parameters in the numbers of the family."""
@@ -184,12 +194,13 @@ class Stage:
     @property
     def state(self) -> dict[str, Any]:
         """All that the next step depends on."""
-        counts = [self.steps, self.taken, self.refused, self.small, self.idle]
+        counts = [self.steps, self.taken, self.refused, self.idle]
         return {
             "numbers": self.numbers,
             "u": self.point.u,
             "counts": np.array(counts),
             "figures": np.array([self.damping, self.least]),
+            "recent": np.array(self.losses),
             "ended": np.array(self.ended),
         }
 
@@ -197,9 +208,9 @@ class Stage:
     def state(self, state: dict[str, Any]) -> None:
         self.numbers, self._matrix = state["numbers"], None
         self.point = self.judge.at(state["u"])
-        self.steps, self.taken, self.refused, self.small, self.idle = map(int, state["counts"])
+        self.steps, self.taken, self.refused, self.idle = map(int, state["counts"])
         self.damping, self.least = map(float, state["figures"])
-        self.ended = str(state["ended"])
+        self.losses, self.ended = state["recent"].tolist(), str(state["ended"])
 
 
 def products(J: Objective, theta: Array, L: Array, sample: Sample, seed: int) -> Array:

@@ -53,12 +53,15 @@ def test_a_step_is_the_minimum_of_the_damped_model_within_the_bounds(damping):
     descent.damping = damping
     chain, matrix = descent._chain(), J.gauss_newton(descent.point.theta, descent.point.L)[2]
     A = chain.T @ matrix @ chain / descent.point.loss
+    undamped = A.copy()
     A += damping * np.diag(np.maximum(np.diag(A), 1e-9 * np.diag(A).max()))
     g = derivatives(family, np.clip(before, family.lower + 1e-5, family.upper - 1e-5)) / descent.point.loss
     g = descent.point.rows.ravel() @ chain / descent.point.loss
     bounds = list(zip(family.lower - before, family.upper - before, strict=True))
     expected = minimize(lambda d: (g @ d + 0.5 * d @ A @ d, g + A @ d), np.zeros(7), jac=True, bounds=bounds, tol=1e-15)
-    move = descent._candidate() - before
+    candidate, promised = descent._candidate()
+    move = candidate - before
+    assert promised == pytest.approx(-(g @ move + 0.5 * move @ undamped @ move), rel=1e-9)
     assert g @ move + 0.5 * move @ A @ move <= expected.fun * (1 - 1e-6) + 1e-12
     assert move == pytest.approx(expected.x, abs=1e-3 * np.abs(move).max())
 
@@ -79,45 +82,55 @@ class Told:
     """A judge that tells losses, and verdicts, of the points that it is asked of, whatever they are."""
 
     def __init__(self, losses, verdicts=None):
-        self.losses, self.verdicts, self.asked = iter(losses), verdicts and iter(verdicts), 0
-        self.inner, self.J, self.units = Judge(J, UNITS), J, UNITS
-        self.held = verdicts
+        self.losses, self.verdicts = list(losses), verdicts and list(verdicts)
+        self.inner, self.J, self.units, self.held = Judge(J, UNITS), J, UNITS, verdicts
 
     def at(self, u):
-        self.asked += 1
-        verdict = Verdict(*next(self.verdicts)) if self.verdicts else Verdict(np.nan, 0)
-        return self.inner.at(u)._replace(loss=next(self.losses), verdict=verdict)
+        verdict = Verdict(*self.verdicts.pop(0)) if self.verdicts else Verdict(np.nan, 0)
+        return self.inner.at(u)._replace(loss=self.losses.pop(0), verdict=verdict)
+
+
+START = loss_at(Schedule(3), NUMBERS)
 
 
 def told(losses, verdicts=None):
-    return Stage(Told(losses, verdicts), Schedule(3), NUMBERS, ALL)
+    """A stage whose losses are these times that of the start."""
+    return Stage(Told([START * loss for loss in losses], verdicts), Schedule(3), NUMBERS, ALL)
 
 
-def test_the_damping_falls_to_a_fifth_and_grows_fivefold():
-    descent, dampings = told([8.0, 6.0, 7.0, np.inf, 6.0, 3.0, 1.0]), []
-    for _ in range(6):
-        descent.step()
-        dampings.append(descent.damping)
-    assert dampings == pytest.approx([2e-3, 1e-2, 5e-2, 0.25, 5e-2, 1e-2])
-    assert (descent.steps, descent.taken, descent.refused, descent.ended) == (6, 3, 0, "")
-    descent = told([2.0**-k for k in range(20)])
-    for _ in range(8):
-        descent.step()
+@pytest.mark.parametrize(
+    ("share", "factor"), [(0.01, 5), (0.24, 5), (0.26, 1), (0.74, 1), (0.76, 1 / 5), (1.0, 1 / 5), (1.5, 1 / 5)]
+)
+def test_the_damping_follows_the_share_of_the_promised_gain(share, factor):
+    descent = told([1.0])
+    _, promised = descent._candidate()
+    descent.judge.losses.append(START * (1 - share * promised))
+    descent.step()
+    assert descent.taken == 1
+    assert descent.damping == pytest.approx(1e-2 * factor)
+
+
+def test_the_damping_has_a_floor():
+    descent = told([1.0, 0.01])
+    descent.damping = 2e-6
+    descent.step()
     assert descent.damping == 1e-6
 
 
 def test_a_refused_step_leaves_everything_where_it_is_but_the_damping():
-    descent = told([8.0, 9.0, 8.0])
+    descent = told([1.0, 1.1, 1.0, np.inf])
     before = descent.point
-    for _ in range(2):  # higher, and as high
+    for dampings in (5e-2, 0.25, 1.25):  # higher, as high, and diverged
         descent.step()
         assert descent.point is before
         assert descent.numbers.tolist() == NUMBERS.tolist()
+        assert descent.damping == pytest.approx(dampings)
+    assert (descent.steps, descent.taken, descent.refused, descent.ended) == (3, 0, 3, "")
 
 
 def test_it_ends_after_six_refusals_in_a_row():
-    descent = told([8.0, *[9.0] * 5, 4.0, *[9.0] * 6])
-    for _ in range(11):
+    descent = told([1.0, *[2.0] * 3, 0.5, *[2.0] * 6])
+    for _ in range(9):
         descent.step()
         assert descent.ended == ""
     descent.step()
@@ -125,18 +138,27 @@ def test_it_ends_after_six_refusals_in_a_row():
     assert descent.refused == 6
 
 
-def test_it_ends_after_two_small_gains_one_after_the_other():
-    factors = [1 - 0.9e-3, 0.5, 1 - 0.9e-3, 1 - 1.1e-3, 1 - 0.9e-3, 2, 1 - 0.9e-3]  # a refusal between does not count
-    losses = [8.0]
+@pytest.mark.parametrize(
+    ("factors", "ended"),
+    [
+        ([0.9995] * 10, GAIN),  # together by half a hundredth
+        ([0.9985] * 10, ""),  # by more than a hundredth
+        ([0.9995, 2, 0.9995, 2, 2, 0.9995, 2, 2, 0.9995, 2], GAIN),  # steps that are refused are among the ten
+        ([0.5, *[0.9995] * 9], ""),
+        ([0.5, *[0.9995] * 10], GAIN),
+    ],
+)
+def test_it_ends_after_ten_steps_of_little_gain_together(factors, ended):
+    losses, at = [1.0], 1.0
     for factor in factors:
-        losses.append(factor * (losses[-1] if losses[-1] <= 8 else losses[-2]))
-    losses[-1] = losses[-3] * (1 - 0.9e-3)
+        losses.append(at * factor)
+        at = min(at, losses[-1])
     descent = told(losses)
     for _ in factors[:-1]:
         descent.step()
         assert descent.ended == ""
     descent.step()
-    assert descent.ended == GAIN
+    assert descent.ended == ended
 
 
 def test_what_is_held_out_refuses_steps_that_are_unstable():
