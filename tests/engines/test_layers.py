@@ -11,7 +11,7 @@ from hypothesis import given
 from methods import FIDELITY_ONLY, LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
 from strategies import FloatQuartic, examples, floats, layered_problems, problems
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, check_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient
 from dsrl_ref.engines import recursion, tangent
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES
