@@ -54,7 +54,7 @@ class Kind:
 
 
 # Modules that register kinds when they are imported, which `load` does, in this order, until it knows the one it met.
-HOMES = ("dsrl_ref.results",)
+HOMES = "dsrl_ref.results", "dsrl_ref.multiview.saved"
 _KINDS: dict[str, Kind] = {}
 
 
@@ -64,19 +64,23 @@ def register(kind: Kind) -> None:
 
 
 def save(path: str | os.PathLike[str], result: Any) -> None:
-    """Write a result to a file; a crash at any moment leaves the old file or the new one, whole.
+    """Write a model to a file; a crash at any moment leaves the old file or the new one, whole.
 
     Parameters
     ----------
     path : path-like
         Replaced if it exists.
-    result : FitResult
-        What `fit` returned.
+    result : FitResult, DSRLClassifier or DSRLClustering
+        What `fit` returned, or an estimator that is fitted; it is written with its parameters and with the samples
+        that it saw, to which it joins new ones.
 
     Raises
     ------
     TypeError
-        For anything else than a result.
+        For anything else, a class made of one of these included, and for an estimator with a parameter that is no
+        number, text or list, as a generator for ``random_state``.
+    NotFittedError
+        A ValueError. For an estimator before `fit`.
     OSError
         Where the file cannot be written, or another process is writing it; an old file is intact.
 
@@ -101,7 +105,7 @@ def save(path: str | os.PathLike[str], result: Any) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read a result that `save` wrote, equal to the last bit.
+    """Read a model that `save` wrote, equal to the last bit.
 
     Parameters
     ----------
@@ -110,8 +114,9 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    FitResult
-        As it was saved. Version 1 of the file knows no `layers`, `status` and `kind`: they are None.
+    FitResult, DSRLClassifier or DSRLClustering
+        As it was saved; estimators predict the same bits. Of a `FitResult`, version 1 of the file knows no `layers`,
+        `status` and `kind`: they are None.
 
     Raises
     ------

@@ -33,6 +33,7 @@ COMMANDS = {
     "plot": "draw what fit learned",
     "cluster": "cluster samples that are seen in several views",
     "classify": "classify samples of which some are labelled",
+    "predict": "take what cluster or classify fitted to new samples",
     "vectors": "write conformance vectors for other implementations",
     "check": "judge your own implementation by them",
 }

@@ -1,16 +1,17 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsrl_ref.cli import tables
 from dsrl_ref.cli.output import add_json, note, require_places
+from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
-from dsrl_ref.multiview.estimator import as_affinity
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.spectral import embed
@@ -23,7 +24,8 @@ LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are la
 def prepare(arguments: argparse.Namespace) -> None:
     """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
     data = None if arguments.data == "digits" else Path(arguments.data)
-    require_places([arguments.output, arguments.plot], [data, arguments.graph])
+    tables.require_suffix(arguments.output)
+    require_places([arguments.output, arguments.model, arguments.plot], [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
 
@@ -52,8 +54,8 @@ def seed(text: str) -> int:
     return number
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that both commands take."""
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the data is."""
     parser.add_argument(
         "data", metavar="DATA", help="'digits'; .mat, .npz, .h5 with views X and labels Y; a table; a folder of tables"
     )
@@ -65,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--graph", type=Path, metavar="FILE", help="a precomputed graph instead of the views")
     parser.add_argument("--key", default="W", metavar="NAME", help="of the graph in its file (W)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that both commands take."""
+    add_source(parser)
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
     parser.add_argument("--seed", type=seed, default=2021, help="decides every draw (2021)")
@@ -72,13 +79,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, help="of training, at most; with the preset exactly")
     parser.add_argument("--learning-rate", type=float, help="of training")
     parser.add_argument("--compare", action="store_true", help="show the controls beside it")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="write what was found here")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write what was found here: .csv, a line a sample; .npz, with the learned graph",
+    )
+    parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
     add_json(parser)
 
 
-def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
-    """Read the data; the class names that its codes mean are None where there are no labels."""
+@dataclass(frozen=True)
+class Source:
+    """What the files have: views, or a graph in their place, and for each sample its class's place in `classes`.
+
+    Samples without a label have the code -1; `classes` is None where no sample has one.
+    """
+
+    views: list[Any]
+    graph: Any
+    classes: np.ndarray | None
+    codes: np.ndarray
+
+
+def load(arguments: argparse.Namespace) -> Source:
+    """Read what `add_source` names."""
     views, labels = load_dataset(
         arguments.data,
         views=arguments.views if arguments.graph is None else "none",
@@ -87,11 +114,7 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
         index=arguments.index,
         verbose=True,
     )
-    graph = (
-        None
-        if arguments.graph is None
-        else as_affinity(load_graph(arguments.graph, arguments.key), str(arguments.graph))
-    )
+    graph = None if arguments.graph is None else load_graph(arguments.graph, arguments.key)
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
     if graph is not None:
@@ -99,25 +122,34 @@ def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
     n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    classes, codes = (None, np.full(n, -1, dtype=np.intp)) if labels is None else classes_of(labels, arguments.data)
-    if graph is None:
-        return Data.of_views(views, codes, arguments.neighbors), classes
-    return Data([], graph, codes, graph, arguments.neighbors), classes
+    return Source(views, graph, *(classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))))
 
 
-def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Classes and codes of labels none of which may be missing: what is hidden and scored here is all of them."""
+def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
+    """Read the data; the class names that its codes mean are None where no sample has a label."""
+    source = load(arguments)
+    if source.graph is None:
+        return Data.of_views(source.views, source.codes, arguments.neighbors), source.classes
+    graph = as_affinity(source.graph, str(arguments.graph))
+    return Data([], graph, source.codes, graph, arguments.neighbors), source.classes
+
+
+def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray | None, np.ndarray]:
+    """Classes and codes of labels, of which -1 and what is missing are none; no classes where that is all of them."""
+    values = labels.astype(object) if labels.dtype.kind == "f" else labels
+    if labels.dtype.kind == "f":
+        values[np.isnan(labels)] = None  # a gap among numbers, as MATLAB and NumPy write it
+    if all(label is None or label == -1 for label in values.tolist()):
+        return None, _unknown(len(labels))
     try:
-        read = as_labels(labels, len(labels))
+        read = as_labels(values, len(values))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{source}, labels Y: {error}") from error
-    if (read.codes < 0).any():
-        place = int(np.argmin(read.codes))
-        raise ValueError(
-            f"{source}: Y[{place}] = {labels[place]} is unlabelled; scores need every label. "
-            "Leave Y out to cluster, or fit DSRLClassifier in Python to label the rest"
-        )
     return read.classes, read.codes
+
+
+def _unknown(n: int) -> np.ndarray:
+    return np.full(n, -1, dtype=np.intp)
 
 
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -161,20 +193,15 @@ def draw(path: Path, model: Any, order: np.ndarray) -> None:
     replace_file(path, as_bytes(figure, kind_of(path)))
 
 
-def write(path: Path, model: Any, **found: Any) -> None:
-    """Write labels, the learned graph (CSR), and Θ, L and scale, which make it of the candidates, as an .npz."""
+def learned(model: Any) -> dict[str, Any]:
+    """The learned graph (CSR), and Θ, L and scale, which make it of the candidates, as arrays."""
     graph = model.graph_
-    plain = {name: array.astype(str) if array.dtype == object else array for name, array in found.items()}
-    stream = io.BytesIO()
-    np.savez(
-        stream,
-        theta=np.array(model.theta_),
-        L=model.L_,
-        scale=model.scale_,
-        graph_shape=graph.shape,
-        graph_data=graph.data,
-        graph_indices=graph.indices,
-        graph_indptr=graph.indptr,
-        **plain,
-    )
-    replace_file(path, stream.getvalue())
+    return {
+        "theta": np.array(model.theta_),
+        "L": np.array(model.L_),
+        "scale": np.array(model.scale_),
+        "graph_shape": np.array(graph.shape),
+        "graph_data": graph.data,
+        "graph_indices": graph.indices,
+        "graph_indptr": graph.indptr,
+    }

@@ -1,21 +1,32 @@
-"""``dsrl-ref classify DATA``: semi-supervised classification by the authors' protocol.
+"""``dsrl-ref classify DATA``: semi-supervised classification.
 
-In each repeat the first floor(0.1·N) samples of a permutation are labelled; the others are to be classified.
+Where some samples have no label, those get one, by all that are known. Where all have one, it is scored by the authors'
+protocol: in each repeat the first floor(0.1·N) samples of a permutation are labelled; the others are to be classified.
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 
-from dsrl_ref.cli import applications
+from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
-from dsrl_ref.multiview.experiments import classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.classification import DSRLClassifier
+from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.persistence import save
+
+SHARE = 0.1  # of the samples that are labelled in the protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``classify``."""
     applications.add_arguments(parser)
-    parser.add_argument("--labelled", type=share, default=0.1, metavar="SHARE", help="of the samples (0.1)")
+    parser.add_argument(
+        "--labelled",
+        type=share,
+        metavar="SHARE",
+        help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
+    )
 
 
 def share(text: str) -> float:
@@ -27,15 +38,48 @@ def share(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Classify, and print accuracies."""
+    """Label what is unlabelled, or print accuracies where nothing is."""
     applications.prepare(arguments)
     data, names = applications.read(arguments)
     if names is None:
         raise ValueError(f"{arguments.data} has no labels: key Y is missing")
-    n = len(data.codes)
-    if int(arguments.labelled * n) < 1:
-        raise ValueError(f"--labelled {arguments.labelled} of {n} samples is none")
-    labelled = list(splits(n, arguments.labelled, arguments.repeats, arguments.seed))
+    return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+
+
+def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+    """Label the unlabelled samples; nothing is scored, as nothing is known of them."""
+    unknown = int(np.count_nonzero(data.codes < 0))
+    for option, given in (("--compare", arguments.compare), ("--labelled", arguments.labelled is not None)):
+        if given:
+            raise ValueError(
+                f"{option} is for data of which every label is known; {arguments.data} has {unknown} unlabelled samples"
+            )
+    model = _fitted(arguments, data, names)
+    columns = _write(arguments, model, model.classes_, np.flatnonzero(data.codes >= 0))
+    if arguments.model:
+        save(arguments.model, model)
+    if arguments.plot:
+        applications.draw(arguments.plot, model, np.argsort(model.transduction_, kind="stable"))
+    if arguments.json:
+        print_json({"results": [], "found": columns})
+        return 0
+    print(
+        f"{len(data.codes)} samples, {len(names)} classes, {len(data.codes) - unknown} labelled; {unknown} classified"
+    )
+    print(f"{'class':<24}{'labelled':>9}{'found':>9}")
+    for code, name in enumerate(names.tolist()):
+        labelled = np.count_nonzero(data.codes == code)
+        print(f"{name!s:<24}{labelled:>9}{columns['class'].count(name) - labelled:>9}")
+    print(applications.describe(model))
+    return 0
+
+
+def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+    """Print accuracies by the authors' protocol; what is written is of its first split, what is kept of all labels."""
+    n, labelled_share = len(data.codes), SHARE if arguments.labelled is None else arguments.labelled
+    if int(labelled_share * n) < 1:
+        raise ValueError(f"--labelled {labelled_share} of {n} samples is none")
+    labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
     training = applications.training(arguments)
     first = classify(data, labelled, training)
     outcomes = [first]
@@ -43,8 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
         outcomes += classification_controls(data, labelled, first, training)
         outcomes += classify_single_views(data, labelled, training)
     model = first.found
-    if arguments.output:
-        applications.write(arguments.output, model, labels=names[model.transduction_], labelled=labelled[0])
+    _write(arguments, model, names[model.classes_], labelled[0])
+    if arguments.model:
+        save(arguments.model, _fitted(arguments, data, names))
     if arguments.plot:
         applications.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
     if arguments.json:
@@ -54,3 +99,24 @@ def run(arguments: argparse.Namespace) -> int:
     applications.print_table(outcomes)
     print(applications.describe(model))
     return 0
+
+
+def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSRLClassifier:
+    """The classifier with every label that is known."""
+    labels = [names[code] if code >= 0 else None for code in data.codes]
+    return DSRLClassifier(**data.source, **applications.training(arguments)).fit(data.given, labels)
+
+
+def _write(arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray) -> tables.Columns:
+    """Write what a model found of the samples that it saw, if that is asked for, and return it as columns."""
+    spread = model.label_distributions_
+    columns = tables.of_classes(classes, spread, model.reached_)
+    if arguments.output:
+        found = {
+            "labels": classes[np.argmax(spread, axis=1)],
+            "probability": spread.max(axis=1),
+            "reached": model.reached_,
+            "labelled": labelled,
+        }
+        tables.write(arguments.output, columns, {**applications.learned(model), **found})
+    return columns

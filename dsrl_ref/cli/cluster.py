@@ -4,9 +4,10 @@ import argparse
 
 import numpy as np
 
-from dsrl_ref.cli import applications
+from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
+from dsrl_ref.persistence import save
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
         outcomes += cluster_single_views(data, clusters, seeds, training)
     model = first.found
     if arguments.output:
-        applications.write(arguments.output, model, labels=model.labels_)
+        found = {**applications.learned(model), "labels": model.labels_}
+        tables.write(arguments.output, tables.of_clusters(model.labels_), found)
+    if arguments.model:
+        save(arguments.model, model)
     if arguments.plot:
         applications.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()

@@ -1,14 +1,16 @@
 """Semi-supervised classification: labels spread over the learned graph."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
+from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.conventions import not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
@@ -23,11 +25,12 @@ class FittedClasses(Fitted):
     classes: NDArray[Any]
     transduction: NDArray[Any]
     label_distributions: Array
+    reached: NDArray[np.bool_]
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The same, with the classes."""
-        found = {"classes": self.classes, "transduction": self.transduction}
+        found = {"classes": self.classes, "transduction": self.transduction, "reached": self.reached}
         return {**super().attributes, **found, "label_distributions": self.label_distributions}
 
 
@@ -75,9 +78,13 @@ class DSRLClassifier(Estimator):
     classes_ : ndarray (c,)
         In ascending order.
     transduction_ : ndarray (n,)
-        A class for every sample that `fit` saw; the labelled ones keep theirs.
+        A class for every sample that `fit` saw; the labelled ones keep theirs. The first class where `reached_` is
+        false: nothing is known of such a sample.
     label_distributions_ : ndarray (n, c)
-        Rows of sum 1; uniform where no labelled sample reaches.
+        Rows of sum 1; uniform, 1/c for every class, where `reached_` is false.
+    reached_ : ndarray (n,) of bool
+        Whether any label comes to the sample over the learned graph: false of those whose part of it has no labelled
+        sample, and of all unlabelled ones for ``alpha=0``.
     affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
@@ -95,6 +102,7 @@ class DSRLClassifier(Estimator):
     classes_ = FromFit()
     transduction_ = FromFit()
     label_distributions_ = FromFit()
+    reached_ = FromFit()
     _fitted: FittedClasses
 
     _kind = "classifier"
@@ -145,6 +153,11 @@ class DSRLClassifier(Estimator):
         ------
         ValueError, TypeError
             For bad data or parameters, and where no sample is labelled.
+
+        Warns
+        -----
+        GraphWarning
+            With the number of samples that no label reaches.
         """
         self._check_parameters()
         if y is None:
@@ -154,12 +167,14 @@ class DSRLClassifier(Estimator):
         seen = self._seen(data, X)
         W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
         learned = self._train(W)
-        spread = distributions(self._propagated(learned.graph, labels))
+        F = self._propagated(learned.graph, labels)
+        spread, reached = distributions(F), F.max(axis=1) > 0
+        _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
             known = labels.codes >= 0
             spread[known] = np.eye(len(labels.classes))[labels.codes[known]]
         transduction = labels.classes[np.argmax(spread, axis=1)]
-        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread)
+        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread, reached)
         return self
 
     def _check_parameters(self) -> None:
@@ -185,19 +200,37 @@ class DSRLClassifier(Estimator):
         Returns
         -------
         ndarray (n_new, c)
-            Uniform where a sample has no neighbour.
+            Uniform where no label reaches a sample: it has no neighbour, or none that a label reaches. Views that
+            `fit` saw get their row of `label_distributions_`.
+
+        Warns
+        -----
+        GraphWarning
+            With the number of samples that no label reaches.
+        """
+        return self.predict_reached(X)[0]
+
+    def predict_reached(self, X: Any) -> tuple[Array, NDArray[np.bool_]]:
+        """Class distributions of new samples, and which of them a label reaches.
+
+        Parameters
+        ----------
+        X : as for `predict_proba`
+
+        Returns
+        -------
+        proba : ndarray (n_new, c)
+            As of `predict_proba`.
+        reached : ndarray (n_new,) of bool
+            Whether a sample has a neighbour with `reached_`.
         """
         if not hasattr(self, "_fitted"):
             raise not_fitted(self)
-        return distributions(self._links(X) @ self._fitted.label_distributions)
-
-    def _links(self, X: Any) -> csr_array:
-        """What the network makes of the weights of new samples; as they are, where it would leave a sample none."""
-        given = self._read_new(X, self._fitted.seen)
-        kept = given.copy()
-        kept.data = self._fitted.learned.apply(given.data)
-        alone = np.asarray(kept.sum(axis=1)) == 0
-        return csr_array(kept + diags_array(alone.astype(np.float64)) @ given)
+        fitted = self._fitted
+        links = self._links(X, fitted)
+        reached = np.asarray(links @ fitted.reached.astype(np.float64)) > 0
+        _warn_of_unreached(reached, "fit with more labels, or with samples that are like them", 4)
+        return distributions(links @ fitted.label_distributions), reached
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes of new samples.
@@ -229,6 +262,13 @@ class DSRLClassifier(Estimator):
         right = predicted[known] == labels.classes[labels.codes[known]]
         weights = None if sample_weight is None else as_real(sample_weight, "sample_weight")[known]
         return float(np.average(right, weights=weights))
+
+
+def _warn_of_unreached(reached: NDArray[np.bool_], advice: str, level: int) -> None:
+    if not reached.all():
+        count, first = np.count_nonzero(~reached), int(np.argmin(reached))
+        message = f"no label reaches {count} of {len(reached)} samples, the first of them sample {first}: "
+        warnings.warn(f"{message}all classes are as likely, and the first is taken; {advice}", GraphWarning, level)
 
 
 def join_labelled_pairs(W: csr_array, codes: NDArray[np.intp]) -> csr_array:

@@ -1,5 +1,6 @@
 """Multi-view clustering: the spectral clusters of the learned graph."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, require_known
-from dsrl_ref.multiview.conventions import as_generator
+from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.conventions import as_generator, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
@@ -104,6 +106,7 @@ class DSRLClustering(Estimator):
 
     embedding_ = FromFit()
     labels_ = FromFit()
+    _fitted: FittedClusters
 
     _kind = "clusterer"
     _authors_training = 45, 0.02
@@ -195,3 +198,41 @@ class DSRLClustering(Estimator):
         """Fit, and return the clusters, in an array of the caller's own."""
         labels: NDArray[np.intp] = self.fit(X).labels_.copy()
         return labels
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """Clusters of new samples: that of their neighbours, each counted by the weight that the network leaves it.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            If precomputed, the similarities (n_new, n) of new samples to those that `fit` saw.
+
+        Returns
+        -------
+        ndarray (n_new,)
+            Numbers as in `labels_`, of equal counts the least; -1 where a sample has no neighbour. Views that `fit`
+            saw get theirs of `labels_`; of equal samples that of the first.
+
+        Warns
+        -----
+        GraphWarning
+            With the number of samples that have no neighbour.
+
+        Examples
+        --------
+        >>> from dsrl_ref.multiview import DSRLClustering, complementary_views
+        >>> views, _ = complementary_views(random_state=0)
+        >>> model = DSRLClustering(4, random_state=0).fit([view[:250] for view in views])
+        >>> model.predict([view[250:] for view in views]).shape
+        (50,)
+        """
+        if not hasattr(self, "_fitted"):
+            raise not_fitted(self)
+        fitted = self._fitted
+        counts = self._links(X, fitted) @ np.eye(fitted.labels.max() + 1)[fitted.labels]
+        alone = ~(counts > 0).any(axis=1)
+        if alone.any():
+            place = int(np.argmax(alone))
+            message = f"{np.count_nonzero(alone)} of {len(alone)} samples have no neighbour among those that fit saw, "
+            warnings.warn(f"{message}the first of them sample {place}: their cluster is -1", GraphWarning, 2)
+        return np.where(alone, -1, counts.argmax(axis=1))

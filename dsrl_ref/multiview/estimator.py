@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.fitted import FromFit, Input
+from dsrl_ref.multiview.affinity import as_affinity
+from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
@@ -166,6 +167,14 @@ class Estimator:
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return seen.joiner(views)
 
+    def _links(self, X: Any, fitted: Fitted) -> csr_array:
+        """What the network makes of the weights of new samples; as they are, where it would leave a sample none."""
+        given = self._read_new(X, fitted.seen)
+        kept = given.copy()
+        kept.data = fitted.learned.apply(given.data)
+        alone = np.asarray(kept.sum(axis=1)) == 0
+        return csr_array(kept + diags_array(alone.astype(np.float64)) @ given)
+
     def _require_names(self, X: Any, seen: Input) -> None:
         names, before = feature_names(X), seen.feature_names_in
         if names is not None and before is not None and not np.array_equal(names, before):
@@ -242,17 +251,3 @@ def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
     return as_views(np.split(whole, np.cumsum(sizes)[:-1], axis=1))
-
-
-def as_affinity(X: Any, name: str = "X") -> csr_array:
-    """A square matrix of similarities as a graph: symmetrised by max, zero diagonal, positive weights only."""
-    given = as_csr(X, name) if is_sparse(X) else csr_array(as_matrix(X, name))
-    if given.shape[0] != given.shape[1]:
-        raise ValueError(f"{name} must be a square matrix for affinity='precomputed', got shape {given.shape}")
-    row, column = given.nonzero()
-    values = given.data[given.data != 0]
-    kept = (row != column) & (values > 0)
-    graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
-    graph = csr_array(graph.maximum(graph.T))
-    graph.sort_indices()
-    return graph

@@ -95,11 +95,11 @@ def splits(n: int, labelled: float, repeats: int, seed: int) -> Iterator[NDArray
 def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
     """Accuracy of `DSRLClassifier` on the unlabelled samples of every split; `training` are more of its parameters."""
     if not training.get("preset"):
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _hidden(data.codes, labelled[0]))
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[0]))
         return classify_on(model, data, labelled)  # its graph asks no labels, and is that of every split
     outcome = Outcome("dsrl", propagation="one-hot")
     for known in labelled:
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _hidden(data.codes, known))
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, known))
         outcome.found = outcome.found or model
         outcome.add(accuracy=_accuracy(model.transduction_, data.codes, known))
     return outcome
@@ -154,17 +154,17 @@ def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> l
     outcomes = {form: Outcome("authors' preset", propagation=form) for form in FORMS}
     model = DSRLClassifier(**{**training, "affinity": "precomputed", "preset": "authors"})
     for known in labelled:
-        graph = model.fit(data.heat, _hidden(data.codes, known)).graph_
+        graph = model.fit(data.heat, _labels(data.codes, known)).graph_
         for form, outcome in outcomes.items():
             outcome.add(accuracy=_scores(graph, data, [known], form)["accuracy"][0])
     return list(outcomes.values())
 
 
 def cluster(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> Outcome:
-    """Scores of `DSRLClustering` for every seed of k-means; none where the classes are not known."""
+    """Scores of `DSRLClustering` for every seed of k-means, by the samples whose classes are known; none if none is."""
     model = DSRLClustering(clusters, **data.source, **training, random_state=seeds[0]).fit(data.given)
     restarts = 1 if training.get("preset") else model.n_init
-    known = bool((data.codes >= 0).all())
+    known = bool((data.codes >= 0).any())
     scores = _cluster_scores(model.embedding_, data, clusters, restarts, seeds) if known else {}
     return Outcome("dsrl", scores, found=model)
 
@@ -237,6 +237,11 @@ def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp
     return hidden
 
 
+def _labels(codes: NDArray[np.intp], known: NDArray[np.intp]) -> list[int | None]:
+    """The same as an estimator is given it: None cannot be taken for a class, whatever the others are."""
+    return [None if code < 0 else code for code in _hidden(codes, known).tolist()]
+
+
 def _accuracy(predicted: NDArray[Any], codes: NDArray[np.intp], known: NDArray[np.intp]) -> float:
     unknown = np.ones(len(codes), dtype=bool)
     unknown[known] = False
@@ -254,8 +259,8 @@ def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str) ->
 
 
 def _cluster_scores(embedding: Array, data: Data, clusters: int, restarts: int, seeds: Sequence[int]) -> Scores:
-    scored = []
+    scored, known = [], data.codes >= 0
     for seed in seeds:
         labels = k_means(embedding, clusters, restarts, np.random.default_rng(seed))
-        scored.append(clustering_scores(data.codes, labels))
+        scored.append(clustering_scores(data.codes[known], labels[known]))
     return {name: [float(scores[name]) for scores in scored] for name in SCORES}

@@ -27,7 +27,8 @@ def as_labels(y: Any, n: int) -> Labels:
     Raises
     ------
     ValueError
-        For another number of labels, NaN, labels that are no classes, and where none is given.
+        For another number of labels, NaN, labels that are no classes, and where none is given; where -1 may be a class,
+        as 1 is the only other label, or may have become one, as the largest number of an unsigned type.
     TypeError
         For numbers and strings in one.
     """
@@ -39,6 +40,7 @@ def as_labels(y: Any, n: int) -> Labels:
     if not known.any():
         raise ValueError("y: all samples are unlabelled; at least one needs a class")
     classes, found = np.unique(values[known], return_inverse=True)
+    _refuse_signs(y, classes)
     codes = np.full(n, -1, dtype=np.intp)
     codes[known] = found
     return Labels(classes, codes)
@@ -83,6 +85,12 @@ def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
 
 def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
     kind = y.dtype.kind
+    if kind == "u" and (y == np.iinfo(y.dtype).max).any():
+        largest = np.iinfo(y.dtype).max
+        raise ValueError(
+            f"y[{int(np.argmax(y == largest))}] = {largest} is what -1 becomes in {y.dtype}, and -1 is for unlabelled "
+            f"samples: give np.where(y == {largest}, -1, y.astype(int)), or y.astype(int) if {largest} is a class"
+        )
     if kind not in "fiubUSO":
         raise ValueError(f"Unknown label type: y has dtype {y.dtype}; integers or strings are needed")
     if kind == "f" and not np.isfinite(y).all():
@@ -95,6 +103,15 @@ def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
     for place, label in enumerate(y if kind in "US" else ()):
         _refuse_minus_one(label, place)
     return y != -1 if kind in "fi" else np.ones(len(y), dtype=bool)
+
+
+def _refuse_signs(y: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Of two classes called -1 and 1, one would be taken for unlabelled; the other is none without it."""
+    if classes.tolist() == [1] and any(label == -1 for label in y):
+        raise ValueError(
+            "y has the labels -1 and 1 alone, and -1 is for unlabelled samples, which leaves one class: if -1 is a "
+            "class, give np.where(y == 1, 1, 0); if not, None in its place says so"
+        )
 
 
 def _refuse_minus_one(label: Any, place: int) -> None:

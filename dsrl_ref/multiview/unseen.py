@@ -1,8 +1,9 @@
 """Samples that `fit` did not see: how they are joined to those it did."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
@@ -19,6 +20,9 @@ from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest
 
 class Joiner:
     """Joins new samples to the graph of those that were seen, as these are joined to one another.
+
+    A sample that was seen already is no new one: it is joined to itself, with weight 1, and to nothing else, so that
+    what is said of it is what `fit` found. It is known by its features, which must be equal in every view.
 
     Parameters
     ----------
@@ -38,11 +42,26 @@ class Joiner:
 
     def __call__(self, new_views: Sequence[Array]) -> csr_array:
         """Weights (n_new, n) of new samples to the seen ones."""
-        joined = [
-            self._joined(view, new, along)
-            for view, new, along in zip(self.views, new_views, self.fusion.along, strict=True)
-        ]
-        return mean_graph(joined, self.fusion.view_weights)
+        places = self._places(new_views)
+        new = np.flatnonzero(places < 0)
+        old = np.flatnonzero(places >= 0)
+        links = csr_array((np.ones(old.size), (old, places[old])), shape=(len(places), len(self.views[0])))
+        if new.size:
+            joined = [
+                self._joined(view, features[new], along)
+                for view, features, along in zip(self.views, new_views, self.fusion.along, strict=True)
+            ]
+            rows = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
+            links = csr_array(links + rows @ mean_graph(joined, self.fusion.view_weights))
+        links.sort_indices()
+        return links
+
+    def _places(self, new_views: Sequence[Array]) -> NDArray[np.intp]:
+        """Which of the seen samples equals each new one in all views, the first if several do; -1 where none does."""
+        known: dict[bytes, int] = {}
+        for place, features in enumerate(_rows(self.views)):
+            known.setdefault(features, place)
+        return np.array([known.get(features, -1) for features in _rows(new_views)], dtype=np.intp)
 
     def _joined(self, view: Array, new: Array, along: str) -> csr_array:
         seen, features = standardised(view, along), _like(view, new, along)
@@ -60,6 +79,12 @@ class Joiner:
             weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
         starts = np.arange(0, columns.size + 1, k)
         return csr_array((weight.ravel(), columns.ravel(), starts), shape=(len(new), n))
+
+
+def _rows(views: Sequence[Array]) -> Iterator[bytes]:
+    """The features of each sample in all views, the same bytes for equal ones: 0 and -0 are."""
+    unsigned = [np.ascontiguousarray(view) + 0.0 for view in views]
+    return (b"".join(view[i].tobytes() for view in unsigned) for i in range(len(unsigned[0])))
 
 
 def _like(view: Array, new: Array, along: str) -> Array:

@@ -86,7 +86,7 @@ def test_a_graph_takes_the_place_of_the_views(tmp_path):
 
 
 def test_a_graph_that_is_none_is_refused_with_its_file(tmp_path):
-    for content, message in ((np.eye(3, 4), "square"), (np.full((6, 6), np.nan), "NaN")):
+    for content, message in ((np.eye(80, 4), "square"), (np.full((80, 80), np.nan), "NaN")):
         np.save(tmp_path / "bad.npy", content)
         with pytest.raises(ValueError, match=rf"bad\.npy.*{message}"):
             applications.read(parsed(views_file(tmp_path), "--graph", tmp_path / "bad.npy"))
@@ -106,26 +106,48 @@ def test_labels_alone_are_no_data(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("missing", "message"), [(-1.0, r"data: Y\[3\] = -1\.0 is unlabelled"), (np.nan, r"data, labels Y: .*NaN: y\[3\]")]
+    ("kind", "missing"), [(float, -1.0), (float, np.nan), (object, None), (object, -1), (int, -1)], ids=str
 )
-def test_missing_labels_are_no_class(missing, message):
-    labels = LABELS.astype(float)
+def test_missing_labels_are_no_class(kind, missing):
+    labels = LABELS.astype(kind)
     labels[3] = missing
-    with pytest.raises(ValueError, match=message):
-        applications.classes_of(labels, "data")
+    classes, codes = applications.classes_of(labels, "data")
+    assert classes.tolist() == [0, 1, 2, 3]
+    assert codes[3] == -1
+    assert np.array_equal(np.delete(codes, 3), np.delete(LABELS, 3))
+    labels[:] = missing
+    assert applications.classes_of(labels, "data")[0] is None
+    assert applications.classes_of(labels, "data")[1].tolist() == [-1] * 80
+
+
+def test_labels_that_are_no_classes_are_refused_with_their_file():
+    with pytest.raises(ValueError, match=r"data, labels Y: .*continuous"):
+        applications.classes_of(LABELS + 0.5, "data")
+    with pytest.raises(ValueError, match="data, labels Y: y mixes strings and numbers"):
+        applications.classes_of(np.array(["a", 1, None], dtype=object), "data")
+
+
+def test_samples_may_have_no_label_each(tmp_path):
+    data, classes = applications.read(parsed(views_file(tmp_path, np.where(np.arange(80) < 9, LABELS, -1))))
+    assert classes.tolist() == sorted(set(LABELS[:9].tolist()))
+    assert data.codes[9:].tolist() == [-1] * 71
 
 
 def test_places_are_tried_before_any_work(tmp_path, monkeypatch):
     kinds = []
     monkeypatch.setattr(applications, "require_kind", kinds.append)
     path = views_file(tmp_path)
-    graph = tmp_path / "graph.npy"
-    for option in ("-o", "--plot"):
+    graph = tmp_path / "graph.npz"
+    for option, suffix in (("-o", "csv"), ("--plot", "svg"), ("--model", "dsrl")):
         with pytest.raises(FileNotFoundError, match="nowhere"):
-            applications.prepare(parsed(path, option, tmp_path / "nowhere" / "out.svg"))
+            applications.prepare(parsed(path, option, tmp_path / "nowhere" / f"out.{suffix}"))
         for taken in (path, graph):
             with pytest.raises(ValueError, match="which is needed"):
                 applications.prepare(parsed(path, "--graph", graph, option, taken))
+    with pytest.raises(ValueError, match=r"out\.txt ends in neither \.csv nor \.npz"):
+        applications.prepare(parsed(path, "-o", tmp_path / "out.txt"))
+    with pytest.raises(ValueError, match="which is needed"):
+        applications.prepare(parsed(path, "-o", tmp_path / "out.csv", "--model", tmp_path / "out.csv"))
     assert kinds == []
     applications.prepare(parsed(path, "-o", tmp_path / "out.npz", "--plot", tmp_path / "out.svg"))
     assert kinds == ["svg"]
@@ -133,7 +155,7 @@ def test_places_are_tried_before_any_work(tmp_path, monkeypatch):
 
 def test_digits_are_no_file_to_keep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    applications.prepare(parsed("digits", "-o", "digits"))
+    applications.prepare(parsed("digits", "--model", "digits"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,15 +207,11 @@ def test_the_picture_shows_both_graphs_and_the_embedding(tmp_path, monkeypatch, 
     assert (tmp_path / "picture.svg").read_text() == "a figure as svg"
 
 
-def test_what_is_written_is_read_again_without_pickles(tmp_path):
-    names = np.array(["a", "b"], dtype=object)[[0, 0, 0, 1, 1, 1]]
-    applications.write(tmp_path / "found.npz", MODEL, labels=names, labelled=np.array([4, 2]))
-    with np.load(tmp_path / "found.npz") as found:
-        graph = csr_array((found["graph_data"], found["graph_indices"], found["graph_indptr"]), found["graph_shape"])
-        assert list(found["labels"]) == list("aaabbb")
-        assert list(found["labelled"]) == [4, 2]
-        assert list(found["theta"]) == list(MODEL.theta_)
-        assert (found["L"], found["scale"]) == (1.5, 0.125)
+def test_what_was_learned_is_arrays_that_make_the_graph_again():
+    found = applications.learned(MODEL)
+    graph = csr_array((found["graph_data"], found["graph_indices"], found["graph_indptr"]), found["graph_shape"])
+    assert list(found["theta"]) == list(MODEL.theta_)
+    assert (found["L"], found["scale"]) == (1.5, 0.125)
     assert np.array_equal(graph.toarray(), CHAIN.toarray())
 
 

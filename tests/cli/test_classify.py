@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command_data import LABELS, VIEWS, in_json, views_file
 
-from dsrl_ref import cli
+from dsrl_ref import cli, load
 from dsrl_ref.cli import applications
 from dsrl_ref.cli.classify import share
 from dsrl_ref.errors import GraphWarning
@@ -78,8 +78,11 @@ def test_a_class_that_has_no_label_is_not_guessed(tmp_path, capsys):
     np.savez(tmp_path / "d.npz", Y=names)
     np.save(tmp_path / "g.npy", BLOCKS)
     arguments = ["--graph", tmp_path / "g.npy", "--labelled", "0.08", "--repeats", "3"]
-    (found,) = in_json(capsys, "classify", tmp_path / "d.npz", *arguments)["results"]
-    expected = accuracies(names, given=BLOCKS, count=4, repeats=3, affinity="precomputed")
+    blocks = {place // 10 for place in np.random.RandomState(2021).permutation(60)[:4]}
+    with pytest.warns(GraphWarning, match=f"no label reaches {60 - 10 * len(blocks)} of 60 samples"):
+        (found,) = in_json(capsys, "classify", tmp_path / "d.npz", *arguments)["results"]
+    with pytest.warns(GraphWarning, match="no label reaches"):
+        expected = accuracies(names, given=BLOCKS, count=4, repeats=3, affinity="precomputed")
     assert found["accuracy"]["values"] == expected
 
 
@@ -121,15 +124,128 @@ def test_names_from_a_folder_of_csv_files_are_written(tmp_path, capsys):
         assert list(found["theta"]) == list(model.theta_)
 
 
+def test_a_table_is_of_the_first_split(data, tmp_path, capsys):
+    assert cli.main(["classify", data, "--repeats", "2", "-o", str(tmp_path / "x.csv")]) == 0
+    ((_, model),) = fitted()
+    header, *lines = (tmp_path / "x.csv").read_text().splitlines()
+    assert header == "sample,class,probability,reached"
+    assert lines == [
+        f"{place},{label + 1},{float(spread.max())!r},true"
+        for place, (label, spread) in enumerate(zip(model.transduction_, model.label_distributions_, strict=True))
+    ]
+
+
+def test_a_class_that_is_not_in_the_first_split_is_not_written_either(tmp_path, capsys):
+    known = np.random.RandomState(2021).permutation(80)[:8]
+    labels = np.array(["a", "b", "c", "d"])[LABELS]
+    labels[np.setdiff1d(np.flatnonzero(labels == "b"), known)[0]] = "aa"
+    assert "aa" not in labels[known]
+    assert cli.main(["classify", views_file(tmp_path, labels), "--repeats", "1", "-o", str(tmp_path / "x.npz")]) == 0
+    ((_, model),) = fitted()
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["labels"].tolist() == ["abcd"[label] for label in model.transduction_]
+        assert np.array_equal(found["probability"], model.label_distributions_.max(axis=1))
+        assert found["reached"].all()
+
+
+def test_the_model_that_is_kept_knows_every_label(data, tmp_path, capsys):
+    options = ["--neighbors", "6", "--learning-rate", "0.25", "--model", str(tmp_path / "model")]
+    assert cli.main(["classify", data, "--repeats", "1", *options]) == 0
+    kept = load(tmp_path / "model")
+    assert np.array_equal(kept.transduction_, LABELS + 1)
+    assert (kept.n_neighbors, kept.learning_rate) == (6, 0.25)
+
+
+HALF = np.where(np.arange(80) < 30, LABELS, -1)
+
+
+def labelled_half(tmp_path, missing):
+    """The data with labels of the first 30 samples, the others missing in one of the ways that files have."""
+    if missing == "None":
+        (tmp_path / "folder").mkdir()
+        for v, view in enumerate(VIEWS):
+            np.save(tmp_path / "folder" / f"view{v}.npy", view)
+        cells = [f"c{label}" if label >= 0 else "" for label in HALF]
+        (tmp_path / "folder" / "Y.csv").write_text("class\n" + "".join(f'"{cell}"\n' for cell in cells))
+        return str(tmp_path / "folder")
+    return views_file(tmp_path, HALF if missing == "-1" else np.where(HALF < 0, np.nan, HALF))
+
+
+@pytest.mark.parametrize("missing", ["-1", "NaN", "None"])
+def test_what_is_unlabelled_is_labelled_by_all_that_is_known(missing, tmp_path, capsys):
+    path, table = labelled_half(tmp_path, missing), tmp_path / "x.csv"
+    assert cli.main(["classify", path, "--neighbors", "6", "-o", str(table), "--model", str(tmp_path / "model")]) == 0
+    model = DSRLClassifier(n_neighbors=6).fit(VIEWS, HALF)
+    names = [f"c{label}" if missing == "None" else f"{label}" for label in model.transduction_]
+    rows = [line.split(",") for line in table.read_text().splitlines()[1:]]
+    assert [row[1].removesuffix(".0") for row in rows] == names
+    assert [float(row[2]) for row in rows] == model.label_distributions_.max(axis=1).tolist()
+    assert np.array_equal(load(tmp_path / "model").label_distributions_, model.label_distributions_)
+    first, header, *counts, learned = capsys.readouterr().out.splitlines()
+    assert first == "80 samples, 4 classes, 30 labelled; 50 classified"
+    assert header.split() == ["class", "labelled", "found"]
+    found = np.bincount(model.transduction_[30:], minlength=4)
+    expected = [(np.count_nonzero(np.equal(HALF, code)), found[code]) for code in range(4)]
+    assert [tuple(map(int, line.split()[1:])) for line in counts] == expected
+    assert learned.startswith("learned w1 = ")
+
+
+def test_arrays_say_which_samples_were_labelled(tmp_path, capsys):
+    path = views_file(tmp_path, HALF)
+    assert in_json(capsys, "classify", path, "-o", tmp_path / "x.npz")["results"] == []
+    model = DSRLClassifier().fit(VIEWS, HALF)
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["labelled"].tolist() == list(range(30))
+        assert np.array_equal(found["labels"], model.transduction_)
+        assert np.array_equal(found["graph_data"], model.graph_.data)
+
+
+def test_json_has_the_columns_of_the_table(tmp_path, capsys):
+    found = in_json(capsys, "classify", views_file(tmp_path, HALF), "--learning-rate", "0.25")["found"]
+    model = DSRLClassifier(learning_rate=0.25).fit(VIEWS, HALF)
+    assert found["class"] == model.transduction_.tolist()
+    assert found["probability"] == model.label_distributions_.max(axis=1).tolist()
+    assert (found["sample"], found["reached"]) == (list(range(80)), [True] * 80)
+
+
+def test_samples_that_no_label_reaches_have_no_class(tmp_path, capsys):
+    names = np.where(np.arange(60) < 5, 0, np.where(np.arange(60) < 20, 1, -1))
+    np.savez(tmp_path / "d.npz", Y=names)
+    np.save(tmp_path / "g.npy", BLOCKS)
+    arguments = [tmp_path / "d.npz", "--graph", tmp_path / "g.npy"]
+    with pytest.warns(GraphWarning, match="no label reaches 40 of 60 samples, the first of them sample 20: "):
+        found = in_json(capsys, "classify", *arguments)["found"]
+    assert [name is None for name in found["class"]] == [False] * 20 + [True] * 40
+    assert found["reached"] == [True] * 20 + [False] * 40
+    assert found["probability"][20:] == [0.5] * 40
+
+
+@pytest.mark.parametrize("option", [["--compare"], ["--labelled", "0.2"]])
+def test_nothing_is_scored_that_is_not_known(option, tmp_path, capsys):
+    assert cli.main(["classify", views_file(tmp_path, HALF), *option]) == 3
+    assert f"{option[0]} is for data of which every label is known; " in capsys.readouterr().err
+
+
+def test_the_picture_shows_what_was_unlabelled_by_its_class(tmp_path, monkeypatch, capsys):
+    drawn = []
+    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
+    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
+    assert cli.main(["classify", views_file(tmp_path, HALF), "--plot", str(tmp_path / "picture.png")]) == 0
+    ((_, model, order),) = drawn
+    assert order.tolist() == sorted(range(80), key=lambda sample: model.transduction_[sample])
+
+
 def test_without_labels_it_is_3(tmp_path, capsys):
-    assert cli.main(["classify", views_file(tmp_path, None)]) == 3
-    assert "has no labels: key Y is missing" in capsys.readouterr().err
+    for labels in (None, np.full(80, -1)):
+        assert cli.main(["classify", views_file(tmp_path, labels)]) == 3
+        assert "has no labels: key Y is missing" in capsys.readouterr().err
 
 
 def test_places_are_tried_before_the_data_is_read(data, tmp_path, capsys):
-    for option in ("-o", "--plot"):
-        assert cli.main(["classify", str(tmp_path / "none.npz"), option, str(tmp_path / "no" / "folder.png")]) == 5
-        assert "folder.png" in capsys.readouterr().err
+    for option, suffix in (("-o", "csv"), ("--plot", "png"), ("--model", "dsrl")):
+        place = str(tmp_path / "no" / f"folder.{suffix}")
+        assert cli.main(["classify", str(tmp_path / "none.npz"), option, place]) == 5
+        assert f"folder.{suffix}" in capsys.readouterr().err
 
 
 def test_the_picture_shows_the_samples_by_class(data, tmp_path, monkeypatch, capsys):
@@ -149,7 +265,8 @@ def test_a_picture_of_a_graph_without_edges(data, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install '.[plot]'")
     np.save(tmp_path / "none.npy", np.zeros((80, 80)))
     arguments = ["--graph", str(tmp_path / "none.npy"), "--repeats", "1", "--plot", str(tmp_path / "picture.svg")]
-    with pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal"):
+    no_edges = pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal")
+    with no_edges, pytest.warns(GraphWarning, match="no label reaches 72 of 80 samples"):
         assert cli.main(["classify", data, *arguments]) == 0
     assert (tmp_path / "picture.svg").read_bytes().startswith(b"<?xml")
 

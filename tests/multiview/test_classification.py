@@ -1,12 +1,18 @@
 """The classifier: what it says of samples that it saw and of new ones, against dense solves and the formula."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from strategies import examples
 from views import GRAPH, KNOWN, LABELS, VIEWS
 
 from dsrl_ref import Fidelity, Objective, forward
-from dsrl_ref.errors import StartWarning
+from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import DSRLClassifier, load_dataset, similarity_graph
 from dsrl_ref.multiview.classification import join_labelled_pairs
 from dsrl_ref.training import fit
@@ -51,13 +57,17 @@ def test_classifies_what_no_view_separates(model):
 def test_labels_spread_over_the_learned_graph(parameters, balanced, alpha, recwarn):
     uneven = np.where((KNOWN == 0) & (np.arange(120) % 2 == 0), -1, KNOWN)
     model = DSRLClassifier(**parameters).fit(VIEWS, uneven)
+    warned = [str(each.message) for each in recwarn.list]
     if alpha:
+        assert not warned
+        assert model.reached_.all()
         expected = spread(model.graph_, uneven, 4, alpha, balanced)
         assert model.label_distributions_[uneven < 0] == pytest.approx(expected[uneven < 0], abs=1e-9)
     else:
         assert model.label_distributions_[uneven < 0].tolist() == [[0.25] * 4] * np.count_nonzero(uneven < 0)
+        assert [text.split(" of ")[0] for text in warned] == [f"no label reaches {np.count_nonzero(uneven < 0)}"]
+        assert np.array_equal(model.reached_, uneven >= 0)
     assert model.label_distributions_[uneven >= 0].tolist() == np.eye(4)[uneven[uneven >= 0]].tolist()
-    assert not recwarn.list
 
 
 def test_the_normalised_propagation_classifies():
@@ -106,11 +116,68 @@ def test_labelled_samples_keep_their_class_with_certainty():
     assert model.transduction_[5] == wrong[5]
 
 
-def test_isolated_samples_get_a_uniform_row():
+def test_samples_that_no_label_reaches_are_counted_and_marked_and_get_a_uniform_row():
+    graph = GRAPH.toarray()
+    graph[[50, 70]], graph[:, [50, 70]] = 0, 0
+    message = "no label reaches 2 of 120 samples, the first of them sample 50: .* label more samples"
+    with pytest.warns(GraphWarning, match=message) as warned:
+        model = DSRLClassifier(affinity="precomputed").fit(graph, KNOWN)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
+    assert model.label_distributions_[[50, 70]].tolist() == [[0.25] * 4] * 2
+    assert np.flatnonzero(~model.reached_).tolist() == [50, 70]
+    assert model.transduction_[50] == 0
+
+
+@examples(40)
+@given(
+    edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.floats(0.01, 1)), max_size=20),
+    labelled=st.dictionaries(st.integers(0, 11), st.sampled_from([0, 2, 3]), min_size=1, max_size=4),
+    propagation=st.sampled_from(["balanced", "one-hot", "normalized"]),
+)
+def test_labels_reach_what_edges_join_to_a_labelled_sample(edges, labelled, propagation):
+    """Of the learned graph, walked edge by edge."""
+    graph = np.zeros((12, 12))
+    for i, j, weight in edges:
+        graph[i, j] = graph[j, i] = weight
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GraphWarning)
+        y = [labelled.get(i, -1) for i in range(12)]
+        model = DSRLClassifier(affinity="precomputed", propagation=propagation).fit(graph, y)
+    reached, learned = set(labelled), model.graph_.toarray()
+    for _ in range(12):
+        reached |= {j for i in reached for j in range(12) if learned[i, j] > 0}
+    assert np.flatnonzero(model.reached_).tolist() == sorted(reached)
+    uniform = (model.label_distributions_ == 1 / len(model.classes_)).all(axis=1)
+    assert uniform[~model.reached_].all()
+
+
+def test_new_samples_are_reached_through_neighbours_that_are():
     graph = GRAPH.toarray()
     graph[50], graph[:, 50] = 0, 0
-    model = DSRLClassifier(affinity="precomputed").fit(graph, KNOWN)
-    assert model.label_distributions_[50].tolist() == [0.25] * 4
+    with pytest.warns(GraphWarning, match="no label reaches 1 of 120"):
+        model = DSRLClassifier(affinity="precomputed").fit(graph, KNOWN)
+    rows = np.zeros((4, 120))
+    rows[0, 7], rows[1, 50], rows[2, [7, 50]] = 0.5, 0.5, 0.5
+    with pytest.warns(GraphWarning, match="no label reaches 2 of 4 samples, the first of them sample 1: .* fit with"):
+        proba, reached = model.predict_reached(rows)
+    assert reached.tolist() == [True, False, True, False]
+    assert proba[[1, 3]].tolist() == [[0.25] * 4] * 2
+    with pytest.warns(GraphWarning, match="no label reaches 2 of 4") as warned:
+        assert np.array_equal(model.predict_proba(rows), proba)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
+
+
+@pytest.mark.parametrize("parameters", [{}, {"preset": "authors"}, {"weights": "heat", "n_neighbors": 4}], ids=str)
+def test_views_that_fit_saw_get_what_it_found(parameters):
+    """Also among new ones, in any order, alone, and whatever the class of their neighbours."""
+    wrong = np.where(np.arange(90) == 5, (LABELS[:90] + 1) % 4, KNOWN[:90])
+    model = DSRLClassifier(**parameters).fit(SEEN, wrong)
+    order = np.random.default_rng(0).permutation(120)
+    mixed = [view[order] for view in VIEWS]
+    seen = order < 90
+    assert np.array_equal(model.predict(mixed)[seen], model.transduction_[order[seen]])
+    assert model.predict_proba(mixed)[seen] == pytest.approx(model.label_distributions_[order[seen]], abs=1e-15)
+    assert model.predict([view[[5]] for view in VIEWS]).tolist() == [model.transduction_[5]]
 
 
 @pytest.mark.parametrize("names", [np.array(["d", "a", "c", "b"], dtype=object), np.array([7, -3, 100, 5])])
@@ -155,10 +222,9 @@ def test_new_samples_have_the_mean_of_their_neighbours_by_what_the_network_keeps
 
 
 def test_new_samples_by_their_similarities(of_graph):
-    rows = np.vstack([GRAPH.toarray()[40:50], np.zeros((1, 120))])
+    rows = GRAPH.toarray()[40:50]
     proba = of_graph.predict_proba(rows)
-    assert (of_graph.predict(rows)[:10] == of_graph.transduction_[40:50]).mean() >= 0.9
-    assert proba[10].tolist() == [0.25] * 4
+    assert (of_graph.predict(rows) == of_graph.transduction_[40:50]).mean() >= 0.9
     assert np.array_equal(of_graph.predict_proba(csr_array(rows)), proba)
 
 

@@ -1,7 +1,12 @@
 """The clusterer: what it embeds, what k-means is given, and the authors' preset, against dense eigenvectors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples
 from views import GRAPH, LABELS, VIEWS
 
 from dsrl_ref import Fidelity, Objective, forward
@@ -141,3 +146,69 @@ def test_the_digits_are_clustered(samples):
     views, labels = load_dataset("digits")
     found = DSRLClustering(10, random_state=0).fit_predict([view[:samples] for view in views])
     assert clustering_scores(labels[:samples], found)["accuracy"] > 0.8 + 0.05 * (samples > 400)
+
+
+SEEN, NEW = [view[:90] for view in VIEWS], [view[90:] for view in VIEWS]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Fitted once, to all but the last 30 samples."""
+    return DSRLClustering(4, random_state=0).fit(SEEN)
+
+
+def test_new_samples_join_the_clusters_of_their_neighbours(model):
+    """By scalar loops over the links, of which the network keeps some."""
+    links = model._fitted.seen.joiner(NEW).toarray()
+    kept = model.scale_ * forward(Fidelity(links / model.scale_), model.theta_, model.L_, 11)[-1]
+    expected = []
+    for row, before in zip(kept, links, strict=True):
+        row = row if row.any() else before
+        counts = [sum(weight for weight, label in zip(row, model.labels_, strict=True) if label == c) for c in range(4)]
+        expected.append(int(np.argmax(counts)))
+    assert model.predict(NEW).tolist() == expected
+    together = np.concatenate([model.labels_, model.predict(NEW)])
+    assert clustering_scores(LABELS, together)["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("parameters", [{}, {"preset": "authors"}, {"embedding": "rows", "weights": "heat"}], ids=str)
+def test_samples_that_fit_saw_keep_their_clusters(parameters):
+    model = DSRLClustering(3, random_state=0, **parameters).fit(SEEN)
+    assert np.array_equal(model.predict(SEEN), model.labels_)
+    assert model.predict([view[[7]] for view in SEEN]).tolist() == [model.labels_[7]]
+
+
+@examples(10)
+@given(order=st.permutations(range(30)), alone=st.integers(0, 29))
+def test_new_samples_do_not_change_one_another_nor_does_their_order(order, alone, model):
+    together = model.predict(NEW)
+    assert np.array_equal(model.predict([view[list(order)] for view in NEW]), together[list(order)])
+    assert model.predict([view[[alone]] for view in NEW]).tolist() == [together[alone]]
+
+
+def test_predicting_needs_a_fit_and_not_the_parameters_that_came_after_it(model):
+    with pytest.raises(ValueError, match="This DSRLClustering instance is not fitted yet"):
+        DSRLClustering().predict(NEW)
+    other = DSRLClustering(4, random_state=0).fit(SEEN).set_params(n_clusters=2, n_neighbors=3, affinity="precomputed")
+    assert np.array_equal(other.predict(NEW), model.predict(NEW))
+
+
+def test_a_sample_without_a_neighbour_is_in_no_cluster():
+    graph = GRAPH.toarray()
+    model = DSRLClustering(4, affinity="precomputed", random_state=0).fit(graph[:90, :90])
+    rows = graph[90:, :90].copy()
+    rows[[3, 8]] = 0
+    with pytest.warns(
+        GraphWarning, match=r"2 of 30 samples have no neighbour .* sample 3: their cluster is -1"
+    ) as warned:
+        found = model.predict(rows)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
+    assert np.flatnonzero(found == -1).tolist() == [3, 8]
+    assert np.array_equal(np.delete(found, [3, 8]), model.predict(np.delete(rows, [3, 8], axis=0)))
+
+
+def test_a_link_that_the_network_takes_away_counts_where_there_is_no_other():
+    model = DSRLClustering(4, affinity="precomputed", random_state=0).fit(GRAPH)
+    weak = np.zeros((2, 120))
+    weak[0, 40], weak[1, [41, 42]] = 1e-9, (1e-9, 1.0)
+    assert model.predict(weak).tolist() == model.labels_[[40, 42]].tolist()

@@ -55,6 +55,23 @@ def test_classes_ascend_and_the_unlabelled_are_none_of_them(y, classes, codes):
     assert found.codes.dtype == np.intp
 
 
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        ([1, None, 1], [1]),
+        ([1, 1, 1], [1]),
+        ([2, -1, 2], [2]),
+        ([1, -1, 0], [0, 1]),
+        (np.array([255, 1, 0]), [0, 1, 255]),
+        (np.array([254, 1, 0], dtype=np.uint8), [0, 1, 254]),
+        (np.array([255, 1, 0], dtype=np.uint16), [0, 1, 255]),
+        (np.array([127, 1, -1], dtype=np.int8), [1, 127]),
+    ],
+)
+def test_labels_that_only_look_like_a_mistake_are_taken(y, classes):
+    assert as_labels(y, 3).classes.tolist() == classes
+
+
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy has strings of any length from 2.0 on")
 def test_numpys_strings_of_any_length_are_classes():
     found = as_labels(np.array(["b", "a", "b"], dtype=np.dtypes.StringDType()), 3)
@@ -93,6 +110,13 @@ def test_a_column_is_read_with_a_warning_and_a_table_is_refused():
         ([0, 1, 1j], r"Unknown label type: y\[2\] = 1j is neither"),
         (np.zeros(3, dtype=complex), "Unknown label type: y has dtype complex128; integers or strings are needed"),
         (np.zeros(3, dtype="datetime64[D]"), "Unknown label type: y has dtype datetime64"),
+        (np.array([0, 255, 1], dtype=np.uint8), r"y\[1\] = 255 is what -1 becomes in uint8.*np.where\(y == 255, -1"),
+        (np.array([0, -1, 1]).astype(np.uint16), r"y\[1\] = 65535 is what -1 becomes in uint16"),
+        (np.array([0, -1, 1]).astype(np.uint64), r"y\[1\] = 18446744073709551615 is what -1 becomes in uint64"),
+        (np.array([1, -1, 1]), "y has the labels -1 and 1 alone, .* which leaves one class"),
+        ([1, -1, -1], "y has the labels -1 and 1 alone"),
+        ([1.0, -1.0, None], "y has the labels -1 and 1 alone"),
+        (np.array([1.0, -1.0, 1.0]), "y has the labels -1 and 1 alone"),
     ],
 )
 def test_what_is_no_label_is_named_by_its_place(y, message):

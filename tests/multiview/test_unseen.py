@@ -52,9 +52,31 @@ def test_views_count_by_their_weights_and_each_as_it_was_standardised(weights):
 
 @pytest.mark.parametrize("along", ["samples", "features"])
 @pytest.mark.parametrize("weights", WEIGHTS)
-def test_a_new_sample_that_equals_a_seen_one_is_nearest_to_it(weights, along):
-    found = joined(SEEN, [view[[3, 20]] for view in SEEN], 4, weights, along)
-    assert found.argmax(axis=1).tolist() == [3, 20]
+def test_a_sample_that_was_seen_is_joined_to_itself_alone(weights, along):
+    mixed = [np.vstack([new[:2], seen[[20, 0]], new[2:3]]) for seen, new in zip(SEEN, NEW, strict=True)]
+    found = joined(SEEN, mixed, 4, weights, along)
+    assert found[[2, 3]].tolist() == np.eye(25)[[20, 0]].tolist()
+    new = joined(SEEN, [view[:3] for view in NEW], 4, weights, along)
+    assert found[[0, 1, 4]] == pytest.approx(new, rel=1e-12)
+    assert joined(SEEN, SEEN, 4, weights, along).tolist() == np.eye(25).tolist()
+
+
+def test_a_sample_was_seen_if_all_its_views_were_and_of_equal_ones_the_first():
+    seen = [np.vstack([view[:20], view[:5] * 0.0, view[2:3]]) for view in SEEN]
+    mixed = [view[[2, 2, 22, 22]].copy() for view in seen]
+    mixed[1][1] = seen[1][3]  # seen in each view, but never together
+    mixed[0][3] = -0.0
+    found = joined(seen, mixed, 4, "heat", "features")
+    assert [np.flatnonzero(row).tolist() for row in found[[0, 2, 3]]] == [[2], [20], [20]]
+    assert np.count_nonzero(found[1]) > 1
+
+
+def test_links_of_seen_and_new_samples_are_in_canonical_form():
+    mixed = [np.vstack([new, seen]) for seen, new in zip(SEEN, NEW, strict=True)]
+    found = Joiner(SEEN, fuse(SEEN, 4, "heat", None, "samples"), 4, "heat")(mixed)
+    assert found.has_canonical_format
+    assert found.has_sorted_indices
+    assert found.shape == (32, 25)
 
 
 @pytest.mark.parametrize("along", ["samples", "features"])

@@ -1,0 +1,84 @@
+"""``dsrl-ref predict MODEL DATA``: the classes or the clusters of new samples, by what was fitted before."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.cli import applications, tables
+from dsrl_ref.cli.output import add_json, note, print_json, require_places
+from dsrl_ref.errors import ModelFileError
+from dsrl_ref.multiview.classification import DSRLClassifier
+from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.scores import clustering_scores
+from dsrl_ref.persistence import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``predict``."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="what cluster or classify kept with --model")
+    applications.add_source(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write what was found here, as .csv or .npz; else print it"
+    )
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict, and write or print a line a sample; scores where the data has labels."""
+    data = None if arguments.data == "digits" else Path(arguments.data)
+    tables.require_suffix(arguments.output)
+    model = load(arguments.model)
+    require_places([arguments.output], [arguments.model, data, arguments.graph])
+    if not isinstance(model, DSRLClassifier | DSRLClustering):
+        kind = type(model).__name__
+        raise ModelFileError(
+            f"{arguments.model} holds a {kind}, which predicts nothing; cluster and classify --model do"
+        )
+    source = applications.load(arguments)
+    columns, arrays, scores = _predicted(model, _given(model, source), source)
+    if arguments.output:
+        tables.write(arguments.output, columns, arrays)
+    if arguments.json:
+        print_json({"scores": scores, "found": columns})
+        return 0
+    if arguments.output is None:
+        print(tables.as_text(columns), end="")
+    told = "".join(f", {name} {value:.4f}" for name, value in (scores or {}).items())
+    note(f"{len(columns['sample'])} samples{told}")
+    return 0
+
+
+def _given(model: Any, source: applications.Source) -> Any:
+    """What the model is given: views, the one array that it cuts into views itself, or similarities."""
+    precomputed = model.affinity == "precomputed"
+    if precomputed != (source.graph is not None):
+        asked = "similarities to the samples that it saw: --graph FILE" if precomputed else "views, and no --graph"
+        raise ValueError(f"the model is of a {'graph' if precomputed else 'set of views'}: give it {asked}")
+    if precomputed:
+        return source.graph
+    return source.views[0] if model.view_sizes is not None and len(source.views) == 1 else source.views
+
+
+def _predicted(model: Any, given: Any, source: applications.Source) -> tuple[tables.Columns, Any, Any]:
+    """Columns for a table, arrays for an .npz, and scores by the labels that are known; None where none is."""
+    known = source.codes >= 0
+    if isinstance(model, DSRLClustering):
+        labels = model.predict(given)
+        scored = known & (labels >= 0)
+        scores = clustering_scores(source.codes[scored], labels[scored]) if scored.any() else None
+        return tables.of_clusters(labels), {"labels": labels}, scores
+    distributions, reached = model.predict_reached(given)
+    columns = tables.of_classes(model.classes_, distributions, reached)
+    arrays = {
+        "labels": model.classes_[np.argmax(distributions, axis=1)],
+        "probability": distributions.max(axis=1),
+        "reached": reached,
+    }
+    if source.classes is None:
+        return columns, arrays, None
+    true = source.classes[source.codes[known]]
+    found = [name for name, is_known in zip(columns["class"], known, strict=True) if is_known]
+    right = [str(name) == str(label) for name, label in zip(found, true.tolist(), strict=True)]
+    return columns, arrays, {"accuracy": float(np.mean(right))}

@@ -1,0 +1,61 @@
+"""Graphs that the user made: matrices of similarities, and not of distances, whose largest join the farthest."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from dsrl_ref.arrays import Array, as_csr, as_matrix, is_sparse
+
+LEAST, MOST = 10, 200  # samples: fewer show nothing, and so many of them are looked at
+ROUNDING = 1e-9  # by how much a distance may be longer than the way round
+
+
+def as_affinity(X: Any, name: str = "X") -> csr_array:
+    """A square matrix of similarities as a graph: symmetrised by max, zero diagonal, positive weights only.
+
+    Raises
+    ------
+    ValueError
+        For what is not square, and for a matrix of distances.
+    """
+    given = as_csr(X, name) if is_sparse(X) else csr_array(as_matrix(X, name))
+    if given.shape[0] != given.shape[1]:
+        raise ValueError(f"{name} must be a square matrix for affinity='precomputed', got shape {given.shape}")
+    if is_distances(given):
+        raise ValueError(
+            f"{name} looks like a matrix of distances: 0 on the diagonal, positive elsewhere, and no entry longer than "
+            "the way round by a third sample. affinity='precomputed' takes similarities, as np.exp(-X**2 / "
+            "np.median(X)**2) is of distances; if these are similarities, say so by a diagonal of their largest"
+        )
+    row, column = given.nonzero()
+    values = given.data[given.data != 0]
+    kept = (row != column) & (values > 0)
+    graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
+    graph = csr_array(graph.maximum(graph.T))
+    graph.sort_indices()
+    return graph
+
+
+def is_distances(matrix: csr_array) -> bool:
+    """Whether a matrix is one of distances, or of their squares, as far as at most 200 of its samples tell.
+
+    That is: symmetric, 0 on the diagonal and nowhere else but between few samples, not the same between most, and with
+    roots that keep the triangle inequality, as those of distances do, and of squared Euclidean ones. Similarities
+    without a diagonal break it, unless all are within a factor of 4.
+    """
+    n = matrix.shape[0]
+    if n < LEAST or matrix.nnz < n * (n - 1) // 2 or matrix.diagonal().any() or (matrix.data < 0).any():
+        return False
+    places = np.arange(n) if n <= MOST else np.sort(np.random.default_rng(0).choice(n, MOST, replace=False))
+    dense = matrix[places][:, places].toarray()
+    others = dense[~np.eye(len(dense), dtype=bool)]
+    if not np.array_equal(dense, dense.T) or np.mean(others == others.max()) > 0.5:
+        return False
+    return _keeps_triangles(np.sqrt(dense))
+
+
+def _keeps_triangles(roots: Array) -> bool:
+    """Whether no entry exceeds the sum of two that lead from the one sample to the other."""
+    allowed = roots * (1 - ROUNDING)
+    return all(bool((allowed <= column[:, np.newaxis] + column).all()) for column in roots.T)

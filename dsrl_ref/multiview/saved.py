@@ -1,0 +1,202 @@
+"""Fitted estimators in files: their parameters, and all that `fit` learned, so that they predict the same bits.
+
+What follows from the rest is not written twice: the graph of the views and the one that the network was trained on,
+where they are one; the class of every sample, which is the likeliest of its distribution.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, require_known
+from dsrl_ref.multiview.classification import DSRLClassifier, FittedClasses
+from dsrl_ref.multiview.clustering import DSRLClustering, FittedClusters
+from dsrl_ref.multiview.conventions import not_fitted
+from dsrl_ref.multiview.estimator import Estimator
+from dsrl_ref.multiview.fitted import Fitted, Input
+from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, Fusion
+from dsrl_ref.multiview.learning import LearnedGraph
+from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.persistence import Kind, register
+
+Header: TypeAlias = dict[str, Any]
+Arrays: TypeAlias = dict[str, Any]
+
+
+def classifier_to_file(model: DSRLClassifier) -> tuple[Header, Arrays]:
+    """Header and arrays of a classifier; names of classes that are objects of Python are in the header."""
+    header, arrays = _to_file(model)
+    fitted = model._fitted
+    names = fitted.classes.tolist() if fitted.classes.dtype == object else None
+    found = {} if names is not None else {"classes": fitted.classes}
+    arrays |= {**found, "label_distributions": fitted.label_distributions, "reached": fitted.reached}
+    return {**header, "classes": names}, arrays
+
+
+def classifier_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> DSRLClassifier:
+    """What `classifier_to_file` took apart."""
+    model, fitted = _from_file(DSRLClassifier, header, arrays)
+    names = header["classes"]
+    classes = arrays["classes"] if names is None else np.array(names, dtype=object)
+    n = fitted.affinity_matrix.shape[0]
+    spread = _shaped(arrays, "label_distributions", (n, len(classes)))
+    if classes.ndim != 1 or arrays["reached"].shape != (n,) or arrays["reached"].dtype != bool:
+        raise ValueError("classes and reached_ must be one name a class and one truth a sample")
+    transduction = classes[np.argmax(spread, axis=1)]
+    model._fitted = FittedClasses(
+        **vars(fitted),
+        classes=classes,
+        transduction=transduction,
+        label_distributions=spread,
+        reached=arrays["reached"],
+    )
+    return model
+
+
+def clustering_to_file(model: DSRLClustering) -> tuple[Header, Arrays]:
+    """Header and arrays of a clustering."""
+    header, arrays = _to_file(model)
+    return header, {**arrays, "embedding": model._fitted.embedding, "labels": model._fitted.labels}
+
+
+def clustering_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> DSRLClustering:
+    """What `clustering_to_file` took apart."""
+    model, fitted = _from_file(DSRLClustering, header, arrays)
+    n, labels = fitted.affinity_matrix.shape[0], arrays["labels"]
+    embedding = as_matrix(arrays["embedding"], "embedding")
+    if (
+        labels.shape != (n,)
+        or labels.dtype.kind != "i"
+        or not ((labels >= 0) & (labels < n)).all()
+        or len(embedding) != n
+    ):
+        raise ValueError(f"labels and embedding must be of {n} samples")
+    model._fitted = FittedClusters(**vars(fitted), embedding=embedding, labels=labels.astype(np.intp, copy=False))
+    return model
+
+
+def _to_file(model: Estimator) -> tuple[Header, Arrays]:
+    """What both estimators have."""
+    if not hasattr(model, "_fitted"):
+        raise not_fitted(model)
+    fitted: Fitted = model._fitted
+    seen, learned, joiner = fitted.seen, fitted.learned, fitted.seen.joiner
+    header = {
+        "parameters": {name: _plain(name, value) for name, value in model.get_params().items()},
+        "n_features_in": seen.n_features_in,
+        "feature_names_in": None if seen.feature_names_in is None else seen.feature_names_in.tolist(),
+        "view_sizes": None if seen.view_sizes is None else list(seen.view_sizes),
+        "joiner": None if joiner is None else {"along": joiner.fusion.along, "k": joiner.k, "weights": joiner.weights},
+        "theta": list(learned.theta),
+        "L": learned.L,
+        "scale": learned.scale,
+        "layers": learned.layers,
+        "trained_on_seen": fitted.affinity_matrix is seen.graph,
+    }
+    arrays = {
+        **_graph_to_file("seen", seen.graph),
+        **_graph_to_file("learned", learned.graph),
+        "losses": learned.losses,
+    }
+    if fitted.affinity_matrix is not seen.graph:
+        arrays |= _graph_to_file("affinity", fitted.affinity_matrix)
+    if joiner is not None:
+        arrays |= {f"view_{v}": view for v, view in enumerate(joiner.views)}
+        arrays["view_weights"] = joiner.fusion.view_weights
+    return header, arrays
+
+
+def _from_file(kind: Callable[..., Any], header: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Any, Fitted]:
+    """The estimator, not fitted yet, and what both have of its fit."""
+    model = kind(**header["parameters"])
+    graph = _graph_from_file("seen", arrays)
+    names, sizes = header["feature_names_in"], header["view_sizes"]
+    seen = Input(
+        graph,
+        as_count(header["n_features_in"], "n_features_in"),
+        None if names is None else np.array(names, dtype=object),
+        None if sizes is None else tuple(as_count(size, "view_sizes") for size in sizes),
+        None if header["joiner"] is None else _joiner(header["joiner"], arrays, graph),
+    )
+    affinity = graph if header["trained_on_seen"] else _graph_from_file("affinity", arrays)
+    learned = LearnedGraph(
+        _graph_from_file("learned", arrays),
+        Theta(*header["theta"]),
+        _positive(header, "L"),
+        _positive(header, "scale"),
+        _shaped(arrays, "losses", (arrays["losses"].size,)),
+        as_count(header["layers"], "layers", least=1),
+    )
+    if not affinity.shape == learned.graph.shape == graph.shape:
+        raise ValueError(f"the graphs are of {affinity.shape}, {learned.graph.shape} and {graph.shape} samples")
+    return model, Fitted(seen, affinity, learned)
+
+
+def _joiner(header: Mapping[str, Any], arrays: Mapping[str, Any], graph: csr_array) -> Joiner:
+    """What joins new samples to the views that are in the file."""
+    along, weights = header["along"], header["weights"]
+    require_known(weights, WEIGHTS, "weights")
+    for each in along:
+        require_known(each, STANDARDIZE[:2], "along")
+    views = [as_matrix(arrays[f"view_{v}"], f"view_{v}") for v in range(len(along))]
+    if not views or any(len(view) != graph.shape[0] for view in views):
+        raise ValueError(f"the views must be one at least, of {graph.shape[0]} samples")
+    k = as_count(header["k"], "k", least=1)
+    if k > graph.shape[0] - 1 - (weights == "adaptive"):
+        raise ValueError(f"k = {k} is more than the neighbours that {graph.shape[0]} samples have")
+    shares = _shaped(arrays, "view_weights", (len(views),))
+    return Joiner(views, Fusion(graph, list(along), shares), k, weights)
+
+
+def _graph_to_file(name: str, graph: csr_array) -> Arrays:
+    parts = {"data": graph.data, "indices": graph.indices, "indptr": graph.indptr, "shape": np.array(graph.shape)}
+    return {f"{name}_{part}": array for part, array in parts.items()}
+
+
+def _graph_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
+    """A square graph whose indices are checked before anything reads through them."""
+    data, indices, indptr, shape = (arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr", "shape"))
+    n = as_count(shape[0], f"{name}_shape")
+    if shape.tolist() != [n, n]:
+        raise ValueError(f"{name} must be a square graph, got {shape.tolist()}")
+    return csr_array(as_csr(csr_array((data, indices, indptr), shape=(n, n)), name))
+
+
+def _shaped(arrays: Mapping[str, Any], name: str, shape: Sequence[int]) -> Array:
+    array: Array = arrays[name]
+    if array.dtype != np.float64 or array.shape != tuple(shape) or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite numbers of shape {tuple(shape)}, got {array.dtype} {array.shape}")
+    return array
+
+
+def _positive(header: Mapping[str, Any], name: str) -> float:
+    number = as_number(header[name], name)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, got {number}")
+    return number
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A parameter as JSON has it: numbers, texts, None, and lists of them.
+
+    Raises
+    ------
+    TypeError
+        For anything else, as a generator of random numbers: what it draws next is not in a file.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(name, each) for each in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{name} = {value!r} cannot be written to a file; set_params({name}=None), or to a number, first")
+
+
+CLASSIFIER = Kind(DSRLClassifier, "fitted DSRLClassifier", classifier_to_file, classifier_from_file)
+CLUSTERING = Kind(DSRLClustering, "fitted DSRLClustering", clustering_to_file, clustering_from_file)
+register(CLASSIFIER)
+register(CLUSTERING)

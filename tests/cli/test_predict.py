@@ -1,0 +1,215 @@
+"""``dsrl-ref predict``: what was fitted in one command says the same of new samples in another."""
+
+import csv
+
+import numpy as np
+import pytest
+from command_data import LABELS, VIEWS, in_json
+
+from dsrl_ref import Fidelity, Objective, cli, fit, load, save
+from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, similarity_graph
+
+NAMES = np.array(["dog", "cat", "ape", "bee"])[LABELS]
+KNOWN = np.where(np.arange(60) < 20, LABELS[:60], -1)
+GRAPH = similarity_graph(VIEWS, 8).toarray()
+
+
+def file_of(folder, name, part, labels=None, views=VIEWS):
+    named = {f"X{v}": view[part] for v, view in enumerate(views)}
+    np.savez(folder / name, **named, **({} if labels is None else {"Y": labels}))
+    return str(folder / name)
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """Sixty samples of which a third is labelled."""
+    return file_of(tmp_path, "seen.npz", slice(60), KNOWN)
+
+
+@pytest.fixture
+def new(tmp_path):
+    """Twenty more."""
+    return file_of(tmp_path, "new.npz", slice(60, 80))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A classifier of named classes in a file."""
+    names = [str(name) if i < 20 else None for i, name in enumerate(NAMES[:60])]
+    save(tmp_path / "model", DSRLClassifier(n_neighbors=6).fit([view[:60] for view in VIEWS], names))
+    return str(tmp_path / "model")
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_whole_job_of_classifying_runs_in_a_shell(seen, new, tmp_path, capsys):
+    model, table = str(tmp_path / "model"), tmp_path / "x.csv"
+    assert cli.main(["classify", seen, "--neighbors", "6", "-o", str(table), "--model", model]) == 0
+    fitted = DSRLClassifier(n_neighbors=6).fit([view[:60] for view in VIEWS], KNOWN)
+    assert [int(row["class"]) for row in rows(table)] == fitted.transduction_.tolist()
+    assert cli.main(["predict", model, new, "-o", str(tmp_path / "y.csv")]) == 0
+    proba = fitted.predict_proba([view[60:] for view in VIEWS])
+    assert [int(row["class"]) for row in rows(tmp_path / "y.csv")] == proba.argmax(axis=1).tolist()
+    assert [float(row["probability"]) for row in rows(tmp_path / "y.csv")] == proba.max(axis=1).tolist()
+    assert {row["reached"] for row in rows(tmp_path / "y.csv")} == {"true"}
+    assert cli.main(["predict", model, seen, "-o", str(tmp_path / "again.csv")]) == 0
+    assert [row["class"] for row in rows(tmp_path / "again.csv")] == [row["class"] for row in rows(table)]
+
+
+def test_a_whole_job_of_clustering_runs_in_a_shell(seen, new, tmp_path, capsys):
+    model, table = str(tmp_path / "model"), tmp_path / "x.csv"
+    options = ["--labels", "none", "--clusters", "4", "--seed", "3", "-o", str(table), "--model", model]
+    assert cli.main(["cluster", seen, *options]) == 0
+    fitted = DSRLClustering(4, random_state=3).fit([view[:60] for view in VIEWS])
+    assert [int(row["cluster"]) for row in rows(table)] == fitted.labels_.tolist()
+    capsys.readouterr()
+    found = in_json(capsys, "predict", model, new)["found"]
+    assert found["cluster"] == fitted.predict([view[60:] for view in VIEWS]).tolist()
+    assert found["sample"] == list(range(20))
+    assert cli.main(["predict", model, seen, "-o", str(tmp_path / "again.csv")]) == 0
+    assert (tmp_path / "again.csv").read_text() == table.read_text()
+
+
+def test_without_a_file_the_table_is_printed_and_nothing_else(model, new, capsys):
+    assert cli.main(["predict", model, new]) == 0
+    captured = capsys.readouterr()
+    header, *lines = captured.out.splitlines()
+    assert header == "sample,class,probability,reached"
+    assert len(lines) == 20
+    assert lines[7].startswith(f"7,{load(model).predict([view[60:] for view in VIEWS])[7]},")
+    assert captured.err.splitlines()[-1] == "20 samples"
+
+
+def test_with_a_file_nothing_is_printed(model, new, tmp_path, capsys):
+    assert cli.main(["predict", model, new, "-o", str(tmp_path / "y.csv")]) == 0
+    assert capsys.readouterr().out == ""
+    assert len(rows(tmp_path / "y.csv")) == 20
+
+
+def test_scores_are_of_the_labels_that_are_known(model, tmp_path, capsys):
+    predicted = load(model).predict([view[60:] for view in VIEWS])
+    labels = NAMES[60:].astype(object)
+    labels[:3] = [
+        str(predicted[0]),
+        "cat" if predicted[1] != "cat" else "dog",
+        "cat" if predicted[2] != "cat" else "dog",
+    ]
+    (tmp_path / "folder").mkdir()
+    for v, view in enumerate(VIEWS):
+        np.save(tmp_path / "folder" / f"view{v}.npy", view[60:])
+    (tmp_path / "folder" / "labels.csv").write_text("\n".join([*labels[:10], *["NA"] * 10]) + "\n")
+    printed = in_json(capsys, "predict", model, tmp_path / "folder")
+    assert printed["scores"] == {"accuracy": pytest.approx(np.mean(predicted[:10] == labels[:10]))}
+    assert printed["found"]["class"] == predicted.tolist()
+    assert cli.main(["predict", model, str(tmp_path / "folder")]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == f"20 samples, accuracy {printed['scores']['accuracy']:.4f}"
+
+
+def test_labels_that_are_numbers_elsewhere_are_the_same_classes(seen, tmp_path, capsys):
+    """A column of a table is of texts where one of its cells is no number."""
+    assert cli.main(["classify", seen, "--model", str(tmp_path / "model")]) == 0
+    capsys.readouterr()
+    labels = np.array([*map(str, LABELS[60:79]), "unknown"])
+    printed = in_json(capsys, "predict", tmp_path / "model", file_of(tmp_path, "l.npz", slice(60, 80), labels))
+    found = np.array(printed["found"]["class"])
+    assert printed["scores"]["accuracy"] == pytest.approx(np.sum(found[:19] == LABELS[60:79]) / 20)
+
+
+def test_clusters_are_scored_by_the_samples_that_have_a_label_and_a_cluster(tmp_path, capsys):
+    square, links = GRAPH[:60, :60], GRAPH[60:, :60].copy()
+    links[4] = 0
+    save(tmp_path / "model", DSRLClustering(4, affinity="precomputed", random_state=0).fit(square))
+    np.save(tmp_path / "links.npy", links)
+    labels = np.where(np.arange(20) < 15, LABELS[60:], -1)
+    np.savez(tmp_path / "labels.npz", Y=labels)
+    with pytest.warns(GraphWarning, match="1 of 20 samples have no neighbour among those that fit saw"):
+        printed = in_json(
+            capsys, "predict", tmp_path / "model", tmp_path / "labels.npz", "--graph", tmp_path / "links.npy"
+        )
+    found = np.array(printed["found"]["cluster"])
+    scored = np.setdiff1d(np.arange(15), 4)
+    assert np.flatnonzero(found < 0).tolist() == [4]
+    assert printed["scores"] == pytest.approx(clustering_scores(labels[scored], found[scored]))
+
+
+def test_similarities_that_reach_no_label_have_no_class(tmp_path, capsys):
+    square, links = GRAPH[:60, :60], GRAPH[60:, :60].copy()
+    links[4] = 0
+    save(tmp_path / "model", DSRLClassifier(affinity="precomputed").fit(square, KNOWN))
+    np.savez(tmp_path / "links.npz", A=links)
+    np.savez(tmp_path / "labels.npz", Y=LABELS[60:])
+    options = ["--graph", tmp_path / "links.npz", "--key", "A"]
+    with pytest.warns(GraphWarning, match="no label reaches 1 of 20 samples, the first of them sample 4"):
+        found = in_json(capsys, "predict", tmp_path / "model", tmp_path / "labels.npz", *options)["found"]
+    assert [place for place, name in enumerate(found["class"]) if name is None] == [4]
+    assert [place for place, known in enumerate(found["reached"]) if not known] == [4]
+    assert found["probability"][4] == 0.25
+
+
+def test_arrays_are_written_as_npz(model, new, tmp_path, capsys):
+    assert cli.main(["predict", model, new, "-o", str(tmp_path / "y.npz")]) == 0
+    fitted, views = load(model), [view[60:] for view in VIEWS]
+    with np.load(tmp_path / "y.npz") as found:
+        assert found["labels"].tolist() == fitted.predict(views).tolist()
+        assert np.array_equal(found["probability"], fitted.predict_proba(views).max(axis=1))
+        assert found["reached"].tolist() == [True] * 20
+    save(tmp_path / "clusters", DSRLClustering(4, random_state=0).fit([view[:60] for view in VIEWS]))
+    assert cli.main(["predict", str(tmp_path / "clusters"), new, "-o", str(tmp_path / "z.npz")]) == 0
+    with np.load(tmp_path / "z.npz") as found:
+        assert np.array_equal(found["labels"], load(tmp_path / "clusters").predict(views))
+
+
+def test_one_array_is_cut_into_views_by_the_model_that_was_fitted_so(tmp_path, capsys):
+    whole = np.hstack(VIEWS)
+    save(tmp_path / "model", DSRLClassifier(view_sizes=[10, 10, 10]).fit(whole[:60], KNOWN))
+    np.save(tmp_path / "new.npy", whole[60:])
+    found = in_json(capsys, "predict", tmp_path / "model", tmp_path / "new.npy")["found"]
+    assert found["class"] == load(tmp_path / "model").predict(whole[60:]).tolist()
+
+
+def test_what_does_not_fit_the_model_is_refused(model, new, seen, tmp_path, capsys):
+    np.save(tmp_path / "g.npy", GRAPH)
+    save(tmp_path / "graphs", DSRLClassifier(affinity="precomputed").fit(GRAPH[:60, :60], KNOWN))
+    save(tmp_path / "result", fit(Objective(Fidelity([[1.0, 0.25]]), layers=2), epochs=2))
+    few = file_of(tmp_path, "few.npz", slice(60, 80), views=VIEWS[:2])
+    (tmp_path / "damaged").write_bytes(b"PK" + b"0" * 200)
+    for arguments, code, message in (
+        ([model, new, "--graph", str(tmp_path / "g.npy")], 3, "the model is of a set of views: give it views, and no"),
+        (
+            [str(tmp_path / "graphs"), new],
+            3,
+            "the model is of a graph: give it similarities to the samples that it saw",
+        ),
+        ([model, few], 3, "X has 20 features, but DSRLClassifier is expecting 30 features"),
+        ([str(tmp_path / "result"), new], 4, "result holds a FitResult, which predicts nothing"),
+        ([str(tmp_path / "damaged"), new], 4, "damaged"),
+        ([str(tmp_path / "nowhere"), new], 5, "nowhere"),
+        ([model, str(tmp_path / "nowhere.npz")], 5, "nowhere.npz"),
+        ([model, new, "-o", str(tmp_path / "x.txt")], 3, "x.txt ends in neither"),
+        ([model, new, "-o", new], 3, "would replace"),
+        ([model, new, "-o", str(tmp_path / "no" / "x.csv")], 5, "x.csv"),
+    ):
+        assert cli.main(["predict", *arguments]) == code
+        assert message in capsys.readouterr().err
+
+
+def test_neither_the_model_nor_the_graph_is_replaced(model, new, tmp_path, capsys):
+    csv_model, graph = tmp_path / "model.csv", tmp_path / "graph.npz"
+    csv_model.write_bytes((tmp_path / "model").read_bytes())
+    np.savez(graph, W=GRAPH)
+    for place, options in ((csv_model, []), (graph, ["--graph", str(graph)])):
+        before = place.read_bytes()
+        assert cli.main(["predict", str(csv_model), new, *options, "-o", str(place)]) == 3
+        assert "give it another name" in capsys.readouterr().err
+        assert place.read_bytes() == before
+
+
+def test_the_digits_are_no_file_that_is_kept(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").write_text("a file of this name is not read")
+    assert cli.main(["predict", model, "digits"]) == 3
+    assert "X has 248 features, but DSRLClassifier is expecting 30 features" in capsys.readouterr().err

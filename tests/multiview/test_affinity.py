@@ -1,0 +1,117 @@
+"""Matrices that a user gives: similarities become a graph, distances are recognised and refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csc_array, csr_array
+from scipy.spatial.distance import pdist, squareform
+from strategies import examples
+from views import GRAPH, KNOWN
+
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, affinity
+from dsrl_ref.multiview.affinity import as_affinity, is_distances
+
+POINTS = np.random.default_rng(0).normal(size=(40, 5))
+METRICS = ["euclidean", "sqeuclidean", "cityblock", "cosine", "correlation", "chebyshev"]
+
+
+def between(points, metric):
+    return squareform(pdist(points, metric))
+
+
+def test_what_is_positive_off_the_diagonal_is_an_edge_of_the_larger_weight():
+    given = np.array([[9.0, 1.0, 0.0, -2.0], [3.0, 0.0, 0.0, 0.0], [0.0, 0.5, -1.0, 0.0], [1.0, 0.0, 0.0, 2.0]])
+    expected = [[0.0, 3.0, 0.0, 1.0], [3.0, 0.0, 0.5, 0.0], [0.0, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
+    assert as_affinity(given).toarray().tolist() == expected
+    stored = csr_array((np.array([0.0, 2.0]), np.array([1, 0]), np.array([0, 1, 2])), shape=(2, 2))  # a stored 0
+    for graph, edges in ((as_affinity(csc_array(given)), 6), (as_affinity(stored), 2)):
+        assert graph.nnz == np.count_nonzero(graph.toarray()) == edges
+        assert graph.has_canonical_format
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("estimator", [DSRLClassifier, DSRLClustering])
+def test_distances_are_refused_with_advice(metric, estimator):
+    message = r"X looks like a matrix of distances: .*takes similarities, as np.exp.*by a diagonal of their largest"
+    with pytest.raises(ValueError, match=message):
+        estimator(affinity="precomputed").fit(between(POINTS, metric), KNOWN[:40])
+
+
+@examples(60)
+@given(
+    st.integers(10, 60), st.integers(1, 30), st.sampled_from(METRICS[:3]), st.integers(0, 10**6), st.floats(1e-6, 1e6)
+)
+def test_distances_are_recognised_in_any_unit_and_dimension_whatever_a_few_of_them_have_in_common(
+    n, d, metric, seed, unit
+):
+    points = np.random.default_rng(seed).normal(size=(n, d))
+    points[1] = points[0]
+    assert is_distances(csr_array(unit * between(points, metric)))
+
+
+def test_large_matrices_of_distances_are_recognised_by_some_of_their_samples(monkeypatch):
+    looked_at = []
+    whole = affinity._keeps_triangles
+    monkeypatch.setattr(affinity, "_keeps_triangles", lambda roots: looked_at.append(len(roots)) or whole(roots))
+    assert is_distances(csr_array(between(np.random.default_rng(1).normal(size=(250, 3)), "euclidean")))
+    assert looked_at == [200]
+
+
+@examples(60)
+@given(n=st.integers(10, 40), d=st.integers(1, 6), width=st.floats(0.3, 1.2), seed=st.integers(0, 10**6))
+def test_similarities_are_no_distances(n, d, width, seed):
+    """Without a diagonal too, where they tell the near from the far at all: the far are below a quarter of the near."""
+    points = np.random.default_rng(seed).normal(size=(n, d))
+    points[: n // 2] += 6.0
+    kernel = np.exp(-between(points, "sqeuclidean") / (2 * d * width**2))
+    assert not is_distances(csr_array(kernel))
+    np.fill_diagonal(kernel, 0.0)
+    assert not is_distances(csr_array(kernel))
+
+
+def spoiled(change):
+    D = between(POINTS, "euclidean")
+    change(D)
+    return csr_array(D)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda D: np.fill_diagonal(D, D.max()),
+        lambda D: D.__setitem__((3, 3), 1e-3),
+        lambda D: D.__setitem__((3, 4), D[3, 4] * 1.001),
+        lambda D: D.__setitem__(([3, 4], [4, 3]), 30 * D.max()),
+        lambda D: D.__setitem__(([3, 4], [4, 3]), -D[3, 4]),
+        lambda D: D.__setitem__(np.quantile(D, 0.45) < D, 0.0),
+        lambda D: D.__setitem__(D > 0, 1.0),
+        lambda D: D.__setitem__(D > np.quantile(D, 0.4), D.max()),
+    ],
+    ids=["diagonal", "one on the diagonal", "not symmetric", "too long", "negative", "few", "all equal", "most equal"],
+)
+def test_what_breaks_one_rule_of_distances_is_none(change):
+    assert is_distances(spoiled(lambda D: None))
+    assert not is_distances(spoiled(change))
+
+
+def test_few_samples_show_nothing():
+    assert is_distances(csr_array(between(POINTS[:10], "euclidean")))
+    assert not is_distances(csr_array(between(POINTS[:9], "euclidean")))
+
+
+def test_graphs_of_neighbours_are_none():
+    assert as_affinity(GRAPH).nnz == GRAPH.nnz
+    assert as_affinity(GRAPH.toarray()).nnz == GRAPH.nnz
+
+
+def test_the_way_out_that_the_message_names_is_one():
+    D = between(POINTS, "euclidean")
+    similar = D + np.diag(np.full(40, D.max()))
+    assert np.array_equal(as_affinity(similar).toarray(), D)
+    assert as_affinity(np.exp(-(D**2) / np.median(D) ** 2)).nnz == 40 * 39
+
+
+def test_what_is_not_square_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"W.npy must be a square matrix .*, got shape \(3, 4\)"):
+        as_affinity(np.eye(3, 4), "W.npy")
