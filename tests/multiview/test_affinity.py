@@ -86,7 +86,7 @@ def spoiled(change):
         lambda D: D.__setitem__(([3, 4], [4, 3]), -D[3, 4]),
         lambda D: D.__setitem__(np.quantile(D, 0.45) < D, 0.0),
         lambda D: D.__setitem__(D > 0, 1.0),
-        lambda D: D.__setitem__(D > np.quantile(D, 0.4), D.max()),
+        lambda D: D.__setitem__(np.quantile(D, 0.4) < D, D.max()),
     ],
     ids=["diagonal", "one on the diagonal", "not symmetric", "too long", "negative", "few", "all equal", "most equal"],
 )
