@@ -120,6 +120,21 @@ def dsrl(problem: Drawn, *, whiten: bool) -> Learned:
     return Learned(lambda f: counted(forward(white.apply_to(f.Y), learned.theta, learned.L, DEPTH)[1:]), 5)
 
 
+def dsrl_per_layer(problem: Drawn, *, whiten: bool) -> Learned:
+    """What `fit` learns by itself for 16 layers, five numbers for each, after each layer."""
+    white = problem.f.whitened() if whiten else problem.f
+    learned = fit(Objective(white, problem.X, layers=DEPTH, per_layer=True))
+    layers = partial(forward, theta=learned.theta, L=learned.L, layers=DEPTH)
+    return Learned(lambda f: counted(layers(white.apply_to(f.Y))[1:]), 5 * DEPTH)
+
+
+def dsrl_for_each_depth(problem: Drawn) -> Learned:
+    """The same, whitened, with a network for each number of layers that is shown: each is best at its end."""
+    white = problem.f.whitened()
+    learned = {t: fit(Objective(white, problem.X, layers=t, per_layer=True)) for t in SHOWN}
+    return Learned(lambda f: {t: network.apply(white.apply_to(f.Y)) for t, network in learned.items()}, 5 * DEPTH)
+
+
 def with_best_threshold(method: Callable[[LeastSquares, float, float], list[Array]], problem: Drawn) -> Learned:
     """ISTA or FISTA with the threshold that is best on the known signals after all layers."""
     L = problem.f.lipschitz()
@@ -182,6 +197,9 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
 def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
     """All that are compared, ours first."""
     return {
+        "dsrl_ref, per layer, whitened": partial(dsrl_per_layer, whiten=True),
+        "dsrl_ref, each depth, whitened": dsrl_for_each_depth,
+        "dsrl_ref, per layer": partial(dsrl_per_layer, whiten=False),
         "dsrl_ref, shared, whitened": partial(dsrl, whiten=True),
         "dsrl_ref, shared": partial(dsrl, whiten=False),
         "ISTA, best threshold": partial(with_best_threshold, ista),
