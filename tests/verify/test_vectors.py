@@ -148,6 +148,11 @@ def test_version_1_is_read_and_judged(tmp_path):
         ({"x0": [["1/1"], []]}, "x0 must have rows of one length"),
         ({"target": [["1/1"]]}, "f and target must fit x0, which is 2×3"),
         ({"f": {"kind": "other"}}, 'f must have the kind "fidelity" or "least_squares"'),
+        ({"f": {"kind": "fidelity", "W": [["1/1"]]}}, "f and target must fit x0, which is 2×3"),
+        (
+            {"f": {"kind": "least_squares", "D": [["1/1"] * 2], "Y": [["1/1"] * 3] * 2}},
+            "f and target must fit x0, which is 2×3",
+        ),
         ({"loss": "1/3"}, "loss is stored as 1/3, but its inputs give"),
         ({"points_at": {"w": 12}}, "points_at must have the keys loss, w, b, theta, L, all, or loss alone"),
     ],
