@@ -384,7 +384,7 @@ FORWARD, PROX = dsrl_ref.forward, dsrl_ref.prox
 OF_T = _theta_field(0, lambda w: 1.001 * w)
 LAYER = ("dw1", "dw2", "db1", "db2", "dtheta", "dZ")
 ROWS_OF_LAYER = {"dw1": (12,), "dw2": (12,), "db1": (13,), "db2": (13,), "dtheta": (12, 13), "dZ": (14,)}
-OF_ANY_F = ("appendix.totals", "engines.tangent", "engines.adjoint")
+OF_ANY_F = ("engines.tangent.Tangent", "engines.adjoint.Adjoint")
 
 
 def hidden():
@@ -442,17 +442,24 @@ def hidden_in_f():
 
 
 def hidden_in_engines():
-    for module in OF_ANY_F:
-        for row in (8, 10, 15):
-            function = f"{module}.loss_and_gradient"
-            yield row, function, "sparse D", where(stored_sparse("D"), of_part(row))
-            yield row, function, "sparse W", where(stored_sparse("W"), of_part(row))
-            yield row, function, "no layers", where(lambda named: named["layers"] == 0, of_part(row))
-            yield row, function, "more than three layers", where(lambda named: named["layers"] > 3, of_part(row))
-            yield row, function, "one entry", where(lambda named: named["x0"].size == 1, of_part(row))
-            if module != "appendix.totals":
-                large = where(lambda named: named["x0"].size > 1000, of_part(row))
-                yield row, function, "more than 1,000 entries", large
+    for row in (8, 10, 15):
+        function = "appendix.totals.loss_and_gradient"
+        yield row, function, "sparse D", where(stored_sparse("D"), of_part(row))
+        yield row, function, "sparse W", where(stored_sparse("W"), of_part(row))
+        yield row, function, "no layers", where(lambda named: named["layers"] == 0, of_part(row))
+        yield row, function, "more than three layers", where(lambda named: named["layers"] > 3, of_part(row))
+        yield row, function, "one entry", where(lambda named: named["x0"].size == 1, of_part(row))
+        for engine in OF_ANY_F:
+            function = f"{engine}.loss_and_gradient"
+            for what, condition in (
+                ("sparse D", lambda problem: hasattr(getattr(problem.f, "D", None), "tocsr")),
+                ("no layers", lambda problem: problem.layers == 0),
+                ("more than three layers", lambda problem: problem.layers > 3),
+                ("one entry", lambda problem: problem.entries == 1),
+                ("more than 1,000 entries", lambda problem: problem.entries > 1000),
+            ):
+                of_problem = where(lambda named, holds=condition: holds(named["self"].problem), of_part(row))
+                yield row, function, what, of_problem
 
 
 def hidden_in_g():
