@@ -44,7 +44,13 @@ MUTANTS = [
         ("gradient += rows", "gradient = rows"),
         ("matrix += rows @ rows.T", "matrix = rows @ rows.T"),
         ("if problem.has_columns_apart else m", "if True else m"),
-        ("problem.x0[part])", "0 * problem.x0[part])"),
+        (
+            "problem.x0[part])",
+            "0 * problem.x0[part])",
+            1,
+            1,
+            "the first Hessian that is asked for is at X_(1), as sensitivities are 0 before",
+        ),
     ),
     *of(
         "engines/adjoint.py",
