@@ -214,6 +214,8 @@ def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
 class Figures:
     """What one method did on each problem: NMSE by layer, seconds to learn, seconds a signal, how many numbers.
 
+    Seconds are those of processors, of all threads: a busy machine changes them little.
+
     `last` is what it made of the unseen signals of the last problem, after all layers.
     """
 
@@ -228,14 +230,14 @@ def measured(method: Method, problems: list[Drawn]) -> Figures | None:
     """Learn and apply on each problem; None where the method is not there."""
     found = Figures([], [], [], 0, np.empty(0))
     for problem in problems:
-        began = time.perf_counter()
+        began = time.process_time()
         learned = method(problem)
         if learned is None:
             return None
-        found.to_learn.append(time.perf_counter() - began)
-        began = time.perf_counter()
+        found.to_learn.append(time.process_time() - began)
+        began = time.process_time()
         outputs = learned.layers(problem.unseen)
-        found.to_apply.append((time.perf_counter() - began) / problem.expected.shape[1])
+        found.to_apply.append((time.process_time() - began) / problem.expected.shape[1])
         found.errors.append({t: decibels(X, problem.expected) for t, X in outputs.items()})
         found.numbers, found.last = learned.numbers, outputs[max(outputs)]
     return found
@@ -257,7 +259,7 @@ def compared(
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
         notes.append(line(label, found))
-    return Row(name, f"{setting}; {known} known signals; the time is that to learn", results, notes=notes)
+    return Row(name, f"{setting}; {known} known signals; the time is that of processors, to learn", results, notes=notes)
 
 
 def line(label: str, found: Figures) -> str:
