@@ -259,7 +259,8 @@ def compared(
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
         notes.append(line(label, found))
-    return Row(name, f"{setting}; {known} known signals; the time is that of processors, to learn", results, notes=notes)
+    work = f"{setting}; {known} known signals; the time is that of processors, to learn"
+    return Row(name, work, results, notes=notes)
 
 
 def line(label: str, found: Figures) -> str:
