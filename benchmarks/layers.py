@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.measure import Result, cpu_in_turn
 from benchmarks.recovery import Setting, decibels, drawn
 from benchmarks.rows import Call, Row, dictionary, require_agreement
-from dsrl_ref import LeastSquares, Objective, fit
+from dsrl_ref import Fidelity, LeastSquares, Objective, fit
 from dsrl_ref.results import FitResult
 
 GROWING = 4  # steps of all layers after each that is added
@@ -27,6 +27,30 @@ def per_layer(size: str) -> Row:
         )
         contestants[f"dsrl_ref {method}, shared"] = partial(shared, theta, step_constant)
         contestants[f"dsrl_ref {method}, of each layer"] = partial(own, theta, step_constant)
+    shape = f"D {k}×{n}, {m} columns, {layers} layers; seconds of processors"
+    return _beside_the_shared("per-layer", shape, contestants)
+
+
+def per_layer_fidelity(size: str) -> Row:
+    """The same of `Fidelity` with an x0 that is neither W nor zeros, by "fused", entry by entry."""
+    n, layers = {"full": 1000, "quick": 300, "smallest": 8}[size], 16
+    rng = np.random.default_rng(0)
+    W, x0, target = rng.normal(size=(3, n, n))
+    shared, own = (
+        Objective(Fidelity(W), target, layers=layers, x0=x0, method="fused", per_layer=each, threads=1)
+        for each in (False, True)
+    )
+    at = (1.1, 0.6, 0.1, 0.5), 1.5
+    contestants: dict[str, Call] = {
+        "dsrl_ref fused, shared": partial(shared, *at),
+        "dsrl_ref fused, of each layer": partial(own, *at),
+    }
+    shape = f"{n * n:,} entries, {layers} layers; seconds of processors"
+    return _beside_the_shared("per-layer-fidelity", shape, contestants)
+
+
+def _beside_the_shared(name: str, shape: str, contestants: dict[str, Call]) -> Row:
+    """Time them in turn: the shared gradient of an engine, and after it that of each layer."""
     require_agreement({name: partial(_added, call) for name, call in contestants.items()})
     results = cpu_in_turn(contestants)
     notes = [
@@ -34,7 +58,7 @@ def per_layer(size: str) -> Row:
         for shared, own in zip(results[::2], results[1::2], strict=True)
         if own.seconds and shared.seconds
     ]
-    return Row("per-layer", f"D {k}×{n}, {m} columns, {layers} layers; seconds of processors", results, notes=notes)
+    return Row(name, shape, results, notes=notes)
 
 
 def _added(call: Call) -> tuple[float, np.ndarray]:
@@ -79,4 +103,8 @@ def growing(f: LeastSquares, X: np.ndarray, depth: int) -> FitResult:
     return learned
 
 
-ROWS: dict[str, Callable[[str], Row]] = {"per-layer": per_layer, "stages": stages}
+ROWS: dict[str, Callable[[str], Row]] = {
+    "per-layer": per_layer,
+    "per-layer-fidelity": per_layer_fidelity,
+    "stages": stages,
+}

@@ -187,6 +187,11 @@ def own_parameters(package, f, theta, L, layers, x0, target):
                 same(np.array(gradient).T, [value for row in rows for value in row])
             same(J.gauss_newton(*at)[2], [value for row in products for value in row])
             assert J.ties(*at) == ties
+    if isinstance(f, naive.Fidelity):
+        mapped, W = package.ScalarMap(*at, layers, per_layer=True), floats(f.W)
+        rows = naive.layered_gradient(f, thetas, constants, f.W, target)
+        summed = np.einsum("nm,nmip->ip", mapped(W) - floats(target), mapped.derivatives(W))
+        same(summed, [value for row in rows for value in row])
 
 
 def methods(package, f, x0):

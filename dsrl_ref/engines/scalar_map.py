@@ -74,7 +74,8 @@ class ScalarMap:
         table = network.pieces(start)
         if table is None:
             raise ValueError(
-                f"the map has more than {MOST_PIECES} pieces: L = {network.L} overshoots and folds it; take L >= 1"
+                f"the map has more than {MOST_PIECES} pieces: L = {np.min(network.L)} overshoots and folds it; "
+                "take L >= 1"
             )
         self._start, self._network = start, network
         if not len(table):  # Z is constant, and on a knot: one gap, but for a point in it

@@ -183,3 +183,10 @@ def test_a_constant_on_a_knot_is_one_gap_with_a_theta_a_layer_too():
     shared, own = (ScalarMap((1, 1, 0, 0), 1.0, 1, start=0.0, per_layer=each) for each in (False, True))
     assert np.array_equal(own.intervals, shared.intervals)
     assert np.array_equal(own.derivatives([0.0, 1.0])[:, 0], shared.derivatives([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_a_map_of_too_many_pieces_is_refused(monkeypatch, per_layer):
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", 20)
+    with pytest.raises(ValueError, match=r"more than 20 pieces: L = .* overshoots and folds it; take L >= 1"):
+        ScalarMap((1.9, 1.9, 0.01, 0.02), 0.4, 30, per_layer=per_layer)
