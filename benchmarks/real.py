@@ -228,7 +228,7 @@ def compared(name: str, make: Callable[[Size], Patches], size: str) -> Row:
         notes.append(f"{line(label, found)}; pixels {ratio:.1f} dB")
         images[f"{label}, {ratio:.1f} dB"] = problem.patches.picture(problem.pixels(found.last))
     setting = f"n = {SIZES[size].n}, m = {SIZES[size].k}, {ATOMS} atoms a code, 40 dB; {SIZES[size].known} known codes"
-    return Row(name, f"{setting}; the time is that to learn", results, notes=notes, images=images)
+    return Row(name, f"{setting}; the time is that of processors, to learn", results, notes=notes, images=images)
 
 
 def photograph_row(size: str) -> Row:

@@ -242,14 +242,14 @@ class Objective:
             loss, gradient, matrix = self._prepared.gauss_newton(theta, L)
         return *self._finite(loss, gradient, theta, L), matrix
 
-    def scalar_map(self, theta: ThetaLike, L: float) -> ScalarMap:
+    def scalar_map(self, theta: ThetasLike, L: Any) -> ScalarMap:
         """Build the piecewise-linear function w -> x_t that the network applies to each entry of W.
 
         Parameters
         ----------
-        theta : Theta or four numbers
+        theta : Theta or four numbers; with `per_layer` also one a layer
             w1, w2, b1, b2.
-        L : float
+        L : float; with `per_layer` also array_like (t,)
             Step constant, positive.
 
         Returns
@@ -261,17 +261,15 @@ class Objective:
         ------
         ValueError
             Unless f is `Fidelity` and x0 is W or zeros; where L < 1 folds the map into more than 1,024 pieces; for
-            ``layers=math.inf``, and with `per_layer`.
+            ``layers=math.inf``.
         """
-        if self.per_layer:
-            raise ValueError("scalar_map is of one Θ and one L for all layers, and this objective has one a layer")
         if self.layers == math.inf:
             raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
         if self._problem.start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
             )
-        return ScalarMap(theta, L, int(self.layers), start=self._problem.start)
+        return ScalarMap(theta, L, int(self.layers), start=self._problem.start, per_layer=self.per_layer)
 
     def ties(self, theta: ThetasLike, L: Any) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.

@@ -39,6 +39,18 @@ class Shared:
             raise ValueError(f"x must be (w1, w2, b1, b2, L), got shape {x.shape}")
         return x[:4], x[4]
 
+    def projected(self, values: Array) -> tuple[Theta, float]:
+        """Θ, projected onto (7), and L of five numbers as `fit` stores them."""
+        return Theta.projected(values[:4]), float(values[4])
+
+    def raw(self, values: Array) -> tuple[Array, float]:
+        """Θ (4,) and L of the same numbers, as they are."""
+        return values[:4], float(values[4])
+
+    def told(self, values: Array) -> tuple[Array, Array]:
+        """Θ (epochs, 4) and L (epochs,) of five numbers for each epoch, as they are."""
+        return values[:, :4], values[:, 4]
+
     def gradient(self, derivatives: Array) -> Gradient:
         """Name the five derivatives."""
         return Gradient(*map(float, derivatives))
@@ -83,6 +95,20 @@ class PerLayer:
         """Θ (t, 4) and L (t,), not yet validated, of 5t numbers."""
         rows = self._rows(x, "x", "w1, w2, b1, b2, L")
         return rows[:, :4], rows[:, 4]
+
+    def projected(self, values: Array) -> tuple[Array, Array]:
+        """Θ (t, 4), every row projected onto (7), and L (t,) of 5t numbers as `fit` stores them."""
+        theta, L = self.of_flat(values)
+        return np.array([Theta.projected(row) for row in theta]).reshape(-1, 4), L
+
+    def raw(self, values: Array) -> tuple[Array, Array]:
+        """Θ (t, 4) and L (t,) of the same numbers, as they are."""
+        return self.of_flat(values)
+
+    def told(self, values: Array) -> tuple[Array, Array]:
+        """Θ (epochs, t, 4) and L (epochs, t) of 5t numbers for each epoch, as they are."""
+        rows = values.reshape(-1, self.layers, 5)
+        return rows[:, :, :4], rows[:, :, 4]
 
     def gradient(self, derivatives: Array) -> Gradient:
         """Name the columns of the derivatives (t, 5); what is 0 is +0.0."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from dsrl_ref.appendix.network import forward
 from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import as_count
+from dsrl_ref.arrays import as_count, as_matrix_or_csr, is_sparse, require_shape
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.results import FitResult
@@ -21,14 +22,18 @@ from dsrl_ref.smooth import Fidelity
 POINTS = 2001
 BEYOND = 2.0  # times the farthest knot: how far the axes reach
 RASTER = 300  # cells across the picture of a graph
-MARKED = 50  # pieces: more would hide the line
+MARKED = 50  # pieces, epochs or layers: more would hide the line
+LEAST_ERROR = 1e-300  # what is 0 has no decibels
 
 
-def draw_model(result: FitResult, layers: float | None = None) -> Any:
+def draw_model(result: FitResult, layers: float | None = None, *, f: Any = None, target: Any = None) -> Any:
     """Draw ξ, g, the loss of the run that was accepted, and the network that was learned.
 
     The last panel is the scalar map of the network with its pieces where f is `Fidelity`, as it acts on each entry of
     W, with x0 = W; for any other f there is no such map, and it shows Θ and L before each step.
+
+    Where every layer has its own Θ and L, there are by layer: the knots b1 and b2, the slopes w1 and w2, the steps 1/L,
+    and all ξ; then the loss, with that of what was held out; and the errors by layer, if there are data.
 
     Parameters
     ----------
@@ -37,18 +42,23 @@ def draw_model(result: FitResult, layers: float | None = None) -> Any:
         map; ``dataclasses.replace(result, layers=11, kind="Fidelity")`` tells it.
     layers : int, optional
         Deprecated: a result knows its layers.
+    f : SmoothTerm, optional
+        Data to run the network on, where every layer has its own Θ and L.
+    target : array_like (n, m), optional
+        What X_(t) should be there, with `f`. The error of a layer is its NMSE, ‖X_(i) - X̃‖²/‖X̃‖² in decibels.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Of four panels; ``savefig`` writes it.
+        Of four panels, or of six; ``savefig`` writes it.
 
     Raises
     ------
     MissingExtraError
         Without matplotlib.
     ValueError
-        Where L < 1 folds the map into more pieces than can be followed.
+        Where L < 1 folds the map into more pieces than can be followed; for data without a target, or with a result
+        that shares its Θ among the layers.
 
     Warns
     -----
@@ -63,13 +73,19 @@ def draw_model(result: FitResult, layers: float | None = None) -> Any:
             stacklevel=2,
         )
         result = replace(result, layers=as_count(layers, "layers"), kind=result.kind or "Fidelity")
+    if (f is None) is not (target is None):
+        raise ValueError("f and target are data together: the errors of layers need both")
+    if result.per_layer:
+        return _draw_layers(result, f, target)
+    if f is not None:
+        raise ValueError("f and target are for a result with one Θ and one L a layer; this one shares them")
     figure = _figure((10, 7))
     (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
     z = _axis(*result.theta[2:])
     _curve(top_left, z, shrink(z, result.theta), "shrinkage ξ", "z", "ξ(z)")
     _curve(top_right, z, regularizer(z, result.theta), "regularizer g", "x", "g(x)")
     accepted = result.history.get("accepted", np.ones(len(result.history["loss"]), dtype=np.bool_))
-    _history(bottom_left, result.history["loss"][accepted])
+    _history(bottom_left, {"loss J": result.history["loss"][accepted]})
     if result.kind == Fidelity.__name__ and result.layers is not None:
         _network(bottom_right, result)
     else:
@@ -210,8 +226,62 @@ def _parameters(panel: Any, result: FitResult, accepted: Any) -> None:
     panel.legend()
 
 
-def _history(panel: Any, losses: Any) -> None:
-    panel.plot(losses, marker="." if len(losses) <= MARKED else "")
-    panel.set(title="loss J before each step", xlabel="epoch", ylabel="J")
-    if len(losses) and losses.min() > 0:
+def _history(panel: Any, losses: dict[str, Any]) -> None:
+    """Losses by epoch, each with its name."""
+    for name, values in losses.items():
+        panel.plot(values, label=name, marker="." if len(values) <= MARKED else "")
+    panel.set(title=f"{' and '.join(losses)} before each step", xlabel="epoch", ylabel="J")
+    _logarithmic(panel, *losses.values())
+    if len(losses) > 1:
+        panel.legend()
+
+
+def _logarithmic(panel: Any, *values: Any) -> None:
+    """A logarithmic scale, where all values are positive."""
+    if all(len(each) and np.min(each) > 0 for each in values):
         panel.set_yscale("log")
+
+
+def _draw_layers(result: FitResult, f: Any, target: Any) -> Any:
+    """Draw what every layer has of its own."""
+    figure = _figure((13, 7))
+    panels = figure.subplots(2, 3)
+    w1, w2, b1, b2 = result.theta.T
+    layers = np.arange(1, len(b2) + 1)
+    steps = 1 / result.L
+    _by_layer(panels[0, 0], layers, {"b1": b1, "b2": b2}, "thresholds: the knots", "b")
+    _logarithmic(panels[0, 0], b1, b2)
+    _by_layer(panels[0, 1], layers, {"w1": w1, "w2": w2}, "slopes", "w")
+    _by_layer(panels[0, 2], layers, {"1/L": steps}, "steps", "1/L")
+    z = _axis(float(b2.max()))
+    for i, row in zip(layers, result.theta, strict=True):
+        panels[1, 0].plot(z, shrink(z, row), color=str(0.8 * (1 - i / len(layers))))
+    panels[1, 0].set(title="shrinkage ξ of every layer, the last darkest", xlabel="z", ylabel="ξ(z)")
+    losses = {"loss J": result.history["loss"]}
+    if "validation" in result.history:
+        losses["loss of what was held out"] = result.history["validation"]
+    _history(panels[1, 1], losses)
+    if f is None:
+        panels[1, 2].remove()
+    else:
+        _by_layer(panels[1, 2], layers, {"NMSE": _errors(result, f, target)}, "error of X_(i)", "NMSE in dB")
+    figure.suptitle(f"one Θ and one L in each of {len(layers)} layers, f = {result.kind}")
+    return figure
+
+
+def _errors(result: FitResult, f: Any, target: Any) -> Any:
+    """NMSE of X_(1), ..., X_(t) in decibels."""
+    expected = as_matrix_or_csr(target, "target")
+    expected = expected.toarray() if is_sparse(expected) else expected
+    iterates = forward(f, result.theta, result.L, len(result.L))[1:]
+    require_shape(expected, iterates[-1].shape, "target", "X of f")
+    squares = [float(np.sum(np.square(X - expected))) for X in iterates]
+    return 10 * np.log10(np.maximum(squares, LEAST_ERROR) / max(float(np.sum(expected**2)), LEAST_ERROR))
+
+
+def _by_layer(panel: Any, layers: Any, values: dict[str, Any], title: str, up: str) -> None:
+    for name, each in values.items():
+        panel.plot(layers, each, label=name, marker="." if len(layers) <= MARKED else "")
+    panel.set(title=f"{title}, by layer", xlabel="layer", ylabel=up)
+    if len(values) > 1:
+        panel.legend()

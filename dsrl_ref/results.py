@@ -25,12 +25,12 @@ class FitResult:
 
     Attributes
     ----------
-    theta : Theta
+    theta : Theta; ndarray (t, 4) where every layer has its own
         Projected onto (7): what the network uses.
-    L : float
+    L : float; ndarray (t,) where every layer has its own
         The step constant.
     loss : float
-        J at `theta` and `L`.
+        J at `theta` and `L`, of all columns.
     converged : bool
         ``status.converged``: whether Gauss-Newton found a point that no other drawn around it is below; for the
         authors' training, whether all epochs were completed.
@@ -39,30 +39,40 @@ class FitResult:
     history : dict of ndarray
         "loss" (epochs,), "theta" (epochs, 4), "L" (epochs,): before each epoch's step, as stored. "accepted"
         (epochs,) of bool: whether the epoch belongs to the run from that of several starts from which `theta` and `L`
-        came; a file of version 1 has none.
-    raw : tuple of ndarray (4,) and float
+        came; a file of version 1 has none. Where every layer has its own, "theta" is (epochs, t, 4) and "L"
+        (epochs, t), "loss" is of what was learned from, and "validation" (epochs,) is the loss of what was held out,
+        if anything was.
+    raw : tuple of ndarray (4,) and float; of ndarray (t, 4) and ndarray (t,)
         Θ and L as stored, before the projection.
     layers : int, math.inf or None
         Of the network that learned them; None where a file of version 1 was loaded, which does not tell.
     status : Status or None
         How it ended: `Status.CONVERGED` (the loss is 0 but for rounding), `Status.STATIONARY` (of the points drawn
         around it, up to a tenth of the parameters away, none is lower by more than 1e-6 of the loss; lower ones may
-        lie elsewhere), `Status.STALLED`, `Status.COMPLETED`, `Status.MAX_ITER`, `Status.STOPPED` or
-        `Status.INTERRUPTED`; None of a file of version 1.
+        lie elsewhere), `Status.STALLED`, `Status.COMPLETED` (of one Θ a layer: steps were no longer worth it, as
+        `message` says), `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED`; None of a file of version 1.
     kind : str or None
         The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
+    validation : float or None
+        The loss of what was held out, at `theta` and `L`; None where nothing was.
     """
 
-    theta: Theta
-    L: float
+    theta: Any
+    L: Any
     loss: float
     converged: bool
     message: str
     history: dict[str, Array]
-    raw: tuple[Array, float]
+    raw: tuple[Array, Any]
     layers: float | None = None
     status: Status | None = None
     kind: str | None = None
+    validation: float | None = None
+
+    @property
+    def per_layer(self) -> bool:
+        """Whether every layer has a Θ and an L of its own."""
+        return np.ndim(self.theta) == 2
 
     def apply(self, f: SmoothTerm, x0: Any = None) -> Any:
         """X_(t) of new data, by what was learned.
@@ -160,35 +170,39 @@ def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
 def to_file(result: FitResult) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and arrays of what `fit` learned."""
     header = {
-        "theta": list(result.theta),
-        "L": result.L,
+        "theta": np.asarray(result.theta).tolist(),  # (4,), or (t, 4)
+        "L": np.asarray(result.L).tolist(),
         "loss": None if np.isnan(result.loss) else result.loss,
         "converged": result.converged,
         "message": result.message,
-        "raw_L": result.raw[1],
+        "raw_L": np.asarray(result.raw[1]).tolist(),
         "layers": "inf" if result.layers == math.inf else result.layers,
         "status": None if result.status is None else result.status.name,
         "smooth_term": result.kind,
+        "validation": "inf" if result.validation == math.inf else result.validation,
     }
     return header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}}
 
 
 def from_file(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> FitResult:
     """What `to_file` took apart; of version 1 without what that does not tell."""
+    theta, own = header["theta"], isinstance(header["L"], list)  # one Θ and one L a layer
+    if own and len(theta) != len(header["L"]):
+        raise ValueError(f"it holds {len(theta)} Θ and {len(header['L'])} L")
     return FitResult(
-        Theta(*header["theta"]),
-        header["L"],
+        np.array([Theta(*row) for row in theta]) if own else Theta(*theta),
+        np.array(header["L"], dtype=np.float64) if own else header["L"],
         np.nan if header["loss"] is None else header["loss"],
         header["converged"],
         header["message"],
         _history(arrays),
-        (arrays["raw_theta"], header["raw_L"]),
+        (arrays["raw_theta"], np.array(header["raw_L"], dtype=np.float64) if own else header["raw_L"]),
         **({} if header["version"] == 1 else _since_version_2(header)),
     )
 
 
 def _history(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    told = [name for name in ("accepted",) if f"history_{name}" in arrays]  # what came from version 1 has none
+    told = [name for name in ("accepted", "validation") if f"history_{name}" in arrays]  # not every file has these
     return {name: arrays[f"history_{name}"] for name in ("loss", "theta", "L", *told)}
 
 
@@ -198,6 +212,7 @@ def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
         "layers": math.inf if layers == "inf" else None if layers is None else as_count(layers, "layers"),
         "status": None if status is None else Status[status],
         "kind": header["smooth_term"],
+        "validation": math.inf if header.get("validation") == "inf" else header.get("validation"),
     }
 
 

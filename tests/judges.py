@@ -132,6 +132,7 @@ def networks(package):
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
         gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
+        package.engines.tangent.AT_ONCE = 1 if layers % 2 else 2**21  # tangents of one column at a time, or of all
         for method in methods(package, term(package, f), start):
             if method == "columns":
                 divide_columns(package, layers, f)
@@ -145,6 +146,11 @@ def networks(package):
                 assert again == loss
                 same(tangents, gradient)
                 same(matrix, outer_products(f, theta, L, layers, x0))
+        X, dX = package.engines.tangent.sensitivities(
+            term(package, f), package.Theta(*numbers), float(L), layers, start
+        )
+        same(X, [x for line in expected[-1] for x in line])
+        same(np.einsum("anm,bnm->ab", dX, dX), outer_products(f, theta, L, layers, x0))
         own_iterates(package, f, theta, L, layers, x0)
         if layers:
             own_parameters(package, f, theta, L, layers, x0, target)
@@ -181,6 +187,11 @@ def own_parameters(package, f, theta, L, layers, x0, target):
                 same(np.array(gradient).T, [value for row in rows for value in row])
             same(J.gauss_newton(*at)[2], [value for row in products for value in row])
             assert J.ties(*at) == ties
+    if isinstance(f, naive.Fidelity):
+        mapped, W = package.ScalarMap(*at, layers, per_layer=True), floats(f.W)
+        rows = naive.layered_gradient(f, thetas, constants, f.W, target)
+        summed = np.einsum("nm,nmip->ip", mapped(W) - floats(target), mapped.derivatives(W))
+        same(summed, [value for row in rows for value in row])
 
 
 def methods(package, f, x0):
@@ -190,10 +201,10 @@ def methods(package, f, x0):
 
 
 def divide_columns(package, layers, f):
-    """Let the blocks be two columns wide, those of the tangents one, and DᵀD a row or two at a time, or all at once."""
+    """Blocks of two columns, tangents of one or two, rows of DᵀD gathered one by one or more, and products divided."""
     columns, (k, n) = package.engines.columns, np.shape(f.D)
     columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
-    columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = layers, 1, 2 * layers
+    columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = 10 * layers if len(f.Y[0]) == 2 else 1, 1, 2 * layers
     columns.AT_ONCE = n * k if layers % 2 else 2**33
 
 
@@ -223,6 +234,7 @@ class Quartic:
 def differences(package):
     """Gradients of every method against differences of the naive loss, f not quadratic."""
     rng = np.random.default_rng(21)
+    package.engines.tangent.AT_ONCE = 1  # which is for columns that do not interact
     for number in range(3):
         S, x0, target = (rng.normal(size=(3, size)) for size in (3, 2, 2))
         S = S + S.T
@@ -238,9 +250,12 @@ def differences(package):
             J = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method)
             value, gradient = J(at[:4], at[4])
             assert abs(value - loss(at)) <= 1e-12 * abs(value)
+            assert np.all(np.abs(np.array(gradient) - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
             own = package.Objective(Quartic(S), target, layers=3, x0=x0, method=method, per_layer=True)
-            for total in (np.array(gradient), np.sum(own(at[:4], at[4])[1], axis=1)):
-                assert np.all(np.abs(total - estimate) <= 1e-7 * np.maximum(1, np.abs(estimate)))
+            thetas, constants = at[:4] * (1 + 0.1 * np.arange(3).reshape(3, 1)), at[4] * np.array([1.0, 1.25, 1.5])
+            rows = naive.layered_gradient(f, thetas.tolist(), constants.tolist(), x0.tolist(), target.tolist())
+            for found in (own(thetas, constants), own.gauss_newton(thetas, constants)):
+                assert np.allclose(np.array(found[1]).T, rows, rtol=1e-9, atol=1e-9 * np.abs(rows).max())
 
 
 def rules(package):

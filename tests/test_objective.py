@@ -113,9 +113,12 @@ def test_the_scalar_map_starts_where_the_network_does(x0):
     assert mapped(W) == pytest.approx(forward(Fidelity(W), THETA, 3, 3, x0)[-1], rel=1e-14)
 
 
-def test_the_scalar_map_is_of_one_theta():
-    with pytest.raises(ValueError, match="scalar_map is of one Θ and one L for all layers, and this objective has one"):
-        Objective(Fidelity(W), layers=3, per_layer=True).scalar_map(THETA, 3)
+def test_the_scalar_map_has_one_theta_a_layer_where_the_objective_has():
+    thetas, L = [THETA, (1, 0.5, 0.25, 0.75), THETA], [3.0, 2.0, 4.0]
+    J = Objective(Fidelity(W), layers=3, per_layer=True)
+    mapped = J.scalar_map(thetas, L)
+    assert mapped(W) == pytest.approx(forward(Fidelity(W), thetas, L, 3)[-1], rel=1e-14)
+    assert mapped.derivatives(W).shape == (*np.shape(W), 3, 5)
 
 
 def test_flat_is_for_scipy():

@@ -43,6 +43,23 @@ def test_the_gradient_is_arrays_in_the_order_of_the_layers():
     assert list(found.gaps)[:6] == [*(f"{name} of layer 1" for name in Gradient._fields), "w1 of layer 2"]
 
 
+def test_what_fit_stores_is_told_as_it_is_and_projected():
+    rows = np.column_stack([ROWS, L])
+    rows[1, 1] = 1.5
+    layers, shared = PerLayer(3), Shared()
+    theta, constants = layers.projected(rows.ravel())
+    assert theta.tolist() == [list(Theta.projected(row[:4])) for row in rows]
+    assert constants.tolist() == L.tolist()
+    assert [array.tolist() for array in layers.raw(rows.ravel())] == [rows[:, :4].tolist(), L.tolist()]
+    thetas, several = layers.told(np.stack([rows.ravel(), 2 * rows.ravel()]))
+    assert thetas.tolist() == [rows[:, :4].tolist(), (2 * rows[:, :4]).tolist()]
+    assert several.tolist() == [L.tolist(), (2 * L).tolist()]
+    assert shared.projected(rows[1]) == (Theta.projected(rows[1, :4]), 5.0)
+    assert (shared.raw(rows[1])[0].tolist(), shared.raw(rows[1])[1]) == (rows[1, :4].tolist(), 5.0)
+    assert [array.tolist() for array in shared.told(rows)] == [rows[:, :4].tolist(), L.tolist()]
+    assert type(shared.projected(rows[1])[1]) is float
+
+
 def test_flat_is_a_layer_after_the_other():
     x = np.column_stack([ROWS, L]).ravel()
     loss, gradient = J.flat(x)

@@ -67,6 +67,41 @@ def test_what_is_loaded_is_what_was_saved(path, learned):
     assert [*path.parent.iterdir()] == [path]
 
 
+@pytest.mark.parametrize("held_out", [None, 1 / 3, math.inf])
+def test_one_theta_and_one_L_a_layer_come_back(learned, tmp_path, held_out):
+    numbers = np.random.default_rng(1)
+    history = {"loss": numbers.random(2), "theta": numbers.random((2, 3, 4)), "L": numbers.random((2, 3))}
+    history |= {"accepted": np.ones(2, dtype=bool), "validation": numbers.random(2)}
+    theta, raw = np.array([[1.1, 0.7, 0.3, 0.9]] * 3), (numbers.random((3, 4)), numbers.random(3))
+    layered = but(learned, theta=theta, L=numbers.random(3), history=history, raw=raw, layers=3, validation=held_out)
+    save(tmp_path / "layers", layered)
+    found = load(tmp_path / "layers")
+    for one, other in ((found.theta, theta), (found.L, layered.L), (found.raw[0], raw[0]), (found.raw[1], raw[1])):
+        assert (one.tobytes(), one.shape, one.dtype) == (other.tobytes(), other.shape, other.dtype)
+    assert {name: value.tobytes() for name, value in found.history.items()} == {
+        name: value.tobytes() for name, value in history.items()
+    }
+    assert (found.validation, found.layers, found.per_layer) == (held_out, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("theta", "message"), [([[1, 1, 1, 2]], "it holds 1 Θ and 2 L"), ([[1, 1, 1, 2], [1, 1, 2, 1]], "b2 must be")]
+)
+def test_layers_that_are_none_are_refused(path, theta, message):
+    header, arrays = files.read(path)
+    files.write(path, {**header, "theta": theta, "L": [1.0, 2.0]}, arrays)
+    with pytest.raises(ModelFileError, match=f"holds no result of fit: {message}"):
+        load(path)
+
+
+def test_a_file_of_version_2_is_read_as_it_was(path, learned):
+    header, arrays = files.read(path)
+    del header["validation"]
+    files.write(path, {**header, "version": 2}, arrays)
+    assert same(load(path), learned)
+    assert load(path).validation is None
+
+
 def test_a_loss_that_is_no_number_is_kept(tmp_path, learned):
     save(tmp_path / "nan", but(learned, loss=np.nan))
     assert np.isnan(load(tmp_path / "nan").loss)
@@ -226,7 +261,7 @@ FORGED = {
     "honest pickle": ({"header.npy": pickle_of_the_size_it_declares()}, "saved: Object arrays cannot be loaded"),
     "pickle": ({"header.npy": npy(np.array([Bomb()]), allow_pickle=True)}, "no file that dsrl_ref saved"),
     "bare pickle": ({"header": pickle.dumps(Bomb())}, "no file that dsrl_ref saved"),
-    "newer version": ({"header.npy": header(version=3)}, r"has version 3, this dsrl_ref reads up to 2: upgrade"),
+    "newer version": ({"header.npy": header(version=4)}, r"has version 4, this dsrl_ref reads up to 3: upgrade"),
     "version 0": ({"header.npy": header(version=0)}, "its version is 0"),
     "a version between": ({"header.npy": header(version=1.5)}, r"its version is 1\.5"),
     "no version": ({"header.npy": header(version="x")}, "its version is 'x'"),
@@ -572,7 +607,7 @@ def test_a_result_of_version_1_is_saved_again_as_it_is(old, tmp_path):
     save(tmp_path / "new", load(old))
     assert same(load(tmp_path / "new"), load(old))
     with np.load(tmp_path / "new") as archive:
-        assert json.loads(archive["header"].tobytes())["version"] == 2
+        assert json.loads(archive["header"].tobytes())["version"] == 3
 
 
 def test_it_asks_for_the_layers_that_it_does_not_know_and_can_be_told(old):

@@ -91,6 +91,64 @@ def test_a_history_is_drawn_by_powers_of_ten_where_it_has_no_zero(losses, scale)
     assert draw_model(result(losses)).axes[2].get_yscale() == scale
 
 
+LAYERS = np.array([[0.9, 0.8, 0.5, 1.5], [1.25, 0.7, 0.25, 0.75], [1.0, 0.6, 0.125, 0.5]])
+
+
+def layered(kind="LeastSquares", **history):
+    steps = {"loss": np.array([3.0, 2.0]), "theta": np.tile(LAYERS, (2, 1, 1)), "L": np.ones((2, 3)), **history}
+    L = np.array([1.0, 2.0, 4.0])
+    return FitResult(LAYERS, L, 1.0, True, "", steps, (LAYERS, L), 3, Status.COMPLETED, kind, 0.5)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_layers_of_their_own_are_drawn_by_layer():
+    figure = draw_model(layered(validation=np.array([0.75, 0.5])))
+    knots, slopes, steps, xi, loss = figure.axes
+    lines = {line.get_label(): line.get_ydata().tolist() for panel in (knots, slopes, steps) for line in panel.lines}
+    columns = dict(zip(("w1", "w2", "b1", "b2"), LAYERS.T.tolist(), strict=True))
+    assert lines == {**columns, "1/L": [1.0, 0.5, 0.25]}
+    assert knots.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert knots.get_yscale() == "log"
+    assert len(xi.lines) == 3
+    for line, row in zip(xi.lines, LAYERS, strict=True):
+        z, drawn = line.get_data()
+        assert z[-1] == 3.0  # twice the outermost knot
+        assert np.array_equal(drawn, shrink(z, row))
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[3.0, 2.0], [0.75, 0.5]]
+    assert told(loss) == ("loss J and loss of what was held out before each step", "epoch", "J")
+    assert told(knots) == ("thresholds: the knots, by layer", "layer", "b")
+    assert figure.get_suptitle() == "one Θ and one L in each of 3 layers, f = LeastSquares"
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_with_data_the_error_of_every_layer_is_drawn(kind):
+    rng = np.random.default_rng(0)
+    f, target = LeastSquares(rng.normal(size=(3, 4)) / 4, rng.normal(size=(3, 5))), rng.normal(size=(4, 5))
+    figure = draw_model(layered(), f=f, target=kind(target))
+    assert len(figure.axes) == 6
+    assert [line.get_ydata().tolist() for line in figure.axes[4].lines] == [[3.0, 2.0]]
+    iterates = forward(f, LAYERS, [1.0, 2.0, 4.0], 3)[1:]
+    expected = [10 * np.log10(np.sum((X - target) ** 2) / np.sum(target**2)) for X in iterates]
+    assert figure.axes[5].lines[0].get_ydata() == pytest.approx(expected, rel=1e-12)
+    assert told(figure.axes[5]) == ("error of X_(i), by layer", "layer", "NMSE in dB")
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.peer
+def test_data_of_a_picture_are_a_term_and_its_target_for_layers_of_their_own():
+    f, target = Fidelity(np.ones((2, 3))), np.ones((2, 3))
+    for options in {"f": f}, {"target": target}:
+        with pytest.raises(ValueError, match="f and target are data together"):
+            draw_model(layered(), **options)
+    with pytest.raises(ValueError, match="for a result with one Θ and one L a layer; this one shares them"):
+        draw_model(result(), f=f, target=target)
+    with pytest.raises(ValueError, match="target"):
+        draw_model(layered(), f=f, target=np.ones((2, 2)))
+
+
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
 def test_a_learned_graph_is_drawn_in_the_order_given():

@@ -24,7 +24,7 @@ def prepared(f, x0, target, layers=LAYERS, threads=1):
 
 
 def prepared_layers(f, x0, target, layers=LAYERS, threads=1):
-    return support.LayeredSupport(engines.Problem(f, x0, target, layers, threads, per_layer=True))
+    return support.Support(engines.Problem(f, x0, target, layers, threads, per_layer=True))
 
 
 def data(k=40, n=150, m=11, seed=0, density=0.2):

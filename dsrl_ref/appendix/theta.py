@@ -290,6 +290,8 @@ def nearest_on_ray(ratio: float, b1: float, b2: float) -> float:
 def projection_jacobian(values: Iterable[float]) -> Array:
     """Derivative of `Theta.projected`, with that of the feasible side on a boundary.
 
+    At w1 = 1, where the lower edge of the cone begins to turn with w1, it is that of w1 < 1: no turning.
+
     Parameters
     ----------
     values : iterable of four finite floats

@@ -6,12 +6,15 @@ Keys of the file: W, or D and Y; layers; target, which W makes optional; optiona
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
+from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, print_json, require_places
-from dsrl_ref.cli.problem import read_problem
+from dsrl_ref.cli.problem import read_problem, whitened
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
+from dsrl_ref.results import FitResult
 from dsrl_ref.status import Status
 from dsrl_ref.training.fit import METHODS, fit
 
@@ -26,7 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, metavar="MODEL", help="save what was learned to this file")
     parser.add_argument("--method", choices=METHODS, default=METHODS[0])
-    parser.add_argument("--epochs", type=int, default=100, help="steps; at most so many for gauss-newton (100)")
+    parser.add_argument("--per-layer", action="store_true", help="one Θ and one L a layer, by gauss-newton")
+    parser.add_argument("--whiten", action="store_true", help="whiten the least squares: D and Y as (DDᵀ)^-½ has them")
+    parser.add_argument(
+        "--validation",
+        type=number,
+        metavar="SHARE",
+        help="with --per-layer: what to hold out, a share or a number of the columns; 0 for none (a fifth)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=100,
+        help="steps, with --per-layer of a stage; at most so many for gauss-newton (100)",
+    )
     parser.add_argument("--learning-rate", type=float, default=0.02, help="for authors (0.02)")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="write the state of the run here")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, where there is one")
@@ -37,34 +53,63 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
     require_places([arguments.output, arguments.checkpoint], [arguments.problem])
     f, data = read_problem(arguments.problem, ("layers",), ("target", "x0", "theta", "L"))
-    J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"))
+    J = Objective(
+        whitened(f) if arguments.whiten else f,
+        data.get("target"),
+        layers=data["layers"],
+        x0=data.get("x0"),
+        per_layer=arguments.per_layer,
+    )
+    L = data.get("L")
     learned = fit(
         J,
         theta=data.get("theta"),
-        L=as_number(data["L"], "L") if "L" in data else None,
+        L=L if L is None or arguments.per_layer else as_number(L, "L"),
         method=arguments.method,
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
+        validation=arguments.validation,
         checkpoint=arguments.checkpoint,
         resume=arguments.resume,
     )
     if arguments.output:
         save(arguments.output, learned)
     report = {
-        "theta": learned.theta._asdict(),
-        "L": learned.L,
+        **_parameters(learned),
         "loss": learned.loss if math.isfinite(learned.loss) else None,
         "epochs": len(learned.history["loss"]),
         "converged": learned.converged,
         "status": learned.status and learned.status.name,
         "message": learned.message,
-        "violations": list(learned.theta.violations()),
     }
     if arguments.json:
         print_json(report)
     else:
-        print(f"theta    {learned.theta}\nL        {learned.L!r}\nloss     {learned.loss!r}")
+        layers = zip(learned.theta, learned.L, strict=True) if learned.per_layer else [(learned.theta, learned.L)]
+        for theta, L in layers:
+            print(f"theta    {Theta(*theta)}\nL        {float(L)!r}")
+        print(f"loss     {learned.loss!r}")
+        if learned.validation is not None:
+            print(f"held out {learned.validation!r}")
         print(f"epochs   {report['epochs']}\nmessage  {learned.message}")
     if learned.status is Status.INTERRUPTED:
         return 130
     return 0 if learned.converged else 1
+
+
+def _parameters(learned: FitResult) -> dict[str, Any]:
+    """What was learned, for JSON: one Θ and L, or a list of each, the first layer first."""
+    if not learned.per_layer:
+        return {"theta": learned.theta._asdict(), "L": learned.L, "violations": list(learned.theta.violations())}
+    thetas = [Theta(*row) for row in learned.theta]
+    said = [f"layer {i}: {each}" for i, theta in enumerate(thetas, start=1) for each in theta.violations()]
+    told = {"theta": [theta._asdict() for theta in thetas], "L": learned.L.tolist(), "violations": said}
+    return {**told, "validation": learned.validation}
+
+
+def number(text: str) -> float:
+    """An int where it is one, else a float; ValueError, which argparse tells, for what is neither."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dsrl_ref.cli.output import non_negative, require_places
+from dsrl_ref.cli.problem import read_problem, whitened
+from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 from dsrl_ref.results import FitResult
@@ -16,6 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="a picture, .png, .pdf or .svg; MODEL.png by default"
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="PROBLEM.npz",
+        help="draw errors by layer on these data, keys W, or D and Y, and target; for a MODEL with one Θ and L a layer",
+    )
+    parser.add_argument("--whiten", action="store_true", help="whiten the least squares of the data, as fit --whiten")
     parser.add_argument(
         "--layers",
         type=non_negative,
@@ -29,10 +38,19 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
     require_kind(kind_of(output))
     learned = load(arguments.model)
-    require_places([output], [arguments.model])
+    if not isinstance(learned, FitResult):
+        kind = type(learned).__name__
+        raise ModelFileError(f"{arguments.model} holds a {kind}, and plot draws what fit learned; see cluster --plot")
+    require_places([output], [arguments.model, *([arguments.data] if arguments.data else [])])
+    if arguments.whiten and arguments.data is None:
+        raise ValueError("--whiten is of the data: give --data too")
     if arguments.layers is not None:
         learned = _with_layers(learned, arguments.layers)
-    figure = draw_model(learned)
+    if arguments.data is None:
+        figure = draw_model(learned)
+    else:
+        f, data = read_problem(arguments.data, ("target",), ("layers", "x0", "theta", "L"))
+        figure = draw_model(learned, f=whitened(f) if arguments.whiten else f, target=data["target"])
     replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0

@@ -8,6 +8,13 @@ from dsrl_ref.files import read_npz
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 
+def whitened(f: Fidelity | LeastSquares) -> LeastSquares:
+    """The whitened least squares; ValueError for a `Fidelity`, whose Hessian is the identity."""
+    if not isinstance(f, LeastSquares):
+        raise ValueError("--whiten is for least squares, with keys D and Y; with W there is nothing to whiten")
+    return f.whitened()
+
+
 def read_problem(
     path: Path, required: Collection[str] = (), optional: Collection[str] = ()
 ) -> tuple[Fidelity | LeastSquares, dict[str, Any]]:

@@ -48,7 +48,7 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
     """Print one line an equation, as soon as it is judged."""
     for finding in found:
         good = sum(check.passed for check in finding.checks)
-        line = finding.label.rjust(6) + f"  {finding.statement:<49} {finding.verdict:<25}"
+        line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
         print(f"{line} {good}/{len(finding.checks)}", flush=True)
         yield finding
 
@@ -68,7 +68,7 @@ def _print_remarks(everything: list[Finding]) -> None:
     for finding in everything:
         for check in finding.checks:
             if check.kind != "claim":
-                print(finding.label.rjust(6) + f"  {check.kind}: {check.name}")
+                print(finding.label.rjust(6) + f" {check.kind}: {check.name}")
     print()
     for title, number, beginning in FIGURES:
         print(f"  {title:<34} {_worst_figure(everything[number - 1], beginning)}")

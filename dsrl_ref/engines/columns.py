@@ -151,9 +151,9 @@ class Columns(Generic[Thetas, Constants]):
         sums = []
         for block in self._blocks(layers, _forward):
             loss = block.loss
-            sums.append([loss, *_back(block, layers, self.curvature).ravel().tolist()])
-        totals = add_exactly(np.array(sums))
-        return totals[0], self.problem.added(np.reshape(totals[1:], (len(layers), 5)))
+            sums.append([loss, *self.problem.added(_back(block, layers, self.curvature)).ravel().tolist()])
+        loss, *gradient = add_exactly(np.array(sums))
+        return loss, np.reshape(gradient, (-1, 5) if self.problem.per_layer else 5)
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """Block by block, forward, and again with sensitivities for some columns at a time, without their products."""
@@ -207,7 +207,7 @@ class Columns(Generic[Thetas, Constants]):
         X = np.array(block.x0[:, part])
         n, width = X.shape
         Z, listed, slopes = np.empty_like(X), np.empty(n, np.int64), np.empty(self.problem.parameters * width)
-        rows, dX = listed[:0], np.empty((0, 0 if self.problem.per_layer else 5 * width))
+        rows, dX = listed[:0], np.empty((0, 0))
         for (theta, L), first, tape in zip(layers, self.problem.places, block.tape, strict=True):
             before, g = rows, np.ascontiguousarray(tape[:, part])
             rows = listed[: kernels.forward_listed(X, g, 1.0 / L, *theta, Z, listed)].copy()
@@ -222,10 +222,10 @@ def _forward(block: Block, layers: Layers, curvature: Curvature) -> None:
     """Fill the tape with Z_(1), ..., Z_(t), and bring X, which `residual` holds on the way, from X_(0) to X_(t)."""
     from dsrl_ref.engines.kernels import columns as kernels
 
-    X = block.residual
+    X, offset = _flat(block.residual), _flat(block.offset)
     for i, (Z, (theta, L)) in enumerate(zip(block.tape, layers, strict=True)):
         _put_product(block, curvature, i, Z)
-        kernels.forward_layer(_flat(X), _flat(Z), _flat(block.offset), 1.0 / L, *theta)
+        kernels.forward_layer(X, _flat(Z), offset, 1.0 / L, *theta)
 
 
 def _forward_by_gradients(block: Block, layers: Layers, curvature: Curvature) -> None:
@@ -254,11 +254,11 @@ def _back(block: Block, layers: Layers, curvature: Curvature) -> Array:
     tape, product = block.tape, block.product
     dX, step = block.residual, 0.0  # dJ/dX_(i) is dX - step·product: of the last layer, the residual
     product[:] = 0.0
+    below, offset = _flat(product), _flat(block.offset)
     lanes = np.zeros((len(tape), 6, kernels.LANES))
     for i in range(len(tape) - 1, -1, -1):
         theta, L = layers[i]
-        flat = _flat(dX), _flat(product), _flat(tape[i]), _flat(block.offset)
-        kernels.backward_layer(*flat, step, *theta, lanes[i])
+        kernels.backward_layer(_flat(dX), below, _flat(tape[i]), offset, step, *theta, lanes[i])
         dX, step = tape[i], 1.0 / L  # which holds dJ/dZ now
         if i or block.moved:
             curvature.apply(tape[i], out=product)

@@ -73,6 +73,27 @@ class Fused:
         return recursion.ties(w, x0, theta, L, self.layers)
 
 
+class LayeredFused:
+    """The same with one Θ and one L a layer: by layers, forward and back over some entries at a time."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
+        """J and its derivatives, a row for each layer."""
+        f, x0, target, threads = self.problem.f, self.problem.x0, self.problem.target, self.problem.threads
+        return recursion.by_layer(f, theta, L, x0, target, threads)
+
+    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
+        """The same, and the products of the 5t sensitivities of every entry."""
+        matrix = recursion.gauss_newton_by_layer(self.problem.f, theta, L, self.problem.x0, self.problem.threads)
+        return *self.loss_and_gradient(theta, L), matrix
+
+    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
+        """Of every entry."""
+        return recursion.ties_by_layer(self.problem.f, theta, L, self.problem.x0)
+
+
 def _by_bins(
     w: Array, target: Array, start: float, table: Array, theta: Theta, L: float, layers: int, threads: int
 ) -> list[float]:
@@ -163,4 +184,5 @@ ENGINE = Engine(
     "for few evaluations, and for an x0 that is neither W nor zeros",
     unless_fidelity,
     Fused,
+    LayeredFused,
 )

@@ -61,6 +61,61 @@ def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> t
     return x, dx
 
 
+def by_layer(
+    f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array, target: Array, threads: int = 1
+) -> tuple[float, Array]:
+    """J and its derivatives in the w1, w2, b1, b2, L of every layer, a row each; f is a dense `Fidelity`."""
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    w, start, goal, numbers = f.start().ravel(), x0.ravel(), target.ravel(), numbers_of(thetas, L)
+    sums = np.empty((-(-w.size // BLOCK), 1 + numbers.size))
+
+    def fill(first: int, last: int) -> None:
+        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, numbers, sums)
+
+    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, len(thetas)), threads)
+    return totals[0], np.reshape(totals[1:], numbers.shape)
+
+
+def gauss_newton_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array, threads: int = 1) -> Array:
+    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5t×5t."""
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    w, start, numbers = f.start().ravel(), x0.ravel(), numbers_of(thetas, L)
+    sums = np.empty((-(-w.size // BLOCK), numbers.size * (numbers.size + 1) // 2))
+
+    def fill(first: int, last: int) -> None:
+        kernels.gauss_newton(w, start, BLOCK, first, last, numbers, sums)
+
+    matrix = np.zeros((numbers.size, numbers.size))
+    matrix[np.triu_indices(numbers.size)] = sum_over_blocks(fill, [sums], 1, threads)
+    return matrix + np.triu(matrix, 1).T
+
+
+def sensitivities_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Array) -> tuple[Array, Array]:
+    """X_(t) and, a row each, its derivatives in the w1, w2, b1, b2, L of every layer, entry by entry of w."""
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    numbers = numbers_of(thetas, L)
+    x, dx = np.empty(w.size), np.empty((numbers.size, w.size))
+    kernels.sensitivities(w, x0, numbers, x, dx)
+    return x, dx
+
+
+def ties_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array) -> int:
+    """Count the Z that are on a knot of their layer, in the arithmetic of the kernels."""
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    w, start, numbers = f.start().ravel(), x0.ravel(), numbers_of(thetas, L)
+    blocks = range(0, w.size, BLOCK)
+    return sum(int(kernels.count_ties(w, start, k, min(w.size, k + BLOCK), numbers)) for k in blocks)
+
+
+def numbers_of(thetas: tuple[Theta, ...], L: Array) -> Array:
+    """The five numbers of every layer, a row each."""
+    return np.column_stack([np.reshape(thetas, (-1, 4)), L])
+
+
 def ties(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> int:
     """Count the Z of the entries of w that are on a knot.
 

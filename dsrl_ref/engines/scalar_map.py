@@ -1,15 +1,18 @@
 """Fidelity only: the network as one piecewise-linear function of a number."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
-from dsrl_ref.arrays import Array, as_count, as_number, as_real, as_step_constant
+from dsrl_ref.appendix.theta import Theta, ThetasLike, as_theta, as_thetas
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, as_step_constant, as_step_constants
 from dsrl_ref.engines import recursion
 
 MOST_PIECES = 1024
 LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
-DA, DC, COLUMNS = slice(7, 12), slice(12, 17), 17
+DERIVATIVES = 7  # from here on: of A, then of C, in as many parameters as there are
+COLUMNS = DERIVATIVES + 2 * 5  # where all layers share Θ and L
 
 
 class ScalarMap:
@@ -19,14 +22,16 @@ class ScalarMap:
 
     Parameters
     ----------
-    theta : Theta or four numbers
+    theta : Theta or four numbers; with `per_layer` also one a layer
         w1, w2, b1, b2.
-    L : float
+    L : float; with `per_layer` also array_like (t,)
         Step constant, positive.
     layers : int
         t, finite.
     start : {1.0, 0.0}
         X_(0) = start·W.
+    per_layer : bool
+        Whether every layer has a Θ and an L of its own, as in `Objective`; derivatives are then left apart by layers.
 
     Raises
     ------
@@ -43,7 +48,7 @@ class ScalarMap:
         The middles of the gaps.
     slopes, intercepts : ndarray (pieces,)
         x_t = slope·w + intercept.
-    slope_derivatives, intercept_derivatives : ndarray (pieces, 5)
+    slope_derivatives, intercept_derivatives : ndarray (pieces, 5); with `per_layer` (pieces, t, 5)
         Of slope and intercept, in w1, w2, b1, b2, L.
 
     Notes
@@ -60,19 +65,21 @@ class ScalarMap:
     array([-1.5,  0. ,  2.5])
     """
 
-    def __init__(self, theta: ThetaLike, L: float, layers: int, *, start: float = 1.0) -> None:
-        theta, L, layers = as_theta(theta), as_step_constant(L), as_count(layers, "layers")
+    def __init__(self, theta: ThetasLike, L: Any, layers: int, *, start: float = 1.0, per_layer: bool = False) -> None:
+        layers = as_count(layers, "layers")
+        network = Layered(theta, L, layers) if per_layer else Sharing(theta, L, layers)
         start = as_number(start, "start")
         if start not in (0.0, 1.0):
             raise ValueError(f"start must be 1, for X_(0) = W, or 0, for X_(0) = 0; got {start}")
-        table = pieces_of_map(start, theta, L, layers)
+        table = network.pieces(start)
         if table is None:
             raise ValueError(
-                f"the map has more than {MOST_PIECES} pieces: L = {L} overshoots and folds it; take L >= 1"
+                f"the map has more than {MOST_PIECES} pieces: L = {np.min(network.L)} overshoots and folds it; "
+                "take L >= 1"
             )
-        self._network = start, theta, L, layers
+        self._start, self._network = start, network
         if not len(table):  # Z is constant, and on a knot: one gap, but for a point in it
-            table = constant_rows(np.zeros(1), *self._network)
+            table = _constants(np.zeros(1), *self._recursion(np.zeros(1)))
         self._pieces = (
             table  # before equal neighbours become one: an entry in the gap between them has its own derivatives
         )
@@ -82,7 +89,8 @@ class ScalarMap:
         table = table[first]
         self.breakpoints = (self.intervals[:-1, 1] + self.intervals[1:, 0]) / 2
         self.slopes, self.intercepts = table[:, A].copy(), table[:, C].copy()
-        self.slope_derivatives, self.intercept_derivatives = table[:, DA].copy(), table[:, DC].copy()
+        derivatives = table[:, DERIVATIVES:].reshape(len(table), 2, *network.shape)
+        self.slope_derivatives, self.intercept_derivatives = derivatives[:, 0].copy(), derivatives[:, 1].copy()
 
     def __call__(self, w: object) -> Array:
         """Apply the network to new entries, in a number of steps that grows with the logarithm of the pieces.
@@ -113,17 +121,18 @@ class ScalarMap:
 
         Returns
         -------
-        ndarray (..., 5)
-            One row for each entry of `w`.
+        ndarray (..., 5); with `per_layer` (..., t, 5)
+            One row, or one a layer, for each entry of `w`.
         """
         values = as_real(w, "w")
         flat = np.ascontiguousarray(values).ravel()
         piece = np.maximum(self._pieces[:, LOW].searchsorted(flat, side="right") - 1, 0)
         between = (flat < self._pieces[piece, LOW]) | (flat > self._pieces[piece, HIGH])
-        dx = self._pieces[piece, DA] * flat[:, None] + self._pieces[piece, DC]
+        slopes, intercepts = np.split(self._pieces[:, DERIVATIVES:], 2, axis=1)
+        dx = slopes[piece] * flat[:, None] + intercepts[piece]
         if between.any():
             dx[between] = self._recursion(flat[between])[1].T
-        return dx.reshape(*values.shape, 5)
+        return dx.reshape(*values.shape, *self._network.shape)
 
     def _located(self, w: object) -> tuple[Array, Array, NDArray[np.intp], NDArray[np.bool_]]:
         """The entries, as given and flat, the piece that each is on, and whether it is in a gap beside it."""
@@ -134,8 +143,39 @@ class ScalarMap:
         return values, flat, piece, (flat < low[piece]) | (flat > high[piece])
 
     def _recursion(self, flat: Array) -> tuple[Array, Array]:
-        start, theta, L, layers = self._network
-        return recursion.sensitivities(flat, start * flat, theta, L, layers)
+        return self._network.sensitivities(flat, self._start * flat)
+
+
+class Sharing:
+    """One Θ and one L for all layers: the table of its pieces, the recursion, and the shape of what is derived."""
+
+    shape: tuple[int, ...] = (5,)
+
+    def __init__(self, theta: Any, L: Any, layers: int) -> None:
+        self.theta, self.L, self.layers = as_theta(theta), as_step_constant(L), layers
+
+    def pieces(self, start: float) -> Array | None:
+        """The pieces of the map."""
+        return pieces_of_map(start, self.theta, self.L, self.layers)
+
+    def sensitivities(self, w: Array, x0: Array) -> tuple[Array, Array]:
+        """X_(t) and its derivatives, a row each, entry by entry."""
+        return recursion.sensitivities(w, x0, self.theta, self.L, self.layers)
+
+
+class Layered:
+    """The same of one Θ and one L a layer."""
+
+    def __init__(self, theta: Any, L: Any, layers: int) -> None:
+        self.thetas, self.L, self.shape = as_thetas(theta, layers), as_step_constants(L, layers), (layers, 5)
+
+    def pieces(self, start: float) -> Array | None:
+        """The pieces of the map."""
+        return pieces_by_layer(start, self.thetas, self.L)
+
+    def sensitivities(self, w: Array, x0: Array) -> tuple[Array, Array]:
+        """X_(t) and its derivatives, a row each, entry by entry."""
+        return recursion.sensitivities_by_layer(w, x0, self.thetas, self.L)
 
 
 def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | None:
@@ -144,13 +184,23 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
     The columns are those of `kernels.scalar_map`, where the file's docstring says what they hold. The map is that of
     X_(0) = start·W.
     """
+    return _pieces(start, np.array([[*theta, L]]).repeat(layers, axis=0), np.zeros(layers, np.int64), 5)
+
+
+def pieces_by_layer(start: float, thetas: tuple[Theta, ...], L: Array) -> Array | None:
+    """The same with one Θ and one L a layer: the derivatives in those of each are left apart."""
+    numbers = recursion.numbers_of(thetas, L)
+    return _pieces(start, numbers, np.arange(0, numbers.size, 5), numbers.size)
+
+
+def _pieces(start: float, numbers: Array, places: NDArray[np.int64], parameters: int) -> Array | None:
     from dsrl_ref.engines.kernels import scalar_map as kernels
 
-    table, spare = np.empty((2, MOST_PIECES, COLUMNS))
+    table, spare = np.empty((2, MOST_PIECES, DERIVATIVES + 2 * parameters))
     table[0] = 0.0
     table[0, LOW], table[0, HIGH], table[0, A], table[0, E] = -np.inf, np.inf, start, start - 1.0
     low, high = np.full((2, kernels.KNOTS + 1), np.inf)
-    count = kernels.scalar_map(table, spare, low, high, layers, *theta, L)
+    count = kernels.scalar_map(table, spare, low, high, numbers, places)
     return None if count < 0 else table[:count]
 
 
@@ -173,13 +223,18 @@ def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: i
     Row i has LOW = HIGH = values[i], and x = A·w + C there: A is 1 where x is nearer to w than to 0, so that C is the
     small x - w, and 0 elsewhere, so that C is x. The derivatives are constants, in the columns DC.
     """
-    x, dx = recursion.sensitivities(values, start * values, theta, L, layers)
-    rows = np.zeros((values.size, COLUMNS))
+    return _constants(values, *recursion.sensitivities(values, start * values, theta, L, layers))
+
+
+def _constants(values: Array, x: Array, dx: Array) -> Array:
+    """The same of X_(t) and its derivatives, a row each."""
+    parameters = len(dx)
+    rows = np.zeros((values.size, DERIVATIVES + 2 * parameters))
     rows[:, LOW] = rows[:, HIGH] = values
     rows[:, A] = np.abs(x) > np.abs(values) / 2
     rows[:, E] = rows[:, A] - 1
     rows[:, C] = x - rows[:, A] * values
-    rows[:, DC] = dx.T
+    rows[:, DERIVATIVES + parameters :] = dx.T
     return rows
 
 

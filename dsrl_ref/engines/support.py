@@ -19,19 +19,19 @@ threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is s
 has more in all its layers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.engine import Engine, unless_least_squares
+from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
 from dsrl_ref.engines.panels import WIDTH, Lists, lists_of, panels, panels_of, products
 from dsrl_ref.engines.parts import add_exactly
-from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.problem import Layers, Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
@@ -54,38 +54,7 @@ class Layer(NamedTuple):
     start: NDArray[np.int64]
 
 
-class Network(NamedTuple):
-    """Θ and L of every layer, and which of the sums are those of its derivatives.
-
-    Attributes
-    ----------
-    thetas : sequence of t Theta
-        Θ_1, ..., Θ_t.
-    L : sequence of t floats
-        L_1, ..., L_t.
-    places : sequence of t int
-        Where, among the derivatives, the five of each layer begin.
-    parameters : int
-        How many derivatives there are.
-    """
-
-    thetas: Sequence[Theta]
-    L: Sequence[float]
-    places: Sequence[int]
-    parameters: int
-
-    @classmethod
-    def shared(cls, theta: Theta, L: float, layers: int) -> "Network":
-        """Of one Θ and one L: all layers add to the same five sums."""
-        return cls([theta] * layers, [L] * layers, [0] * layers, 5)
-
-    @classmethod
-    def by_layer(cls, thetas: tuple[Theta, ...], L: Array) -> "Network":
-        """Of one Θ and one L a layer: each has five sums of its own."""
-        return cls(thetas, L.tolist(), range(0, 5 * len(thetas), 5), 5 * len(thetas))
-
-
-class Prepared:
+class Support(Generic[Thetas, Constants]):
     """A problem, prepared: DᵀD, DᵀY, the target and x0, as the kernels read them.
 
     Parameters
@@ -103,7 +72,7 @@ class Prepared:
 
     def __init__(self, problem: Problem) -> None:
         D, Y = problem.f.D, problem.f.Y  # type: ignore[attr-defined]
-        self.layers, self.threads = int(problem.layers), problem.threads
+        self.problem, self.threads = problem, problem.threads
         self.n, self.m = problem.x0.shape
         reason = too_large(self.n)
         if reason is not None:
@@ -113,41 +82,39 @@ class Prepared:
             raise ValueError("method 'support' needs DᵀD, which overflows float64: scale D and Y down")
         self.target, self.x0 = panels_of(problem.target), lists_of(problem.x0)
 
-    def back(self, network: Network) -> tuple[float, Array]:
-        """J, and what the derivatives are made of: forward, and back over what was listed on the way.
-
-        A row for every five: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1
-        and b2; and what is to be divided by L² for that in L.
-        """
-        sums = np.zeros((self.m, 1 + network.parameters))
-        width = self._width(self.layers + BESIDES, 1)
-        self._run(Block.backward, network, width, width, sums)
+    def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
+        """Forward, and back over what was listed on the way."""
+        layers = self.problem.of_layers(theta, L)
+        sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES, 1)
+        self._run(Block.backward, layers, width, width, sums)
         squares, *derivatives = add_exactly(by_eights(sums))
-        return 0.5 * squares, np.reshape(derivatives, (-1, 5))
+        rows = np.reshape(derivatives, (-1, 5))
+        for row, layer in zip(rows, layers, strict=False):  # layers that share Θ have added to one row
+            row[:] = completed(row, *layer)
+        return 0.5 * squares, rows if self.problem.per_layer else rows[0]
 
-    def tangents(self, network: Network) -> tuple[float, Array, Array]:
-        """J, its derivatives, a row for every five, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t).
+    def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
+        """One pass forward, with the sensitivities where Z is active, and no tape.
 
-        One pass forward, no tape. Matrices of 5×5 are added as the other sums are; of larger ones there is one for
-        every `TOGETHER` columns.
+        Matrices of 5×5 are added as the other sums are; of larger ones there is one for every `TOGETHER` columns.
         """
-        parameters = network.parameters
+        layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
         width = self._width(BESIDES + 4 * lanes // 5, lanes)
         columns, width, share = (1, width, width) if parameters == 5 else (TOGETHER, min(width, TOGETHER), TOGETHER)
         sums = np.zeros((self.m, 1 + parameters))
         matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
         work = partial(Block.tangents, columns=columns, matrices=matrices)
-        self._run(work, network, width, share, sums)
+        self._run(work, layers, width, share, sums)
         squares, *derivatives = add_exactly(by_eights(sums))
-        matrix = np.zeros((parameters, parameters))
+        rows, matrix = np.reshape(derivatives, (-1, 5)), np.zeros((parameters, parameters))
         matrix[np.triu_indices(parameters)] = add_exactly(by_eights(matrices))
-        return 0.5 * squares, np.reshape(derivatives, (-1, 5)), matrix + np.triu(matrix, 1).T
+        return 0.5 * squares, rows if self.problem.per_layer else rows[0], matrix + np.triu(matrix, 1).T
 
-    def on_knots(self, network: Network) -> int:
+    def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
         found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
-        self._run(Block.ties, network, width, width, found)
+        self._run(Block.ties, self.problem.of_layers(theta, L), width, width, found)
         return int(found.sum())
 
     def _width(self, entries: int, lanes: int) -> int:
@@ -157,7 +124,7 @@ class Prepared:
         return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
     def _run(
-        self, work: "Callable[[Block], Iterator[None]]", network: Network, width: int, share: int, sums: Array
+        self, work: "Callable[[Block], Iterator[None]]", layers: Layers, width: int, share: int, sums: Array
     ) -> None:
         """Do the work of all columns: `width` of them are a block; the blocks of `share` columns follow one another.
 
@@ -171,50 +138,15 @@ class Prepared:
         def run(begin: int) -> Iterator[None]:
             end = min(self.m, begin + share)
             for first in range(begin, end, width):
-                yield from work(Block(self, network, first, min(end, first + width), sums, wrong))
+                yield from work(Block(self, layers, first, min(end, first + width), sums, wrong))
 
         in_threads(run, range(0, self.m, share), self.threads)
         if wrong:
             i, _ = min(wrong)
-            entries = sum(count for other, count in wrong if other == i)
+            entries, (_, L) = sum(count for other, count in wrong if other == i), layers[i]
             raise DivergenceError(
-                f"X_({i + 1}) is not finite in layer {i + 1} ({entries} entries): L = {network.L[i]} may be too small"
+                f"X_({i + 1}) is not finite in layer {i + 1} ({entries} entries): L = {L} may be too small"
             )
-
-
-class Support(Prepared):
-    """One Θ and one L for all layers."""
-
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
-        """J and its derivatives in w1, w2, b1, b2, L: forward, and back over what was listed on the way."""
-        loss, (derivatives,) = self.back(Network.shared(theta, L, self.layers))
-        return loss, completed(derivatives, theta, L)
-
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
-        """J, its derivatives, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t): one pass forward, no tape."""
-        loss, (derivatives,), matrix = self.tangents(Network.shared(theta, L, self.layers))
-        return loss, derivatives, matrix
-
-    def ties(self, theta: Theta, L: float) -> int:
-        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
-        return self.on_knots(Network.shared(theta, L, self.layers))
-
-
-class LayeredSupport(Prepared):
-    """One Θ and one L a layer: the same passes, whose sums are left apart."""
-
-    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
-        """J and its derivatives, a row for each layer."""
-        loss, rows = self.back(Network.by_layer(theta, L))
-        return loss, np.reshape([completed(*each) for each in zip(rows, theta, L, strict=True)], (-1, 5))
-
-    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
-        """J, its derivatives, and the matrix 5t×5t: 5t sensitivities where Z is active."""
-        return self.tangents(Network.by_layer(theta, L))
-
-    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
-        """Count the entries of Z_(1), ..., Z_(t) that sit on a knot of their layer."""
-        return self.on_knots(Network.by_layer(theta, L))
 
 
 def in_lanes(parameters: int) -> int:
@@ -223,7 +155,11 @@ def in_lanes(parameters: int) -> int:
 
 
 def completed(derivatives: Array, theta: Theta, L: float) -> Array:
-    """The derivatives in w1, w2, b1, b2, L, of what `Prepared.back` adds up for them."""
+    """The derivatives in w1, w2, b1, b2, L.
+
+    What the way back adds up are those in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1 and
+    b2; and what is to be divided by L² for that in L.
+    """
     in_w1, in_w2, past_b1, past_b2, in_L = derivatives.tolist()
     w1, w2, _, _ = theta
     return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L])
@@ -239,14 +175,14 @@ class Block:
 
     def __init__(
         self,
-        prepared: Prepared,
-        network: Network,
+        prepared: "Support[Any, Any]",
+        layers: Layers,
         first: int,
         last: int,
         sums: Array,
         wrong: list[tuple[int, int]],
     ) -> None:
-        self.prepared, self.network, self.first, self.columns = prepared, network, first, last - first
+        self.prepared, self.layers, self.first, self.columns = prepared, layers, first, last - first
         self.sums, self.wrong = sums[first:last], wrong
         self.X = prepared.x0.of(first, last)
         n, entries = prepared.n, self.columns * prepared.n
@@ -265,18 +201,18 @@ class Block:
         """Σ(x - x̃)² and the sums of the derivatives: forward, and back over the layers that were kept."""
         from dsrl_ref.engines.kernels import support as kernels
 
-        thetas, L, places, _ = self.network
-        tape: list[Layer] = []
+        places, tape = self.prepared.problem.places, list[Layer]()
         for layer in self._forward():
             tape.append(layer)
             yield
-        if len(tape) < self.prepared.layers:
+        if len(tape) < len(self.layers):
             return
         dX = self._residual()
         for i in range(len(tape) - 1, -1, -1):
-            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *thetas[i], dX, 1 + places[i], self.sums)
+            theta, L = self.layers[i]
+            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *theta, dX, 1 + places[i], self.sums)
             if i:
-                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L[i], tape[i - 1])
+                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L, tape[i - 1])
             yield
 
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
@@ -286,27 +222,26 @@ class Block:
         """
         from dsrl_ref.engines.kernels import support_tangents as kernels
 
-        thetas, L, places, parameters = self.network
-        before, dX, layers = self.X, np.empty((len(self.X.rows), 0)), 0
-        for layer in self._forward():
-            place = places[layers]
+        problem, done = self.prepared.problem, 0
+        before, dX = self.X, np.empty((len(self.X.rows), 0))
+        for layer, (theta, L), place in zip(self._forward(), self.layers, problem.places, strict=False):
             moved = np.empty((len(layer.rows), in_lanes(place + 5)))
-            scalars = 1.0 / L[layers], *thetas[layers], place
+            scalars = 1.0 / L, *theta, place
             kernels.forward_tangents(self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved)
-            before, dX, layers = self.X, moved, layers + 1
+            before, dX, done = self.X, moved, done + 1
             yield
-        if layers == self.prepared.layers:
+        if done == len(self.layers):
             residual = self._residual()
-            if layers:
+            if done:
                 rows = matrices[self.first // columns :]
-                kernels.add_tangents(dX, residual, before.start, parameters, columns, self.sums, rows)
+                kernels.add_tangents(dX, residual, before.start, problem.parameters, columns, self.sums, rows)
 
     def ties(self) -> Iterator[None]:
         """How many entries of Z sit on a knot, into the first row of the block."""
         from dsrl_ref.engines.kernels import support as kernels
 
         forward = self._forward()
-        for i, theta in enumerate(self.network.thetas):
+        for i, (theta, _) in enumerate(self.layers):
             self.sums[0] += kernels.count_ties(*self._step(i), theta.b1, theta.b2, self.at[0])
             if next(forward, None) is None:
                 return
@@ -316,7 +251,7 @@ class Block:
         """The layers, one after the other, X_(i) in `X`, until one has an entry that is not finite."""
         from dsrl_ref.engines.kernels import support as kernels
 
-        for i, (w1, w2, b1, b2) in enumerate(self.network.thetas):
+        for i, ((w1, w2, b1, b2), _) in enumerate(self.layers):
             count = kernels.forward_layer(*self._step(i), b1, self.at[0], *self.found, self.cuts)
             rows, start = np.empty(count, np.uint32), np.empty(self.columns + 1, np.int64)
             z, g, x = np.empty(count), np.empty(count), np.empty(count)
@@ -330,7 +265,7 @@ class Block:
     def _step(self, i: int) -> tuple[Any, ...]:
         """What kernels need to form X - step·∇f(X) of the present X, with the step of layer i + 1."""
         prepared, together = self.prepared, self._together(self.X)
-        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, 1.0 / self.network.L[i]
+        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, 1.0 / self.layers[i][1]
 
     def _residual(self) -> Array:
         """X_(t) - X̃ where X_(t) is listed; its squares, of all entries, go into the sums."""
@@ -384,5 +319,5 @@ ENGINE = Engine(
     "DᵀY and a copy of the target",
     unless_least_squares,
     Support,
-    LayeredSupport,
+    Support,
 )

@@ -40,6 +40,9 @@ class DSRLClassifier(Estimator):
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; over what is left the labels spread. Nothing is chosen by the labels.
 
+    What was learned stays as it is: the arrays among the attributes are read-only, those of sparse ones too. Write to a
+    copy, as of ``classes_.copy()``.
+
     Parameters
     ----------
     affinity : {"views", "precomputed"}
@@ -72,8 +75,6 @@ class DSRLClassifier(Estimator):
 
     Attributes
     ----------
-    The arrays are read-only, those of sparse ones too: write to a copy, as of ``classes_.copy()``.
-
     classes_ : ndarray (c,)
         In ascending order.
     transduction_ : ndarray (n,)

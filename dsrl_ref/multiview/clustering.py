@@ -43,6 +43,9 @@ class DSRLClustering(Estimator):
     keeps a quarter of the edges; the spectral embeddings of the candidates and of what is left, side by side, go to
     k-means. No label is asked.
 
+    What was learned stays as it is: the arrays among the attributes are read-only, those of sparse ones too. Write to a
+    copy, as of ``labels_.copy()``.
+
     Parameters
     ----------
     n_clusters : int, optional
@@ -80,8 +83,6 @@ class DSRLClustering(Estimator):
 
     Attributes
     ----------
-    The arrays are read-only, those of sparse ones too: write to a copy, as of ``labels_.copy()``.
-
     labels_ : ndarray (n,)
         0 to n_clusters_ - 1.
     n_clusters_ : int

@@ -20,7 +20,7 @@ class AuthorsDescent:
 
     status: Status | None = None  # it never ends by itself
     start = 0  # there is but one
-    points = 0  # are drawn around the end
+    validation = np.nan  # nothing is held out
 
     def __init__(self, J: Objective, values: Array, rate: float) -> None:
         self.J, self.values = J, values
@@ -38,6 +38,14 @@ class AuthorsDescent:
         pulled = np.append(self.gradient[:4] @ projection_jacobian(self.values[:4]), self.gradient[4])
         self.values = self.values - self.plateau.rate * self.adam.direction(pulled + DECAY * self.values)
         self.plateau.observe(self.loss)
+
+    def most(self, epochs: int) -> int:
+        """All of them."""
+        return epochs
+
+    def message(self, status: Status, epochs: int) -> str:
+        """That all were taken."""
+        return f"completed {epochs} epochs"
 
     @property
     def state(self) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,26 +21,57 @@ ADVICE = {
 }
 
 
+class Epoch(NamedTuple):
+    """What there is before a step.
+
+    Attributes
+    ----------
+    loss : float
+        Of what is learned from.
+    values : ndarray
+        The parameters as stored.
+    start : int
+        From which of the starts they came.
+    validation : float
+        The loss of what is held out; NaN where nothing is.
+    """
+
+    loss: float
+    values: Array
+    start: int = 0
+    validation: float = np.nan
+
+
 @dataclass
 class Trail:
-    """Loss and stored parameters before each step, and from which of the starts they came."""
+    """The epochs so far."""
 
     losses: list[float] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.losses)
 
-    def append(self, loss: float, values: Array, start: int = 0) -> None:
+    def append(self, loss: float, values: Array, start: int = 0, validation: float = np.nan) -> None:
         """Add an epoch."""
         self.losses.append(loss)
         self.values.append(values)
         self.starts.append(start)
+        self.validation.append(validation)
 
-    def best(self) -> int:
-        """The epoch of the least loss."""
-        return int(np.argmin(self.losses))
+    def with_end(self, end: Epoch) -> "Trail":
+        """The same and, after its last step, where that led to."""
+        whole = Trail([*self.losses], [*self.values], [*self.starts], [*self.validation])
+        whole.append(*end)
+        return whole
+
+    def best(self) -> Epoch:
+        """The epoch of the least loss: of what is held out, if anything is."""
+        deciding = self.losses if np.isnan(self.validation).all() else self.validation
+        epoch = int(np.nanargmin(deciding))
+        return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 
 
 class Checkpoint:
@@ -64,8 +95,9 @@ class Checkpoint:
             return
         history = {
             "losses": np.array(trail.losses),
-            "values": np.array(trail.values).reshape(-1, 5),
+            "values": np.array(trail.values),  # a row an epoch
             "starts": np.array(trail.starts, dtype=np.int64),
+            "validation": np.array(trail.validation),
         }
         state = {f"state_{name}": array for name, array in descent.state.items()}
         write(self.path, {"kind": "checkpoint", **self.run}, {**state, **history})
@@ -88,7 +120,10 @@ class Checkpoint:
                     f"{ADVICE.get(name, '')}take another file, or resume=False to begin anew"
                 )
         try:
-            history = Trail(arrays.pop("losses").tolist(), list(arrays.pop("values")), arrays.pop("starts").tolist())
+            losses, values, starts, validation = (
+                arrays.pop(name) for name in ("losses", "values", "starts", "validation")
+            )
+            history = Trail(losses.tolist(), list(values), starts.tolist(), validation.tolist())
             descent.state = {name.removeprefix("state_"): array for name, array in arrays.items()}
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelFileError(f"{self.path} is no checkpoint that this version knows: {error!r}") from error

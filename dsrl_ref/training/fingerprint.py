@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import is_sparse
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
@@ -29,7 +28,7 @@ def fingerprint(J: Objective) -> str:
     whose parameters nothing here can read (a global, a file, a compiled object) is told apart too. What changes
     while it computes, such as a counter or a cache, is none of its attributes here.
     """
-    whole = ["objective", J.shape, repr(J.layers), J.method, J.x0, J.target, of_type(J.f)]
+    whole = ["objective", J.shape, repr(J.layers), J.per_layer, J.method, J.x0, J.target, of_type(J.f)]
     attributes = {name: digest(value) for name, value in attributes_of(J.f).items()}
     if type(J.f) not in (Fidelity, LeastSquares):
         whole.append(numbers_of(J))
@@ -49,7 +48,7 @@ def require_same_losses(J: Objective, trail: Trail, path: Path) -> None:
     for epoch in (0, len(trail) - 1):
         values, before = trail.values[epoch], trail.losses[epoch]
         try:
-            now, _ = J(Theta.projected(values[:4]), values[4])
+            now, _ = J(*J.parameters.projected(values))
         except ValueError:  # here it cannot even be evaluated
             now = np.inf
         if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * half_square(J.target)):

@@ -15,7 +15,8 @@ from dsrl_ref.smooth import LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
-from dsrl_ref.training.kinks import MANY, Polish, is_nothing, loss_or_infinity, stored
+from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing, loss_or_infinity, stored
+from dsrl_ref.training.subset import drawn, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
 PART = 10  # one of so many columns is in the part that trials see
@@ -24,6 +25,18 @@ BELOW = 0.99
 DAMPING, LEAST_DAMPING = 1e-2, 1e-12
 LEAST_GAIN = 1e-7  # of the loss, by a step, in fact and as the model has it: from there on kinks decide
 SMALL_STEP = 1e-12  # of the parameters
+
+
+# What to tell a person of each way in which the descent, or the epochs, can end.
+MESSAGES = {
+    Status.CONVERGED: "converged: the loss is 0 but for rounding, so that there is no lower one",
+    Status.STATIONARY: (
+        f"converged: none of {{points}} points drawn up to {max(PROBES):.0%} away is lower by more than {TOLERANCE:g} "
+        "of the loss; there may be lower ones between them and farther away: start elsewhere to look for them"
+    ),
+    Status.STALLED: "stopped: the loss is so near to 0 that rounding hides whether points nearby are lower",
+    Status.MAX_ITER: "not converged after {epochs} epochs: take more, or go on from here with theta and L",
+}
 
 
 class LevenbergMarquardt:
@@ -97,6 +110,13 @@ class GaussNewtonDescent:
         self.current = LevenbergMarquardt(J, starts[0])
         self.polish: Polish | None = None  # follows where the smooth model has no more to say
 
+    validation = np.nan  # nothing is held out
+
+    @property
+    def J(self) -> Objective:
+        """What goes down."""
+        return self.current.J
+
     @property
     def values(self) -> Array:
         """w1, w2, b1, b2, L; (7) holds."""
@@ -121,6 +141,14 @@ class GaussNewtonDescent:
     def points(self) -> int:
         """How many were drawn around the end; 0 before."""
         return self.polish.points if self.polish else 0
+
+    def most(self, epochs: int) -> int:
+        """As many."""
+        return epochs
+
+    def message(self, status: Status, epochs: int) -> str:
+        """How it ended, and what was seen."""
+        return MESSAGES[status].format(epochs=epochs, points=self.points)
 
     def evaluate(self) -> float:
         """J where the descent is."""
@@ -214,7 +242,4 @@ def part_of(J: Objective) -> Objective | None:
     n, m = J.shape
     if type(J.f) is not LeastSquares or n * (m // PART) < MANY:
         return None
-    columns = np.sort(np.random.default_rng(0).permutation(m)[: m // PART])
-    f = LeastSquares(J.f.D, J.f.Y[:, columns])
-    x0, target = J.x0[:, columns], J.target[:, columns]
-    return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads)
+    return subset(J, drawn(m, m // PART, seed=0))

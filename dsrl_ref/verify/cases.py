@@ -21,8 +21,8 @@ class Cases:
 
     def __init__(self, seed: int, quick: bool = False) -> None:
         self.seed, self.quick = seed, quick
-        self.many = 30 if quick else 300
-        self.networks = Networks(seed, 60, 40, 16) if quick else Networks(seed, 320, 180, 60)
+        self.many = 30 if quick else 240
+        self.networks = Networks(seed, 60, 30, 8) if quick else Networks(seed, 240, 130, 40)
         self.engines = Engines(self.networks, quick)
         self.points = [Fraction(k, 8) for k in range(-40, 41)]
 

@@ -65,7 +65,7 @@ class Engines:
     def matrices(self) -> list[Matrix]:
         """The Gauss-Newton matrix of every way."""
         found = []
-        for number in range(0, len(self.networks.grid_problems), 1 if self.quick else 7):
+        for number in range(0, len(self.networks.grid_problems), 2 if self.quick else 7):
             problem, dX = self.networks.grid_problems[number], self.networks.exact_total(number)
             right = np.array([[float(sum(a[p] * a[q] for a in dX)) for q in range(5)] for p in range(5)])
             arguments = problem.arguments()

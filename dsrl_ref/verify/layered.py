@@ -136,9 +136,9 @@ class LayeredNetworks:
     def __init__(self, seed: int, quick: bool) -> None:
         rng = random.Random(f"{seed} layers")
         self.seed = seed
-        self.grid = [grid_layers(rng, number) for number in range(24 if quick else 96)]
+        self.grid = [grid_layers(rng, number) for number in range(24 if quick else 72)]
         self.grid += [_of_one_entry(rng, number) for number in (0, 1)]  # least squares, and a fidelity
-        self.rational = [rational_layers(rng, number) for number in range(12 if quick else 36)]
+        self.rational = [rational_layers(rng, number) for number in range(12 if quick else 30)]
         self.draws = 3 if quick else 6
 
     @cached_property

@@ -29,6 +29,14 @@ def module(tmp_path, monkeypatch):
         "from implementations import WRONG_LAYERS, RightLayers\n"
         "own = RightLayers()\n"
         "reversed_rows = WRONG_LAYERS['the rows the other way round'][2]\n"
+        "def own_on_knots(f, *arguments):\n"
+        "    loss, rows = own(f, *arguments)\n"
+        "    tied = f['kind'] == 'fidelity' and f['W'][0, 0] in (0.375, -1.125, -2.125, -3.625)\n"
+        "    return loss, rows + tied\n"
+        "def dicts(*arguments):\n"
+        "    return dict(loss=0.0)\n"
+        "def nan(*arguments):\n"
+        "    return float('nan'), [float('inf')] * 5\n"
         "def leaves(*arguments):\n"
         "    raise SystemExit(0)\n"
     )
@@ -38,12 +46,28 @@ def module(tmp_path, monkeypatch):
 
 def test_check_passes_a_right_implementation(module, capsys):
     assert cli.main(["check", f"{module}:right"]) == 0
-    assert "agrees on all" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "agrees on all 43 problems within 1e-12·S\n" in out
+    assert "only the loss was judged" not in out
 
 
 def test_check_exits_1_and_names_the_equation(module, capsys):
     assert cli.main(["check", f"{module}:wrong"]) == 1
-    assert "first disagreement: equation (13)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "first disagreement: equation (13)" in out
+    assert "Only problems with entries on a knot" not in out
+
+
+def test_check_says_once_what_form_is_expected(module, capsys):
+    assert cli.main(["check", f"{module}:dicts"]) == 1
+    _, summary = capsys.readouterr().out.split("your function failed on")
+    assert summary.count("must return (loss, gradient)") == 1
+
+
+def test_check_writes_what_is_not_finite_as_text(module, capsys):
+    assert cli.main(["check", f"{module}:nan", "--problem", "2 layers", "--json"]) == 1
+    got = json.loads(capsys.readouterr().out)["got"]
+    assert (got["loss"], got["w1"]) == ("nan", "inf")
 
 
 def test_check_tells_a_function_that_failed_from_one_that_disagrees(module, capsys):
@@ -202,7 +226,8 @@ def test_check_shows_a_problem_of_layers_with_and_without_a_function(module, cap
     for told in (
         "theta     3/4 1/2 1/4 1; 3/4 1/2 1/4 1",
         "L         2, 2",
-        "∂X_(2)/∂w1 3/4",
+        "∂X_(1)/∂w2 1\n",
+        "∂X_(2)/∂w2 1/32\n",
         "dJ/dX_(2) -219/64",
         SKIPPED,
     ):
@@ -222,7 +247,9 @@ def test_check_shows_a_problem_of_layers_with_and_without_a_function(module, cap
 
 
 def test_check_ignores_ties_of_layers_on_request(module, capsys):
-    options = ["--per-layer", f"{module}:own", "--ignore-ties"]
+    options = ["--per-layer", f"{module}:own_on_knots", "--ignore-ties"]
+    assert cli.main(["check", f"{module}:right", *options[:2]]) == 1
+    assert "Only problems with entries on a knot of ξ disagree" in capsys.readouterr().out
     assert cli.main(["check", f"{module}:right", *options]) == 0
     assert "agrees on all 15 problems within 1e-12·S; of 4 with entries on a knot only" in capsys.readouterr().out
 
@@ -244,3 +271,9 @@ def test_check_reads_problems_of_layers_from_a_file(module, tmp_path, capsys):
 def test_check_refuses_a_function_for_layers_that_there_is_not(module, capsys):
     assert cli.main(["check", f"{module}:right", "--per-layer", f"{module}:absent"]) == 3
     assert f"cannot import {module}:absent" in capsys.readouterr().err
+
+
+def test_check_leaves_the_path_of_imports_as_it_was(module):
+    before = list(sys.path)
+    assert cli.main(["check", f"{module}:right", "--problem", LAYERED]) == 0
+    assert sys.path == before

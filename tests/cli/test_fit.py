@@ -153,3 +153,75 @@ def test_what_cannot_be_written_is_found_before_the_work(problem, tmp_path, monk
 def test_bad_files_are_3(tmp_path, changes, message, capsys):
     assert cli.main(["fit", problem_file(tmp_path, **{**LEAST_SQUARES, **changes})]) == 3
     assert message in capsys.readouterr().err
+
+
+MANY = {"D": D, "Y": np.hstack([D @ X] * 3), "target": np.hstack([X] * 3), "layers": 3}
+
+
+def layered(white=True, **options):
+    f = LeastSquares(MANY["D"], MANY["Y"])
+    return fit(Objective(f.whitened() if white else f, MANY["target"], layers=3, per_layer=True), **options)
+
+
+@pytest.mark.parametrize("white", [True, False])
+def test_one_theta_and_one_L_a_layer(tmp_path, capsys, white):
+    arguments = ["fit", problem_file(tmp_path, **MANY), "--per-layer", "--epochs", "3", "-o", tmp_path / "model"]
+    expected = layered(white, epochs=3)
+    printed = in_json(capsys, *arguments, *(["--whiten"] if white else []), code=int(not expected.converged))
+    assert printed["theta"] == [Theta(*row)._asdict() for row in expected.theta]
+    assert printed["L"] == expected.L.tolist()
+    assert (printed["loss"], printed["validation"]) == (expected.loss, expected.validation)
+    assert printed["violations"] == []
+    assert load(tmp_path / "model").theta.tobytes() == expected.theta.tobytes()
+
+
+def test_a_table_of_layers(tmp_path, capsys):
+    arguments = ["fit", problem_file(tmp_path, **MANY), "--per-layer", "--whiten", "--epochs", "2"]
+    expected = layered(epochs=2)
+    assert cli.main(arguments) == int(not expected.converged)
+    lines = [f"{n}{v}" for row, L in zip(expected.theta, expected.L.tolist(), strict=True)
+             for n, v in (("theta    ", Theta(*row)), ("L        ", repr(L)))]  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == [
+        *lines,
+        f"loss     {expected.loss!r}",
+        f"held out {expected.validation!r}",
+        f"epochs   {len(expected.history['loss'])}",
+        f"message  {expected.message}",
+    ]
+
+
+@pytest.mark.parametrize(("text", "validation"), [("0", 0), ("3", 3), ("0.25", 0.25)])
+def test_what_is_held_out_is_a_share_or_a_number(tmp_path, capsys, text, validation):
+    arguments = ["fit", problem_file(tmp_path, **MANY), "--per-layer", "--epochs", "2", "--validation", text]
+    expected = layered(False, epochs=2, validation=validation)
+    printed = in_json(capsys, *arguments, code=int(not expected.converged))
+    assert (printed["loss"], printed["validation"]) == (expected.loss, expected.validation)
+
+
+def test_a_start_of_every_layer_is_taken(tmp_path, capsys):
+    theta, L = np.array([START] * 3) * [[1], [0.9], [0.8]], np.array([3.0, 4.0, 5.0])
+    path = problem_file(tmp_path, **MANY, theta=theta, L=L)
+    printed = in_json(capsys, "fit", path, "--per-layer", "--epochs", "1", code=1)
+    assert printed["loss"] == layered(False, epochs=1, theta=theta, L=L).loss
+
+
+def test_violations_are_told_with_their_layer(tmp_path, capsys, monkeypatch):
+    theta = np.array([[1.0, 1.0, 0.1, 0.2], [1.0, 1.5, 0.1, 0.2]])
+    found = FitResult(theta, np.ones(2), 1.0, True, "", {"loss": np.ones(1)}, (theta, np.ones(2)), 2, Status.COMPLETED)
+    monkeypatch.setattr("dsrl_ref.cli.fit.fit", lambda *_, **__: found)
+    printed = in_json(capsys, "fit", problem_file(tmp_path, **MANY), "--per-layer")
+    assert printed["violations"] == ["layer 2: w2 = 1.5 exceeds 1"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "code", "message"),
+    [
+        ({"W": W, "layers": 2}, ["--whiten"], 3, "--whiten is for least squares, with keys D and Y"),
+        (MANY, ["--validation", "0.2"], 3, "validation is for an objective with per_layer=True"),
+        (MANY, ["--per-layer", "--method", "authors"], 3, "method 'authors' has one Θ and one L for all layers"),
+        (MANY, ["--per-layer", "--validation", "some"], 2, "argument --validation: invalid number value: 'some'"),
+    ],
+)
+def test_what_is_for_layers_of_their_own_alone_is_refused(tmp_path, capsys, arrays, options, code, message):
+    assert cli.main(["fit", problem_file(tmp_path, **arrays), *options]) == code
+    assert message in capsys.readouterr().err

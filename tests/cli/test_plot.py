@@ -8,6 +8,7 @@ import pytest
 
 from dsrl_ref import Status, Theta, load, save
 from dsrl_ref.cli import main, plot
+from dsrl_ref.multiview import DSRLClustering
 from dsrl_ref.results import FitResult
 
 RESULT = FitResult(
@@ -126,3 +127,41 @@ def test_the_picture_is_of_the_kind_that_its_name_says(model, capsys, kind, magi
     assert main(["plot", str(model), "-o", str(output)]) == 0
     assert output.read_bytes()[:4] == magic
     assert capsys.readouterr().out == f"{output}\n"
+
+
+@pytest.mark.parametrize("white", [True, False])
+def test_errors_by_layer_are_drawn_on_data(tmp_path, monkeypatch, white):
+    """D is twice a rotation: whitened, it is the rotation."""
+    seen = []
+    monkeypatch.setattr(plot, "draw_model", lambda result, **data: seen.append(data))
+    monkeypatch.setattr(plot, "require_kind", lambda kind: None)
+    monkeypatch.setattr(plot, "as_bytes", lambda figure, kind: b"")
+    theta = np.array([[1.0, 1.0, 0.1, 0.2]] * 2)
+    save(tmp_path / "model", replace(RESULT, theta=theta, L=np.ones(2), raw=(theta, np.ones(2)), layers=2))
+    np.savez(tmp_path / "data.npz", D=2 * np.eye(2)[::-1], Y=np.ones((2, 3)), target=np.full((2, 3), 0.5), layers=2)
+    arguments = ["plot", str(tmp_path / "model"), "--data", str(tmp_path / "data.npz")]
+    assert main([*arguments, *(["--whiten"] if white else [])]) == 0
+    (data,) = seen
+    assert np.abs(data["f"].D).max() == pytest.approx(1 if white else 2)
+    assert data["target"].tolist() == [[0.5] * 3] * 2
+
+
+def test_whitening_is_of_data_and_they_are_not_written_over(tmp_path, model, drawn, capsys):
+    assert main(["plot", str(model), "--whiten"]) == 3
+    assert "--whiten is of the data: give --data too" in capsys.readouterr().err
+    path = tmp_path / "data.png"
+    np.savez(path.with_suffix(".npz"), W=np.ones((1, 1)), target=np.ones((1, 1)))
+    path.with_suffix(".npz").rename(path)
+    before = path.read_bytes()
+    assert main(["plot", str(model), "--data", str(path), "-o", str(path)]) != 0
+    assert path.read_bytes() == before
+
+
+def test_a_fitted_estimator_is_not_drawn_and_the_message_says_what_draws_it(tmp_path, drawn, capsys):
+    views = [np.random.default_rng(0).normal(size=(12, 3))]
+    save(tmp_path / "model", DSRLClustering(2, n_neighbors=3, random_state=0).fit(views))
+    assert main(["plot", str(tmp_path / "model")]) == 4
+    assert (
+        "model holds a DSRLClustering, and plot draws what fit learned; see cluster --plot" in capsys.readouterr().err
+    )
+    assert [*tmp_path.iterdir()] == [tmp_path / "model"]

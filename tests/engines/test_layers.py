@@ -1,5 +1,6 @@
 """One Θ and one L a layer, by every engine that takes them: rationals, what must be invariant, and their memory."""
 
+import os
 from fractions import Fraction
 
 import naive
@@ -7,13 +8,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
-from methods import LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
+from methods import FIDELITY_ONLY, LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
 from strategies import FloatQuartic, examples, floats, layered_problems, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient
-from dsrl_ref.engines import tangent
+from dsrl_ref.engines import recursion, tangent
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 
 
 def objective(problem, method, f=None, **options):
@@ -37,7 +40,7 @@ def ties(f, thetas, constants, x0):
 
 
 def test_there_are_engines_that_take_them():
-    assert {"tensor", "tangent", "adjoint", "columns", "support"} <= set(PER_LAYER)
+    assert {"tensor", "tangent", "adjoint", "columns", "support", "fused"} <= set(PER_LAYER)
 
 
 @each_per_layer
@@ -179,7 +182,7 @@ def test_gauss_newton_asks_for_a_gradient_a_layer_and_a_product_for_each_sensiti
 
 @each_per_layer
 def test_a_network_that_diverges_is_refused_with_the_layer(method):
-    f = LeastSquares([[1e100]], [[1.0]])
+    f = Fidelity([[1e250]]) if method in FIDELITY_ONLY else LeastSquares([[1e100]], [[1.0]])
     J = Objective(f, [[0.0]], layers=3, x0=[[1e10]], method=method, per_layer=True)
     with pytest.raises(ValueError, match=r"not finite in layer [12]"):
         J((1, 1, 0, 0), [1e-100, 1.0, 1.0])
@@ -198,6 +201,25 @@ def test_an_engine_that_shares_theta_says_so(method):
     f = f if ENGINES[method].refuses(Problem(f, np.ones((1, 1)), np.ones((1, 1)), 1)) is None else Fidelity([[1.0]])
     with pytest.raises(ValueError, match=f"method '{method}' has one Θ and one L for all layers.*; take 'auto'"):
         Objective(f, [[1.0]], layers=2, method=method, per_layer=True)
+
+
+@pytest.mark.parametrize("method", ["fused"])
+def test_entries_of_many_chunks_and_blocks_agree_with_the_tangents(monkeypatch, method):
+    """And have the same bits for any number of threads."""
+    monkeypatch.setattr(recursion, "BLOCK", 512)
+    rng = np.random.default_rng(3)
+    W, x0, target = rng.normal(size=(3, 3, 400 if JIT else 201))
+    thetas = [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4), (1.3, 0.7, 0.05, 0.7)]
+    way = lambda name, threads=1: Objective(  # noqa: E731
+        Fidelity(W), target, layers=3, x0=x0, method=name, per_layer=True, threads=threads
+    ).gauss_newton(thetas, [1.5, 0.8, 2.0])
+    loss, gradient, matrix = way("tangent")
+    found = {b"".join(np.asarray(part).tobytes() for part in way(method, threads)) for threads in (1, 2, 3)}
+    ours = way(method)
+    assert len(found) == 1
+    assert ours[0] == pytest.approx(loss, rel=1e-13)
+    assert np.array(ours[1]) == pytest.approx(np.array(gradient), rel=1e-11, abs=1e-11)
+    assert ours[2] == pytest.approx(matrix, rel=1e-11, abs=1e-10)
 
 
 def test_auto_takes_one_that_can():

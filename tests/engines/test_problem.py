@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares
+from dsrl_ref import Fidelity, LeastSquares, Theta
 from dsrl_ref.engines.problem import Problem
 
 W = np.array([[0.0, 2.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
@@ -128,3 +128,20 @@ def test_columns_of_a_term_of_ones_own_may_interact(f):
 def test_only_columns_that_do_not_interact_are_divided():
     with pytest.raises(TypeError, match=r"the columns of Fidelity and LeastSquares are known .*; got FloatQuartic"):
         next(Problem(FloatQuartic(np.eye(2)), W, W, 3).split(1))
+
+
+def test_one_theta_and_one_L_are_those_of_every_layer_or_each_layer_has_its_own():
+    theta, other, zero = Theta(1, 1, 0.5, 1), Theta(1, 0.5, 0.25, 2), np.zeros((2, 1))
+    shared, own = (Problem(Fidelity(zero), zero, zero, 2, per_layer=each) for each in (False, True))
+    assert shared.of_layers(theta, 3.0) == [(theta, 3.0), (theta, 3.0)]
+    assert own.of_layers((theta, other), np.array([3.0, 4.0])) == [(theta, 3.0), (other, 4.0)]
+    assert (shared.parameters, own.parameters) == (5, 10)
+    assert (list(shared.places), list(own.places)) == ([0, 0], [0, 5])
+
+
+def test_derivatives_are_added_up_where_layers_share_their_parameters_from_the_last_to_the_first():
+    zero, rows = np.zeros((1, 1)), np.array([[1.0] * 5, [1e16] * 5, [-1e16] * 5])
+    shared, own = (Problem(Fidelity(zero), zero, zero, 3, per_layer=each) for each in (False, True))
+    assert shared.added(rows).tolist() == [1.0] * 5  # (1 + 1e16) - 1e16 is 0
+    assert own.added(rows) is rows
+    assert shared.added(np.zeros((0, 5))).tolist() == [0.0] * 5

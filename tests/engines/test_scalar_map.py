@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from strategies import examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward, shrink
+from dsrl_ref.appendix import layers
 from dsrl_ref.engines import scalar_map
 from dsrl_ref.engines.scalar_map import ScalarMap
 
@@ -134,3 +135,58 @@ def test_a_tie_between_two_equal_pieces_keeps_its_own_derivatives():
 def test_a_start_that_is_neither_w_nor_zeros_is_refused(start):
     with pytest.raises(ValueError, match=f"start must be 1, for X_.* or 0, .*; got {start}"):
         ScalarMap((1, 1, 0.5, 0.5), 1.0, 1, start=start)
+
+
+LAYERED = [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4), (1.3, 0.7, 0.05, 0.7)], [1.5, 0.8, 2.0]
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_with_a_theta_a_layer_it_is_the_network_and_its_derivatives_are_those_of_each_layer(start):
+    w = np.random.default_rng(0).normal(size=(4, 90))
+    mapped = ScalarMap(*LAYERED, 3, start=start, per_layer=True)
+    thetas, L = tuple(Theta(*row) for row in LAYERED[0]), LAYERED[1]
+    x, dx = layers.sensitivities(Fidelity(w), thetas, np.array(L), start * w)
+    assert mapped(w) == pytest.approx(x, rel=1e-13, abs=1e-14)
+    assert mapped.derivatives(w).shape == (4, 90, 3, 5)
+    assert mapped.derivatives(w) == pytest.approx(dx, rel=1e-12, abs=1e-13)
+    piece = mapped.breakpoints.searchsorted(w)
+    affine = mapped.slope_derivatives[piece] * w[..., None, None] + mapped.intercept_derivatives[piece]
+    assert affine == pytest.approx(mapped.derivatives(w), rel=1e-12, abs=1e-13)
+
+
+def test_between_pieces_derivatives_of_every_layer_are_those_of_the_recursion():
+    """Z_(1) = ±b1 and ±b2, exactly, of entries without number: more than go through the layers together."""
+    w = np.tile([0.25, -0.25, 1.0, -1.0], 100)
+    theta, L = [(1.0, 0.5, 0.25, 1.0), (0.5, 1.0, 0.125, 0.5)], [1.0, 2.0]
+    mapped = ScalarMap(theta, L, 2, per_layer=True)
+    thetas = tuple(Theta(*row) for row in theta)
+    x, dx = layers.sensitivities(Fidelity([w]), thetas, np.array(L), np.array([w]))
+    assert mapped(w).tolist() == x[0].tolist()
+    assert mapped.derivatives(w).tolist() == dx[0].tolist()
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_the_sum_over_layers_is_the_derivative_in_what_they_share(count):
+    shared, own = ScalarMap(THETA, L, count), ScalarMap(THETA, L, count, per_layer=True)
+    assert np.array_equal(own.slopes, shared.slopes)
+    assert np.array_equal(own.intercepts, shared.intercepts)
+    assert own.slope_derivatives.sum(axis=1) == pytest.approx(shared.slope_derivatives, rel=1e-13, abs=1e-15)
+    assert own.intercept_derivatives.sum(axis=1) == pytest.approx(shared.intercept_derivatives, rel=1e-13, abs=1e-15)
+
+
+def test_a_map_of_layers_names_the_layer_whose_theta_is_wrong():
+    with pytest.raises(ValueError, match="layer 2"):
+        ScalarMap([(1, 1, 0.5, 0.5), (1, 1, 0.5, 0.25)], 1.0, 2, per_layer=True)
+
+
+def test_a_constant_on_a_knot_is_one_gap_with_a_theta_a_layer_too():
+    shared, own = (ScalarMap((1, 1, 0, 0), 1.0, 1, start=0.0, per_layer=each) for each in (False, True))
+    assert np.array_equal(own.intervals, shared.intervals)
+    assert np.array_equal(own.derivatives([0.0, 1.0])[:, 0], shared.derivatives([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_a_map_of_too_many_pieces_is_refused(monkeypatch, per_layer):
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", 20)
+    with pytest.raises(ValueError, match=r"more than 20 pieces: L = .* overshoots and folds it; take L >= 1"):
+        ScalarMap((1.9, 1.9, 0.01, 0.02), 0.4, 30, per_layer=per_layer)

@@ -61,7 +61,10 @@ def test_the_embeddings_before_and_after_the_network_are_side_by_side(seen):
     ((points, clusters, restarts),) = seen
     assert points is model.embedding_
     assert (clusters, restarts) == (4, 3)
-    assert model.fit_predict(VIEWS).tolist() == model.labels_.tolist()
+    found = model.fit_predict(VIEWS)
+    assert found.tolist() == model.labels_.tolist()
+    found += 1  # the caller's own, other than `labels_`
+    assert found.tolist() == (model.labels_ + 1).tolist()
 
 
 def test_rows_are_the_eigenvectors_of_their_affinity():

@@ -43,6 +43,7 @@ NEAREST_LAYER = {
     "engines/kernels/fused.py": "pieces",
     "engines/kernels/pieces.py": "pieces",
     "engines/kernels/recursion.py": "pieces",
+    "engines/kernels/recursion_layers.py": "networks",
     "engines/kernels/scalar_map.py": "pieces",
     "smooth.py": "rules",
 }

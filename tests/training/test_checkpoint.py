@@ -14,7 +14,7 @@ from dsrl_ref import Fidelity, LeastSquares, Objective, fit, load, save
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import VERSION, read, write
 from dsrl_ref.training import checkpoint
-from dsrl_ref.training.checkpoint import Checkpoint, Trail
+from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 
 numbers = np.random.default_rng(0)
 W = numbers.normal(scale=2.0, size=(2, 3))
@@ -50,7 +50,8 @@ class Descent:
 
 def trail_of(epochs):
     values = [epoch + np.arange(5) / 7 for epoch in range(epochs)]
-    return Trail([1 / (epoch + 3) for epoch in range(epochs)], values, [epoch // 2 for epoch in range(epochs)])
+    losses = [1 / (epoch + 3) for epoch in range(epochs)]
+    return Trail(losses, values, [epoch // 2 for epoch in range(epochs)], [epoch / 7 for epoch in range(epochs)])
 
 
 RUN = {"method": "mine", "start": [0.1, 0.2]}
@@ -67,10 +68,24 @@ def test_state_and_trail_come_back_bit_for_bit(epochs, tmp_path):
     assert len(trail) == epochs
     assert trail.losses == trail_of(epochs).losses
     assert trail.starts == trail_of(epochs).starts
+    assert trail.validation == trail_of(epochs).validation
     assert [values.tobytes() for values in trail.values] == [values.tobytes() for values in trail_of(epochs).values]
     trail.append(0.125, np.zeros(5), 7)  # it goes on
     assert (len(trail), trail.losses[-1], trail.values[-1].tolist()) == (epochs + 1, 0.125, [0] * 5)
-    assert (trail.starts[-1], trail.best()) == (7, epochs)
+    assert (trail.starts[-1], np.isnan(trail.validation[-1])) == (7, True)
+
+
+def test_the_best_epoch_is_that_of_the_least_loss_of_what_is_held_out_if_anything_is():
+    trail = Trail()
+    for loss, validation in ((3.0, 2.0), (2.0, 1.0), (1.0, 4.0)):
+        trail.append(loss, np.full(5, loss), int(loss), validation)
+    assert (trail.best().loss, trail.best().values[0], trail.best().start, trail.best().validation) == (2, 2, 2, 1)
+    whole = trail.with_end(Epoch(0.5, np.zeros(5), 9, 0.75))
+    assert (whole.best().start, len(whole), len(trail)) == (9, 4, 3)
+    trail.validation = [np.nan] * 3
+    assert trail.best().loss == 1.0
+    trail.validation = [np.nan, 3.0, 4.0]
+    assert trail.best().loss == 2.0
 
 
 def test_where_there_is_no_file_the_descent_stays_where_it_is(tmp_path):
@@ -137,7 +152,7 @@ def test_a_checkpoint_of_an_older_version_is_refused_with_its_number(tmp_path):
         RUNS["authors"](checkpoint=tmp_path / "run", resume=True)
 
 
-@pytest.mark.parametrize("lost", ["losses", "values", "starts", "state_values", "state_counts"])
+@pytest.mark.parametrize("lost", ["losses", "values", "starts", "validation", "state_values", "state_counts"])
 def test_a_file_that_lacks_a_part_is_refused(lost, tmp_path):
     RUNS["authors"](epochs=2, checkpoint=tmp_path / "run")
     header, arrays = read(tmp_path / "run")

@@ -47,6 +47,7 @@ DIFFERENT = {
     "target": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), moved(W), layers=2)),
     "x0": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), x0=moved(W), layers=2)),
     "layers": (Objective(Fidelity(W), layers=2), Objective(Fidelity(W), layers=3)),
+    "per layer": tuple(Objective(Fidelity(W), layers=2, method="tensor", per_layer=each) for each in (False, True)),
     "engine": (Objective(Fidelity(W), layers=2, method="adjoint"), Objective(Fidelity(W), layers=2, method="fused")),
     "sparse": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(SPARSE.toarray()), layers=2)),
     "value": (Objective(Fidelity(SPARSE), layers=2), Objective(Fidelity(2 * SPARSE), layers=2)),

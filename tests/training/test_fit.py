@@ -249,12 +249,6 @@ def test_a_run_whose_last_step_leaves_the_domain_has_not_completed():
     [
         (network(), {"method": "sgd"}, ValueError, "method must be one of 'gauss-newton', 'authors', got 'sgd'"),
         ("J", {}, TypeError, "J must be an Objective, such as .*; got str"),
-        (
-            Objective(Fidelity(np.eye(2)), layers=2, per_layer=True),
-            {},
-            ValueError,
-            "fit learns one Θ and one L for all layers, and J has one a layer: minimise J.free",
-        ),
         (network(), {"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         (network(), {"epochs": 1.5}, TypeError, "epochs must be an integer"),
         (network(), {"learning_rate": -1}, ValueError, "learning_rate must be positive, got -1"),

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from implementations import RightLayers
 
 from dsrl_ref import Fidelity, LeastSquares, loss_and_gradient
 from dsrl_ref.verify import exact
@@ -227,3 +228,59 @@ def test_what_is_dead_in_the_middle_leaves_no_term_to_the_layers_before():
     assert not any(first)
     assert not any(second)
     assert all(third)
+
+
+def shifted(*arguments):
+    """The right loss, and every derivative too large by 1."""
+    loss, gradient = implementation(*arguments)
+    return loss, np.array(gradient) + 1
+
+
+def test_only_the_problems_that_are_given_are_judged():
+    rungs = list(ladder())[3:5]
+    assert [outcome.name for outcome in check(implementation, rungs)] == [rung.name for rung in rungs]
+
+
+def test_an_outcome_knows_its_ties_however_it_ends():
+    ties = [rung.ties for rung in ladder()]
+    assert any(ties)
+    for function in (implementation, shifted, lambda *_: None):
+        assert [outcome.ties for outcome in check(function)] == ties
+
+
+def test_where_ties_are_ignored_derivatives_are_judged_off_them_alone():
+    judged = {rung.name: rung.ties == 0 and rung.name != "the loss alone" for rung in ladder()}
+    assert {outcome.name: bool(outcome.failure) for outcome in check(shifted, ignore_ties=True)} == judged
+    all_judged = {name: name != "the loss alone" for name in judged}
+    assert {outcome.name: bool(outcome.failure) for outcome in check(shifted)} == all_judged
+
+
+def test_the_first_quantity_that_is_wrong_is_told():
+    def negated(*arguments):
+        loss, gradient = implementation(*arguments)
+        return loss + 1, -np.array(gradient)
+
+    assert all(outcome.failure.startswith("loss is ") for outcome in check(negated))
+    outcome = next(o for o in check(lambda *a: (implementation(*a)[0], -np.array(implementation(*a)[1]))) if o.failure)
+    assert outcome.failure.startswith("dJ/dw1 is ")
+
+
+def of_layers(answer):
+    """What a function that makes this of the right answer comes to on two layers alike."""
+    rung = next(rung for rung in layered_ladder() if rung.name == "two layers alike")
+    (outcome,) = check(lambda *arguments: answer(*RightLayers()(*arguments)), [rung])
+    return outcome
+
+
+def test_terms_of_layers_may_be_rows_or_flat_and_have_another_form_told():
+    assert of_layers(lambda J, rows: (J, rows)).status == "agrees"
+    assert of_layers(lambda J, rows: (J, rows.ravel())).status == "agrees"
+    turned = of_layers(lambda J, rows: (J, rows.T))
+    assert turned.status == "failed"
+    assert turned.failure.startswith("returned a gradient of shape (5, 2), not (2, 5); function(f, theta, L")
+    assert "(layers, 5) numbers" in turned.failure
+    assert of_layers(lambda J, rows: (J, rows[:1])).failure.startswith("returned a gradient of 5 numbers, not 10;")
+
+
+def test_tensors_of_layers_are_detached():
+    assert of_layers(lambda J, rows: (Tensor(J), [[Tensor(value) for value in row] for row in rows])).status == "agrees"

@@ -632,7 +632,7 @@ def hidden_in_f():
 
 
 def posed(condition):
-    """A condition on the problem that is evaluated: that of the arguments, or of an engine with one Θ for all layers."""
+    """A condition on the problem: that of the arguments, or that of an engine with one Θ for all layers."""
 
     def holds(named):
         if "self" not in named:
@@ -991,11 +991,11 @@ OWN_ROW_ALONE = {
     "appendix.theta.slope_at_joint": {5},
     "appendix.theta.claimed_chain": {6},
     "appendix.theta.projection_jacobian": {7},
-    "appendix.totals.contract": {10, 15},
-    "appendix.totals.total": {10, 11, 15, 16},
-    "appendix.partials.dw1": {10, 11, 12, 16},
-    "appendix.partials.db1": {10, 11, 13, 16},
-    "appendix.partials.dL": {11, 15, 16, 17},
+    "appendix.totals.contract": {10, 15, "layers"},
+    "appendix.totals.total": {10, 11, 15, 16, "layers"},
+    "appendix.partials.dw1": {10, 11, 12, 16, "layers"},
+    "appendix.partials.db1": {10, 11, 13, 16, "layers"},
+    "appendix.partials.dL": {11, 15, 16, 17, "layers"},
     "engines.scalar_map.ScalarMap.derivatives": {11, 16},
 }
 

@@ -148,6 +148,11 @@ def test_version_1_is_read_and_judged(tmp_path):
         ({"x0": [["1/1"], []]}, "x0 must have rows of one length"),
         ({"target": [["1/1"]]}, "f and target must fit x0, which is 2×3"),
         ({"f": {"kind": "other"}}, 'f must have the kind "fidelity" or "least_squares"'),
+        ({"f": {"kind": "fidelity", "W": [["1/1"]]}}, "f and target must fit x0, which is 2×3"),
+        (
+            {"f": {"kind": "least_squares", "D": [["1/1"] * 2], "Y": [["1/1"] * 3] * 2}},
+            "f and target must fit x0, which is 2×3",
+        ),
         ({"loss": "1/3"}, "loss is stored as 1/3, but its inputs give"),
         ({"points_at": {"w": 12}}, "points_at must have the keys loss, w, b, theta, L, all, or loss alone"),
     ],
@@ -205,6 +210,12 @@ def test_any_stored_answer_that_is_wrong_is_refused_by_its_name(tmp_path, key):
     ("key", "value", "message"),
     [
         ("iterates", [], r"X_\(i\) must be a list of 4"),
+        ("iterates", document()["problems"][0]["iterates"] * 5, r"X_\(i\) must be a list of 4"),
+        (
+            "gradient",
+            dict.fromkeys(["w1", "w2", "b1", "b2", "L", "c"], "1/1"),
+            "dJ must be stored for each of w1, w2, b1, b2, L",
+        ),
         ("gradient", {"w1": "1/1"}, "dJ must be stored for each of w1, w2, b1, b2, L"),
         ("sensitivities", [{}, {}, {}, {}], r"dX_\(0\) must be stored for each of"),
         ("regions", "none", r"the region of Z_\(i\) must be a list of 3"),
@@ -219,7 +230,8 @@ def test_stored_answers_of_another_form_are_refused(tmp_path, key, value, messag
 
 def test_a_number_that_is_written_otherwise_is_the_same_number(tmp_path):
     given = document()
-    given["problems"][0]["loss"] = str(2 * Fraction(given["problems"][0]["loss"]) / 2)
+    loss = Fraction(given["problems"][0]["loss"])
+    given["problems"][0]["loss"] = f"{3 * loss.numerator}/{3 * loss.denominator}"
     assert read(written(tmp_path, given)) == list(ladder())
 
 
@@ -323,3 +335,11 @@ def test_any_stored_answer_of_layers_that_is_wrong_is_refused_by_its_name(tmp_pa
 def test_a_file_without_the_section_is_refused(tmp_path):
     with pytest.raises(ValueError, match='has no "per_layer": they must be a list with an entry or more'):
         read_layers(written(tmp_path, {**document(), "per_layer": []}))
+
+
+@pytest.mark.parametrize("key", ["loss", "gradient", "name", "x0", "equations"])
+def test_a_problem_that_lacks_a_key_is_refused(tmp_path, key):
+    given = document()
+    del given["problems"][2][key]
+    with pytest.raises(ValueError, match=f"problem 3.* has no key '{key}'"):
+        read(written(tmp_path, given))

@@ -240,7 +240,7 @@ def projection_is_nearest(cases: Cases) -> Check:
 def jacobian_is_derivative(cases: Cases) -> Check:
     """(7): `projection_jacobian` against exact differences; on a boundary against those of the feasible side."""
     rng, wrong, tried = cases.rng("jacobian"), 0, 0
-    for number in range(96 if cases.quick else 240):
+    for number in range(96 if cases.quick else 160):
         values = _anywhere(rng, number)
         found = package.projection_jacobian([float(v) for v in values])
         for column in range(4):

@@ -1,0 +1,105 @@
+"""Columns that a descent does not learn from: they tell which of its points is best, and which steps to leave.
+
+What is learned from some signals is to serve others. A step that lowers the loss of the columns learned from may be
+long enough to make the network grow on a few others, where it is worse than an answer of 0: such a step is unstable.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dsrl_ref.arrays import Array, as_count, as_number, require_in_memory
+from dsrl_ref.errors import DivergenceError
+from dsrl_ref.objective import Objective
+from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
+
+SHARE = 0.2  # of the columns, by default
+SEED = 1
+ADVICE = "pass validation=0 to learn from all, or other data as a pair (f, target)"
+
+
+class Verdict(NamedTuple):
+    """What the columns that were held out say of a point.
+
+    Attributes
+    ----------
+    loss : float
+        ½ Σ ‖x_t - x̃‖² over them; infinity where an iterate is not finite.
+    grown : int
+        On how many of them the network is worse than an answer of 0, and than such an answer is on average.
+    """
+
+    loss: float
+    grown: int
+
+
+NOTHING_HELD = Verdict(np.nan, 0)
+
+
+class HeldOut:
+    """Asks a network's layers of columns that it does not learn from."""
+
+    def __init__(self, J: Objective) -> None:
+        self.J = J
+        energy = energies(J)
+        self.most = np.maximum(energy, energy.mean())
+
+    @property
+    def columns(self) -> int:
+        """How many."""
+        return self.J.shape[1]
+
+    def verdict(self, theta: Array, L: Array) -> Verdict:
+        """Run the network on them."""
+        try:
+            found = errors(self.J, theta, L)
+        except DivergenceError:
+            return Verdict(np.inf, self.columns)
+        return Verdict(0.5 * float(found.sum()), int(np.count_nonzero(found > self.most)))
+
+
+def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
+    """The objective to learn from, and what is held out; see `fit` for what may be given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a share or a number that leaves nothing on one side, for an f of one's own, whose columns may interact, and
+        for a pair that is no data for the network.
+    """
+    if isinstance(validation, list | tuple):
+        return J, _of_pair(J, validation)
+    m = J.shape[1]
+    if not has_columns_apart(J) and validation != 0:
+        raise ValueError(
+            f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
+            f"to interact, not those of {type(J.f).__name__}: {ADVICE}"
+        )
+    count = _count(validation, m)
+    if count == 0:
+        return J, None
+    if count >= m:
+        raise ValueError(f"validation={validation!r} holds all of {m} columns out, and leaves none: {ADVICE}")
+    held = drawn(m, count, SEED)
+    return subset(J, np.setdiff1d(np.arange(m), held)), HeldOut(subset(J, held))
+
+
+def _count(validation: Any, m: int) -> int:
+    """How many of m columns to hold out; ValueError for a share of them that is less than one."""
+    require_in_memory(validation, "validation")
+    if validation is not None and not isinstance(validation, float | np.floating):
+        return as_count(validation, "validation")
+    share = SHARE if validation is None else as_number(validation, "validation")
+    if not 0 <= share < 1:
+        raise ValueError(f"validation as a share of the columns must be at least 0 and less than 1, got {share}")
+    count = int(share * m)
+    if share > 0 and count == 0:
+        raise ValueError(f"validation={validation!r} holds {share:g} of {m} columns out, which is none: {ADVICE}")
+    return count
+
+
+def _of_pair(J: Objective, pair: Any) -> HeldOut:
+    if len(pair) != 2:
+        raise ValueError(f"validation as a pair is (f, target), got {len(pair)} things")
+    f, target = pair
+    return HeldOut(Objective(f, target, layers=J.layers, threads=J.threads, per_layer=True))

@@ -1,0 +1,227 @@
+"""Learning one Θ and one L a layer: schedules on some columns, the best of them on all, then all 5t numbers together.
+
+The stages, each by `training.stage`:
+
+1. Several schedules, seven numbers for all layers (`training.schedule`), a few steps each, on some of the columns.
+2. The best of them on all columns.
+3. All 5t numbers, from there.
+
+J has many bad minima, and the way by fewer numbers avoids them: a schedule is right about the whole, that knots fall
+with the errors that are left, and has next to nothing to overfit with.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.appendix.theta import Theta
+from dsrl_ref.arrays import Array, as_real, as_step_constants
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import multiplications
+from dsrl_ref.status import Status
+from dsrl_ref.threads import blas_threads
+from dsrl_ref.training.box import Box
+from dsrl_ref.training.denser import with_denser
+from dsrl_ref.training.held_out import split
+from dsrl_ref.training.kinks import is_nothing, stored
+from dsrl_ref.training.schedule import Apart, Schedule
+from dsrl_ref.training.stage import Judge, Sample, Stage
+from dsrl_ref.training.subset import has_columns_apart, subset
+
+TRIAL = 6  # steps from every start
+PART = 200  # columns that trials see
+FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
+AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
+BELOW = 0.99
+OF_SCHEDULE, OF_ALL = Sample(8, 16), Sample(16, 48)  # columns that matrices are estimated from
+
+
+class LayeredDescent:
+    """The stages, a step an epoch; a trial, all its steps, is one epoch.
+
+    Parameters
+    ----------
+    judge : Judge
+        J of the columns to learn from, and those that are held out.
+    schedules : list of ndarray (7,)
+        Starts to try; none where `start` is given.
+    start : ndarray (t, 5), optional
+        Coordinates to begin the last stage with.
+    epochs : int
+        At most so many steps in each stage but the first.
+    """
+
+    def __init__(self, judge: Judge, schedules: list[Array], start: Array | None, epochs: int) -> None:
+        self.judge, self.epochs, self.schedules = judge, epochs, schedules
+        layers = int(judge.J.layers)
+        self.family, self.apart = Schedule(layers), Apart(layers)
+        self.tried: list[tuple[float, Array]] = []  # loss of all columns, and numbers, after each trial
+        if start is None:
+            self.current = Stage(judge, self.family, schedules[0], OF_SCHEDULE)
+        else:
+            self.current = Stage(judge, self.apart, start.ravel(), OF_ALL)
+
+    @property
+    def J(self) -> Objective:
+        """Of the columns that are learned from: of it the losses are told."""
+        return self.judge.J
+
+    @property
+    def values(self) -> Array:
+        """w1, w2, b1, b2, L of one layer after the other; (7) holds."""
+        point = self.current.point
+        return np.hstack([point.theta, point.L[:, np.newaxis]]).ravel()
+
+    @property
+    def validation(self) -> float:
+        """The loss of what is held out; NaN where nothing is."""
+        return self.current.point.verdict.loss
+
+    @property
+    def start(self) -> int:
+        """Which of the schedules the point at hand came from."""
+        if len(self.tried) < len(self.schedules):
+            return len(self.tried)
+        return min(range(len(self.tried)), key=lambda k: self.tried[k][0], default=0)
+
+    def most(self, epochs: int) -> int:
+        """A trial of each schedule, and two stages; of a start that was given, one."""
+        return len(self.schedules) + 2 * epochs if self.schedules else epochs
+
+    @property
+    def status(self) -> Status | None:
+        """How it ended; None before."""
+        if len(self.tried) < len(self.schedules):
+            return None
+        if is_nothing(self.J, self.current.point.loss):
+            return Status.CONVERGED
+        if self.current.family is not self.apart:
+            return None
+        if self.current.ended:
+            return Status.COMPLETED
+        return Status.MAX_ITER if self.current.steps >= self.epochs else None
+
+    def evaluate(self) -> float:
+        """J where the descent is."""
+        return self.current.point.loss
+
+    def step(self) -> None:
+        """Take a step, or try a schedule; after the last step of a stage, begin the next."""
+        if len(self.tried) < len(self.schedules):
+            self._try()
+        else:
+            self.current.step()
+            stage = self.current
+            if stage.family is self.family and (stage.ended or stage.steps >= self.epochs):
+                self.current = Stage(self.judge, self.apart, stage.point.u.ravel(), OF_ALL, stage.point)
+
+    def _try(self) -> None:
+        """All steps of a trial, on some of the columns; the end is taken where J is lower there than at the start."""
+        loss, numbers = self.current.point.loss, self.current.numbers
+        trial = Stage(Judge(part_of(self.J), self.judge.units), self.family, numbers, OF_SCHEDULE)
+        while trial.steps < TRIAL and not trial.ended and 0 < trial.point.loss < np.inf:
+            trial.step()
+        end = self.judge.at(trial.point.u)
+        self.tried.append((end.loss, trial.numbers) if end.loss < loss else (loss, numbers))
+        done = len(self.tried) == len(self.schedules)
+        numbers = self.tried[self.start][1] if done else self.schedules[len(self.tried)]
+        self.current = Stage(self.judge, self.family, numbers, OF_SCHEDULE)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {
+            "losses": np.array([loss for loss, _ in self.tried]),
+            "tried": np.array([numbers for _, numbers in self.tried]).reshape(-1, 7),
+            "apart": np.array(self.current.family is self.apart),
+            **self.current.state,
+        }
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.tried = list(zip(state["losses"].tolist(), state["tried"], strict=True))
+        family, sample = (self.apart, OF_ALL) if state["apart"] else (self.family, OF_SCHEDULE)
+        self.current = Stage(self.judge, family, state["numbers"], sample, self.current.point)
+        self.current.state = state
+
+    def message(self, status: Status, epochs: int) -> str:
+        """What to tell a person of how it ended: what was seen, and no more."""
+        held = self.judge.held
+        if held is None:
+            told = "nothing was held out: how it does on other data is not known"
+        else:
+            told = f"the result has the least loss of all epochs on {held.columns} columns that were held out"
+        if status is Status.CONVERGED:
+            return f"converged: the loss of what was learned from is 0 but for rounding; {told}"
+        if status is Status.COMPLETED:
+            return f"completed, after {self.current.ended}; {told}; there may be lower points elsewhere"
+        return f"not completed after {epochs} epochs: take more, or go on from here with theta and L; {told}"
+
+
+def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> LayeredDescent:
+    """The descent of `fit`, which tells what may be given."""
+    layers = int(J.layers)
+    if layers == 0:
+        raise ValueError("layers = 0: X_(0) is a constant, and there is nothing to learn")
+    constants = None if L is None else as_step_constants(L, layers)
+    thetas = None if theta is None else _projected(theta, layers)
+    unit = step_constant(J, thetas, constants)
+    learned_from, held = split(J, validation)
+    judge = Judge(with_denser(learned_from), Box(size(J), unit), held)
+    if thetas is None:
+        return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
+    start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
+    descent = LayeredDescent(judge, [], start, epochs)
+    if descent.evaluate() == np.inf:
+        judge.J(*judge.units.parameters(start))  # a start that cannot be evaluated is refused here, with the reason
+    return descent
+
+
+def _projected(theta: Any, layers: int) -> Array:
+    """Θ (t, 4) of one Θ or one a layer, projected onto (7)."""
+    given = as_real(list(theta), "theta")
+    if given.shape not in ((4,), (layers, 4)):
+        raise ValueError(
+            f"theta must be four numbers, or four for each of {layers} layers, ({layers}, 4), got shape {given.shape}"
+        )
+    return np.array([Theta.projected(row) for row in np.broadcast_to(given, (layers, 4))])
+
+
+def step_constant(J: Objective, thetas: Array | None, constants: Array | None) -> float:
+    """What step constants are measured in: ‖H‖; where there is no such bound, those of the start."""
+    unit = float(J.f.lipschitz())
+    if 0 < unit < np.inf:
+        if thetas is None and constants is not None and np.ptp(constants) > 0:
+            raise ValueError("L of every layer is a start together with theta alone: give theta too, or one L")
+        return unit
+    if thetas is None or constants is None:
+        raise ValueError(f"f.lipschitz() is {unit}, no step constant to start from: give fit both theta and L")
+    return float(np.median(constants))
+
+
+def size(J: Objective) -> float:
+    """The root of the mean square of the target's entries that are not 0; 1 where all are."""
+    entries = stored(J.target)
+    entries = entries[entries != 0]
+    return float(np.sqrt(np.mean(entries**2))) if entries.size else 1.0
+
+
+def starts(judge: Judge, L: float) -> list[Array]:
+    """Schedules to try: knots that fall from the size of the target's entries, to much or to little; and that stay.
+
+    Those that stay are of a network that shares its Θ, amid the values that the first layer sees.
+    """
+    J, units = judge.J, judge.units
+    layers, least = int(J.layers), float(np.log(units.L / L))
+    begin, slow = np.log(1.35 * size(J) / units.knot), np.log(4 / layers)
+    found = [np.array([1.0, 1.0, 0.5, begin, slow, begin + floor, least + AHEAD]) for floor in FLOORS]
+    with blas_threads(J.threads, multiplications(J.f, J.shape)):
+        seen = np.abs(stored(J.x0 - J.f.gradient(J.x0) / L))
+    knot = BELOW * float(np.quantile(seen[seen > 0], 0.75)) if seen.any() else size(J)
+    stay = np.log(2 * knot / units.knot)
+    return [*found, np.array([0.5, 0.9, 0.5, stay - 7.0, -np.log(layers), stay, least])]
+
+
+def part_of(J: Objective) -> Objective:
+    """The first of many columns; all where they are not many, or may interact."""
+    return subset(J, np.arange(PART)) if has_columns_apart(J) and J.shape[1] >= 2 * PART else J

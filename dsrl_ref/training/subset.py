@@ -1,0 +1,59 @@
+"""Some columns of an objective, where columns are known not to interact, and the error of each column."""
+
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref.appendix.network import forward
+from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import Fidelity, LeastSquares
+
+AT_ONCE = 2**18  # entries of X in a block of `errors`, whose iterates are all kept
+
+
+def has_columns_apart(J: Objective) -> bool:
+    """Whether the columns of X are known not to interact; a subclass may do anything."""
+    return type(J.f) in (Fidelity, LeastSquares)
+
+
+def subset(J: Objective, columns: Any) -> Objective:
+    """The objective of some columns, by the same engine; J is the sum of those of any parts."""
+    if isinstance(J.f, Fidelity):
+        f: Any = Fidelity(J.f.W[:, columns])
+    else:
+        f = LeastSquares(J.f.D, J.f.Y[:, columns])  # type: ignore[attr-defined]  # the caller has asked above
+    x0 = None if isinstance(f, Fidelity) and J.x0 is J.f.W else J.x0[:, columns]  # type: ignore[attr-defined]
+    target = f.W if isinstance(f, Fidelity) and J.target is J.f.W else J.target[:, columns]  # type: ignore[attr-defined]
+    return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads, per_layer=J.per_layer)
+
+
+def errors(J: Objective, theta: Any, L: Any) -> Array:
+    """‖x_t - x̃‖² of every column, (m,).
+
+    Raises
+    ------
+    DivergenceError
+        Where an iterate is not finite.
+    """
+    n, m = J.shape
+    width = max(1, AT_ONCE // n)
+    if m <= width or not has_columns_apart(J):
+        return _squares(forward(J.f, theta, L, int(J.layers), J.x0)[-1] - J.target)
+    found = [subset(J, slice(start, start + width)) for start in range(0, m, width)]
+    return np.concatenate([errors(part, theta, L) for part in found])
+
+
+def energies(J: Objective) -> Array:
+    """‖x̃‖² of every column: the error of an answer of 0."""
+    return _squares(J.target)
+
+
+def drawn(columns: Any, count: int, seed: int) -> Array:
+    """So many of these columns, or of the first so many, in ascending order; the same of the same seed."""
+    return np.sort(np.random.default_rng(seed).permutation(columns)[:count])
+
+
+def _squares(X: Any) -> Array:
+    squares: Array = np.asarray((X.multiply(X) if is_sparse(X) else X**2).sum(axis=0), dtype=np.float64).ravel()
+    return squares

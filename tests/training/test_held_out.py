@@ -1,0 +1,93 @@
+"""What is held out: which columns, what they say, and what cannot be held out."""
+
+import numpy as np
+import pytest
+from strategies import FloatQuartic
+
+from dsrl_ref import Fidelity, LeastSquares, Objective
+from dsrl_ref.training.held_out import HeldOut, split
+
+numbers = np.random.default_rng(0)
+D, X = numbers.normal(size=(3, 4)), numbers.normal(size=(4, 25))
+THETA, L = np.array([[0.9, 0.8, 0.1, 0.5]] * 2), np.array([12.0, 12.0])
+
+
+def objective(m=25, **options):
+    return Objective(LeastSquares(D, D @ X[:, :m]), X[:, :m], layers=2, per_layer=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("validation", "held"), [(None, 5), (0.2, 5), (0.5, 12), (np.float64(0.1), 2), (7, 7), (np.int64(24), 24)]
+)
+def test_a_share_or_a_number_of_the_columns_is_held_out(validation, held):
+    learned_from, out = split(objective(), validation)
+    assert (out.columns, learned_from.shape[1]) == (held, 25 - held)
+    columns = [tuple(column) for column in np.hstack([learned_from.target, out.J.target]).T]
+    assert sorted(columns) == sorted(map(tuple, X.T))
+    again, _ = split(objective(), validation)
+    assert again.target.tobytes() == learned_from.target.tobytes()
+
+
+@pytest.mark.parametrize("validation", [0, 0.0])
+def test_nothing_need_be_held_out(validation):
+    J = objective()
+    assert split(J, validation) == (J, None)
+
+
+def test_other_data_may_be_held_out_of_any_f():
+    J = Objective(FloatQuartic(np.eye(4)), X, x0=X, layers=2, per_layer=True)
+    other = LeastSquares(D, D @ X[:, :3])
+    learned_from, out = split(J, (other, X[:, :3]))
+    assert learned_from is J
+    assert out.J.f is other
+    assert (out.columns, out.J.layers, out.J.per_layer) == (3, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("validation", "error", "message"),
+    [
+        (1.0, ValueError, "a share of the columns must be at least 0 and less than 1, got 1.0"),
+        (-0.1, ValueError, "at least 0 and less than 1, got -0.1"),
+        (np.nan, ValueError, "validation contains NaN"),
+        (-1, ValueError, "validation must be at least 0, got -1"),
+        (25, ValueError, "validation=25 holds all of 25 columns out, and leaves none: pass validation=0"),
+        (0.03, ValueError, "validation=0.03 holds 0.03 of 25 columns out, which is none: pass validation=0 .* pair"),
+        ("half", TypeError, "validation must be an integer"),
+        (True, TypeError, "validation must be an integer"),
+        ((1, 2, 3), ValueError, r"validation as a pair is \(f, target\), got 3 things"),
+        ((D, X), TypeError, "f must be an object with"),
+        ((LeastSquares(D, D @ X), X[:, :3]), ValueError, "target"),
+    ],
+)
+def test_what_cannot_be_held_out_is_refused(validation, error, message):
+    with pytest.raises(error, match=message):
+        split(objective(), validation)
+
+
+def test_columns_that_may_interact_stay_together():
+    J = Objective(FloatQuartic(np.eye(4)), X, x0=X, layers=2, per_layer=True)
+    with pytest.raises(ValueError, match="not those of FloatQuartic: pass validation=0 to learn from all, or other"):
+        split(J, None)
+    assert split(J, 0) == (J, None)
+
+
+def test_the_verdict_is_the_loss_of_what_is_held_out():
+    J = objective()
+    verdict = HeldOut(J).verdict(THETA, L)
+    assert verdict.loss == pytest.approx(J(THETA, L)[0], rel=1e-13)
+    assert verdict.grown == 0
+
+
+def test_columns_that_are_worse_than_an_answer_of_0_are_counted():
+    """One layer of W -> W: answers are the columns of W, their errors known."""
+    target = np.array([[1.0, 1.0, 0.0, 0.0, 3.0]])
+    W = np.array([[2.5, 1.5, 1.0, 4.0, 9.0]])  # errors 2.25, .25, 1, 16, 36; energies 1, 1, 0, 0, 9, on average 2.2
+    held = HeldOut(Objective(Fidelity(W), target, layers=1, per_layer=True))
+    verdict = held.verdict(np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([1.0]))
+    assert verdict == (0.5 * 55.5, 3)
+
+
+def test_where_the_network_diverges_the_loss_is_infinite_and_every_column_has_grown():
+    J = Objective(LeastSquares(1e150 * D, D @ X), X, layers=2, per_layer=True)
+    verdict = HeldOut(J).verdict(np.array([[1.0, 1.0, 0.0, 0.0]] * 2), np.array([1e-100, 1e-100]))
+    assert verdict == (np.inf, 25)
