@@ -32,9 +32,7 @@ def as_affinity(X: Any, name: str = "X") -> csr_array:
     values = given.data[given.data != 0]
     kept = (row != column) & (values > 0)
     graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
-    graph = csr_array(graph.maximum(graph.T))
-    graph.sort_indices()
-    return graph
+    return csr_array(graph.maximum(graph.T))
 
 
 def is_distances(matrix: csr_array) -> bool:

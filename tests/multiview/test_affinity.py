@@ -21,7 +21,7 @@ def between(points, metric):
 
 
 def test_what_is_positive_off_the_diagonal_is_an_edge_of_the_larger_weight():
-    given = np.array([[9.0, 1.0, 0.0, -2.0], [3.0, 0.0, 0.0, 0.0], [0.0, 0.5, -1.0, 0.0], [1.0, 0.0, 0.0, 2.0]])
+    given = np.array([[9.0, 1.0, 0.0, -2.0], [3.0, 0.0, 0.0, 0.0], [0.0, 0.5, -1.0, -0.5], [1.0, 0.0, -2.0, 2.0]])
     expected = [[0.0, 3.0, 0.0, 1.0], [3.0, 0.0, 0.5, 0.0], [0.0, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
     assert as_affinity(given).toarray().tolist() == expected
     stored = csr_array((np.array([0.0, 2.0]), np.array([1, 0]), np.array([0, 1, 2])), shape=(2, 2))  # a stored 0

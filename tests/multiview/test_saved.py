@@ -27,7 +27,7 @@ FITTED = {
     "fixed texts": (DSRLClassifier(), (SEEN, np.array(["ab", "c", "d", "e"])[LABELS[:100]]), NEW),
     "authors": (DSRLClassifier(preset="authors", n_neighbors=6), (SEEN, KNOWN[:100]), NEW),
     "graph": (DSRLClassifier(affinity="precomputed"), (SQUARE, KNOWN[:100]), ROWS),
-    "one table": (DSRLClassifier(view_sizes=(10, 10, 10)), (TABLE, KNOWN[:100]), np.hstack(NEW)),
+    "one table": (DSRLClassifier(view_sizes=(np.int64(10), 10, np.int32(10))), (TABLE, KNOWN[:100]), np.hstack(NEW)),
     "weights": (
         DSRLClassifier(view_weights=np.array([1, 2, 0.5]), weights="heat", standardize="features"),
         ([np.asfortranarray(view) for view in SEEN], KNOWN[:100]),
