@@ -105,6 +105,12 @@ def test_graphs_of_neighbours_are_none():
     assert as_affinity(GRAPH.toarray()).nnz == GRAPH.nnz
 
 
+def test_two_sides_joined_to_one_another_are_a_graph():
+    """It keeps the triangle inequality, as two places with many samples each would."""
+    sides = np.arange(10) < 3
+    assert not is_distances(csr_array((sides[:, np.newaxis] != sides) * 1.0))
+
+
 def test_the_way_out_that_the_message_names_is_one():
     D = between(POINTS, "euclidean")
     similar = D + np.diag(np.full(40, D.max()))
