@@ -48,12 +48,13 @@ def is_distances(matrix: csr_array) -> bool:
     places = np.arange(n) if n <= MOST else np.sort(np.random.default_rng(0).choice(n, MOST, replace=False))
     dense = matrix[places][:, places].toarray()
     others = dense[~np.eye(len(dense), dtype=bool)]
-    if not np.array_equal(dense, dense.T) or np.mean(others == others.max()) > 0.5:
-        return False
-    return _keeps_triangles(np.sqrt(dense))
+    return bool(np.mean(others == others.max()) <= 0.5) and _keeps_triangles(np.sqrt(dense))
 
 
 def _keeps_triangles(roots: Array) -> bool:
-    """Whether no entry exceeds the sum of two that lead from the one sample to the other."""
+    """Whether no entry exceeds the sum of two that lead from the one sample to the other.
+
+    By way of the one or the other itself that is symmetry.
+    """
     allowed = roots * (1 - ROUNDING)
     return all(bool((allowed <= column[:, np.newaxis] + column).all()) for column in roots.T)

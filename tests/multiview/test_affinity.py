@@ -111,6 +111,12 @@ def test_two_sides_joined_to_one_another_are_a_graph():
     assert not is_distances(csr_array((sides[:, np.newaxis] != sides) * 1.0))
 
 
+def test_a_clique_with_a_weak_edge_is_a_graph():
+    clique = 1 - np.eye(10)
+    clique[0, 1] = clique[1, 0] = 1e-6
+    assert not is_distances(csr_array(clique))
+
+
 def test_the_way_out_that_the_message_names_is_one():
     D = between(POINTS, "euclidean")
     similar = D + np.diag(np.full(40, D.max()))
