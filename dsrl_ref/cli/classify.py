@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     """Label the unlabelled samples; nothing is scored, as nothing is known of them."""
     unknown = int(np.count_nonzero(data.codes < 0))
-    for option, given in (("--compare", arguments.compare), ("--labelled", arguments.labelled is not None)):
+    for option, given in (("--compare", arguments.compare), ("--labelled", arguments.labelled)):
         if given:
             raise ValueError(
                 f"{option} is for data of which every label is known; {arguments.data} has {unknown} unlabelled samples"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dsrl_ref.cli.output import non_negative, require_places
 from dsrl_ref.cli.problem import read_problem, whitened
+from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 from dsrl_ref.results import FitResult
@@ -37,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
     require_kind(kind_of(output))
     learned = load(arguments.model)
+    if not isinstance(learned, FitResult):
+        kind = type(learned).__name__
+        raise ModelFileError(f"{arguments.model} holds a {kind}, and plot draws what fit learned; see cluster --plot")
     require_places([output], [arguments.model, *([arguments.data] if arguments.data else [])])
     if arguments.whiten and arguments.data is None:
         raise ValueError("--whiten is of the data: give --data too")

@@ -27,10 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, and write or print a line a sample; scores where the data has labels."""
-    data = None if arguments.data == "digits" else Path(arguments.data)
     tables.require_suffix(arguments.output)
     model = load(arguments.model)
-    require_places([arguments.output], [arguments.model, data, arguments.graph])
+    require_places([arguments.output], [arguments.model, Path(arguments.data), arguments.graph])
     if not isinstance(model, DSRLClassifier | DSRLClustering):
         kind = type(model).__name__
         raise ModelFileError(

@@ -14,7 +14,7 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.conventions import as_generator, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
-from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
+from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, k_means, row_affinity
 
 EMBEDDINGS = "graph", "rows"
 KEEP_OF_GRAPH = 0.5  # of a precomputed graph, which is no list of candidates
@@ -26,11 +26,14 @@ class FittedClusters(Fitted):
 
     embedding: Array
     labels: NDArray[np.intp]
+    n_clusters: int
+    eigenvalues: Array | None  # None where the number was given
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The same, with the clusters."""
-        return {**super().attributes, "embedding": self.embedding, "labels": self.labels}
+        found = {"n_clusters": self.n_clusters, "eigenvalues": self.eigenvalues}
+        return {**super().attributes, **found, "embedding": self.embedding, "labels": self.labels}
 
 
 class DSRLClustering(Estimator):
@@ -45,8 +48,10 @@ class DSRLClustering(Estimator):
 
     Parameters
     ----------
-    n_clusters : int
-        Number of clusters.
+    n_clusters : int, optional
+        Number of clusters; by default the number from 2 to 20 at which the eigenvalues of the learned graph have their
+        largest gap, `n_clusters_`. That is a guess which deserves a look at `eigenvalues_`: where several gaps are
+        nearly as large, as many numbers are nearly as good.
     affinity : {"views", "precomputed"}
         What X is: views, or a graph (n, n), dense or sparse, of which what is not positive is no edge.
     embedding : {"graph", "rows"}
@@ -79,12 +84,17 @@ class DSRLClustering(Estimator):
     Attributes
     ----------
     labels_ : ndarray (n,)
-        0 to n_clusters - 1.
+        0 to n_clusters_ - 1.
+    n_clusters_ : int
+        As asked, or as the eigenvalues say; fewer have samples where a GraphWarning says so.
+    eigenvalues_ : ndarray (21,)
+        Only where `n_clusters` is None: the largest of D^(-½) W D^(-½) of the learned graph, in descending order; one a
+        sample where there are fewer. The gap behind place k speaks for k clusters.
     affinity_matrix_ : csr_array (n, n)
         The graph that the network was trained on.
     graph_ : csr_array (n, n)
         What the network made of it.
-    embedding_ : ndarray (n, 2 n_clusters), or (n, n_clusters) for "rows"
+    embedding_ : ndarray (n, 2 n_clusters_), or (n, n_clusters_) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
         What the network learned, for a graph divided by `scale_`.
@@ -106,6 +116,8 @@ class DSRLClustering(Estimator):
 
     embedding_ = FromFit()
     labels_ = FromFit()
+    n_clusters_ = FromFit()
+    eigenvalues_ = FromFit()
     _fitted: FittedClusters
 
     _kind = "clusterer"
@@ -113,7 +125,7 @@ class DSRLClustering(Estimator):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | None = None,
         *,
         affinity: str = "views",
         embedding: str = "graph",
@@ -162,30 +174,43 @@ class DSRLClustering(Estimator):
             For bad data or parameters, before any work.
         SizeError
             Where ``embedding="rows"`` would not fit.
+
+        Warns
+        -----
+        GraphWarning
+            Where fewer clusters come out than are asked for.
         """
         self._check_parameters()
-        clusters, data = self.n_clusters, self._read(X)
-        if clusters > count_samples(data):
-            raise ValueError(f"n_clusters = {clusters} is more than the {count_samples(data)} samples (n_samples)")
+        data = self._read(X)
+        if self.n_clusters is not None and self.n_clusters > count_samples(data):
+            raise ValueError(
+                f"n_clusters = {self.n_clusters} is more than the {count_samples(data)} samples (n_samples)"
+            )
         rng = as_generator(self.random_state)
         seen = self._seen(data, X)
         learned = self._train(seen.graph)
-        embedding = self._embedded(seen.graph, learned.graph)
+        clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
+        embedding = self._embedded(seen.graph, learned.graph, clusters)
         labels = k_means(embedding, clusters, 1 if self.preset == "authors" else self.n_init, rng)
-        self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels)
+        found = len(np.unique(labels))
+        if found < clusters:
+            message = f"only {found} of {clusters} clusters came out: the graph tells no more places apart; "
+            warnings.warn(message + "raise n_neighbors, or take fewer clusters", GraphWarning, 2)
+        self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels, clusters, eigenvalues)
         return self
 
-    def _embedded(self, W: csr_array, graph: csr_array) -> Array:
+    def _embedded(self, W: csr_array, graph: csr_array, clusters: int) -> Array:
         """What k-means is to see, of the graph before and after the network."""
         if self.preset == "authors":
-            return embed_as_authors(row_affinity(graph), self.n_clusters)
+            return embed_as_authors(row_affinity(graph), clusters)
         if self.embedding == "rows":
-            return embed(row_affinity(graph), self.n_clusters)
-        return np.hstack([embed(each, self.n_clusters) for each in (W, graph)])
+            return embed(row_affinity(graph), clusters)
+        return np.hstack([embed(each, clusters) for each in (W, graph)])
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        as_count(self.n_clusters, "n_clusters", least=1)
+        if self.n_clusters is not None:
+            as_count(self.n_clusters, "n_clusters", least=1)
         require_known(self.embedding, EMBEDDINGS, "embedding")
         as_count(self.n_init, "n_init", least=1)
 
@@ -229,7 +254,7 @@ class DSRLClustering(Estimator):
         if not hasattr(self, "_fitted"):
             raise not_fitted(self)
         fitted = self._fitted
-        counts = self._links(X, fitted) @ np.eye(fitted.labels.max() + 1)[fitted.labels]
+        counts = self._links(X, fitted) @ np.eye(fitted.n_clusters)[fitted.labels]
         alone = ~(counts > 0).any(axis=1)
         if alone.any():
             place = int(np.argmax(alone))

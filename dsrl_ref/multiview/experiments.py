@@ -160,12 +160,12 @@ def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> l
     return list(outcomes.values())
 
 
-def cluster(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> Outcome:
+def cluster(data: Data, clusters: int | None, seeds: Sequence[int], training: dict[str, Any]) -> Outcome:
     """Scores of `DSRLClustering` for every seed of k-means, by the samples whose classes are known; none if none is."""
     model = DSRLClustering(clusters, **data.source, **training, random_state=seeds[0]).fit(data.given)
     restarts = 1 if training.get("preset") else model.n_init
     known = bool((data.codes >= 0).any())
-    scores = _cluster_scores(model.embedding_, data, clusters, restarts, seeds) if known else {}
+    scores = _cluster_scores(model.embedding_, data, model.n_clusters_, restarts, seeds) if known else {}
     return Outcome("dsrl", scores, found=model)
 
 

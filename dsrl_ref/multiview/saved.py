@@ -59,22 +59,30 @@ def classifier_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -
 def clustering_to_file(model: DSRLClustering) -> tuple[Header, Arrays]:
     """Header and arrays of a clustering."""
     header, arrays = _to_file(model)
-    return header, {**arrays, "embedding": model._fitted.embedding, "labels": model._fitted.labels}
+    fitted = model._fitted
+    found = {} if fitted.eigenvalues is None else {"eigenvalues": fitted.eigenvalues}
+    arrays |= {**found, "embedding": fitted.embedding, "labels": fitted.labels}
+    return {**header, "n_clusters": fitted.n_clusters, "chosen": fitted.eigenvalues is not None}, arrays
 
 
 def clustering_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> DSRLClustering:
     """What `clustering_to_file` took apart."""
     model, fitted = _from_file(DSRLClustering, header, arrays)
     n, labels = fitted.affinity_matrix.shape[0], arrays["labels"]
+    clusters = as_count(header["n_clusters"], "n_clusters", least=1)
     embedding = as_matrix(arrays["embedding"], "embedding")
-    if (
-        labels.shape != (n,)
-        or labels.dtype.kind != "i"
-        or not ((labels >= 0) & (labels < n)).all()
-        or len(embedding) != n
-    ):
+    if labels.shape != (n,) or labels.dtype.kind != "i" or len(embedding) != n:
         raise ValueError(f"labels and embedding must be of {n} samples")
-    model._fitted = FittedClusters(**vars(fitted), embedding=embedding, labels=labels.astype(np.intp, copy=False))
+    if not ((labels >= 0) & (labels < clusters)).all():
+        raise ValueError(f"labels must be from 0 to {clusters - 1}")
+    eigenvalues = _shaped(arrays, "eigenvalues", (arrays["eigenvalues"].size,)) if header["chosen"] else None
+    model._fitted = FittedClusters(
+        **vars(fitted),
+        embedding=embedding,
+        labels=labels.astype(np.intp, copy=False),
+        n_clusters=clusters,
+        eigenvalues=eigenvalues,
+    )
     return model
 
 

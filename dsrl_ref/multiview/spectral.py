@@ -10,6 +10,7 @@ from dsrl_ref.threads import blas_threads, processors
 
 DENSE = 200  # samples up to which all eigenvectors are computed
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
+MOST = 20  # clusters that the eigengap chooses from
 LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
@@ -19,22 +20,58 @@ def embed(W: csr_array, dimensions: int) -> Array:
 
     Every component of the graph has the eigenvalue 1, with D^½ on its samples for eigenvector: these are taken first,
     the largest components before the others, and an iteration, which would miss copies, looks for what comes next.
-    Where there are more components than dimensions, those below half of a cluster's mean size count as isolated.
-    Isolated samples sit at 0. The start of the iteration is fixed: the same graph gives the same bits.
+    Where there are more components than dimensions, those below half of a cluster's mean size count as isolated, unless
+    that were most of the samples: then all but the largest. Isolated samples sit at 0. The start of the iteration is
+    fixed: the same graph gives the same bits.
     """
     labels, sizes = _components(W)
     if np.count_nonzero(sizes > 1) > dimensions:
-        large = diags_array((sizes[labels] >= SMALL * W.shape[0] / dimensions).astype(np.float64))
-        W = csr_array(large @ W @ large)
-        W.eliminate_zeros()
+        least = SMALL * W.shape[0] / dimensions
+        if 2 * sizes[sizes >= least].sum() < W.shape[0]:
+            least = np.sort(sizes)[-dimensions]
+        W = _without_small(W, sizes[labels] >= least)
         labels, sizes = _components(W)
     degrees = W.sum(axis=1)
     roots = np.sqrt(degrees)
     components = _of_components(labels, sizes, roots)[:, :dimensions]
-    inverse = diags_array(np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
-    rest = dimensions - components.shape[1]
-    vectors = _top_eigenvectors(csr_array(inverse @ W @ inverse), rest, components)
+    vectors = _top_eigenvectors(_normalised(W, roots), dimensions - components.shape[1], components)
     return _on_sphere(np.hstack([components.toarray(), vectors]), degrees)
+
+
+def eigengap(W: csr_array) -> tuple[int, Array]:
+    """The number of clusters, from 2 to 20, behind which the eigenvalues of D^(-½) W D^(-½) fall most; and these.
+
+    The eigenvalues are the largest in descending order, one more than there are numbers to choose from. Every component
+    has the eigenvalue 1; those below half of the mean size of 20 clusters are left out, as they would be clusters of
+    a few samples. More components than 20 are that many clusters.
+    """
+    labels, sizes = _components(W)
+    W = _without_small(W, sizes[labels] >= max(2.0, SMALL * W.shape[0] / MOST))
+    labels, sizes = _components(W)
+    roots = np.sqrt(W.sum(axis=1))
+    components = _of_components(labels, sizes, roots)
+    count = min(MOST, W.shape[0] - 1) + 1
+    if components.shape[1] >= count:
+        return components.shape[1], np.ones(count)
+    symmetric = _normalised(W, roots)
+    vectors = _top_eigenvectors(symmetric, count - components.shape[1], components)
+    rest = (vectors * (symmetric @ vectors)).sum(axis=0)
+    values = np.concatenate([np.ones(components.shape[1]), np.sort(rest)[::-1]])
+    return 2 + int(np.argmax(values[1:-1] - values[2:])), values
+
+
+def _without_small(W: csr_array, kept: NDArray[np.bool_]) -> csr_array:
+    """The graph with no edges but those between the samples that are kept."""
+    large = diags_array(kept.astype(np.float64))
+    W = csr_array(large @ W @ large)
+    W.eliminate_zeros()
+    return W
+
+
+def _normalised(W: csr_array, roots: Array) -> csr_array:
+    """D^(-½) W D^(-½), 0 where a sample has no edges."""
+    inverse = diags_array(np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
+    return csr_array(inverse @ W @ inverse)
 
 
 def embed_as_authors(W: csr_array, dimensions: int) -> Array:

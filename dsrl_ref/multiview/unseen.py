@@ -46,15 +46,12 @@ class Joiner:
         new = np.flatnonzero(places < 0)
         old = np.flatnonzero(places >= 0)
         links = csr_array((np.ones(old.size), (old, places[old])), shape=(len(places), len(self.views[0])))
-        if new.size:
-            joined = [
-                self._joined(view, features[new], along)
-                for view, features, along in zip(self.views, new_views, self.fusion.along, strict=True)
-            ]
-            rows = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
-            links = csr_array(links + rows @ mean_graph(joined, self.fusion.view_weights))
-        links.sort_indices()
-        return links
+        joined = [
+            self._joined(view, features[new], along)
+            for view, features, along in zip(self.views, new_views, self.fusion.along, strict=True)
+        ]
+        rows = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
+        return csr_array(links + rows @ mean_graph(joined, self.fusion.view_weights))
 
     def _places(self, new_views: Sequence[Array]) -> NDArray[np.intp]:
         """Which of the seen samples equals each new one in all views, the first if several do; -1 where none does."""

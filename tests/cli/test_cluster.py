@@ -7,7 +7,7 @@ from command_data import LABELS, VIEWS, in_json, views_file
 from scipy.io import mmwrite, savemat
 from scipy.sparse import csr_array, save_npz
 
-from dsrl_ref import Fidelity, Objective, Theta, cli
+from dsrl_ref import Fidelity, Objective, Theta, cli, load
 from dsrl_ref.cli import applications
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClustering, clustering_scores, similarity_graph
@@ -130,11 +130,60 @@ def test_without_labels_there_are_sizes_and_no_scores(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [([], "has no labels: give --clusters"), (["--clusters", "3", "--compare"], "there is nothing to compare by")],
+    [(["--compare"], "there is nothing to compare by"), (["--clusters", "3", "--compare"], "nothing to compare by")],
 )
 def test_what_needs_labels_is_3_without_them(tmp_path, capsys, options, message):
     assert cli.main(["cluster", views_file(tmp_path, None), *options]) == 3
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_graph_says_how_many_clusters_there_are_where_nobody_does(labelled, tmp_path, capsys):
+    path = views_file(tmp_path, LABELS if labelled else None)
+    options = ["--repeats", "1", "--neighbors", "6", *(["--clusters", "auto"] if labelled else [])]
+    model = DSRLClustering(random_state=2021, n_neighbors=6).fit(VIEWS)
+    printed = in_json(capsys, "cluster", path, *options, "-o", tmp_path / "x.csv", "--model", tmp_path / "model")
+    assert printed["eigenvalues"] == model.eigenvalues_.tolist()
+    assert printed["sizes"] == np.bincount(model.labels_).tolist()
+    assert (tmp_path / "x.csv").read_text().splitlines()[1:] == [f"{i},{c}" for i, c in enumerate(model.labels_)]
+    assert load(tmp_path / "model").n_clusters_ == model.n_clusters_
+    assert len(printed["results"]) == labelled
+    if labelled:
+        expected = scored(model.n_clusters_, n_neighbors=6)
+        assert values(printed["results"][0]) == {name: pytest.approx(score) for name, score in expected.items()}
+    assert cli.main(["cluster", path, *options]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"80 samples, {model.n_clusters_} clusters of ")
+    gaps = model.eigenvalues_[1:-1] - model.eigenvalues_[2:]
+    best = sorted(range(2, 21), key=lambda clusters: -gaps[clusters - 2])[:5]
+    assert best[0] == model.n_clusters_
+    assert second == "gaps of eigenvalues: " + ", ".join(f"{gaps[k - 2]:.4f} for {k}" for k in best)
+
+
+def test_a_number_that_is_given_needs_no_eigenvalues(data, capsys):
+    assert "eigenvalues" not in in_json(capsys, "cluster", data, "--repeats", "1")
+    assert cli.main(["cluster", data, "--repeats", "1"]) == 0
+    assert "gaps" not in capsys.readouterr().out
+
+
+def test_scores_are_of_the_samples_that_have_a_label(tmp_path, capsys):
+    known = np.arange(80) % 3 > 0
+    (result,) = in_json(capsys, "cluster", views_file(tmp_path, np.where(known, LABELS, -1)), "--repeats", "1")[
+        "results"
+    ]
+    labels = DSRLClustering(4, random_state=2021).fit_predict(VIEWS)
+    expected = clustering_scores(LABELS[known], labels[known])
+    assert values(result) == {name: [pytest.approx(score)] for name, score in expected.items()}
+
+
+def test_what_was_fitted_is_kept_and_a_table_written(data, tmp_path, capsys):
+    assert (
+        cli.main(["cluster", data, "--repeats", "2", "-o", str(tmp_path / "x.csv"), "--model", str(tmp_path / "m")])
+        == 0
+    )
+    labels = DSRLClustering(4, random_state=2021).fit_predict(VIEWS)
+    assert (tmp_path / "x.csv").read_text() == "sample,cluster\n" + "".join(f"{i},{c}\n" for i, c in enumerate(labels))
+    assert np.array_equal(load(tmp_path / "m").labels_, labels)
 
 
 def test_bad_files_and_places_are_refused(data, tmp_path, capsys):
@@ -146,6 +195,7 @@ def test_bad_files_and_places_are_refused(data, tmp_path, capsys):
         (["--graph", data], 3, "has no key W; it has X0, X1, X2, Y"),
         (["--graph", str(tmp_path / "none.npy")], 5, "none.npy"),
         (["--clusters", "0"], 2, "must be at least 1"),
+        (["--clusters", "many"], 2, "invalid number value: 'many'"),
         (["-o", str(tmp_path / "no" / "folder.npz")], 5, "folder.npz"),
         (["-o", data], 3, "give it another name"),
     ):
@@ -185,7 +235,8 @@ def test_pictures_of_graphs_with_and_without_edges(data, tmp_path, capsys):
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     np.save(tmp_path / "none.npy", np.zeros((80, 80)))
     arguments = ["--graph", str(tmp_path / "none.npy"), "--repeats", "1", "--plot", str(tmp_path / "picture.svg")]
-    with pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal"):
+    no_edges = pytest.warns(GraphWarning, match="the graph has no edges: none of its entries off the diagonal")
+    with no_edges, pytest.warns(GraphWarning, match="only 1 of 4 clusters came out"):
         assert cli.main(["cluster", data, *arguments]) == 0
     assert (tmp_path / "picture.svg").read_bytes().startswith(b"<?xml")
     assert cli.main(["cluster", data, "--plot", str(tmp_path / "picture.txt"), "-o", str(tmp_path / "o.npz")]) == 3

@@ -8,6 +8,7 @@ import pytest
 
 from dsrl_ref import Status, Theta, load, save
 from dsrl_ref.cli import main, plot
+from dsrl_ref.multiview import DSRLClustering
 from dsrl_ref.results import FitResult
 
 RESULT = FitResult(
@@ -154,3 +155,13 @@ def test_whitening_is_of_data_and_they_are_not_written_over(tmp_path, model, dra
     before = path.read_bytes()
     assert main(["plot", str(model), "--data", str(path), "-o", str(path)]) != 0
     assert path.read_bytes() == before
+
+
+def test_a_fitted_estimator_is_not_drawn_and_the_message_says_what_draws_it(tmp_path, drawn, capsys):
+    views = [np.random.default_rng(0).normal(size=(12, 3))]
+    save(tmp_path / "model", DSRLClustering(2, n_neighbors=3, random_state=0).fit(views))
+    assert main(["plot", str(tmp_path / "model")]) == 4
+    assert (
+        "model holds a DSRLClustering, and plot draws what fit learned; see cluster --plot" in capsys.readouterr().err
+    )
+    assert [*tmp_path.iterdir()] == [tmp_path / "model"]

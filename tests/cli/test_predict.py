@@ -5,6 +5,8 @@ import csv
 import numpy as np
 import pytest
 from command_data import LABELS, VIEWS, in_json
+from scipy.io import mmwrite
+from scipy.sparse import csr_array
 
 from dsrl_ref import Fidelity, Objective, cli, fit, load, save
 from dsrl_ref.errors import GraphWarning
@@ -171,6 +173,14 @@ def test_one_array_is_cut_into_views_by_the_model_that_was_fitted_so(tmp_path, c
     assert found["class"] == load(tmp_path / "model").predict(whole[60:]).tolist()
 
 
+def test_one_sparse_view_is_a_view_and_not_a_table(tmp_path, capsys):
+    counts = np.random.default_rng(0).integers(0, 3, size=(80, 30)) * 1.0
+    save(tmp_path / "model", DSRLClassifier(n_neighbors=4).fit([counts[:60]], KNOWN))
+    mmwrite(tmp_path / "new.mtx", csr_array(counts[60:]))
+    found = in_json(capsys, "predict", tmp_path / "model", tmp_path / "new.mtx")["found"]
+    assert found["class"] == load(tmp_path / "model").predict(counts[60:]).tolist()
+
+
 def test_what_does_not_fit_the_model_is_refused(model, new, seen, tmp_path, capsys):
     np.save(tmp_path / "g.npy", GRAPH)
     save(tmp_path / "graphs", DSRLClassifier(affinity="precomputed").fit(GRAPH[:60, :60], KNOWN))
@@ -208,7 +218,7 @@ def test_neither_the_model_nor_the_graph_is_replaced(model, new, tmp_path, capsy
         assert place.read_bytes() == before
 
 
-def test_the_digits_are_no_file_that_is_kept(model, tmp_path, monkeypatch, capsys):
+def test_the_digits_are_read_whatever_file_has_their_name(model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").write_text("a file of this name is not read")
     assert cli.main(["predict", model, "digits"]) == 3

@@ -15,11 +15,12 @@ from dsrl_ref.multiview import (
     DSRLClustering,
     clustering,
     clustering_scores,
+    complementary_views,
     load_dataset,
     neighbors,
     similarity_graph,
 )
-from dsrl_ref.multiview.spectral import k_means
+from dsrl_ref.multiview.spectral import eigengap, k_means
 from dsrl_ref.training import fit
 
 
@@ -212,3 +213,45 @@ def test_a_link_that_the_network_takes_away_counts_where_there_is_no_other():
     weak = np.zeros((2, 120))
     weak[0, 40], weak[1, [41, 42]] = 1e-9, (1e-9, 1.0)
     assert model.predict(weak).tolist() == model.labels_[[40, 42]].tolist()
+
+
+def test_without_a_number_the_eigengap_of_the_learned_graph_says_how_many():
+    model = DSRLClustering(random_state=0, n_neighbors=6).fit(VIEWS)
+    clusters, values = eigengap(model.graph_)
+    assert (model.n_clusters_, model.eigenvalues_.tolist()) == (clusters, values.tolist())
+    assert clusters != eigengap(model.affinity_matrix_)[0]
+    assert model.n_clusters is None
+    asked = DSRLClustering(clusters, random_state=0, n_neighbors=6).fit(VIEWS)
+    assert np.array_equal(asked.labels_, model.labels_)
+    assert np.array_equal(asked.embedding_, model.embedding_)
+    assert asked.n_clusters_ == clusters
+    with pytest.raises(AttributeError, match="DSRLClustering has no eigenvalues_"):
+        _ = asked.eigenvalues_
+
+
+@pytest.mark.parametrize("parameters", [{"preset": "authors"}, {"embedding": "rows"}], ids=str)
+def test_every_embedding_can_be_asked_how_many(parameters):
+    model = DSRLClustering(random_state=0, **parameters).fit(VIEWS)
+    assert model.n_clusters_ == eigengap(model.graph_)[0] == model.embedding_.shape[1]
+
+
+def test_four_groups_are_found_where_they_are_far_apart():
+    views, labels = complementary_views(random_state=0)
+    assert clustering_scores(labels, DSRLClustering(random_state=0).fit_predict(views))["accuracy"] > 0.95
+
+
+def test_fewer_clusters_than_asked_are_told():
+    pairs = np.zeros((12, 12))
+    pairs[0, 1] = pairs[1, 0] = pairs[2, 3] = pairs[3, 2] = 1.0
+    with pytest.warns(GraphWarning, match="only 3 of 5 clusters came out: .*take fewer clusters") as warned:
+        model = DSRLClustering(5, affinity="precomputed", random_state=0).fit(pairs)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
+    assert (len(set(model.labels_.tolist())), model.n_clusters_) == (3, 5)
+
+
+@pytest.mark.parametrize(("cliques", "clusters"), [(7, 3), (8, 2), (8, 3)])
+def test_equal_components_are_never_one_cluster(cliques, clusters):
+    graph = np.kron(np.eye(cliques), np.ones((10, 10)))
+    model = DSRLClustering(clusters, affinity="precomputed", random_state=0).fit(graph)
+    assert len(set(model.labels_.tolist())) == clusters
+    assert all(len(set(model.labels_[i : i + 10].tolist())) == 1 for i in range(0, 10 * cliques, 10))

@@ -34,6 +34,7 @@ FITTED = {
         NEW,
     ),
     "clusters": (DSRLClustering(4, random_state=np.int64(1), weights="self-tuning"), (SEEN,), NEW),
+    "as many as there are": (DSRLClustering(random_state=0, n_neighbors=6), (SEEN,), NEW),
     "clusters of a graph": (DSRLClustering(4, affinity="precomputed", random_state=0), (SQUARE,), ROWS),
     "clusters of authors": (DSRLClustering(4, preset="authors", random_state=0), (SEEN,), NEW),
 }
@@ -219,8 +220,8 @@ def test_graphs_of_other_samples_are_no_classifier(name, path):
     ("change", "message"),
     [
         (put("labels", lambda a: a[1:]), "labels and embedding must be of 100 samples"),
-        (put("labels", lambda a: a - 1), "labels and embedding must be"),
-        (put("labels", lambda a: a + 99), "labels and embedding must be"),
+        (put("labels", lambda a: a - 1), "labels must be from 0 to 3"),
+        (put("labels", lambda a: a + 1), "labels must be from 0 to 3"),
         (put("labels", lambda a: a.astype(float)), "labels and embedding must be"),
         (put("embedding", lambda a: a[1:]), "labels and embedding must be"),
         (put("embedding", lambda a: a * np.nan), "embedding contains NaN"),

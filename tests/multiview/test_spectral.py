@@ -10,7 +10,7 @@ from scipy.sparse import block_diag, csr_array, linalg
 
 from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import spectral
-from dsrl_ref.multiview.spectral import embed, embed_as_authors, k_means, row_affinity
+from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, k_means, row_affinity
 
 
 def random_graph(n, density=0.3, seed=0):
@@ -224,3 +224,79 @@ def test_blas_has_one_thread_while_eigenvectors_of_small_graphs_are_sought(modul
         assert set(blas.numbers().values()) == {3}
     assert found.shape == (20, 3)
     assert seen == [{1}]
+
+
+def spectrum(W, count):
+    """The largest eigenvalues of D^(-½) W D^(-½), all dense."""
+    dense = W.toarray()
+    degrees = dense.sum(axis=1)
+    roots = np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1)), 0)
+    return np.sort(np.linalg.eigvalsh(roots[:, np.newaxis] * dense * roots))[::-1][:count]
+
+
+def blobs(sizes, between, seed=0):
+    """Groups of samples that are joined at random, and here and there to one another."""
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    rng = np.random.default_rng(seed)
+    odds = np.where(codes[:, np.newaxis] == codes, 0.9, between)
+    upper = np.triu((rng.random(odds.shape) < odds) * rng.uniform(0.5, 1, odds.shape), 1)
+    return csr_array(upper + upper.T)
+
+
+@pytest.mark.parametrize("sizes", [[20] * 3, [30, 20, 25, 40, 35], [15] * 19, [90, 80, 70]])
+def test_the_eigengap_finds_as_many_groups_as_there_are_and_shows_the_eigenvalues(sizes):
+    W = blobs(sizes, 0.02 / len(sizes))
+    clusters, values = eigengap(W)
+    assert clusters == len(sizes)
+    assert values == pytest.approx(spectrum(W, 21), abs=1e-8)
+
+
+@pytest.mark.parametrize("count", [2, 7, 19, 20, 21, 30])
+def test_components_are_clusters_however_many(count):
+    W = blobs([12] * count, 0.0)
+    clusters, values = eigengap(W)
+    assert clusters == count
+    assert values == pytest.approx(spectrum(W, 21), abs=1e-8)
+
+
+def test_components_of_a_few_samples_are_no_clusters():
+    """Four pairs and a single sample beside 400: they would be five clusters of their own."""
+    large = blobs([100] * 4, 0.01).toarray()
+    W = np.zeros((409, 409))
+    W[:400, :400] = large
+    for i in range(400, 408, 2):
+        W[i, i + 1] = W[i + 1, i] = 1.0
+    clusters, values = eigengap(csr_array(W))
+    assert clusters == 4
+    assert values == pytest.approx(spectrum(csr_array(large), 21), abs=1e-8)
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 12, 21, 22])
+def test_few_samples_have_few_eigenvalues(n):
+    W = csr_array(1 - np.eye(n))
+    clusters, values = eigengap(W)
+    assert len(values) == min(21, n)
+    assert values == pytest.approx(spectrum(W, min(21, n)), abs=1e-8)
+    assert 2 <= clusters <= min(20, n - 1)
+
+
+def test_a_graph_without_edges_has_eigenvalues_too():
+    clusters, values = eigengap(csr_array((30, 30)))
+    assert (clusters, values.tolist()) == (2, [0.0] * 21)
+
+
+@pytest.mark.parametrize(("count", "dimensions"), [(7, 3), (8, 2), (8, 3), (30, 2)])
+def test_most_samples_are_never_isolated(count, dimensions):
+    """Equal components, each below half of a cluster's mean size: the largest of them keep their places."""
+    W = blobs([10 + i for i in range(count)], 0.0)
+    places = embed(W, dimensions)
+    largest = np.repeat(np.arange(count), [10 + i for i in range(count)]) >= count - dimensions
+    assert np.linalg.norm(places[largest], axis=1) == pytest.approx(1)
+    assert len(np.unique(places[largest].round(6), axis=0)) == dimensions
+    assert not places[~largest].any()
+
+
+def test_a_few_small_components_are_isolated_as_before():
+    W = csr_array(block_diag([*[1 - np.eye(60)] * 2, *[1 - np.eye(2)] * 3]))
+    lengths = np.linalg.norm(embed(W, 3), axis=1)
+    assert lengths == pytest.approx(1.0 * (np.arange(126) < 120))

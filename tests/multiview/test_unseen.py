@@ -61,6 +61,16 @@ def test_a_sample_that_was_seen_is_joined_to_itself_alone(weights, along):
     assert joined(SEEN, SEEN, 4, weights, along).tolist() == np.eye(25).tolist()
 
 
+@pytest.mark.parametrize("along", ["samples", "features"])
+@pytest.mark.parametrize("weights", ["heat", "adaptive"])
+def test_a_sample_that_was_seen_in_one_view_alone_is_new_and_near_to_it_there(weights, along):
+    half = [SEEN[0][[3, 20]], NEW[1][:2]]
+    found = Joiner(SEEN, fuse(SEEN, 4, weights, None, along), 4, weights)(half).toarray()
+    expected = sum(naive_links(seen, new, 4, weights, along) for seen, new in zip(SEEN, half, strict=True)) / 2
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)  # a distance of 0 is one of rounding here
+    assert np.count_nonzero(found, axis=1).min() > 1
+
+
 def test_a_sample_was_seen_if_all_its_views_were_and_of_equal_ones_the_first():
     seen = [np.vstack([view[:20], view[:5] * 0.0, view[2:3]]) for view in SEEN]
     mixed = [view[[2, 2, 22, 22]].copy() for view in seen]
