@@ -1,6 +1,7 @@
 """``dsrl-ref fit PROBLEM.npz``: learn Θ and L for a problem in a file.
 
-Keys of the file: W, or D and Y; layers; target, which W makes optional; optional x0, theta, L to start from.
+Keys of the file: W, or D and Y; layers; target, which W makes optional; optional x0, theta, L to start from, with
+``--per-layer`` one for all layers or one a layer.
 """
 
 import argparse

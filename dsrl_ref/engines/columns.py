@@ -17,7 +17,6 @@ here and beside it there. `Columns.ties` counts what this engine has on its knot
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeAlias
 
 import numpy as np
@@ -138,12 +137,7 @@ class Columns(Generic[Thetas, Constants]):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-
-    @cached_property
-    def curvature(self) -> Curvature:
-        """Products with DᵀD, which the first evaluation forms where that pays within one."""
-        D, (_, m) = self.problem.f.D, self.problem.x0.shape  # type: ignore[attr-defined]
-        return Curvature(D, 2 * int(self.problem.layers) * m)
+        self.curvature = Curvature(problem.f.D, 2 * int(problem.layers) * problem.x0.shape[1])  # type: ignore[attr-defined]
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """Block by block, forward and back."""

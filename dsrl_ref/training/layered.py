@@ -6,8 +6,17 @@ The stages, each by `training.stage`:
 2. The best of them on all columns.
 3. All 5t numbers, from there.
 
-J has many bad minima, and the way by fewer numbers avoids them: a schedule is right about the whole, that knots fall
-with the errors that are left, and has next to nothing to overfit with.
+A schedule is right about the whole, that knots fall with the errors that are left, and has next to nothing to overfit
+with; what single layers gain is little, and is learned from there.
+
+The other way is one layer more at a time: the new layer begins as the one before it, and a few steps of all follow.
+``python -m benchmarks --only stages`` measures both. Of 500 unknowns, 250 measurements at 40 dB, 1,000 signals and 16
+layers, in seconds of processors, seed 0: the schedules' trials end after 9 s with -42.4 dB on what is learned from,
+where one layer more at a time has come to 6 layers and -32.1 dB; that is at -42.5 dB after 20 s, with 10 layers. Both
+end with -42.9 dB on unseen signals, after 44 s and after 46 s. Schedules are taken because all layers are
+there, and nearly right, from the first seconds on: a run that is stopped early has something to show. Where layers are
+few, one more at a time may be faster: of 100 unknowns and 8 layers it takes half the time, to -26.4 dB where the
+schedules come to -26.5.
 """
 
 from typing import Any

@@ -130,12 +130,10 @@ class Stage:
         self._matrix: Array | None = None
 
     def step(self) -> None:
-        """Try a step."""
+        """Try a step; DivergenceError where the loss is infinite to begin with."""
         self.steps += 1
         self.losses = [*self.losses, self.point.loss][-WINDOW:]
         before = self.point
-        if before.loss == np.inf:
-            self.judge.J(before.theta, before.L)  # which raises, and says why
         numbers, promised = self._candidate()
         point = self.judge.at(self.family.coordinates(numbers))
         if point.loss < before.loss and self._is_stable(point.verdict):

@@ -140,7 +140,7 @@ def test_the_square_of_D_is_formed_once_for_all_evaluations(monkeypatch):
     monkeypatch.setattr(columns, "_gram", lambda D, rows: formed.append(rows) or form(D, rows))
     f, L, target = problem()
     J = Objective(f, target, layers=LAYERS, method="columns")
-    assert formed == []
+    assert len(formed) == 1
     for _ in range(2):
         J(THETA, L), J.gauss_newton(THETA, L), J.ties(THETA, 2 * L)
     assert len(formed) == 1

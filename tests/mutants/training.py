@@ -417,7 +417,6 @@ MUTANTS = [
         ("sample.others, seed)", "sample.others, 0)"),
         ('        self.damping, self.least = map(float, state["figures"])\n', ""),
         ('map(int, state["counts"])', "(0, 0, 0, 0)"),
-        ("if before.loss == np.inf:", "if False:"),
         ("NOTHING_HELD if self.held is None else self.held.verdict(theta, L)", "NOTHING_HELD"),
     ),
     *of(

@@ -32,6 +32,7 @@ def test_what_is_added_is_measured_without_noise():
     origin = [known[tuple(column.round(9))] for column in noise.T]  # KeyError where the noise is another
     counts = np.bincount(origin, minlength=200)
     assert sorted(counts.tolist()) == [1] * 150 + [2] * 50
+    assert np.flatnonzero(counts == 2)[-1] > 150  # of all columns, not of the first
     added = J.target - X[:, origin]
     assert 40 < np.count_nonzero(added.any(axis=0)) <= 50  # of a column with few nonzeros none may be drawn
     share = np.count_nonzero(added) / (50 * np.mean(np.count_nonzero(X, axis=0)))

@@ -17,7 +17,8 @@ def objective(m=25, **options):
 
 
 @pytest.mark.parametrize(
-    ("validation", "held"), [(None, 5), (0.2, 5), (0.5, 12), (np.float64(0.1), 2), (7, 7), (np.int64(24), 24)]
+    ("validation", "held"),
+    [(None, 5), (0.2, 5), (0.5, 12), (np.float64(0.1), 2), (np.float32(0.5), 12), (7, 7), (np.int64(24), 24)],
 )
 def test_a_share_or_a_number_of_the_columns_is_held_out(validation, held):
     learned_from, out = split(objective(), validation)
