@@ -255,3 +255,15 @@ def test_equal_components_are_never_one_cluster(cliques, clusters):
     model = DSRLClustering(clusters, affinity="precomputed", random_state=0).fit(graph)
     assert len(set(model.labels_.tolist())) == clusters
     assert all(len(set(model.labels_[i : i + 10].tolist())) == 1 for i in range(0, 10 * cliques, 10))
+
+
+def test_links_that_the_network_takes_away_do_not_outvote_those_that_it_keeps():
+    model = DSRLClustering(4, affinity="precomputed", random_state=0).fit(GRAPH)
+    tried = np.linspace(0.01, 1, 100)
+    made = forward(Fidelity(tried[np.newaxis]), model.theta_, model.L_, 11)[-1][0]
+    weak, strong = model.scale_ * tried[made <= 0].max(), model.scale_
+    one, many = np.flatnonzero(model.labels_ == 0)[:1], np.flatnonzero(model.labels_ == 1)
+    assert many.size * weak > strong
+    row = np.zeros((1, 120))
+    row[0, many], row[0, one] = weak, strong
+    assert model.predict(row).tolist() == [0]
