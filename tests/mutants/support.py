@@ -20,7 +20,10 @@ MUTANTS = [
         ("(TOGETHER, min(width, TOGETHER), TOGETHER)", "(TOGETHER, width, width)"),
         ("matrices[self.first // columns :]", "matrices"),
         ("            if done:\n", "            if True:\n"),
-        ("in_lanes(place + 5)", "in_lanes(problem.parameters + 8)"),
+        (
+            *("in_lanes(place + 5)", "in_lanes(problem.parameters + 8)", 1, 1),
+            "sensitivities that have not begun yet are zeros, carried for nothing",
+        ),
         ("1.0 / L, tape[i - 1]", "1.0 / self.layers[i - 1][1], tape[i - 1]"),
         ("self.first, 1.0 / self.layers[i][1]", "self.first, 1.0 / self.layers[0][1]"),
         ("room = min(TAPE // (entries * self.n), ", "room = min(TAPE // entries, "),
