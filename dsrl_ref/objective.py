@@ -110,11 +110,12 @@ class Objective:
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
-        self.per_layer, self.parameters = per_layer, _parameters(per_layer, self.layers)
+        self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
         self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer)
         engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
         self.method = engine.name
-        self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
+        with self._limited(), _quiet():
+            self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
 
     def __call__(self, theta: ThetasLike, L: Any) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.
@@ -143,7 +144,7 @@ class Objective:
             active entries is not below 1 - 1e-6.
         """
         theta, L = self.parameters.read(theta, L)
-        with self._limited(), np.errstate(over="ignore", invalid="ignore"):
+        with self._limited(), _quiet():
             loss, gradient = self._prepared.loss_and_gradient(theta, L)
         return self._finite(loss, gradient, theta, L)
 
@@ -238,9 +239,15 @@ class Objective:
         2.0
         """
         theta, L = self.parameters.read(theta, L)
-        with self._limited(), np.errstate(over="ignore", invalid="ignore"):
+        with self._limited(), _quiet():
             loss, gradient, matrix = self._prepared.gauss_newton(theta, L)
-        return *self._finite(loss, gradient, theta, L), matrix
+        found = self._finite(loss, gradient, theta, L)
+        if not np.isfinite(matrix).all():
+            raise DivergenceError(
+                "the Gauss-Newton matrix overflows float64, whose entries are products of two derivatives: scale the "
+                "data, b1 and b2 by one factor, or D, so that derivatives are smaller"
+            )
+        return *found, matrix
 
     def scalar_map(self, theta: ThetasLike, L: Any) -> ScalarMap:
         """Build the piecewise-linear function w -> x_t that the network applies to each entry of W.
@@ -279,7 +286,7 @@ class Objective:
         is refused.
         """
         theta, L = self.parameters.read(theta, L)
-        with self._limited(), np.errstate(over="ignore", invalid="ignore"):
+        with self._limited(), _quiet():
             return int(self._prepared.ties(theta, L))
 
     def _limited(self) -> AbstractContextManager[None]:
@@ -306,13 +313,18 @@ def loss_and_gradient(
 
 def _parameters(per_layer: Any, layers: float) -> Parameters:
     """What Θ and L are; refused for ``layers=math.inf``, whose limit would be that of a last layer."""
-    if not isinstance(per_layer, bool):
+    if not isinstance(per_layer, bool | np.bool_):
         raise TypeError(f"per_layer must be True or False, got {per_layer!r}")
     if not per_layer:
         return Shared()
     if layers == math.inf:
         raise ValueError("per_layer=True needs finitely many layers, got layers = inf: give their number")
     return PerLayer(int(layers))
+
+
+def _quiet() -> Any:
+    """What overflows is refused by name, and NumPy need not warn of it too."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _default_target(f: SmoothTerm) -> Any:

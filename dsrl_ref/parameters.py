@@ -52,8 +52,8 @@ class Shared:
         return values[:, :4], values[:, 4]
 
     def gradient(self, derivatives: Array) -> Gradient:
-        """Name the five derivatives."""
-        return Gradient(*map(float, derivatives))
+        """Name the five derivatives; what is 0 is +0.0."""
+        return Gradient(*map(float, derivatives + 0.0))
 
     def from_free(self, u: Any) -> tuple[Theta, float]:
         """Θ and L of five real numbers."""

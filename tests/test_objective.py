@@ -10,7 +10,7 @@ from strategies import FloatQuartic
 from dsrl_ref import Fidelity, Gradient, LeastSquares, Objective, Theta, forward, loss_and_gradient
 from dsrl_ref.appendix import totals
 from dsrl_ref.engines import table
-from dsrl_ref.errors import SizeError
+from dsrl_ref.errors import DivergenceError, SizeError
 
 THETA = (1, 0.5, 0.25, 0.75)
 W = np.array([[0.0, 0.5, 2.0], [-1.0, 0.0, 0.25]])
@@ -34,6 +34,7 @@ OTHER = np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 0.0]])
             ValueError,
             "per_layer=True needs finitely many layers, got layers = inf",
         ),
+        ((Fidelity(W),), {"layers": 1, "method": ["fused"]}, ValueError, r"method must be one of .*, got \['fused'\]"),
         ((Fidelity(W),), {"layers": 1, "evaluations": 0}, ValueError, "evaluations must be at least 1, got 0"),
         ((Fidelity(W),), {"layers": 1, "evaluations": 1.5}, TypeError, "evaluations must be an integer, got 1.5"),
         (
@@ -232,3 +233,47 @@ def test_gauss_newton_of_least_squares():
     _, dtheta, dL = totals.sensitivities(f, Theta(*THETA), 5.0, 4, np.zeros((2, 1)))
     columns = np.concatenate([dtheta, dL], axis=2).reshape(-1, 5)
     assert matrix == pytest.approx(columns.T @ columns, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("method", ["tensor", "tangent", "adjoint", "columns", "support"])
+def test_a_gauss_newton_matrix_that_overflows_is_refused_where_the_gradient_does_not(method, per_layer):
+    """dX/dL is of the size of 1/L, and the matrix of its square."""
+    D = np.array([[1e-80, 2e-80], [0.0, 1e-80]])
+    J = Objective(LeastSquares(D, D), np.eye(2), layers=2, method=method, per_layer=per_layer)
+    at = (1, 0.9, 0.1, 0.2), 6e-160
+    assert np.isfinite(J.flat(np.tile([*at[0], at[1]], 2 if per_layer else 1))[1]).all()
+    with pytest.raises(DivergenceError, match="the Gauss-Newton matrix overflows float64"):
+        J.gauss_newton(*at)
+
+
+@pytest.mark.parametrize("method", ["tangent", "adjoint", "columns", "support"])
+def test_the_derivative_in_a_large_L_does_not_vanish(method):
+    """L² is beyond float64, and dJ/dL, L² below what it is made of, is not."""
+    D = 2.0**270 * np.array([[1.0, 0.5], [0.25, 1.0]])
+    J = Objective(LeastSquares(D, D), np.zeros((2, 2)), layers=1, method=method)
+    literal = Objective(LeastSquares(D, D), np.zeros((2, 2)), layers=1, method="tensor")
+    at = (1, 0.9, 0.0, 0.2), 2.0**547
+    expected = literal(*at)[1].L
+    assert expected != 0
+    for _, gradient, *_ in (J(*at), J.gauss_newton(*at)):
+        assert pytest.approx(expected, rel=1e-12) == gradient.L
+
+
+def test_no_derivative_is_minus_zero():
+    f = LeastSquares(np.eye(2), np.eye(2))
+    for method in ("tensor", "tangent", "adjoint", "columns", "support"):
+        _, gradient = Objective(f, np.zeros((2, 2)), layers=0, method=method)((1, 0.5, 0.25, 1), 1)
+        assert not np.signbit(gradient).any()
+
+
+def test_nothing_is_warned_of_what_is_refused_or_not_needed(recwarn):
+    """A DᵀD that overflows is formed when a problem is prepared."""
+    D = np.full((6, 4), 1e160)
+    J = Objective(LeastSquares(D, np.zeros((6, 1))), np.zeros((4, 1)), layers=1, method="columns")
+    with pytest.raises(DivergenceError):
+        (
+            J((1, 1, 0, 1), 1.0),
+            Objective(LeastSquares(D, np.ones((6, 1))), np.ones((4, 1)), layers=2, method="columns")((1, 1, 0, 1), 1.0),
+        )
+    assert not recwarn.list

@@ -24,7 +24,7 @@ def backward(f: SmoothTerm, layers: Layers, x0: Array, tape: list[Array], dX: Ar
         X, step = activate(tape[i - 1], layers[i - 1][0]) if i else x0, 1.0 / L
         slope, partials = derivatives(Z, theta)
         dZ = slope * dX
-        dL = step * step * np.sum(dZ * gradient(f, X, i + 1))  # (15), by (17)
+        dL = np.sum(dZ * gradient(f, X, i + 1)) * step * step  # (15), by (17)
         rows[i] = *(np.sum(dX * partial) for partial in partials), dL  # (10), by (12) and (13)
         dX = dZ - step * hessian_product(f, dZ, X, i + 1)
     return rows

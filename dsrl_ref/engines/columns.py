@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
-from dsrl_ref.engines.forward import on_knots
+from dsrl_ref.engines.forward import on_knots, require_finite_layers
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Layers, Problem
 
@@ -166,9 +166,12 @@ class Columns(Generic[Thetas, Constants]):
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) on a knot, as these blocks form Z: X - step·(DᵀDX - DᵀY)."""
-        layers = self.problem.of_layers(theta, L)
-        blocks = self._blocks(layers, _forward)
-        return sum(on_knots(Z, own) for block in blocks for Z, (own, _) in zip(block.tape, layers, strict=True))
+        layers, found = self.problem.of_layers(theta, L), 0
+        for block in self._blocks(layers, _forward):
+            found += sum(on_knots(Z, own) for Z, (own, _) in zip(block.tape, layers, strict=True))
+            if not np.isfinite(block.residual).all():
+                require_finite_layers(self.problem.f, layers, self.problem.x0)
+        return found
 
     def _blocks(self, layers: Layers, forward: Forward) -> Iterator[Block]:
         """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""

@@ -43,6 +43,12 @@ def ties(f: SmoothTerm, layers: Layers, x0: Array) -> int:
     return sum(on_knots(Z, theta) for (Z, _, _), (theta, _) in zip(forward(f, layers, x0), layers, strict=True))
 
 
+def require_finite_layers(f: SmoothTerm, layers: Layers, x0: Array) -> None:
+    """Raise the DivergenceError that names the layer, where a kernel has met an X that is not finite."""
+    for _ in forward(f, layers, x0):
+        pass
+
+
 def on_knots(Z: Array, theta: Theta) -> int:
     """Count the entries of one Z that equal ±b1 or ±b2."""
     size = np.abs(Z)

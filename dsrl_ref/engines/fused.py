@@ -12,7 +12,7 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import recursion
+from dsrl_ref.engines import forward, recursion
 from dsrl_ref.engines.engine import Engine, unless_fidelity
 from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
 from dsrl_ref.engines.problem import Problem
@@ -90,8 +90,8 @@ class LayeredFused:
         return *self.loss_and_gradient(theta, L), matrix
 
     def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
-        """Of every entry."""
-        return recursion.ties_by_layer(self.problem.f, theta, L, self.problem.x0)
+        """By layers in NumPy, whose operations on a `Fidelity` are those of the kernels."""
+        return forward.ties(self.problem.f, self.problem.of_layers(theta, L), self.problem.x0)
 
 
 def _by_bins(

@@ -1,7 +1,8 @@
 """Sums of parts: exact, and in a fixed order, so that neither threads nor the order of arrival leaves a trace.
 
 A part is a block of entries whose sums a kernel forms by itself, a block of columns, or a problem of its own. What the
-parts are depends on the data alone, never on the number of threads. All that adds parts together adds them here.
+parts are depends on the data alone, never on the number of threads. Losses and gradients of parts are added here, by
+whatever engine; the matrices of some columns are added up where they are made, in the order of the columns.
 """
 
 import math

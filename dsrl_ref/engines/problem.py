@@ -4,7 +4,6 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -113,24 +112,6 @@ class Problem:
         if self.x0 is W or np.array_equal(self.x0, W):
             return 1.0
         return None if self.x0.any() else 0.0
-
-    def split(self, width: int) -> "Iterator[Problem]":
-        """Divide a `Fidelity` or a `LeastSquares` into problems of `width` columns each, the last of what is left.
-
-        Columns do not interact: J, its derivatives, the Gauss-Newton matrix and the ties are sums over the parts.
-        """
-        if not self.has_columns_apart:
-            kinds = "Fidelity and LeastSquares"
-            raise TypeError(f"only the columns of {kinds} are known not to interact; got {type(self.f).__name__}")
-        for start in range(0, self.x0.shape[1], width):
-            block = slice(start, start + width)
-            x0, target = self.x0[:, block], self.target[:, block]
-            yield Problem(_columns(self.f, block), x0, target, self.layers, self.threads, self.per_layer)
-
-
-def _columns(f: Any, block: slice) -> SmoothTerm:
-    """The term of some of the columns."""
-    return Fidelity(f.W[:, block]) if isinstance(f, Fidelity) else LeastSquares(f.D, f.Y[:, block])
 
 
 def _stored_entries(*matrices: Any) -> list[Array]:

@@ -102,15 +102,6 @@ def sensitivities_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Ar
     return x, dx
 
 
-def ties_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array) -> int:
-    """Count the Z that are on a knot of their layer, in the arithmetic of the kernels."""
-    from dsrl_ref.engines.kernels import recursion_layers as kernels
-
-    w, start, numbers = f.start().ravel(), x0.ravel(), numbers_of(thetas, L)
-    blocks = range(0, w.size, BLOCK)
-    return sum(int(kernels.count_ties(w, start, k, min(w.size, k + BLOCK), numbers)) for k in blocks)
-
-
 def numbers_of(thetas: tuple[Theta, ...], L: Array) -> Array:
     """The five numbers of every layer, a row each."""
     return np.column_stack([np.reshape(thetas, (-1, 4)), L])

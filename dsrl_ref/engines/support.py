@@ -16,7 +16,8 @@ those of here.
 
 **Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
 threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is sparse: more only where a single column
-has more in all its layers.
+has more in all its layers. With one Θ and one L a layer the sums are 1 + 5t numbers a column, and the Gauss-Newton
+matrix takes half a 5t×5t matrix for every `TOGETHER` columns.
 """
 
 from collections.abc import Callable, Iterator

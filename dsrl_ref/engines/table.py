@@ -100,7 +100,7 @@ def choose(problem: Problem, evaluations: int = MANY) -> Engine:
 
 def named(method: str, problem: Problem) -> Engine:
     """Take the engine of that name; ValueError where there is none, or where it cannot take the problem."""
-    if method not in ENGINES:
+    if not isinstance(method, str) or method not in ENGINES:
         raise ValueError(f"method must be one of {', '.join(map(repr, ['auto', *ENGINES]))}, got {method!r}")
     engine = ENGINES[method]
     if reason := refusal(engine, problem):

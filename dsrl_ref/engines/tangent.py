@@ -44,7 +44,7 @@ def carried(
         for V in dX[:begun]:
             V[:] = slope * (V - step * hessian_product(f, V, X, layer))
         begun = place + 5
-        for V, partial in zip(dX[place:begun], (*partials, slope * (step * step * g)), strict=True):
+        for V, partial in zip(dX[place:begun], (*partials, slope * (g * step * step)), strict=True):
             V += partial
         X = activate(Z, theta)
     return dX

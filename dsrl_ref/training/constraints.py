@@ -5,16 +5,20 @@ import numpy as np
 from dsrl_ref.appendix.theta import FLOOR_OF_SLOPES, Theta
 from dsrl_ref.arrays import Array
 
-FLOOR_OF_L = 1e-4
+SHARE_OF_L = 1e-3  # that a step leaves of L at least, which has no floor but 0: it has a unit, that of f's curvature
+SMALLEST_L = np.finfo(np.float64).tiny
 
 
 def feasible(values: Array) -> Array:
     """The nearest point of (7) with L > 0."""
-    return np.append(Theta.projected(values[:4]), max(values[4], FLOOR_OF_L))
+    return np.append(Theta.projected(values[:4]), max(values[4], SMALLEST_L))
 
 
 def constraints(values: Array) -> tuple[Array, Array]:
-    """(7) and the floors as rows @ step + slack >= 0; the bound on b1, curved in w1, by its tangent, which is above."""
+    """(7), the floors of slopes and a share of L as rows @ step + slack >= 0.
+
+    The bound on b1, which is curved in w1, is there by its tangent, which lies above it.
+    """
     w1, w2, b1, b2, L = values
     at = max(w1, 1.0)  # of the tangent: below 1 there is no bound but 0
     bound = 1 - 1 / at + (w1 - at) / at**2
@@ -29,7 +33,9 @@ def constraints(values: Array) -> tuple[Array, Array]:
             [0, 0, 0, 0, 1],
         ]
     )
-    slack = np.array([w1 - FLOOR_OF_SLOPES, w2 - FLOOR_OF_SLOPES, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - FLOOR_OF_L])
+    slack = np.array(
+        [w1 - FLOOR_OF_SLOPES, w2 - FLOOR_OF_SLOPES, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - SHARE_OF_L * L]
+    )
     return rows, np.maximum(slack, 0.0)
 
 

@@ -19,10 +19,7 @@ def has_columns_apart(J: Objective) -> bool:
 
 def subset(J: Objective, columns: Any) -> Objective:
     """The objective of some columns, by the same engine; J is the sum of those of any parts."""
-    if isinstance(J.f, Fidelity):
-        f: Any = Fidelity(J.f.W[:, columns])
-    else:
-        f = LeastSquares(J.f.D, J.f.Y[:, columns])  # type: ignore[attr-defined]  # the caller has asked above
+    f = _term_of(J, columns)
     x0 = None if isinstance(f, Fidelity) and J.x0 is J.f.W else J.x0[:, columns]  # type: ignore[attr-defined]
     target = f.W if isinstance(f, Fidelity) and J.target is J.f.W else J.target[:, columns]  # type: ignore[attr-defined]
     return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads, per_layer=J.per_layer)
@@ -40,13 +37,24 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
     width = max(1, AT_ONCE // n)
     if m <= width or not has_columns_apart(J):
         return _squares(forward(J.f, theta, L, int(J.layers), J.x0)[-1] - J.target)
-    found = [subset(J, slice(start, start + width)) for start in range(0, m, width)]
-    return np.concatenate([errors(part, theta, L) for part in found])
+    found = []
+    for start in range(0, m, width):
+        columns = slice(start, start + width)
+        X = forward(_term_of(J, columns), theta, L, int(J.layers), J.x0[:, columns])[-1]
+        found.append(_squares(X - J.target[:, columns]))
+    return np.concatenate(found)
 
 
 def energies(J: Objective) -> Array:
     """‖x̃‖² of every column: the error of an answer of 0."""
     return _squares(J.target)
+
+
+def _term_of(J: Objective, columns: Any) -> Any:
+    """The smooth term of some columns that do not interact with the others."""
+    if isinstance(J.f, Fidelity):
+        return Fidelity(J.f.W[:, columns])
+    return LeastSquares(J.f.D, J.f.Y[:, columns])  # type: ignore[attr-defined]  # the caller has asked above
 
 
 def drawn(columns: Any, count: int, seed: int) -> Array:

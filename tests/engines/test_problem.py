@@ -95,39 +95,9 @@ def test_the_start_is_told_as_a_multiple_of_W():
     assert found == {"W": 1.0, "a copy": 1.0, "zeros": 0.0, "minus zeros": 0.0, "another": None, "twice": None}
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 9])
-@pytest.mark.parametrize("sparse", [False, True])
-def test_columns_are_divided_without_loss(width, sparse):
-    D, Y = np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 5.0]]), np.arange(12.0).reshape(3, 4)
-    problem = Problem(LeastSquares(sp.csr_array(D) if sparse else D, Y), X0, TARGET, 3, threads=2)
-    parts = list(problem.split(width))
-    assert [part.x0.shape[1] for part in parts] == [min(width, 4 - start) for start in range(0, 4, width)]
-    assert np.array_equal(np.hstack([part.f.Y for part in parts]), Y)
-    assert np.array_equal(np.hstack([part.x0 for part in parts]), X0)
-    assert np.array_equal(np.hstack([part.target for part in parts]), TARGET)
-    assert all((part.layers, part.threads, part.is_least_squares) == (3, 2, True) for part in parts)
-
-
-@pytest.mark.parametrize("width", [1, 3, 9])
-def test_columns_of_a_fidelity_are_divided_too(width):
-    f = Fidelity(TARGET + 1)
-    parts = list(Problem(f, X0, TARGET, 3, threads=2, per_layer=True).split(width))
-    assert np.array_equal(np.hstack([part.f.W for part in parts]), f.W)
-    assert np.array_equal(np.hstack([part.x0 for part in parts]), X0)
-    assert np.array_equal(np.hstack([part.target for part in parts]), TARGET)
-    assert all((part.layers, part.threads, part.per_layer, part.is_fidelity) == (3, 2, True, True) for part in parts)
-
-
 @pytest.mark.parametrize("f", [OtherLeastSquares(np.eye(2), W), FloatQuartic(np.eye(2))])
 def test_columns_of_a_term_of_ones_own_may_interact(f):
     assert not Problem(f, W, W, 3).has_columns_apart
-    with pytest.raises(TypeError, match=f"are known not to interact; got {type(f).__name__}"):
-        next(Problem(f, W, W, 3).split(1))
-
-
-def test_only_columns_that_do_not_interact_are_divided():
-    with pytest.raises(TypeError, match=r"the columns of Fidelity and LeastSquares are known .*; got FloatQuartic"):
-        next(Problem(FloatQuartic(np.eye(2)), W, W, 3).split(1))
 
 
 def test_one_theta_and_one_L_are_those_of_every_layer_or_each_layer_has_its_own():

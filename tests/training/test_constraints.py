@@ -10,16 +10,17 @@ from strategies import examples
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
 
 
-def test_feasible_is_the_projection_and_a_floor_of_L():
+def test_feasible_is_the_projection_and_an_L_above_0_in_any_unit():
     assert feasible(np.array([2.0, 1.5, 0.0, 1.0, 3.0])).tolist() == [2, 1, 0.4, 0.8, 3]
-    assert feasible(np.array([2.0, 1.5, 0.0, 1.0, -3.0]))[4] == 1e-4
+    assert feasible(np.array([2.0, 1.5, 0.0, 1.0, 3e-200]))[4] == 3e-200
+    assert 0 < feasible(np.array([2.0, 1.5, 0.0, 1.0, -3.0]))[4] < 1e-300
 
 
-def rules_of_7(values):
+def rules_of_7(values, L_before=0.0):
     """What must not be negative, in their order; b1's bound, for w1 below 1 by its tangent at 1."""
     w1, w2, b1, b2, L = values
     bound = 1 - 1 / w1 if w1 >= 1 else w1 - 1
-    return np.array([w1 - 1e-4, w2 - 1e-4, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - 1e-4])
+    return np.array([w1 - 1e-4, w2 - 1e-4, 1 - w2, b1, b2 - b1, b1 - bound * b2, L - 1e-3 * L_before])
 
 
 @examples(200)
@@ -28,7 +29,7 @@ def test_constraints_are_the_rules_of_7_and_their_derivatives(seed):
     values = feasible(2 * np.random.default_rng(seed).normal(size=5))
     rows, slack = constraints(values)
     assert (slack >= 0).all()
-    assert slack == pytest.approx(np.maximum(rules_of_7(values), 0), abs=1e-12)
+    assert slack == pytest.approx(np.maximum(rules_of_7(values, values[4]), 0), abs=1e-12)
     side = 1 if values[0] >= 1 else -1  # the tangent of the side where w1 is
     for k, h in enumerate(side * 2.0**-26 * np.eye(5)):
         slope = (rules_of_7(values + h) - rules_of_7(values)) / h[k]

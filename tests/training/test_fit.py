@@ -292,6 +292,16 @@ def test_it_learns_what_made_the_data():
     assert ours == pytest.approx(theirs, abs=1e-5)
 
 
+def test_the_unit_of_D_changes_nothing_but_the_unit_of_L():
+    """By a power of two down to curvatures of 1e-10; the path of the descent is the same, but for rounding."""
+    rng = np.random.default_rng(5)
+    D, X = rng.normal(size=(10, 20)) / 3, rng.normal(size=(20, 50)) * (rng.random((20, 50)) < 0.1)
+    found = [fit(Objective(LeastSquares(c * D, c * D @ X), X, layers=3), epochs=30) for c in (1.0, 2.0**-16)]
+    assert found[1].loss == pytest.approx(found[0].loss, rel=1e-6)
+    assert np.array(found[1].theta) == pytest.approx(np.array(found[0].theta), rel=1e-3)
+    assert pytest.approx(found[0].L * 2.0**-32, rel=1e-3) == found[1].L
+
+
 @pytest.mark.parametrize("method", ["authors", "gauss-newton"])
 def test_sparse_and_dense_learn_the_same(method):
     rng = np.random.default_rng(3)

@@ -127,7 +127,7 @@ def forward_tangents(before, dX, product, rows, Z, g, step, w1, w2, b1, b2, firs
             line[at + columns] = sign * past2 * (size - b2)
             line[at + 2 * columns] = -sign * w1 * past1  # (13)
             line[at + 3 * columns] = sign * (w1 - w2) * past2
-            line[at + 4 * columns] = slope * step * step * g[row, q]  # (17)
+            line[at + 4 * columns] = slope * (g[row, q] * step * step)  # (17)
             slopes[q] = slope
         for j in range(columns, known):
             slopes[j] = slopes[j - columns]

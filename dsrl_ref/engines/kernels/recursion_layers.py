@@ -164,15 +164,3 @@ def gauss_newton(w, x0, block, first, last, numbers, sums):
                         products[j] = dx[p, j] * dx[q, j]
                     sums[row, k] += summed(products, lanes)
                     k += 1
-
-
-@compiled
-def count_ties(w, x0, first, last, numbers):
-    """Count the Z of the entries first..last-1 that sit on a knot of their layer."""
-    x, z, found = np.zeros(1), np.zeros((len(numbers), 1)), 0
-    for k in range(first, last):
-        x[0] = x0[k]
-        forward(w[k : k + 1], x, numbers, z)
-        for i in range(len(numbers)):
-            found += (abs(z[i, 0]) == numbers[i, 2]) | (abs(z[i, 0]) == numbers[i, 3])
-    return found
