@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
+from dsrl_ref.parameters import Gradient
 from dsrl_ref.smooth import LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
-from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing, loss_or_infinity, stored
+from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing, stored
 from dsrl_ref.training.subset import drawn, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
@@ -51,30 +53,45 @@ class LevenbergMarquardt:
 
     def move_to(self, values: Array) -> None:
         """Evaluate J, its gradient and the Gauss-Newton matrix at a point of (7)."""
-        self.values = values
-        self.loss, gradient, self.matrix = self.J.gauss_newton(values[:4], values[4])
-        self.gradient = np.array(gradient)
-        self.scale = np.maximum(self.scale, np.diag(self.matrix))
+        self._take(values, *self.J.gauss_newton(values[:4], values[4]))
+
+    def move_down_to(self, values: Array) -> float | None:
+        """The same where the loss is lower there; how much lower, and None where it is not.
+
+        The matrix is asked for with the loss: most steps are taken, and together the two are hardly more than a
+        gradient to the engines whose training takes long.
+        """
+        try:
+            found, before = self.J.gauss_newton(values[:4], values[4]), self.loss
+        except DivergenceError:
+            return None
+        if not found[0] < before:
+            return None
+        self._take(values, *found)
+        return before - self.loss
+
+    def _take(self, values: Array, loss: float, gradient: Gradient, matrix: Array) -> None:
+        self.values, self.loss, self.gradient, self.matrix = values, loss, np.array(gradient), matrix
+        self.scale = np.maximum(self.scale, np.diag(matrix))
 
     def step(self) -> None:
         """Try one step; take it if the loss falls, else try a shorter one next time."""
         scale = np.where(self.scale > 0, self.scale, self.scale.max() or 1.0)
         rows, slack = constraints(self.values)
         move = constrained_minimum(self.matrix + self.damping * np.diag(scale), self.gradient, rows, slack)
-        candidate, before = feasible(self.values + move), self.loss
-        loss, _ = loss_or_infinity(self.J, candidate)
+        candidate, here, before = feasible(self.values + move), self.values, self.loss
         expected = float(-(self.gradient @ move + 0.5 * move @ self.matrix @ move))
-        if loss < before:
-            ratio = min(2.0, (before - loss) / expected) if expected > 0 else 2.0
+        gain = self.move_down_to(candidate)
+        if gain is not None:
+            ratio = min(2.0, gain / expected) if expected > 0 else 2.0
             self.damping = max(LEAST_DAMPING, self.damping * max(1 / 3, 1 - (2 * ratio - 1) ** 3))
             self.growth = 2.0
-            self.move_to(candidate)
-            if max(expected, before - loss) <= LEAST_GAIN * before:
+            if max(expected, gain) <= LEAST_GAIN * before:
                 self.status = Status.STATIONARY
         else:
             self.damping *= self.growth
             self.growth *= 2.0
-            if np.all(np.abs(candidate - self.values) <= SMALL_STEP * np.abs(self.values)):
+            if np.all(np.abs(candidate - here) <= SMALL_STEP * np.abs(here)):
                 self.status = Status.STATIONARY
         if is_nothing(self.J, self.loss):
             self.status = Status.CONVERGED
@@ -175,8 +192,7 @@ class GaussNewtonDescent:
         for _ in range(TRIAL):
             if not trial.status:
                 trial.step()
-        if loss_or_infinity(self.current.J, trial.values)[0] < self.current.loss:
-            self.current.move_to(trial.values)
+        self.current.move_down_to(trial.values)
         self._end_trial()
 
     def _end_trial(self) -> None:
