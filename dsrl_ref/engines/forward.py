@@ -5,6 +5,7 @@ right, 4 outer right. So ties fall as the appendix's half-open rows have it. On 
 knot where the piece begins, seen from 0, as `beyond_knot` says: from there ξ and its derivatives are linear.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,8 +46,7 @@ def ties(f: SmoothTerm, layers: Layers, x0: Array) -> int:
 
 def require_finite_layers(f: SmoothTerm, layers: Layers, x0: Array) -> None:
     """Raise the DivergenceError that names the layer, where a kernel has met an X that is not finite."""
-    for _ in forward(f, layers, x0):
-        pass
+    deque(forward(f, layers, x0), maxlen=0)
 
 
 def on_knots(Z: Array, theta: Theta) -> int:
