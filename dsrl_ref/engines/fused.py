@@ -16,7 +16,7 @@ from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Engine, unless_fidelity
 from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map, repeated
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
@@ -68,7 +68,7 @@ class Fused:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
         w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
         if self.start is not None:
-            near = near_knots(w, self.start, theta, L, self.layers)
+            near = near_knots(w, pieces_of_map(self.start, theta, L, self.layers))
             w, x0 = w[near], x0[near]
         return recursion.ties(w, x0, theta, L, self.layers)
 
@@ -91,7 +91,7 @@ class LayeredFused:
 
     def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
         """Of every entry."""
-        return recursion.ties_by_layer(self.problem.f, theta, L, self.problem.x0)
+        return recursion.ties_by_layer(self.problem.f.start().ravel(), self.problem.x0.ravel(), theta, L)
 
 
 def _by_bins(
@@ -139,7 +139,7 @@ def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, 
         return lines
     nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
     kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
-    anchored_lines(nearest, kept, start, layers, *theta, L, slopes, anchors, intercepts)
+    anchored_lines(nearest, kept, start, repeated(theta, L, layers), slopes, anchors, intercepts)
     return lines
 
 

@@ -102,13 +102,12 @@ def sensitivities_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Ar
     return x, dx
 
 
-def ties_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array) -> int:
-    """Count the Z that are on a knot of their layer, in the arithmetic of the kernels."""
+def ties_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Array) -> int:
+    """Count the Z of the entries of w that are on a knot of their layer, in the arithmetic of the kernels."""
     from dsrl_ref.engines.kernels import recursion_layers as kernels
 
-    w, start, numbers = f.start().ravel(), x0.ravel(), numbers_of(thetas, L)
-    blocks = range(0, w.size, BLOCK)
-    return sum(int(kernels.count_ties(w, start, k, min(w.size, k + BLOCK), numbers)) for k in blocks)
+    blocks, numbers = range(0, w.size, BLOCK), numbers_of(thetas, L)
+    return sum(int(kernels.count_ties(w, x0, k, min(w.size, k + BLOCK), numbers)) for k in blocks)
 
 
 def numbers_of(thetas: tuple[Theta, ...], L: Array) -> Array:
