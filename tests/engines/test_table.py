@@ -180,6 +180,14 @@ def test_with_a_theta_a_layer_only_engines_that_have_them_are_taken():
     assert table.refusal(ENGINES["pieces"], of_fidelity()) is None
 
 
+def test_auto_passes_over_an_engine_that_shares_theta(monkeypatch):
+    first, sharing = table.RULES[1], ENGINES["pieces"]._replace(prepare_layers=None)
+    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[2:]))
+    W = np.ones((1, 20_000))
+    own, shared = (Problem(Fidelity(W), W, W, 3, per_layer=each) for each in (True, False))
+    assert (choose(own).name, choose(shared).name) == ("fused", "pieces")
+
+
 @pytest.mark.parametrize(
     ("entries", "layers", "name"),
     [(20_000, 50, "pieces"), (19_999, 50, "fused"), (20_000, 51, "fused"), (2000, 1, "pieces")],
