@@ -405,6 +405,7 @@ def pieces(package):
     pieces_whose_terms_cancel(package)
     pieces_below_running_sums(package)
     pieces_with_small_sensitivities(package)
+    pieces_of_layers(package)
 
 
 def pieces_on_the_grid(package):
@@ -445,6 +446,43 @@ def outer_products(f, theta, L, layers, x0):
             goal = [[x - (i == p)] for i, (x,) in enumerate(last)]
             dX.append(naive.reverse_gradient(own, theta, L, layers, column(x0, q), goal))
     return [sum(dx[a] * dx[b] for dx in dX) for a in range(5) for b in range(5)]
+
+
+def pieces_of_layers(package):
+    """One Θ and one L a layer: entries on knots and others, and targets of which one is near X_(t)."""
+    rng = np.random.default_rng(27)
+    thetas, L = [(1.25, 0.5, 0.125, 0.5), (0.75, 1.0, 0.25, 0.5), (1.5, 0.75, 0.0, 0.75)], [2.0, 1.0, 0.5]
+    some = rng.normal(size=(1, 70))
+    W = np.append(some, [[0.125, -0.125, 0.25, -0.25, 0.0, 1e-3, 0.7, 0.7, 0.7]], axis=1)
+    for start in (1.0, 0.0):
+        for target, most in ((W, 1024), (-W, 1024), (-W, 4)):
+            package.engines.scalar_map.MOST_PIECES = most  # 4 are too few: entry by entry
+            pieces_of_layers_agree(package, thetas, L, W, start * W, target)
+        package.engines.scalar_map.MOST_PIECES = 1024
+        near = package.forward(package.Fidelity(some), thetas, L, 3, start * some)[-1] + 1e-5 * rng.normal(size=(1, 70))
+        pieces_of_layers_agree(package, thetas, L, some, start * some, near)
+    one_gap = [package.Objective(package.Fidelity(W), layers=2, method=method) for method in ("pieces", "adjoint")]
+    assert len({J.ties((2, 2, 0, 0), 0.5) for J in one_gap}) == 1
+
+
+def pieces_of_layers_agree(package, thetas, L, W, x0, target):
+    """Loss and derivatives against rationals, the matrix and the ties against the adjoint."""
+    in_rationals = lambda X: [[Fraction(x) for x in line] for line in X.tolist()]  # noqa: E731
+    layers = [tuple(map(Fraction, theta)) for theta in thetas], [Fraction(constant) for constant in L]
+    f, goal, start = naive.Fidelity(in_rationals(W)), in_rationals(target), in_rationals(x0)
+    right = naive.loss(goal, naive.layered_forward(f, *layers, start)[0][-1])
+    rows = floats(naive.layered_gradient(f, *layers, start, goal))
+    J, other = (
+        package.Objective(package.Fidelity(W), target, layers=3, x0=x0, method=method, per_layer=True)
+        for method in ("pieces", "adjoint")
+    )
+    loss, gradient, matrix = J.gauss_newton(thetas, L)
+    products = other.gauss_newton(thetas, L)[2]
+    assert abs(Fraction(loss) - right) <= Fraction(1e-14) * right
+    sizes = np.sqrt(2 * float(right) * np.diag(products)).reshape(3, 5)
+    assert np.all(np.abs(np.array(gradient).T - rows) <= 1e-12 * sizes)
+    assert np.abs(matrix - products).max() <= 1e-14 * np.abs(products).max()
+    assert J.ties(thetas, L) == other.ties(thetas, L)
 
 
 def pieces_on_knots(package):

@@ -12,11 +12,11 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import forward, recursion
+from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Engine, unless_fidelity
 from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map
+from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map, repeated
 
 BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
@@ -68,9 +68,9 @@ class Fused:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
         w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
         if self.start is not None:
-            near = near_knots(w, self.start, theta, L, self.layers)
+            near = near_knots(w, pieces_of_map(self.start, theta, L, self.layers))
             w, x0 = w[near], x0[near]
-        return recursion.ties(w, x0, theta, L, self.layers)
+        return recursion.ties(w, x0, self.problem.of_layers(theta, L))
 
 
 class LayeredFused:
@@ -90,8 +90,9 @@ class LayeredFused:
         return *self.loss_and_gradient(theta, L), matrix
 
     def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
-        """By layers in NumPy, whose operations on a `Fidelity` are those of the kernels."""
-        return forward.ties(self.problem.f, self.problem.of_layers(theta, L), self.problem.x0)
+        """By layers, of every entry."""
+        w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
+        return recursion.ties(w, x0, self.problem.of_layers(theta, L))
 
 
 def _by_bins(
@@ -139,7 +140,7 @@ def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, 
         return lines
     nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
     kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
-    anchored_lines(nearest, kept, start, layers, *theta, L, slopes, anchors, intercepts)
+    anchored_lines(nearest, kept, start, repeated(theta, L, layers), slopes, anchors, intercepts)
     return lines
 
 

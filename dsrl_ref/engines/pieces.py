@@ -10,18 +10,16 @@ digits. As the recursion squares entry by entry, no loss is ever negative.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines import recursion
-from dsrl_ref.engines.engine import Engine, unless_fidelity
+from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.scalar_map import HIGH, LOW, constant_rows, empty_table, near_knots, pieces_of_map
+from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows, near_knots
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.threads import in_threads
 
@@ -34,10 +32,11 @@ SAFE = 1e-140, 1e140  # the largest |w| between these has a square whose roundin
 
 
 Result = TypeVar("Result")
+Network: TypeAlias = Sharing | Layered
 
 
 class Parts(NamedTuple):
-    """The sorted entries, divided for one Θ and L.
+    """The sorted entries, divided for one network.
 
     The first `lines` rows of `table` are the pieces of the map. The rows after them are constants, one for each value
     that lies between two pieces. Row k holds the entries w[begins[k]:ends[k]], counts[k] of them, and sums[k] are the
@@ -66,18 +65,29 @@ def refuses(problem: Problem) -> str | None:
     )
 
 
-def prepare(problem: Problem) -> "Pieces":
-    """Sort what a dense `Fidelity` holds; zeros are counted, where the target is W."""
-    start, target, layers, threads = problem.start, problem.target, int(problem.layers), problem.threads
+def prepare(problem: Problem) -> Prepared:
+    """Sort what a dense `Fidelity` holds, for one Θ and one L."""
+    layers = int(problem.layers)
+    return _sorted(problem, lambda theta, L: Sharing(theta, L, layers))
+
+
+def prepare_layers(problem: Problem) -> PreparedLayers:
+    """The same for one Θ and one L a layer."""
+    return _sorted(problem, Layered)
+
+
+def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -> "Pieces[Thetas, Constants]":
+    """Sort the entries; zeros are counted, where the target is W."""
+    start, target, threads = problem.start, problem.target, problem.threads
     assert start is not None, "refused"
     w = problem.f.start().ravel()
     if target is not problem.f.start() and not np.array_equal(target.ravel(), w):
-        return Pieces(w, target.ravel(), start, 0, layers, threads)
+        return Pieces(w, target.ravel(), start, 0, network, threads)
     zeros = w.size - interruptible(lambda: np.count_nonzero(w))
-    return Pieces(interruptible(lambda: w[w != 0] if zeros else w.copy()), None, start, zeros, layers, threads)
+    return Pieces(interruptible(lambda: w[w != 0] if zeros else w.copy()), None, start, zeros, network, threads)
 
 
-class Pieces:
+class Pieces(Generic[Thetas, Constants]):
     """Entries of W, sorted, with those of the target in the same order, and running sums.
 
     Parameters
@@ -90,14 +100,22 @@ class Pieces:
         X_(0) = start·W.
     zeros : int
         How many entries that are 0 in W, and in the target, were left out of `w`.
-    layers : int
-        t.
+    network : callable
+        Makes the network of a Θ and an L, or of one a layer.
     threads : int
         How many threads may work.
     """
 
-    def __init__(self, w: Array, target: Array | None, start: float, zeros: int, layers: int, threads: int) -> None:
-        self.start, self.zeros, self.layers, self.threads = start, zeros, layers, threads
+    def __init__(
+        self,
+        w: Array,
+        target: Array | None,
+        start: float,
+        zeros: int,
+        network: Callable[[Thetas, Constants], Network],
+        threads: int,
+    ) -> None:
+        self.start, self.zeros, self.network, self.threads = start, zeros, network, threads
         if target is None:
             interruptible(w.sort)
             self.w, self.target = w, w[:0]
@@ -127,41 +145,44 @@ class Pieces:
         kernels.accumulate(running, anchor + 1, len(running), 1)
         return running
 
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
-        """J and its derivatives in w1, w2, b1, b2, L."""
-        from dsrl_ref.engines.kernels import pieces as kernels
+    def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
+        """J and its derivatives in w1, w2, b1, b2, L, in those of each layer where it has its own."""
+        network = self.network(theta, L)
+        return self._sums(network, self._parts(network))
 
-        layers = self.layers
-        parts = self._parts(theta, L, layers)
-        out, lost = np.zeros((6, 2)), np.empty(len(parts.table), np.bool_)
-        network = self.start, layers, *theta, L
-        left = kernels.loss_and_gradient(*parts[:4], self.w, parts.begins, self.target.size > 0, *network, out, lost)
-        results = [out[:, 0]]
-        for f, x0, target in map(self._problem, parts.left_over(lost) if left else parts.ranges):
-            loss, gradient = recursion.loss_and_gradient(f, theta, L, layers, x0, target, self.threads)
-            results.append(np.array([loss, *gradient]))
-        totals = add_exactly(np.array(results))
-        return totals[0], np.array(totals[1:])
-
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
+    def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """The same, and Σ (∂x/∂p)(∂x/∂q) from the sums over the same pieces."""
         from dsrl_ref.engines.kernels import pieces as kernels
 
-        layers = self.layers
-        parts = self._parts(theta, L, layers)
-        matrix, lost = np.empty((5, 5)), np.empty(len(parts.table), np.bool_)
-        left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, matrix, lost)
+        network = self.network(theta, L)
+        parts, count = self._parts(network), network.parameters
+        upper, lost = np.zeros((count, count, 2)), np.empty(len(parts.table), np.bool_)
+        left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, upper, lost)
+        matrix = upper[..., 0] + np.triu(upper[..., 0], 1).T
         for f, x0, _ in map(self._problem, parts.left_over(lost) if left else parts.ranges):
-            matrix += recursion.gauss_newton(f, theta, L, layers, x0, self.threads)
-        _, dx = recursion.sensitivities(np.zeros(1), np.zeros(1), theta, L, layers)
-        return *self.loss_and_gradient(theta, L), matrix + self.zeros * (dx @ dx.T)
+            matrix += network.gauss_newton(f, x0, self.threads)
+        _, dx = network.sensitivities(np.zeros(1), np.zeros(1))
+        return *self._sums(network, parts), matrix + self.zeros * (dx @ dx.T)
 
-    def ties(self, theta: Theta, L: float) -> int:
+    def ties(self, theta: Thetas, L: Constants) -> int:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
-        w = self.w[near_knots(self.w, self.start, theta, L, self.layers)]
-        return recursion.ties(w, self.start * w, theta, L, self.layers) + (
-            self.layers * self.zeros if theta.b1 == 0 else 0
-        )
+        network, zero = self.network(theta, L), np.zeros(1)
+        w = self.w[near_knots(self.w, network.pieces(self.start))]
+        return network.ties(w, self.start * w) + self.zeros * network.ties(zero, zero)
+
+    def _sums(self, network: Network, parts: Parts) -> tuple[float, Array]:
+        """J and its derivatives, over all parts."""
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        out, lost = np.zeros((1 + network.parameters, 2)), np.empty(len(parts.table), np.bool_)
+        of_pieces = *parts[:4], self.w, parts.begins, self.target.size > 0
+        left = kernels.loss_and_gradient(*of_pieces, self.start, network.numbers, out, lost)
+        results = [out[:, 0]]
+        for f, x0, target in map(self._problem, parts.left_over(lost) if left else parts.ranges):
+            loss, gradient = network.loss_and_gradient(f, x0, target, self.threads)
+            results.append(np.array([loss, *gradient.ravel()]))
+        totals = add_exactly(np.array(results))
+        return totals[0], np.array(totals[1:]).reshape(network.shape)
 
     def _problem(self, entries: tuple[int, int]) -> tuple[Fidelity, Array, Array]:
         """Some entries as a network of their own."""
@@ -169,19 +190,21 @@ class Pieces:
         target = self.target[slice(*entries)].reshape(1, -1) if self.target.size else w
         return Fidelity(w), w if self.start else np.zeros(w.shape), target
 
-    def _parts(self, theta: Theta, L: float, layers: int) -> Parts:
+    def _parts(self, network: Network) -> Parts:
         from dsrl_ref.engines.kernels import pieces as kernels
 
-        table = pieces_of_map(self.start, theta, L, layers) if self.safe else None
+        table = network.pieces(self.start) if self.safe else None
         if table is None:
             nothing, everything = np.empty(0, np.intp), [(0, self.w.size)] if self.w.size else []
-            return Parts(empty_table(), 0, np.empty(0), np.empty((0, kernels.COLUMNS)), nothing, nothing, everything)
+            none = np.empty((0, DERIVATIVES + 2 * network.parameters))
+            return Parts(none, 0, np.empty(0), np.empty((0, kernels.COLUMNS)), nothing, nothing, everything)
         begins = self.w.searchsorted(table[:, LOW], side="left")
         ends = self.w.searchsorted(table[:, HIGH], side="right")
         runs, ranges = self._in_gaps(begins, ends)
         lines = len(table)
         if runs:
-            rows = constant_rows(self.w[[begin for begin, _ in runs]], self.start, theta, L, layers)
+            values = self.w[[begin for begin, _ in runs]]
+            rows = constant_rows(values, *network.sensitivities(values, self.start * values))
             table = np.concatenate([table, rows])
             begins, ends = (np.append(a, b) for a, b in zip((begins, ends), np.transpose(runs), strict=True))
         sums = np.zeros((len(table), kernels.COLUMNS))
@@ -230,4 +253,5 @@ ENGINE = Engine(
     "for many evaluations",
     refuses,
     prepare,
+    prepare_layers,
 )

@@ -12,6 +12,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import forward
 from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
+from dsrl_ref.engines.problem import Layers
 from dsrl_ref.smooth import Fidelity
 
 BLOCK = 8192  # entries whose sums are formed by themselves
@@ -107,15 +108,15 @@ def numbers_of(thetas: tuple[Theta, ...], L: Array) -> Array:
     return np.column_stack([np.reshape(thetas, (-1, 4)), L])
 
 
-def ties(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> int:
-    """Count the Z of the entries of w that are on a knot.
+def ties(w: Array, x0: Array, layers: Layers) -> int:
+    """Count the Z of the entries of w that are on a knot of their layer.
 
     In NumPy by the operations of the kernels, which for `Fidelity` are those of the appendix: z = x - step·(x - w),
     then ξ in its anchored form. So every engine for `Fidelity` counts the same.
     """
     live = (w != 0) | (x0 != 0)
     zeros = live.size - int(np.count_nonzero(live))  # which stay 0
-    on_knots = layers * zeros if theta.b1 == 0 else 0
+    on_knots = zeros * sum(theta.b1 == 0 for theta, _ in layers)
     if zeros < live.size:
-        on_knots += forward.ties(Fidelity(w[live].reshape(1, -1)), [(theta, L)] * layers, x0[live].reshape(1, -1))
+        on_knots += forward.ties(Fidelity(w[live].reshape(1, -1)), layers, x0[live].reshape(1, -1))
     return on_knots

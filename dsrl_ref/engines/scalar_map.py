@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.theta import Theta, ThetasLike, as_theta, as_thetas
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, as_step_constant, as_step_constants
 from dsrl_ref.engines import recursion
+from dsrl_ref.smooth import Fidelity
 
 MOST_PIECES = 1024
 LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
@@ -67,19 +68,19 @@ class ScalarMap:
 
     def __init__(self, theta: ThetasLike, L: Any, layers: int, *, start: float = 1.0, per_layer: bool = False) -> None:
         layers = as_count(layers, "layers")
-        network = Layered(theta, L, layers) if per_layer else Sharing(theta, L, layers)
+        network = _network(theta, L, layers, per_layer)
         start = as_number(start, "start")
         if start not in (0.0, 1.0):
             raise ValueError(f"start must be 1, for X_(0) = W, or 0, for X_(0) = 0; got {start}")
         table = network.pieces(start)
         if table is None:
             raise ValueError(
-                f"the map has more than {MOST_PIECES} pieces: L = {np.min(network.L)} overshoots and folds it; "
-                "take L >= 1"
+                f"the map has more than {MOST_PIECES} pieces: L = {network.numbers[:, 4].min()} overshoots and folds "
+                "it; take L >= 1"
             )
         self._start, self._network = start, network
         if not len(table):  # Z is constant, and on a knot: one gap, but for a point in it
-            table = _constants(np.zeros(1), *self._recursion(np.zeros(1)))
+            table = constant_rows(np.zeros(1), *self._recursion(np.zeros(1)))
         self._pieces = (
             table  # before equal neighbours become one: an entry in the gap between them has its own derivatives
         )
@@ -147,35 +148,82 @@ class ScalarMap:
 
 
 class Sharing:
-    """One Θ and one L for all layers: the table of its pieces, the recursion, and the shape of what is derived."""
+    """A network with one Θ and one L for all layers: its pieces, and what the recursion tells of single entries.
+
+    Attributes
+    ----------
+    numbers : ndarray (t, 5)
+        w1, w2, b1, b2 and L of each layer.
+    shape : (5,)
+        Of the derivatives, `parameters` of them.
+    """
 
     shape: tuple[int, ...] = (5,)
+    parameters = 5
 
-    def __init__(self, theta: Any, L: Any, layers: int) -> None:
-        self.theta, self.L, self.layers = as_theta(theta), as_step_constant(L), layers
+    def __init__(self, theta: Theta, L: float, layers: int) -> None:
+        self.theta, self.L, self.layers, self.numbers = theta, L, layers, repeated(theta, L, layers)
 
     def pieces(self, start: float) -> Array | None:
-        """The pieces of the map."""
-        return pieces_of_map(start, self.theta, self.L, self.layers)
+        """The table of the map's pieces, see `pieces_of_map`."""
+        return _pieces(start, self.numbers, np.zeros(self.layers, np.int64), 5)
 
     def sensitivities(self, w: Array, x0: Array) -> tuple[Array, Array]:
         """X_(t) and its derivatives, a row each, entry by entry."""
         return recursion.sensitivities(w, x0, self.theta, self.L, self.layers)
 
+    def loss_and_gradient(self, f: Fidelity, x0: Array, target: Array, threads: int) -> tuple[float, Array]:
+        """J and its derivatives, layer by layer."""
+        return recursion.loss_and_gradient(f, self.theta, self.L, self.layers, x0, target, threads)
+
+    def gauss_newton(self, f: Fidelity, x0: Array, threads: int) -> Array:
+        """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
+        return recursion.gauss_newton(f, self.theta, self.L, self.layers, x0, threads)
+
+    def ties(self, w: Array, x0: Array) -> int:
+        """Count the Z of the entries of w that are on a knot."""
+        return recursion.ties(w, x0, [(self.theta, self.L)] * self.layers)
+
 
 class Layered:
-    """The same of one Θ and one L a layer."""
+    """The same of a network with one Θ and one L a layer, whose derivatives are (t, 5)."""
 
-    def __init__(self, theta: Any, L: Any, layers: int) -> None:
-        self.thetas, self.L, self.shape = as_thetas(theta, layers), as_step_constants(L, layers), (layers, 5)
+    def __init__(self, thetas: tuple[Theta, ...], L: Array) -> None:
+        self.thetas, self.L, self.numbers = thetas, L, recursion.numbers_of(thetas, L)
+        self.shape: tuple[int, ...] = self.numbers.shape
+        self.parameters = self.numbers.size
 
     def pieces(self, start: float) -> Array | None:
-        """The pieces of the map."""
-        return pieces_by_layer(start, self.thetas, self.L)
+        """The table of the map's pieces: the derivatives in the numbers of each layer are left apart."""
+        return _pieces(start, self.numbers, np.arange(0, self.parameters, 5), self.parameters)
 
     def sensitivities(self, w: Array, x0: Array) -> tuple[Array, Array]:
         """X_(t) and its derivatives, a row each, entry by entry."""
         return recursion.sensitivities_by_layer(w, x0, self.thetas, self.L)
+
+    def loss_and_gradient(self, f: Fidelity, x0: Array, target: Array, threads: int) -> tuple[float, Array]:
+        """J and its derivatives, layer by layer."""
+        return recursion.by_layer(f, self.thetas, self.L, x0, target, threads)
+
+    def gauss_newton(self, f: Fidelity, x0: Array, threads: int) -> Array:
+        """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
+        return recursion.gauss_newton_by_layer(f, self.thetas, self.L, x0, threads)
+
+    def ties(self, w: Array, x0: Array) -> int:
+        """Count the Z of the entries of w that are on a knot."""
+        return recursion.ties(w, x0, list(zip(self.thetas, self.L.tolist(), strict=True)))
+
+
+def _network(theta: Any, L: Any, layers: int, per_layer: bool) -> Sharing | Layered:
+    """The network of what a caller gave; ValueError or TypeError where that is wrong."""
+    if per_layer:
+        return Layered(as_thetas(theta, layers), as_step_constants(L, layers))
+    return Sharing(as_theta(theta), as_step_constant(L), layers)
+
+
+def repeated(theta: Theta, L: float, layers: int) -> Array:
+    """The five numbers of every layer, a row each, where all layers share them."""
+    return np.array([[*theta, L]]).repeat(layers, axis=0)
 
 
 def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | None:
@@ -184,13 +232,7 @@ def pieces_of_map(start: float, theta: Theta, L: float, layers: int) -> Array | 
     The columns are those of `kernels.scalar_map`, where the file's docstring says what they hold. The map is that of
     X_(0) = start·W.
     """
-    return _pieces(start, np.array([[*theta, L]]).repeat(layers, axis=0), np.zeros(layers, np.int64), 5)
-
-
-def pieces_by_layer(start: float, thetas: tuple[Theta, ...], L: Array) -> Array | None:
-    """The same with one Θ and one L a layer: the derivatives in those of each are left apart."""
-    numbers = recursion.numbers_of(thetas, L)
-    return _pieces(start, numbers, np.arange(0, numbers.size, 5), numbers.size)
+    return Sharing(theta, L, layers).pieces(start)
 
 
 def _pieces(start: float, numbers: Array, places: NDArray[np.int64], parameters: int) -> Array | None:
@@ -204,12 +246,11 @@ def _pieces(start: float, numbers: Array, places: NDArray[np.int64], parameters:
     return None if count < 0 else table[:count]
 
 
-def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> NDArray[np.bool_]:
-    """Tell for each entry of w whether rounding may put a Z of it on a knot.
+def near_knots(w: Array, table: Array | None) -> NDArray[np.bool_]:
+    """Tell for each entry of w whether rounding may put a Z of it on a knot, given the table of the map's pieces.
 
     True for entries in a gap between two pieces, and for all where the pieces are too many.
     """
-    table = pieces_of_map(start, theta, L, layers)
     if table is None or not len(table):
         return np.ones(w.shape, np.bool_)
     piece = table[:, LOW].searchsorted(w, side="right") - 1
@@ -217,17 +258,12 @@ def near_knots(w: Array, start: float, theta: Theta, L: float, layers: int) -> N
     return near
 
 
-def constant_rows(values: Array, start: float, theta: Theta, L: float, layers: int) -> Array:
-    """Build a table of pieces that hold one value each, by the recursion.
+def constant_rows(values: Array, x: Array, dx: Array) -> Array:
+    """Build a table of pieces that hold one value each, of X_(t) and its derivatives, a row each.
 
     Row i has LOW = HIGH = values[i], and x = A·w + C there: A is 1 where x is nearer to w than to 0, so that C is the
-    small x - w, and 0 elsewhere, so that C is x. The derivatives are constants, in the columns DC.
+    small x - w, and 0 elsewhere, so that C is x. The derivatives are constants, in the columns that follow those of A.
     """
-    return _constants(values, *recursion.sensitivities(values, start * values, theta, L, layers))
-
-
-def _constants(values: Array, x: Array, dx: Array) -> Array:
-    """The same of X_(t) and its derivatives, a row each."""
     parameters = len(dx)
     rows = np.zeros((values.size, DERIVATIVES + 2 * parameters))
     rows[:, LOW] = rows[:, HIGH] = values
@@ -236,8 +272,3 @@ def _constants(values: Array, x: Array, dx: Array) -> Array:
     rows[:, C] = x - rows[:, A] * values
     rows[:, DERIVATIVES + parameters :] = dx.T
     return rows
-
-
-def empty_table() -> Array:
-    """Build a table without pieces."""
-    return np.empty((0, COLUMNS))

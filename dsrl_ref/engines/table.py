@@ -38,6 +38,7 @@ WORTH_LOADING = 200_000  # entries in all evaluations together, from which compi
 FEW_TIMES = 5  # the nonzeros of the target: so many X_(1), ..., X_(t) are taken to have
 MANY_ROWS = 256  # of X, from which products take longer than what is around them
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
+MANY_A_PIECE = 8  # times t², entries, from which pieces with 5t derivatives each make up for these, one Θ a layer
 
 
 class Rule(NamedTuple):
@@ -53,7 +54,8 @@ def _is_worth_loading(problem: Problem, evaluations: int) -> bool:
 
 
 def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
-    return evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)
+    enough = not problem.per_layer or problem.entries >= MANY_A_PIECE * problem.layers**2
+    return enough and evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)
 
 
 def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
@@ -75,7 +77,8 @@ RULES = (
     Rule(implicit.ENGINE, "for layers = inf", lambda problem, evaluations: True),
     Rule(
         pieces.ENGINE,
-        f"for {WORTH_SORTING} evaluations or more of together {WORTH_LOADING:,} entries or more",
+        f"for {WORTH_SORTING} evaluations or more of together {WORTH_LOADING:,} entries or more, and with one Θ a "
+        f"layer of {MANY_A_PIECE}·t² entries each or more",
         _is_worth_sorting,
     ),
     Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),

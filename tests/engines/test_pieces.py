@@ -94,7 +94,8 @@ def test_a_piece_that_lies_on_a_knot_is_evaluated_entry_by_entry(monkeypatch, mo
     assert (theta.b2 <= Z).any()
     for layers in (2, 3, 4):
         assert_agree(W, theta, L, layers)
-    assert bool(pieces.prepare(Problem(Fidelity(W), W, W, 3))._parts(theta, L, 3).ranges) == (most < MANY)
+    parts = pieces.prepare(Problem(Fidelity(W), W, W, 3))._parts(scalar_map.Sharing(theta, L, 3))
+    assert bool(parts.ranges) == (most < MANY)
 
 
 @pytest.mark.parametrize("copies", [1, 3000])
@@ -353,6 +354,114 @@ def test_same_bits_for_any_number_of_threads_and_callers(monkeypatch):
     J = objective(normal(MANY), threads=2)
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: J(THETA, L), range(32))) == {expected}
+
+
+LAYERED = [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4), (1.3, 0.7, 0.05, 0.7)], [1.5, 0.8, 2.0]
+ON_KNOTS = [0.1, -0.1, 0.5, -0.5, 0.0, *np.nextafter([0.1, 0.5, -0.1], 0.0), *np.nextafter([0.1, -0.5], 9.0)]
+CASES_BY_LAYER = {
+    "one entry": (normal(1), {}),
+    "many blocks": (normal(MANY), {}),
+    "on knots": (np.repeat(ON_KNOTS, 5).reshape(1, -1), {}),
+    "too many values between pieces": (np.append([[0.1 * (1 + 2.0**-52)]], [ON_KNOTS], axis=1), {"MOST_VALUES": 0}),
+    "too many pieces": (normal(600), {"MOST_PIECES": 4}),
+    "no safe squares": (1e-150 * normal(50), {}),
+    "zeros": (normal(300) * (np.arange(300) % 3 > 0), {}),
+}
+
+
+def assert_agree_by_layer(W, start, target):
+    """Pieces against NumPy's tangents, which carry every entry through every layer."""
+    (thetas, L), x0, goal = LAYERED, W if start else np.zeros(W.shape), W if target is None else target
+    pieces_of, tangents = (
+        Objective(Fidelity(W), target, layers=3, x0=x0, method=method, per_layer=True)
+        for method in ("pieces", "tangent")
+    )
+    loss, gradient, matrix = pieces_of.gauss_newton(thetas, L)
+    right, derivatives, products = tangents.gauss_newton(thetas, L)
+    again, same = pieces_of(thetas, L)
+    squares = np.sum((forward(Fidelity(W), thetas, L, 3, x0)[-1] - goal) ** 2)
+    scale = np.sqrt(squares * np.diag(products)).reshape(3, 5).T  # Cauchy-Schwarz
+    assert (again, np.array(same).tolist()) == (loss, np.array(gradient).tolist())
+    assert loss == pytest.approx(right, rel=1e-12, abs=1e-300)
+    assert np.all(np.abs(np.array(gradient) - np.array(derivatives)) <= 1e-12 * scale)
+    assert np.abs(matrix - products).max() <= 1e-12 * np.abs(products).max()
+    assert np.array_equal(matrix, matrix.T)
+    assert pieces_of.ties(thetas, L) == tangents.ties(thetas, L)
+
+
+@pytest.mark.parametrize("case", CASES_BY_LAYER)
+@pytest.mark.parametrize("start", [0.0, 1.0])
+@pytest.mark.parametrize("seed", [None, 9])
+def test_with_a_theta_a_layer_every_entry_is_counted_once(monkeypatch, case, start, seed):
+    W, limits = CASES_BY_LAYER[case]
+    for name, value in limits.items():
+        monkeypatch.setattr(pieces if hasattr(pieces, name) else scalar_map, name, value)
+    target = None if seed is None else W * np.random.default_rng(seed).uniform(0.5, 1.5, W.shape)
+    assert_agree_by_layer(W, start, target)
+
+
+def test_lost_sums_are_formed_layer_by_layer_with_a_theta_a_layer_too():
+    """A target a few units beside x, on one piece of many."""
+    W = np.append(np.linspace(0.7, 1.0, 300), np.linspace(-0.5, -0.3, 300)).reshape(1, -1)
+    target = forward(Fidelity(W), *LAYERED, 3, W)[-1]
+    target[0, :300] *= 1 + 1e-12
+    target[0, 300:] += 1e-13
+    J, _ = objective(W, layers=3, target=target, per_layer=True)(*LAYERED)
+    assert pytest.approx(0.5 * np.sum((forward(Fidelity(W), *LAYERED, 3, W)[-1] - target) ** 2), rel=1e-12) == J
+
+
+def test_no_square_of_a_sensitivity_of_a_layer_has_a_negative_sum():
+    """The entries are where ∂x/∂L_3 crosses 0, as near as floats come: L < 1 overshoots."""
+    thetas, L = LAYERED[0], [0.8, 0.7, 0.6]
+    found = scalar_map.ScalarMap(thetas, L, 3, per_layer=True)
+    a, c = (part.reshape(len(part), 15) for part in (found.slope_derivatives, found.intercept_derivatives))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        zero = -c / a
+    inside = (found.intervals[:, :1] < zero) & (zero < found.intervals[:, 1:])
+    assert set(np.nonzero(inside)[1]) == {14}
+    for w in zero[inside]:
+        W = np.full((1, 5), w)
+        matrices = [
+            Objective(Fidelity(W), layers=3, method=method, per_layer=True).gauss_newton(thetas, L)[2]
+            for method in ("pieces", "fused")
+        ]
+        assert matrices[0][14, 14] == pytest.approx(matrices[1][14, 14], rel=1e-12, abs=0)
+        assert matrices[0] == pytest.approx(matrices[1], rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("distance", [1.0, 1e-6])
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_with_a_theta_a_layer_digits_are_kept_against_exact_sums(distance, start):
+    """Of the layers of `LAYERED`, with L whose 1/L float64 has."""
+    W, L = normal(300), [2.0, 1.0, 4.0]
+    x0, target = W if start else np.zeros(W.shape), W + distance * normal(300, 5)
+    J, gradient = objective(W, layers=3, x0=x0, target=target, per_layer=True)(LAYERED[0], L)
+    arguments = naive.Fidelity(exact(W)), [tuple(map(Fraction, own)) for own in LAYERED[0]], list(map(Fraction, L))
+    iterates, _ = naive.layered_forward(*arguments, exact(x0))
+    K = naive.loss(exact(target), iterates[-1])
+    assert abs(Fraction(J) - K) <= Fraction(1e-13) * K
+    expected = naive.layered_gradient(*arguments, exact(x0), exact(target))
+    products = Objective(Fidelity(W), target, layers=3, x0=x0, method="tangent", per_layer=True).gauss_newton(
+        LAYERED[0], L
+    )[2]
+    scale = np.sqrt(2 * float(K) * np.diag(products)).reshape(3, 5)
+    errors = [
+        [float(Fraction(x) - y) for x, y in zip(*rows, strict=True)]
+        for rows in zip(np.array(gradient).T.tolist(), expected, strict=True)
+    ]
+    assert np.all(np.abs(errors) <= 1e-13 * scale)
+
+
+def test_where_all_layers_are_equal_the_loss_has_the_bits_of_the_network_that_shares_them():
+    W, target = normal(MANY), normal(MANY, 3)
+    for goal in (None, target):
+        shared, own = (objective(W, target=goal, per_layer=each) for each in (False, True))
+        (loss, once, matrix), (same, terms, products) = (J.gauss_newton(THETA, L) for J in (shared, own))
+        assert same == loss
+        assert np.array(terms).sum(axis=1) == pytest.approx(np.array(once), rel=1e-12, abs=1e-9)
+        blocks = products.reshape(LAYERS, 5, LAYERS, 5).sum(axis=(0, 2))
+        assert blocks == pytest.approx(matrix, rel=1e-11, abs=1e-11 * matrix.max())
+        assert own.ties(THETA, L) == shared.ties(THETA, L)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

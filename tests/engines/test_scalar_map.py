@@ -114,10 +114,12 @@ def test_a_map_that_is_one_gap_is_the_network_entry_by_entry():
 
 
 def test_all_entries_may_be_near_knots_where_the_pieces_are_too_many(monkeypatch):
-    w = np.array([0.1, 0.25, 0.7])
-    assert not scalar_map.near_knots(w, 1.0, Theta(1, 0.5, 0.3, 0.6), 1.0, 2).any()
-    monkeypatch.setattr(scalar_map, "pieces_of_map", lambda *arguments: None)
-    assert scalar_map.near_knots(w, 1.0, Theta(1, 0.5, 0.3, 0.6), 1.0, 2).all()
+    w, network = np.array([0.1, 0.25, 0.7]), (1.0, Theta(1, 0.5, 0.3, 0.6), 1.0, 2)
+    assert not scalar_map.near_knots(w, scalar_map.pieces_of_map(*network)).any()
+    assert scalar_map.near_knots(np.array([-0.6, 0.25, 0.3]), scalar_map.pieces_of_map(*network)).tolist() == [1, 0, 1]
+    assert scalar_map.near_knots(w, scalar_map.pieces_of_map(1.0, Theta(2, 2, 0, 0), 0.5, 2)).all()
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", 2)
+    assert scalar_map.near_knots(w, scalar_map.pieces_of_map(*network)).all()
 
 
 def test_a_tie_between_two_equal_pieces_keeps_its_own_derivatives():

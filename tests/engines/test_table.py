@@ -171,11 +171,36 @@ def test_with_a_theta_a_layer_only_engines_that_have_them_are_taken():
     for problem in (of_fidelity(), of_fidelity(100_000), of_sparse_signals(), of_least_squares()):
         assert choose(per_layer(problem)).name in able
         assert table.refusal(choose(per_layer(problem)), per_layer(problem)) is None
-    with pytest.raises(ValueError, match="method 'pieces' has one Θ and one L for all layers, and per_layer=True asks"):
-        named("pieces", per_layer(of_fidelity()))
+    with pytest.raises(
+        ValueError, match="method 'implicit' has one Θ and one L for all layers, and per_layer=True asks"
+    ):
+        named("implicit", per_layer(of_fidelity()))
     with pytest.raises(ValueError, match="method 'columns' is for LeastSquares alone, got Fidelity"):
         named("columns", of_fidelity())
     assert table.refusal(ENGINES["pieces"], of_fidelity()) is None
+
+
+def test_auto_passes_over_an_engine_that_shares_theta(monkeypatch):
+    first, sharing = table.RULES[1], ENGINES["pieces"]._replace(prepare_layers=None)
+    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[2:]))
+    W = np.ones((1, 20_000))
+    own, shared = (Problem(Fidelity(W), W, W, 3, per_layer=each) for each in (True, False))
+    assert (choose(own).name, choose(shared).name) == ("fused", "pieces")
+
+
+@pytest.mark.parametrize(
+    ("entries", "layers", "name"),
+    [(20_000, 50, "pieces"), (19_999, 50, "fused"), (20_000, 51, "fused"), (2000, 1, "pieces")],
+)
+def test_pieces_of_many_layers_are_taken_for_many_entries(entries, layers, name):
+    """With 5t derivatives a piece; five that all layers share are as cheap for any number of entries."""
+    own, shared = (
+        Problem(f, f.W, f.W, layers, per_layer=each)
+        for f in [Fidelity(np.ones((1, entries)))]
+        for each in (True, False)
+    )
+    assert choose(own).name == name
+    assert choose(shared).name == "pieces"
 
 
 def test_what_nothing_stores_is_part_of_the_answer_of_every_layer():

@@ -932,7 +932,7 @@ KERNELS = [
     (9, "engines.kernels.recursion.sensitivities", 8, (...,)),
     (11, "engines.kernels.recursion.sensitivities", 9, (slice(4),)),
     (16, "engines.kernels.recursion.sensitivities", 9, (4,)),
-    *((row, "engines.kernels.pieces.loss_and_gradient", 14, (k,)) for row, k in ((8, 0), (10, 1), (10, 4), (15, 5))),
+    *((row, "engines.kernels.pieces.loss_and_gradient", 9, (k,)) for row, k in ((8, 0), (10, 1), (10, 4), (15, 5))),
     (11, "engines.kernels.pieces.gauss_newton", 3, (0, 0)),
     (16, "engines.kernels.pieces.gauss_newton", 3, (4, 4)),
     (8, "engines.kernels.pieces.range_sums", 6, (...,)),

@@ -3,10 +3,13 @@
 A number of "two words" is a pair (high, low) of floats whose exact sum is meant; its two words are two results, two
 arguments, or two neighbouring entries of a row.
 
-The tables of pieces are those of scalar_map.py: A, E, C, ALPHA, BETA, DA and DC are its columns. On a piece
-x = A*w + C, so that the sums of r = x - target follow from sums of w and of y. There are two forms of y. In the first
-y = w - target and r = E*w + C + y, which keeps the digits of r near the identity. In the second y = -target and
-r = A*w + C + y, which keeps the digits of x where x is far below w. The first is taken where |A| > 1/2.
+The tables of pieces are those of scalar_map.py: A, E, C, ALPHA and BETA are its columns, and from DA on those of the
+derivatives, of A and then of C, in as many parameters as there are: five that all layers share, or five of each layer.
+A row of ``numbers`` (t, 5) has w1, w2, b1, b2 and L of a layer, the first layer's first.
+
+On a piece x = A*w + C, so that the sums of r = x - target follow from sums of w and of y. There are two forms of y. In
+the first y = w - target and r = E*w + C + y, which keeps the digits of r near the identity. In the second y = -target
+and r = A*w + C + y, which keeps the digits of x where x is far below w. The first is taken where |A| > 1/2.
 
 What cancels all the same is judged afterwards: `residual_sums` tells of which pieces the sum of r² has lost its digits.
 """
@@ -17,7 +20,7 @@ import numpy as np
 
 from dsrl_ref.engines.jit import compiled, inlined
 
-A, E, C, ALPHA, BETA, DA, DC = 2, 3, 4, 5, 6, 7, 12
+A, E, C, ALPHA, BETA, DA = 2, 3, 4, 5, 6, 7
 # Columns of the sums over a piece, a row each: Σw and Σw² from W on, then Σy, Σyw and Σy² from Y on, of two words each;
 # from REACH on, the largest running sums of w² and of y² that were subtracted to get them, of one word.
 W, Y, REACH, COLUMNS = 0, 4, 10, 12
@@ -202,16 +205,17 @@ def range_sums(v, target, zero, running, table, begins, ends, out):
 
 
 @inlined
-def follow(w, start, layers, w1, w2, b1, b2, L, kept, line):
+def follow(w, start, numbers, kept, line):
     """Find the line of x, or of x - w if `kept`, on the piece that holds w, in two words.
 
     It goes through the layers in the regions of w, as the recursion does, and carries slope and intercept along.
     Out: `line` has the two words of the slope, then those of the intercept.
     """
-    step, x = 1.0 / L, start * w
-    mh, ml = two_sum(1.0, -step)
+    x = start * w
     sh, sl, ch, cl = start - (1.0 if kept else 0.0), 0.0, 0.0, 0.0
-    for _ in range(layers):
+    for i in range(len(numbers)):
+        w1, w2, b1, b2, step = numbers[i, 0], numbers[i, 1], numbers[i, 2], numbers[i, 3], 1.0 / numbers[i, 4]
+        mh, ml = two_sum(1.0, -step)
         z = x - step * (x - w)
         sh, sl = product(sh, sl, mh, ml)
         ch, cl = product(ch, cl, mh, ml)
@@ -248,7 +252,7 @@ def short(x):
 
 
 @compiled
-def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, anchors, intercepts):
+def anchored_lines(values, kept, start, numbers, slopes, anchors, intercepts):
     """Write x, or x - w where `kept`, as slope*(w - anchor) + intercept on the piece of each value.
 
     The anchor is where the line is 0, rounded, and the intercept is what rounding leaves: near the anchor, where the
@@ -257,7 +261,7 @@ def anchored_lines(values, kept, start, layers, w1, w2, b1, b2, L, slopes, ancho
     """
     line = np.empty(4)
     for k in range(values.size):
-        follow(values[k], start, layers, w1, w2, b1, b2, L, kept[k], line)
+        follow(values[k], start, numbers, kept[k], line)
         anchor = -line[2] / line[0] if line[0] != 0.0 else 0.0
         anchor = anchor if abs(anchor) < np.inf else 0.0
         intercept, _ = expand(line, anchor, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -288,7 +292,7 @@ def terms(line, ww, count, yy):
 
 
 @inlined
-def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, out, lost):
+def residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, out, lost):
     """Fill row k of `out` with Σr, Σrw and Σr² over piece k, two words each, and tell which of the Σr² are lost.
 
     A Σr² is lost where the rounding in it, and in the running sums that it came from, is large both beside itself and
@@ -305,7 +309,7 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1,
         else:
             again = out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4])
         if again and k < lines:
-            follow(w[begins[k]], start, layers, w1, w2, b1, b2, L, kept, line)
+            follow(w[begins[k]], start, numbers, kept, line)
             sums_on_line(line, count, row, out[k])
         ww, yy = max(row[W + 2], row[REACH]), max(row[Y + 4], row[REACH + 1])
         least[k] = LOST * terms(line, ww, count, yy)
@@ -317,53 +321,62 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1,
 
 
 @compiled
-def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, out, lost):
-    """Add to the rows of `out`, two words each, the loss and five derivatives over all pieces but those that are lost.
+def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, numbers, out, lost):
+    """Add to the rows of `out`, two words each, the loss and its derivatives over all pieces but those that are lost.
 
     The first rows of the table, `lines` of them, are pieces of the map, and w[begins[k]] is an entry on each; the
     others are constants. `own`: the target is not W. `lost` tells of which rows the entries are left to the caller;
     return how many.
     """
-    r = np.empty((counts.size, 6))
-    residual_sums(table, lines, counts, sums, w, begins, own, start, layers, w1, w2, b1, b2, L, r, lost)
+    r, dc = np.empty((counts.size, 6)), (DA + table.shape[1]) // 2
+    residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, r, lost)
     for k in range(counts.size):
         if lost[k]:
             continue
         out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * r[k, 4], 0.5 * r[k, 5])
-        for p in range(5):
-            high, low = combine(table[k, DA + p], r[k, 2], r[k, 3], table[k, DC + p], r[k, 0], r[k, 1])
+        for p in range(len(out) - 1):
+            high, low = combine(table[k, DA + p], r[k, 2], r[k, 3], table[k, dc + p], r[k, 0], r[k, 1])
             out[1 + p, 0], out[1 + p, 1] = add(out[1 + p, 0], out[1 + p, 1], high, low)
     return lost.sum()
 
 
 @inlined
-def product_sum(row, count, sums, p, q):
-    """Give Σ (∂x/∂p)(∂x/∂q) over a piece in two words: `row` is its row of the table, `sums` that of `range_sums`."""
-    wh, wl = combine(row[DA + q], sums[W + 2], sums[W + 3], row[DC + q], sums[W], sums[W + 1])
-    rh, rl = combine(row[DA + q], sums[W], sums[W + 1], row[DC + q], count, 0.0)
-    return combine(row[DA + p], wh, wl, row[DC + p], rh, rl)
+def sums_of_derivatives(row, count, sums, beside):
+    """Fill row p of `beside` (parameters, 4) with Σ (∂x/∂p)w and Σ ∂x/∂p over a piece, two words each.
+
+    `row` is the piece's row of the table, and `sums` that of `range_sums`, over `count` entries. Tell whether two words
+    do not hold the digits of the sum of one of the squares (∂x/∂p)².
+    """
+    dc, ww, lost = (DA + row.size) // 2, max(sums[W + 2], sums[REACH]), False
+    for p in range(len(beside)):
+        a, c, own = row[DA + p], row[dc + p], beside[p]
+        own[0], own[1] = combine(a, sums[W + 2], sums[W + 3], c, sums[W], sums[W + 1])
+        own[2], own[3] = combine(a, sums[W], sums[W + 1], c, count, 0.0)
+        size = abs(a) * math.sqrt(ww) + abs(c) * math.sqrt(count)
+        high, _ = combine(a, own[0], own[1], c, own[2], own[3])
+        lost |= not high >= LOST * size * size
+    return lost
+
+
+@inlined
+def add_products(a, c, beside, out):
+    """Add a times the first number in each row of `beside` plus c times the second to those of `out`, in two words."""
+    for q in range(len(out)):
+        high, low = combine(a, beside[q, 0], beside[q, 1], c, beside[q, 2], beside[q, 3])
+        out[q, 0], out[q, 1] = add(out[q, 0], out[q, 1], high, low)
 
 
 @compiled
 def gauss_newton(table, counts, sums, out, lost):
-    """Fill the 5×5 `out` with Σ (∂x/∂p)(∂x/∂q) over all pieces but those that are lost; return how many these are.
+    """Add Σ (∂x/∂p)(∂x/∂q), p ≤ q, over all pieces but those that are lost to the two words out[p, q].
 
-    A piece is lost where two words do not hold the digits of the sum of one of its squares.
+    A piece is lost where two words do not hold the digits of the sum of one of its squares; return how many these are.
     """
+    dc, beside = (DA + table.shape[1]) // 2, np.empty((len(out), 4))
     for k in range(counts.size):
-        lost[k] = False
-        for p in range(5):
-            ww = max(sums[k, W + 2], sums[k, REACH])
-            size = abs(table[k, DA + p]) * math.sqrt(ww) + abs(table[k, DC + p]) * math.sqrt(counts[k])
-            high, _ = product_sum(table[k], counts[k], sums[k], p, p)
-            if counts[k] > 0.0 and not high >= LOST * size * size:
-                lost[k] = True
-    for p in range(5):
-        for q in range(p, 5):
-            th, tl = 0.0, 0.0
-            for k in range(counts.size):
-                if not lost[k]:
-                    high, low = product_sum(table[k], counts[k], sums[k], p, q)
-                    th, tl = add(th, tl, high, low)
-            out[p, q] = out[q, p] = th
+        lost[k] = sums_of_derivatives(table[k], counts[k], sums[k], beside) and counts[k] > 0.0
+        if lost[k]:
+            continue
+        for p in range(len(out)):
+            add_products(table[k, DA + p], table[k, dc + p], beside[p:], out[p, p:])
     return lost.sum()
