@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dsrl_ref.blas import Limit
 
+LOOK = 0.2  # seconds between two looks for Ctrl-C: one that comes just as the main thread begins to wait wakes nobody
 LARGE_PRODUCT = 2**28  # multiplications, 10 ms: from here on a busy machine costs at most three times that
 
 
@@ -39,7 +40,7 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
             for _ in work(item) or ():
                 pass
         return
-    from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
+    from concurrent.futures import ThreadPoolExecutor, wait  # slow to import, and seldom needed
 
     dropped = False
 
@@ -57,8 +58,10 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
     with blas_threads(1):
         pool = ThreadPoolExecutor(min(threads, len(items)))
         try:
-            for _ in pool.map(run, items):
-                pass
+            for future in [pool.submit(run, item) for item in items]:
+                while not future.done():
+                    wait([future], timeout=LOOK)
+                future.result()
         finally:
             dropped = True
             pool.shutdown(wait=True, cancel_futures=True)

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from concurrent.futures import Future
+from concurrent.futures import wait
 
 import pytest
 from blas import Library, kinds
@@ -65,11 +65,11 @@ def test_work_in_steps_is_left_where_it_yields_once_other_work_has_failed():
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
 def test_an_interrupt_ends_work_where_it_yields():
-    """SIGINT comes when the main thread waits for work that never ends by itself."""
+    """SIGINT comes when the main thread waits, or is about to, for work that never ends by itself."""
     main = threading.main_thread().ident
 
     def waits(frame):
-        return frame is not None and (frame.f_code is Future.result.__code__ or waits(frame.f_back))
+        return frame is not None and (frame.f_code is wait.__code__ or waits(frame.f_back))
 
     def work(item):
         if item == 0:

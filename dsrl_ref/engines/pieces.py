@@ -21,13 +21,10 @@ from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows, near_knots
 from dsrl_ref.smooth import Fidelity
-from dsrl_ref.threads import in_threads
+from dsrl_ref.threads import LOOK, in_threads
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
 BLOCKS_PER_CALL = 1 << 14  # of the sums that are prepared, given to a kernel at once
-LOOK = (
-    0.2  # seconds between two looks for Ctrl-C: one that comes just as the main thread begins to wait does not wake it
-)
 SAFE = 1e-140, 1e140  # the largest |w| between these has a square whose rounding errors are finite and normal
 
 
