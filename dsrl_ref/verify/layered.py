@@ -103,9 +103,9 @@ def grid_layers(rng: random.Random, number: int) -> LayeredProblem:
             return problem
 
 
-def rational_layers(rng: random.Random, number: int) -> LayeredProblem:
-    """Draw `rational_problem` with a Θ and an L of 53 bits for each of two or three layers."""
-    network = replace(rational_problem(rng, number), layers=2 if number % 6 == 2 else rng.randint(2, 3))
+def rational_layers(rng: random.Random, number: int, layers: int = 0) -> LayeredProblem:
+    """Draw `rational_problem` with a Θ and an L of 53 bits for each of so many layers, or of two or three."""
+    network = replace(rational_problem(rng, number), layers=layers or (2 if number % 6 == 2 else rng.randint(2, 3)))
     others = thetas(rng, network.layers - 1, rational(rng))
     constants = [Fraction(rng.uniform(0.75, 6)) for _ in others]
     return LayeredProblem(network, Layers([network.theta, *others], [network.L, *constants]))
@@ -139,6 +139,7 @@ class LayeredNetworks:
         self.grid = [grid_layers(rng, number) for number in range(24 if quick else 72)]
         self.grid += [_of_one_entry(rng, number) for number in (0, 1)]  # least squares, and a fidelity
         self.rational = [rational_layers(rng, number) for number in range(12 if quick else 30)]
+        self.rational += [rational_layers(rng, number, layers=4) for number in (0, 1)]
         self.draws = 3 if quick else 6
 
     @cached_property
