@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
-from dsrl_ref.engines.engine import Engine, Prepared, PreparedLayers
+from dsrl_ref.engines.engine import Constants, Engine, Evaluations, Prepared, PreparedLayers, Thetas
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.zeros import Zeros
@@ -120,15 +120,18 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
 
 def prepare(engine: Engine, problem: Problem) -> Prepared:
     """Make the problem ready: what is stored by the engine, and what is not beside it."""
-    prepared = engine.prepare(problem)
-    return Sum([Zeros(problem), prepared]) if problem.unstored else prepared
+    return _whole(engine.prepare(problem), problem)
 
 
 def prepare_layers(engine: Engine, problem: Problem) -> PreparedLayers:
     """The same for one Θ and one L a layer, of an engine that has them."""
     assert engine.prepare_layers is not None, f"{engine.name} shares Θ among the layers, see `refusal`"
-    prepared = engine.prepare_layers(problem)
-    return Sum([Zeros(problem), prepared]) if problem.unstored else prepared
+    return _whole(engine.prepare_layers(problem), problem)
+
+
+def _whole(stored: Evaluations[Thetas, Constants], problem: Problem) -> Evaluations[Thetas, Constants]:
+    """What is stored, and the zeros beside it that are not."""
+    return Sum([Zeros[Thetas, Constants](problem), stored]) if problem.unstored else stored
 
 
 def description() -> str:
