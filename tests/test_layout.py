@@ -60,6 +60,7 @@ FLOORS = [
     "plotting",
     "__init__",
     "verify",
+    "report",
     "cli",
     "__main__",
 ]

@@ -4,7 +4,9 @@ import argparse
 import time
 from collections.abc import Iterable, Iterator
 
-from dsrl_ref.cli.output import add_json, non_negative, print_json
+from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report
+from dsrl_ref.report import appendix, render
+from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
 
@@ -20,28 +22,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
+    add_report(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
+    require_report(arguments.report)
+    require_places([arguments.report], [])
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
     found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
     if arguments.json:
         everything = list(found)
+        _write(arguments, everything, time.perf_counter() - start)
         passed = all(finding.passed for finding in everything)
         print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
     everything = list(found if equations else _shown(found))
+    seconds = time.perf_counter() - start
+    _write(arguments, everything, seconds)
     if equations is None:
         _print_remarks(everything)
     for finding in everything if equations else [f for f in everything if not f.passed]:
         _print_checks(finding)
     checks = [check for finding in everything for check in finding.checks]
     failed = sum(not check.passed for check in checks)
-    print(f"{len(checks)} checks, {failed} failed, {time.perf_counter() - start:.1f} s, seed {arguments.seed}")
+    print(f"{len(checks)} checks, {failed} failed, {seconds:.1f} s, seed {arguments.seed}")
     return 1 if failed else 0
+
+
+def _write(arguments: argparse.Namespace, found: list[Finding], seconds: float) -> None:
+    """Write the page, if it was asked for."""
+    if arguments.report:
+        render.write(arguments.report, appendix.page(found, arguments.seed, seconds, origin(arguments.command)))
 
 
 def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
