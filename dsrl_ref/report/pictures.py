@@ -18,6 +18,7 @@ from dsrl_ref.report.page import Picture
 OWN = "\ue000"  # a private letter, which no text has
 SERIES = "#2166ac", "#b2182b", "#1b7837", "#7b3294", "#8c510a"  # the colours that the style sheet calls series
 SIZE = 4.6, 3.1  # inches: a phone's width with letters that can be read
+PLACE = 0.16, 0.16, 0.8, 0.78  # of a panel that is alone: left, lower end, width and height, as shares
 POINTS_PER_PIXEL = 0.75
 LINK = "{http://www.w3.org/1999/xlink}href"
 
@@ -63,27 +64,21 @@ def picture(figure: Any, title: str, text: str, *, plate: bool = False) -> Pictu
     return Picture(inline(stream.getvalue(), title, follows=not plate), title, text, plate)
 
 
-def panels(figure: Any, size: tuple[float, float] = SIZE) -> Iterator[tuple[str, Any]]:
-    """Each panel of a figure as a figure of its own, in their order, with its title.
+def panels(figure: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Each panel of a figure alone in it, one after the other: its title, itself, and the figure as it is now.
 
     On a phone a row of panels would be too small to be read; one panel is not.
     """
-    figure.set_layout_engine("constrained")
+    figure.set_size_inches(SIZE)
+    figure.set_layout_engine("none")
     figure.suptitle("")
     for panel in figure.axes:
+        for other in figure.axes:
+            other.set_visible(other is panel)
         title = panel.get_title()
         panel.set_title("")
-        yield title, _alone(figure, panel, size)
-
-
-def _alone(figure: Any, panel: Any, size: tuple[float, float]) -> Any:
-    """The figure with one panel only, which fills it."""
-    for other in figure.axes:
-        other.set_visible(other is panel)
-    figure.set_size_inches(size)
-    figure.set_layout_engine("none")
-    panel.set_position((0.16, 0.16, 0.8, 0.78))
-    return figure
+        panel.set_position(PLACE)
+        yield title, panel, figure
 
 
 def inline(svg: bytes, title: str, *, follows: bool) -> str:
