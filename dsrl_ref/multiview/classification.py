@@ -47,13 +47,16 @@ class DSRLClassifier(Estimator):
     ----------
     affinity : {"views", "precomputed"}
         What X is: views, or a graph (n, n), dense or sparse, of which what is not positive is no edge.
-    propagation : {"balanced", "one-hot", "normalized"}
+    propagation : {"balanced", "one-hot", "normalized", "poisson"}
         "balanced": every class is one source, shared by its labelled samples, so that a class with more of them
         does not flood the others. "one-hot": every labelled sample is one, as the authors have it. "normalized":
-        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004).
+        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson": the labelled
+        samples are sources less their mean, (D - W) u = Σ_j (y_j - ȳ) δ_j, in each component of the graph for itself
+        (Calder et al. 2020, without their factors for known sizes of classes: sources are balanced by ȳ); good where
+        few are labelled, on text above all.
     alpha : float
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
-        such d.
+        such d. "poisson" has no α, and this one is not looked at.
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
@@ -81,10 +84,12 @@ class DSRLClassifier(Estimator):
         A class for every sample that `fit` saw; the labelled ones keep theirs. The first class where `reached_` is
         false: nothing is known of such a sample.
     label_distributions_ : ndarray (n, c)
-        Rows of sum 1; uniform, 1/c for every class, where `reached_` is false.
+        Rows of sum 1; uniform, 1/c for every class, where `reached_` is false. F divided by the sums of its rows; for
+        "poisson" exp(u/s) divided by those, over the classes with a label in the same component of the graph, s being
+        the usual size of u there: they grow with u, and are no frequencies.
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the learned graph: false of those whose part of it has no labelled
-        sample, and of all unlabelled ones for ``alpha=0``.
+        sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
     affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
