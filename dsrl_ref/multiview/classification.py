@@ -11,11 +11,12 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.conventions import not_fitted
+from dsrl_ref.multiview.conventions import as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+from dsrl_ref.threads import limited
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class DSRLClassifier(Estimator):
         `alpha`, `weights`, `view_weights`, `standardize` and `keep` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
+    n_jobs : int, optional
+        How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
+        for 1. What they find does not depend on it.
 
     Attributes
     ----------
@@ -129,6 +133,7 @@ class DSRLClassifier(Estimator):
         learning_rate: float | None = None,
         preset: str | None = None,
         view_sizes: Sequence[int] | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.affinity = affinity
         self.propagation = propagation
@@ -143,6 +148,7 @@ class DSRLClassifier(Estimator):
         self.learning_rate = learning_rate
         self.preset = preset
         self.view_sizes = view_sizes
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the graph and spread the labels over it.
@@ -169,10 +175,11 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        seen = self._seen(data, X)
-        W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
-        learned = self._train(W)
-        F = self._propagated(learned.graph, labels)
+        with limited(as_jobs(self.n_jobs)):
+            seen = self._seen(data, X)
+            W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
+            learned = self._train(W)
+            F = self._propagated(learned.graph, labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
@@ -184,6 +191,7 @@ class DSRLClassifier(Estimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        as_jobs(self.n_jobs)
         require_known(self.propagation, PROPAGATION, "propagation")
         if as_number(self.alpha, "alpha") < 0:
             raise ValueError(f"alpha must not be negative, got {self.alpha}")
@@ -232,7 +240,8 @@ class DSRLClassifier(Estimator):
         if not hasattr(self, "_fitted"):
             raise not_fitted(self)
         fitted = self._fitted
-        links = self._links(X, fitted)
+        with limited(as_jobs(self.n_jobs)):
+            links = self._links(X, fitted)
         reached = np.asarray(links @ fitted.reached.astype(np.float64)) > 0
         _warn_of_unreached(reached, "fit with more labels, or with samples that are like them", 4)
         return distributions(links @ fitted.label_distributions), reached

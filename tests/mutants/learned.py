@@ -113,7 +113,7 @@ MUTANTS = [
         ("eye_array(len(degrees)) + reach * laplacian", "eye_array(len(degrees)) + laplacian"),
         ("positive = np.maximum(F, 0.0)", "positive = F"),
         ("1 / F.shape[1])", "0.0)"),
-        ("if n > DENSE:", "if n >= DENSE:"),
+        ("if matrix.shape[0] > DENSE:", "if matrix.shape[0] >= DENSE:"),
         ("        if not far.any():\n", "        if True:\n"),
         ("columns = columns[far] - matrix[far][:, ~far] @ solution[~far]", "columns = columns[far]"),
         ("columns[far] - matrix[far]", "columns[far] + matrix[far]"),
