@@ -92,8 +92,7 @@ def _poisson(W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int)
     u = np.zeros(columns.shape)
     joined = np.flatnonzero(W.sum(axis=1) > 0)
     if joined.size:
-        mean = float(W.sum(axis=1)[joined].mean())  # then the unit of the weights does not matter
-        u[joined] = _solved_with_mean_0(csr_array(W[joined][:, joined]) / mean, parts[joined], columns[joined])
+        u[joined] = _solved_with_mean_0(csr_array(W[joined][:, joined]), parts[joined], columns[joined])
     found = np.split(u, len(labellings), axis=1)
     return [poisson_shares(each, codes, parts) for each, codes in zip(found, labellings, strict=True)]
 
@@ -142,18 +141,19 @@ def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -
     """Solve L u = columns with Σ d_i u_i = 0 in each component, of which none is a single sample.
 
     Of L the constants of a component are the kernel. L + Σ d dᵀ / Σd, over the components, is positive definite, and
-    as the columns add up to 0 in each, its solution is that of L whose weighted mean is 0: multiply by 1ᵀ.
+    as the columns add up to 0 in each, its solution is that of L whose weighted mean is 0: multiply by 1ᵀ. Conjugate
+    gradients that begin at 0 and are scaled by D⁻¹ keep the mean 0 by themselves.
     """
     degrees = W.sum(axis=1)
     laplacian = csr_array(diags_array(degrees) - W)
-    _, places = np.unique(parts, return_inverse=True)
-    totals = np.bincount(places, weights=degrees)
-    means = csr_array((degrees / np.sqrt(totals[places]), (np.arange(len(parts)), places)))
     largest = np.abs(columns).max(axis=0)
     scaled = columns / np.where(largest > 0, largest, 1.0)
     if len(parts) <= DENSE:
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+        _, places = np.unique(parts, return_inverse=True)
+        totals = np.bincount(places, weights=degrees)
+        means = csr_array((degrees / np.sqrt(totals[places]), (np.arange(len(parts)), places)))
         try:
             with blas_threads(1):
                 factor = cho_factor((laplacian + means @ means.T).toarray(), lower=True, overwrite_a=True)
@@ -163,7 +163,7 @@ def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -
             u = np.full(scaled.shape, np.inf)
     else:
         with blas_threads(1):
-            u = np.column_stack([_poisson_gradients(laplacian, means, column) for column in scaled.T])
+            u = np.column_stack([_poisson_gradients(laplacian, column) for column in scaled.T])
     if not (np.abs(laplacian @ u - scaled) <= LEFT).all():
         raise ValueError(
             "propagation='poisson': parts of the graph hang together by weights so small that float64 does not hold "
@@ -172,14 +172,13 @@ def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -
     return u * largest
 
 
-def _poisson_gradients(laplacian: csr_array, means: csr_array, column: Array) -> Array:
+def _poisson_gradients(laplacian: csr_array, column: Array) -> Array:
     """Conjugate gradients; what they leave is judged by who asked."""
-    from scipy.sparse.linalg import LinearOperator, cg
+    from scipy.sparse.linalg import cg
 
-    operator = LinearOperator(laplacian.shape, matvec=lambda x: laplacian @ x + means @ (means.T @ x), dtype=np.float64)
     inverse_diagonal = diags_array(1 / laplacian.diagonal())
     most = 20 * len(column)
-    solution: Array = cg(operator, column, rtol=TOLERANCE, atol=0.0, maxiter=most, M=inverse_diagonal)[0]
+    solution: Array = cg(laplacian, column, rtol=TOLERANCE, atol=0.0, maxiter=most, M=inverse_diagonal)[0]
     return solution
 
 

@@ -289,3 +289,15 @@ def test_the_digits_are_classified(samples):
     known = np.where(np.random.default_rng(0).random(samples) < 0.1, labels[:samples], -1)
     model = DSRLClassifier().fit([view[:samples] for view in views], known)
     assert (model.transduction_ == labels[:samples])[known < 0].mean() > 0.9 + 0.07 * (samples > 400)
+
+
+@pytest.mark.usefixtures("uncounted")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_threads_are_taken_than_asked_for(n_jobs):
+    model = DSRLClassifier(n_jobs=n_jobs).fit(VIEWS, KNOWN)
+    assert len(model.predict([view[:7] + 1 for view in VIEWS])) == 7
+
+
+def test_a_bad_number_of_threads_is_refused_before_the_work():
+    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+        DSRLClassifier(n_jobs=0).fit([], KNOWN)

@@ -136,6 +136,18 @@ def test_few_samples_are_solved_by_a_dense_factorisation(monkeypatch, most, dens
             propagate(W, [CODES], 3, "balanced", 10)
 
 
+@pytest.mark.parametrize(("most", "dense"), [(30, True), (29, False)])
+def test_few_samples_of_poisson_learning_too(monkeypatch, most, dense):
+    monkeypatch.setattr(propagation, "DENSE", most)
+    monkeypatch.setattr(linalg, "cg", lambda *_, **__: pytest.fail("conjugate gradients were taken"))
+    if dense:
+        (F,) = propagate(W, [CODES], 3, "poisson", None)
+        assert pytest.approx(poisson_by_hand(W.toarray(), CODES, 3), rel=1e-8) == F
+    else:
+        with pytest.raises(pytest.fail.Exception, match="conjugate gradients were taken"):
+            propagate(W, [CODES], 3, "poisson", None)
+
+
 @pytest.mark.parametrize("samples", [0, 10**6])
 def test_the_unit_of_the_weights_does_not_matter(monkeypatch, samples):
     monkeypatch.setattr(propagation, "DENSE", samples)
@@ -285,14 +297,14 @@ def test_a_graph_that_hangs_by_a_thread_is_refused_not_guessed(monkeypatch, samp
 
 
 def test_shares_grow_with_u_in_units_of_its_usual_size():
-    u = np.array([[9.0, -9.0], [1.0, -1.0], [3.0, -3.0], [0.0, 0.0], [-500.0, 500.0], [5.0, -5.0]])
+    u = np.array([[9.0, -9.0], [1.0, -1.0], [3.0, -3.0], [0.0, 0.0], [-5000.0, 5000.0], [5.0, -5.0]])
     codes, parts = np.array([0, -1, -1, -1, -1, 1]), np.zeros(6, dtype=np.intp)
-    shares = propagation.poisson_shares(u, codes, parts)  # usual: the median of 0, 1, 3, 5, 9, 500
+    shares = propagation.poisson_shares(u, codes, parts)  # usual: the median of 0, 1, 3, 5, 9, 5000
     assert shares.sum(axis=1) == pytest.approx(np.ones(6))
-    assert shares[:, 0] == pytest.approx([1 / (1 + np.exp(-x / 4)) for x in (18, 2, 6, 0, -1000, 10)], abs=1e-15)
+    assert shares[:, 0] == pytest.approx([1 / (1 + np.exp(-x / 4)) for x in (18, 2, 6, 0, -2000, 10)], abs=1e-15)
     assert propagation.poisson_shares(1e300 * u, codes, parts) == pytest.approx(shares, abs=1e-15)
-    u[1:5], parts = 0, np.array([0, 0, 0, 0, 0, 0])  # then the largest: 9
-    expected = [1 / (1 + np.exp(-x / 9)) for x in (18, 0, 0, 0, 0, 10)]
+    u[0], u[1:5] = (9, -3), 0  # then the largest
+    expected = [1 / (1 + np.exp(-x / np.sqrt(45))) for x in (12, 0, 0, 0, 0, 10)]
     assert propagation.poisson_shares(u, codes, parts)[:, 0] == pytest.approx(expected)
 
 
