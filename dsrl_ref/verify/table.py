@@ -47,6 +47,13 @@ class Row:
     functions: tuple[str, ...]
     checks: tuple[CheckFunction, ...]
 
+    @property
+    def leading_functions(self) -> tuple[str, ...]:
+        """One or two of the functions, to begin to read with: the first, and one more of the same file."""
+        first, *others = self.functions
+        room = first.rpartition(".")[0]
+        return first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]
+
 
 EQUATIONS: dict[Equation, Row] = {
     1: Row(
@@ -248,7 +255,7 @@ EQUATIONS: dict[Equation, Row] = {
         (partials.derivative_in_L, partials.dL_is_exact, partials.dL_rounds_little, partials.index_is_needed),
     ),
     LAYERS: Row(
-        ("forward", *APPENDIX_OF_LAYERS, *OBJECTIVE_OF_LAYERS, *ENGINES_OF_LAYERS),
+        (*APPENDIX_OF_LAYERS, "forward", *OBJECTIVE_OF_LAYERS, *ENGINES_OF_LAYERS),
         (
             layers.terms_agree,
             layers.terms_are_differences,
