@@ -58,6 +58,7 @@ FLOORS = [
     "multiview.datasets",
     "multiview",
     "plotting",
+    "pictures",
     "__init__",
     "verify",
     "cli",
