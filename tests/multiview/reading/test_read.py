@@ -197,7 +197,7 @@ def test_rows_of_nan_are_samples_not_seen(tmp_path):
     view[[3, 7]] = np.nan
     reading = read(forms.mat(tmp_path, {"X": forms.cell([view, VIEWS[1]]), "Y": COLUMN}), options_of())
     assert np.array_equal(reading.views[0], view, equal_nan=True)
-    assert reading.summary == "X{1} 30×5 (2 not seen), X{2} 30×8, labels 3 classes from Y"
+    assert reading.summary == "X{1} 30×5 (2 samples not seen), X{2} 30×8, labels 3 classes from Y"
     with pytest.raises(ValueError, match=r"X\{1\} contains NaN"):
         read(forms.mat(tmp_path, {"X": forms.cell([view * np.nan, VIEWS[1]]), "Y": COLUMN}), options_of())
 
