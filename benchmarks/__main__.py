@@ -4,7 +4,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse
+from benchmarks import (
+    applications,
+    busy,
+    incomplete,
+    layers,
+    learning,
+    real,
+    recovery,
+    report,
+    rows,
+    small,
+    solving,
+    sparse,
+)
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -19,6 +32,7 @@ ROWS = {
     **recovery.ROWS,
     **solving.ROWS,
     **applications.ROWS,
+    **incomplete.ROWS,
     **busy.ROWS,
 }
 ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for

@@ -219,7 +219,9 @@ def test_rows_of_nan_in_a_sparse_view_are_samples_not_seen(tmp_path):
 def test_rows_that_are_nan_in_part_are_refused_by_their_own_number(tmp_path):
     view = holed(VIEWS[0], 3)
     view[7, 2] = np.nan
-    with pytest.raises(ValueError, match=r"set\.mat: X contains NaN: .*X\[7, 2\] = nan, and 1 rows are NaN in part: fill"):
+    with pytest.raises(
+        ValueError, match=r"set\.mat: X contains NaN: .*X\[7, 2\] = nan, and 1 rows are NaN in part: fill"
+    ):
         read(forms.mat(tmp_path, {"X": view, "Y": COLUMN}), options_of())
 
 
