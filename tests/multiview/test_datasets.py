@@ -419,9 +419,9 @@ def test_each_view_loses_samples_of_its_own():
 
 
 def test_a_sample_goes_back_into_any_view_in_the_place_of_any():
-    """Of six samples in three views that lose four each, all are as likely to stay in any."""
-    counts = sum(seen_of(incomplete_views([np.eye(6)] * 3, 2 / 3, random_state=seed)) for seed in range(400))
-    assert (np.abs(counts - 400 / 3) < 35).all()
+    """About seven of sixty do: no place is likelier than another to have few views."""
+    seen = np.mean([seen_of(incomplete_views([np.eye(60)] * 3, 0.5, random_state=seed)) for seed in range(60)], axis=0)
+    assert np.abs(seen.reshape(6, 10, 3).mean(axis=1) - 0.5).max() < 0.08
 
 
 def test_samples_are_taken_out_of_sparse_views_and_the_callers_stay_whole():
