@@ -79,3 +79,40 @@ def require_everyone(views: Sequence[Any], names: Sequence[Any] | None = None, s
         raise ValueError(
             f"{where}{which} in no view, a row of NaN in each: nothing can be said of such samples; drop them"
         )
+
+
+def names_of(views: Sequence[Any]) -> list[Any] | None:
+    """What the samples are called, by the first of the views that is a table with an index; None where none is.
+
+    An index without a name that only counts says nothing.
+
+    Raises
+    ------
+    ValueError
+        Where two tables call the samples differently, or have others: rows are not joined that nobody said belong
+        together.
+    """
+    tables = [(v, names) for v, view in enumerate(views) if (names := _index_of(view)) is not None]
+    for v, names in tables[1:]:
+        first, others = tables[0]
+        if names != others:
+            place = next((i for i, (a, b) in enumerate(zip(others, names, strict=False)) if a != b), None)
+            differ = f"{len(names)} samples, not {len(others)}"
+            if place is not None:
+                differ = f"sample {place} is {names[place]!r}, not {others[place]!r}"
+            raise ValueError(
+                f"the index of views[{v}] is not that of views[{first}]: {differ}. Bring all into one order, with rows "
+                "of NaN for samples that a view does not have: index = frames[0].index.union(frames[1].index), "
+                "[frame.reindex(index) for frame in frames]"
+            )
+    return tables[0][1] if tables else None
+
+
+def _index_of(view: Any) -> list[Any] | None:
+    """The names of rows of a table like those of pandas."""
+    index = getattr(view, "index", None)
+    if index is None or callable(index) or not hasattr(view, "columns"):
+        return None
+    names = list(index)
+    counts = getattr(index, "name", None) is None and all(isinstance(name, int | np.integer) for name in names)
+    return None if counts else names

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csr_array, issparse
 
-from dsrl_ref.multiview.absent import as_rows, is_absent, require_everyone
+from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone
 
 PLAIN = np.array([[1.0, 2.0, 0.0], [0.0, 5.0, 6.0], [7.0, 0.0, 9.0], [0.0, 0.0, 1.0]])
 KINDS = [np.asarray, csr_array, coo_array]
@@ -110,3 +110,59 @@ def test_every_sample_is_in_some_view():
     many[3] = 1.0
     with pytest.raises(ValueError, match=r"^samples 0, 1, 2, 4, 5 and 3 more are in no view"):
         require_everyone([many])
+
+
+class Index(list):
+    """Names of rows, which may have a name themselves, as pandas has it."""
+
+    def __init__(self, names, name=None):
+        super().__init__(names)
+        self.name = name
+
+
+class Frame:
+    """What is asked of a data frame."""
+
+    columns = ("a", "b")
+
+    def __init__(self, *index, name=None):
+        self.index = Index(index, name)
+
+
+def test_samples_are_called_as_the_first_table_with_an_index_says():
+    assert names_of([PLAIN, [[1.0]], Frame(0, 1), Frame("p", "q"), PLAIN]) == ["p", "q"]
+    assert names_of([Frame(7, 3, name="id"), Frame(7, 3, name="sample")]) == [7, 3]
+    assert names_of([Frame(np.int64(7), 3), PLAIN, csr_array(PLAIN)]) is None
+    assert names_of([Frame(7, 3), Frame(3, 7)]) is None  # as frames are after a split, say
+    assert names_of([]) is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([PLAIN, Frame("p", "q"), Frame("q", "p")], r"views\[2\] is not that of views\[1\]: sample 0 is 'q', not 'p'"),
+        ([Frame("p", "q"), Frame("p", "q"), Frame("p", "r")], r"views\[2\] .* views\[0\]: sample 1 is 'r', not 'q'"),
+        ([Frame("p", "q"), Frame("p")], r"views\[1\] is not that of views\[0\]: 1 samples, not 2"),
+        ([Frame(1, 2, name="id"), Frame(2, 1, name="id")], r"views\[1\] .*: sample 0 is 2, not 1"),
+    ],
+)
+def test_tables_with_indices_of_their_own_are_refused_with_what_joins_them(frames, message):
+    with pytest.raises(ValueError, match=rf"^the index of {message}\. Bring all into one order, with rows of NaN for"):
+        names_of(frames)
+
+
+@pytest.mark.peer
+def test_what_the_refusal_advises_joins_frames_of_pandas():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frames = [
+        pandas.DataFrame(PLAIN[:3], index=["p", "q", "r"]),
+        pandas.DataFrame(PLAIN[:2], index=["r", "s"]),
+    ]
+    with pytest.raises(ValueError, match="sample 0 is 'r', not 'p'"):
+        names_of(frames)
+    index = frames[0].index.union(frames[1].index)
+    joined = [frame.reindex(index) for frame in frames]
+    assert names_of(joined) == ["p", "q", "r", "s"]
+    views = [as_rows(frame, "X") for frame in joined]
+    assert np.array_equal(views[0], holed(3)[[0, 1, 2, 3]], equal_nan=True)
+    assert is_absent(views[1]).tolist() == [True, True, False, False]

@@ -230,5 +230,12 @@ MUTANTS = [
         ("nowhere.size > SHOWN else", "nowhere.size else"),
         ("if nowhere.size == 1 else", "if nowhere.size else"),
         ('where = f"{source}: " if source else ""', 'where = ""'),
+        ("tables[0][1] if tables else None", "tables[-1][1] if tables else None"),
+        ("        if names != others:\n", "        if len(names) != len(others):\n"),
+        ("callable(index) or not hasattr", "not hasattr"),
+        (' or not hasattr(view, "columns")', ""),
+        ('getattr(index, "name", None) is None and', ""),
+        ("isinstance(name, int | np.integer)", "isinstance(name, int)"),
+        ("return None if counts else names", "return names"),
     ),
 ]
