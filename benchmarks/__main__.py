@@ -5,7 +5,20 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse
+from benchmarks import (
+    applications,
+    busy,
+    incomplete,
+    layers,
+    learning,
+    real,
+    recovery,
+    report,
+    rows,
+    small,
+    solving,
+    sparse,
+)
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -20,6 +33,7 @@ ROWS = {
     **recovery.ROWS,
     **solving.ROWS,
     **applications.ROWS,
+    **incomplete.ROWS,
     **busy.ROWS,
 }
 ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
