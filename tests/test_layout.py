@@ -52,6 +52,7 @@ FLOORS = [
     "training",
     "solver",
     "multiview.conventions",
+    "multiview.absent",
     "multiview.neighbors",
     "multiview.graph",
     "multiview.reading",
