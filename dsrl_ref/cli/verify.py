@@ -2,13 +2,14 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
+from dsrl_ref.verify.table import EQUATIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
     add_report(parser)
+    parser.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
     add_json(parser)
 
 
@@ -33,29 +35,34 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
     found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
+    if arguments.report:
+        found = _reported(found, arguments)
     if arguments.json:
         everything = list(found)
-        _write(arguments, everything, time.perf_counter() - start)
         passed = all(finding.passed for finding in everything)
         print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
+    if arguments.markdown:
+        return _print_markdown(found)
     everything = list(found if equations else _shown(found))
-    seconds = time.perf_counter() - start
-    _write(arguments, everything, seconds)
     if equations is None:
         _print_remarks(everything)
     for finding in everything if equations else [f for f in everything if not f.passed]:
         _print_checks(finding)
     checks = [check for finding in everything for check in finding.checks]
     failed = sum(not check.passed for check in checks)
-    print(f"{len(checks)} checks, {failed} failed, {seconds:.1f} s, seed {arguments.seed}")
+    print(f"{len(checks)} checks, {failed} failed, {time.perf_counter() - start:.1f} s, seed {arguments.seed}")
     return 1 if failed else 0
 
 
-def _write(arguments: argparse.Namespace, found: list[Finding], seconds: float) -> None:
-    """Write the page, if it was asked for."""
-    if arguments.report:
-        render.write(arguments.report, appendix.page(found, arguments.seed, seconds, origin(arguments.command)))
+def _reported(found: Iterable[Finding], arguments: argparse.Namespace) -> Iterator[Finding]:
+    """Each finding as it comes, and when all are there the page of them."""
+    start, everything = time.perf_counter(), []
+    for finding in found:
+        everything.append(finding)
+        yield finding
+    seconds = time.perf_counter() - start
+    render.write(arguments.report, appendix.page(everything, arguments.seed, seconds, origin(arguments.command)))
 
 
 def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
@@ -65,6 +72,25 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
         line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
         print(f"{line} {good}/{len(finding.checks)}", flush=True)
         yield finding
+
+
+def _print_markdown(found: Iterable[Finding]) -> int:
+    """Print a table, each line of it as soon as its equation is judged; 1 if any failed."""
+    print("| | states | function | checks | verdict |\n|---|---|---|---|---|")
+    failed = False
+    for finding in found:
+        functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
+        cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
+        print("| " + " | ".join(cells) + " |", flush=True)
+        failed |= not finding.passed
+    return 1 if failed else 0
+
+
+def _leading(functions: Sequence[str]) -> list[str]:
+    """One or two of the functions, to begin to read with: the first, and one more of the same file."""
+    first, *others = functions
+    room = first.rpartition(".")[0]
+    return [first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]]
 
 
 def _record(finding: Finding) -> dict[str, object]:
