@@ -8,6 +8,7 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
+from dsrl_ref.report.page import Table
 from dsrl_ref.threads import limited
 
 AUTO = "auto"
@@ -66,8 +67,11 @@ def _cluster(arguments: argparse.Namespace) -> int:
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)
-    applications.draw(arguments, data, model, true=true, names=None if names is None else names.tolist())
+    shown = {"true": true, "names": None if names is None else names.tolist()}
+    applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
+    groups = Table("Clusters", ("cluster", "samples"), tuple((str(c), size) for c, size in enumerate(sizes)), True)
+    applications.report(arguments, data, model, groups, [] if names is None else outcomes, **shown)
     if arguments.json:
         scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}

@@ -7,6 +7,7 @@ from typing import ClassVar, TypeAlias
 from dsrl_ref.report.origin import Origin
 from dsrl_ref.verify.statements import Formula
 
+LONG = 24  # letters: facts beyond stand below one another
 LINE_OF_CODE, MARK, LINK = "code", "mark", "link"
 
 
@@ -61,6 +62,11 @@ class Facts:
 
     facts: dict[str, Inline]
     template: ClassVar[str] = "facts.html"
+
+    @property
+    def is_long(self) -> bool:
+        """Whether some need a line of their own."""
+        return any(len(str(getattr(fact, "text", fact))) > LONG for fact in self.facts.values())
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def prose(text: Any) -> Any:
     """
     from markupsafe import Markup, escape
 
-    shown = str(escape(text)).replace("&gt;=", "≥").replace("&lt;=", "≤")
+    shown = str(escape(text)).replace("&gt;=", "≥").replace("&lt;=", "≤").replace("-&gt;", "→")
     for pattern, tag in INDICES.items():
         shown = re.sub(pattern, rf"<{tag}>\1</{tag}>", shown)
     return Markup(shown)
