@@ -16,7 +16,7 @@ from dsrl_ref.multiview.experiments import Data, classification_controls, classi
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
-from dsrl_ref.report.page import Table
+from dsrl_ref.report.page import Plain, Table
 from dsrl_ref.threads import limited
 
 SHARE = 0.1  # of the samples that are labelled in the protocol
@@ -125,8 +125,9 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
 
 def _groups(names: np.ndarray, labelled: list[int], found: list[int]) -> Table:
     """How many samples of each class were labelled, and how many others were found to be of it."""
-    rows = zip(map(str, names.tolist()), labelled, found, strict=True)
-    return Table("Classes", ("class", "labelled", "found"), tuple(rows), numbers=True)
+    counts = zip(names.tolist(), labelled, found, strict=True)
+    rows = tuple((Plain(str(name)), known, others) for name, known, others in counts)
+    return Table("Classes", ("class", "labelled", "found"), rows, numbers=True)
 
 
 def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSRLClassifier:

@@ -13,7 +13,7 @@ from dsrl_ref.pictures.embedding import embedding_panel
 from dsrl_ref.pictures.estimator import Shown
 from dsrl_ref.report.graphs import CONTROLS, learning, scores
 from dsrl_ref.report.origin import Origin
-from dsrl_ref.report.page import Block, Facts, Inline, Page, Picture, Pictures, Section, Table, Text
+from dsrl_ref.report.page import Block, Facts, Inline, Page, Picture, Pictures, Plain, Section, Table, Text
 from dsrl_ref.report.pictures import new, picture, theme
 
 WIDE = 5.6, 3.6  # inches: with a legend at the right
@@ -114,6 +114,6 @@ def _counts(shown: Shown) -> Iterator[Block]:
     if max(counts.shape) > COUNTS_UP_TO:
         return
     names = shown.true_names or [str(code) for code in range(len(counts))]
-    heads = ("class", *(str(shown.called[code]) for code in columns))
-    rows = tuple((str(name), *counts[code, columns].tolist()) for code, name in enumerate(names[: len(counts)]))
+    heads: tuple[Inline, ...] = ("class", *(Plain(str(shown.called[code])) for code in columns))
+    rows = tuple((Plain(str(name)), *counts[code, columns].tolist()) for code, name in enumerate(names[: len(counts)]))
     yield Table("Samples of each class (row), and what was found of them (column)", heads, rows, numbers=True)

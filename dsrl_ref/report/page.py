@@ -8,7 +8,7 @@ from dsrl_ref.report.origin import Origin
 from dsrl_ref.verify.statements import Formula
 
 LONG = 24  # letters: facts beyond stand below one another
-LINE_OF_CODE, MARK, LINK = "code", "mark", "link"
+LINE_OF_CODE, MARK, LINK, PLAIN = "code", "mark", "link", "plain"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,15 @@ class Link:
     inline: ClassVar[str] = LINK
 
 
-Inline: TypeAlias = str | int | Code | Mark | Link
+@dataclass(frozen=True)
+class Plain:
+    """A name that users gave: it is shown as it is, and no w1 in it becomes an index."""
+
+    text: str
+    inline: ClassVar[str] = PLAIN
+
+
+Inline: TypeAlias = str | int | Code | Mark | Link | Plain
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Table:
     ----------
     caption : str
         What it shows; also its name for those who hear the page.
-    heads : tuple of str
+    heads : tuple
         One a column.
     rows : tuple of tuples
         The first cell of each row is its head.
@@ -86,7 +94,7 @@ class Table:
     """
 
     caption: str
-    heads: tuple[str, ...]
+    heads: tuple[Inline, ...]
     rows: tuple[tuple[Inline, ...], ...]
     numbers: bool = False
     template: ClassVar[str] = "table.html"
