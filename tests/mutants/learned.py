@@ -282,8 +282,6 @@ MUTANTS = [
         ("            narrow(graph)\n", "            pass\n"),
         ("(self.seen.graph, self.affinity_matrix, self.learned.graph)", "(self.seen.graph, self.learned.graph)"),
         ("(self.seen.graph, self.affinity_matrix, self.learned.graph)", "(self.seen.graph, self.affinity_matrix)"),
-        ("max(graph.nnz, *graph.shape) <= np", "max(*graph.shape) <= np"),
-        ("max(graph.nnz, *graph.shape) <= np", "max(graph.nnz, *graph.shape) < np"),
         ("        if value is None:\n", "        if fitted is None and value:\n"),
         ("        if value is None:\n", "        if fitted is None:\n"),
         ("@dataclass(frozen=True)\nclass Input", "@dataclass\nclass Input"),
