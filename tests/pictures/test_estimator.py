@@ -54,6 +54,9 @@ def test_classes_are_drawn_by_their_names(asked):
     assert names == NAMES[1:]
     assert [names[code] for code in codes] == model.transduction_.tolist()
     assert options["labelled"].tolist() == list(range(24))
+    asked.clear()
+    draw_estimator(CLASSES, "embedding")
+    assert np.array_equal(asked["embedding"][0][0], embed(CLASSES.graph_, 4))
 
 
 def test_codes_have_the_names_that_are_given(asked):
