@@ -147,6 +147,10 @@ MUTANTS = [
     ),
     *of(
         "multiview/clustering.py",
+        ("    if nowhere.any():\n", "    if nowhere.all():\n"),
+        ("    if nowhere.any():\n", "    if False:\n"),
+        ("int(np.argmax(nowhere))", "int(np.argmin(nowhere))"),
+        ('fewer clusters", GraphWarning, 2)\n        else:\n', 'fewer clusters", GraphWarning, 2)\n        if True:\n'),
         ("for each in (W, graph)", "for each in (graph, W)"),
         ("self.n_clusters > count_samples(data):", "self.n_clusters >= count_samples(data):"),
         ("self.n_clusters > count_samples(data):", "False:"),
