@@ -280,11 +280,11 @@ def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:
     """Warn of samples that are at 0 in all of the embedding, which are those of parts that got no axis."""
     from scipy.sparse.csgraph import connected_components
 
-    nowhere = ~embedding.any(axis=1)
-    if nowhere.any():
+    nowhere = np.flatnonzero(~embedding.any(axis=1))
+    if nowhere.size:
         parts = connected_components(graph, directed=False)[0]
-        message = f"the graph falls into {parts} parts, more than {clusters} clusters: {np.count_nonzero(nowhere)} of "
-        message += (
-            f"{len(nowhere)} samples, the first of them sample {int(np.argmax(nowhere))}, are told apart no more; "
+        message = (
+            f"the graph falls into {parts} parts, more than {clusters} clusters: {nowhere.size} of {len(embedding)} "
         )
+        message += f"samples, the first of them sample {nowhere[0]}, are told apart no more; "
         warnings.warn(message + "take more clusters, or raise n_neighbors", GraphWarning, 3)

@@ -147,9 +147,9 @@ MUTANTS = [
     ),
     *of(
         "multiview/clustering.py",
-        ("    if nowhere.any():\n", "    if nowhere.all():\n"),
-        ("    if nowhere.any():\n", "    if False:\n"),
-        ("int(np.argmax(nowhere))", "int(np.argmin(nowhere))"),
+        ("    if nowhere.size:\n", "    if nowhere.size == len(embedding):\n"),
+        ("np.flatnonzero(~embedding.any(axis=1))", "np.flatnonzero(~embedding.all(axis=1))"),
+        ("sample {nowhere[0]}", "sample {nowhere[-1]}"),
         ('fewer clusters", GraphWarning, 2)\n        else:\n', 'fewer clusters", GraphWarning, 2)\n        if True:\n'),
         ("for each in (W, graph)", "for each in (graph, W)"),
         ("self.n_clusters > count_samples(data):", "self.n_clusters >= count_samples(data):"),

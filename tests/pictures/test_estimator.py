@@ -55,6 +55,10 @@ def test_classes_are_drawn_by_their_names(asked):
     assert [names[code] for code in codes] == model.transduction_.tolist()
     assert options["labelled"].tolist() == list(range(24))
     asked.clear()
+    some = [NAMES[code] if code in (1, 3) else None for code in LABELS]
+    draw_estimator(model, "confusion", true=some)
+    (shown, _, names, _), _ = asked["confusion"]
+    assert [names[code] if code >= 0 else None for code in shown] == some
     draw_estimator(CLASSES, "embedding")
     assert np.array_equal(asked["embedding"][0][0], embed(CLASSES.graph_, 4))
 
