@@ -113,3 +113,24 @@ def flaws(html):
         found.append("a style from elsewhere")
     found += [f"{each} is called and not there" for each in re.findall(r"url\(#([^)]*)\)", html) if each not in ids]
     return found
+
+
+def caught(monkeypatch):
+    """Every page that a command writes from now on, as (path, page): no file is made, and no extra is needed."""
+    from dsrl_ref.report import render
+
+    pages = []
+    monkeypatch.setattr(render, "require", lambda: None)
+    monkeypatch.setattr(render, "write", lambda path, page: pages.append((path, page)))
+    return pages
+
+
+def without_extras(monkeypatch):
+    """As where the extra is not installed."""
+    from dsrl_ref.errors import MissingExtraError
+    from dsrl_ref.report import render
+
+    def missing():
+        raise MissingExtraError("--report needs jinja2")
+
+    monkeypatch.setattr(render, "require", missing)

@@ -4,11 +4,10 @@ import argparse
 
 import numpy as np
 
-from dsrl_ref.cli import applications, tables
+from dsrl_ref.cli import applications, pages, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
-from dsrl_ref.report.page import Table
 from dsrl_ref.threads import limited
 
 AUTO = "auto"
@@ -46,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _cluster(arguments: argparse.Namespace) -> int:
-    data, names = applications.read(arguments)
+    data, source = applications.read(arguments)
+    names = source.classes
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
     if names is None:
@@ -62,16 +62,15 @@ def _cluster(arguments: argparse.Namespace) -> int:
         outcomes += clustering_controls(data, clusters, seeds, first, training)
         outcomes += cluster_single_views(data, clusters, seeds, training)
     if arguments.output:
-        found = {**applications.learned(model), "labels": model.labels_}
-        tables.write(arguments.output, tables.of_clusters(model.labels_), found)
+        found = {**applications.learned(model), "labels": model.labels_, **tables.named(source.samples)}
+        tables.write(arguments.output, tables.of_clusters(model.labels_, source.samples), found)
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)
     shown = {"true": true, "names": None if names is None else names.tolist()}
     applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
-    groups = Table("Clusters", ("cluster", "samples"), tuple((str(c), size) for c, size in enumerate(sizes)), True)
-    applications.report(arguments, data, model, groups, [] if names is None else outcomes, **shown)
+    pages.write(arguments, data, model, pages.clusters(sizes), [] if names is None else outcomes, **shown)
     if arguments.json:
         scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}

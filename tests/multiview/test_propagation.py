@@ -296,6 +296,17 @@ def test_a_graph_that_hangs_by_a_thread_is_refused_not_guessed(monkeypatch, samp
         propagate(csr_array(graph), [codes], 2, "poisson", None)
 
 
+def test_a_factorisation_that_fails_is_refused_alike(monkeypatch):
+    import scipy.linalg
+
+    def fails(*_, **__):
+        raise scipy.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(scipy.linalg, "cho_factor", fails)
+    with pytest.raises(ValueError, match="parts of the graph hang together by weights so small"):
+        propagate(W, [CODES], 3, "poisson", None)
+
+
 def test_shares_grow_with_u_in_units_of_its_usual_size():
     u = np.array([[9.0, -9.0], [1.0, -1.0], [3.0, -3.0], [0.0, 0.0], [-5000.0, 5000.0], [5.0, -5.0]])
     codes, parts = np.array([0, -1, -1, -1, -1, 1]), np.zeros(6, dtype=np.intp)

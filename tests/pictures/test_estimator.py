@@ -54,6 +54,13 @@ def test_classes_are_drawn_by_their_names(asked):
     assert names == NAMES[1:]
     assert [names[code] for code in codes] == model.transduction_.tolist()
     assert options["labelled"].tolist() == list(range(24))
+    asked.clear()
+    some = [NAMES[code] if code in (1, 3) else None for code in LABELS]
+    draw_estimator(model, "confusion", true=some)
+    (shown, _, names, _), _ = asked["confusion"]
+    assert [names[code] if code >= 0 else None for code in shown] == some
+    draw_estimator(CLASSES, "embedding")
+    assert np.array_equal(asked["embedding"][0][0], embed(CLASSES.graph_, 4))
 
 
 def test_codes_have_the_names_that_are_given(asked):
@@ -159,3 +166,14 @@ def test_what_there_is_nothing_for_is_refused():
         draw_estimator(given, "weights")
     with pytest.raises(TypeError, match="true has labels like 'ape', but fit saw 0"):
         draw_estimator(CLASSES, "confusion", true=["ape"] * 120)
+
+
+@pytest.mark.parametrize("model", [CLUSTERS, CLASSES], ids=["clusters", "classes"])
+def test_the_curve_of_learning_gives_the_weights_that_the_learned_graph_has(model):
+    """The curve, read at weights of edges before, is the weight of the same edge after."""
+    curve = draw_estimator(model, "learning").axes[1].lines[1]
+    before, after = model.affinity_matrix_.toarray(), model.graph_.toarray()
+    read = np.interp(before[after > 0], curve.get_xdata(), curve.get_ydata())
+    largest = before.max()
+    assert np.quantile(np.abs(read - after[after > 0]), 0.99) < largest / 200
+    assert curve.get_xdata()[-1] == largest

@@ -21,7 +21,8 @@ WIDTHS = 360, 1280
 # Elements that begin or end beyond the window, but for what a box that scrolls holds, or that only readers aloud see.
 BEYOND = """[...document.querySelectorAll('body *')].filter(e => {
     const box = e.getBoundingClientRect();
-    return box.width > 1 && (box.left < -1 || box.right > document.documentElement.clientWidth + 1) && !e.closest('.scroll, pre.lines');
+    const beyond = box.left < -1 || box.right > document.documentElement.clientWidth + 1;
+    return box.width > 1 && beyond && !e.closest('.scroll, pre.lines');
 }).map(e => e.tagName + ' ' + e.className)"""
 
 
