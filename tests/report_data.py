@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dsrl_ref.appendix.statements import STATED
 from dsrl_ref.report.origin import Origin
 from dsrl_ref.report.page import (
     Code,
@@ -25,7 +26,6 @@ from dsrl_ref.report.page import (
     Text,
 )
 from dsrl_ref.report.pictures import OWN
-from dsrl_ref.verify.statements import STATED
 
 NASTY = "<script>alert('&quot;')</script> & \"w1\" <b>"
 EXTRAS = "the extra report brings it"

@@ -3,7 +3,6 @@
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from dsrl_ref import __version__
 
@@ -41,6 +40,8 @@ def origin(command: str) -> Origin:
 
 
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # seldom needed, and slow to import
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
+from dsrl_ref.appendix.statements import Formula
 from dsrl_ref.report.origin import Origin
-from dsrl_ref.verify.statements import Formula
 
 LONG = 24  # letters: facts beyond stand below one another
 LINE_OF_CODE, MARK, LINK, PLAIN = "code", "mark", "link", "plain"

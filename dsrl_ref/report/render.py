@@ -5,11 +5,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from dsrl_ref.appendix.statements import written
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.report.page import Page, Picture
 from dsrl_ref.report.pictures import OWN
-from dsrl_ref.verify.statements import written
 
 TEMPLATES = Path(__file__).parent / "templates"
 # In a text: of w1 and b2 the digit, of X_(t) what is in brackets, of Θ_i the letter, of 2^-53 the exponent.

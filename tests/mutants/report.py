@@ -4,7 +4,7 @@ from mutants.mutant import of
 
 MUTANTS = [
     *of(
-        "verify/statements.py",
+        "appendix/statements.py",
         (r'(rf"{_INNER} x^2 + b_1 x", rf"0', r'(rf"{_INNER} x^2 - b_1 x", rf"0'),
         ('rf"x \\ge {_JOINT}"', 'rf"x > {_JOINT}"'),
         (r'_SLOPE = r"(b_2 - ', r'_SLOPE = r"(b_1 - '),

@@ -3,10 +3,10 @@
 import pytest
 from report_data import NASTY, ORIGIN, flaws, read, require_extras
 
+from dsrl_ref.appendix.statements import STATED
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.page import Facts, Formulas, Link, Listing, Mark, Table, Text
 from dsrl_ref.verify import Check, Finding, verify
-from dsrl_ref.verify.statements import STATED
 from dsrl_ref.verify.table import EQUATIONS
 
 GOOD, REMARK = Check("it holds", True, "0 differ"), Check("needs b1 >= 0", True, "b1 = -1", "remark")

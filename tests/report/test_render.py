@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 from report_data import BLOCKS, DRAWN, INNER, NASTY, PAGE, flaws, read, require_extras
 
+from dsrl_ref.appendix.statements import STATED
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.report import render
 from dsrl_ref.report.page import Block, Page, Pictures, Section, Text
-from dsrl_ref.verify.statements import STATED
 
 pytestmark = pytest.mark.peer
 
@@ -41,6 +41,9 @@ def test_a_page_that_cannot_be_made_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "html", lambda page: "Θ")
     render.write(place, PAGE)
     assert place.read_text(encoding="utf-8") == "Θ"
+    old = place.stat().st_ino
+    render.write(place, PAGE)
+    assert place.stat().st_ino != old  # another file, whole, in place of the old one
     monkeypatch.setattr(render, "html", lambda page: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         render.write(place, PAGE)
