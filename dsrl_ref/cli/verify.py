@@ -4,11 +4,11 @@ import argparse
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
-from dsrl_ref.verify.findings import LAYERS
 from dsrl_ref.verify.table import EQUATIONS
 
 
