@@ -146,7 +146,7 @@ def test_long_facts_stand_below_one_another(html):
         ("w1 <= b2", "w<sub>1</sub> ≤ b<sub>2</sub>"),
         ("X_(i-1) >= 0 -> X̃", "X<sub>(i-1)</sub> ≥ 0 → X̃"),
         ("Θ_i, L_i, 2^-53", "Θ<sub>i</sub>, L<sub>i</sub>, 2<sup>-53</sup>"),
-        ("w10 dw1 nonnegative_at_joint x^2 a_(b) w3", "w10 dw1 nonnegative_at_joint x^2 a<sub>(b)</sub> w3"),
+        ("w10 dw1 at_joint a_b x^2 a_(b) w3", "w10 dw1 at_joint a_b x^2 a<sub>(b)</sub> w3"),
         ("<b1>", "&lt;b<sub>1</sub>&gt;"),
     ],
 )
