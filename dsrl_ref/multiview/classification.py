@@ -51,10 +51,10 @@ class DSRLClassifier(Estimator):
     propagation : {"balanced", "one-hot", "normalized", "poisson"}
         "balanced": every class is one source, shared by its labelled samples, so that a class with more of them
         does not flood the others. "one-hot": every labelled sample is one, as the authors have it. "normalized":
-        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson": such
-        sources less their mean, (D - W) u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, solved in each component of the graph,
-        where m_k, and m in all, samples are labelled: Poisson learning for classes of equal size (Calder et al. 2020).
-        Best where few labels are known, and on text.
+        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson":
+        balanced sources less their mean, (D - W) u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, solved in each component of
+        the graph, where m_k, and m in all, samples are labelled: Poisson learning for classes of equal size (Calder et
+        al. 2020). Best where few labels are known, and on text.
     alpha : float
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
         such d. "poisson" has no α, and this one is not looked at.

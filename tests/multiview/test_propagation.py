@@ -178,7 +178,7 @@ def test_blas_has_one_thread_while_small_graphs_are_solved(module, monkeypatch):
 
 
 def poisson_by_hand(graph, codes, classes):
-    """Shares of Poisson learning as its authors have it: in each part of the graph, u by a pseudo-inverse, times b/ȳ."""
+    """Shares of Poisson learning as its authors have it: in each part of a graph, u by a pseudo-inverse, times b/ȳ."""
     graph, n = np.asarray(graph), len(codes)
     shares, left = np.zeros((n, classes)), set(range(n))
     while left:
