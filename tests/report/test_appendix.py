@@ -48,6 +48,7 @@ def test_equations_stand_in_the_parts_of_the_appendix_and_parts_without_any_are_
     }
     one = appendix.page(FINDINGS[2:3], 0, 1, ORIGIN)
     assert [section.title for section in one.sections] == ["Summary", "B. Gradients of what is learned"]
+    assert [*one.sections[0].blocks[0].facts] == ["failed", "checks", "failed checks", "seed", "seconds"]
 
 
 def test_every_equation_has_a_part():
