@@ -60,10 +60,11 @@ class Found(NamedTuple):
     sums: Array
 
     def matrix(self) -> Array | None:
-        """Σ (∂x/∂p)(∂x/∂q) over the entries on pieces; None where squares may have underflowed."""
+        """Σ (∂x/∂p)(∂x/∂q) over the entries on pieces; None where their squares overflow, or may have underflowed."""
         from dsrl_ref.engines.kernels import fused as kernels
 
-        if np.any((self.sums[1:, kernels.UU] < LEAST_SQUARE) & (self.sums[1:, kernels.U] != 0)):
+        u, uu = self.sums[1:, kernels.U], self.sums[1:, kernels.UU]
+        if np.any((uu < LEAST_SQUARE) & (u != 0)) or not np.isfinite(uu).all():
             return None
         upper = np.zeros((self.gradient.size, self.gradient.size))
         kernels.gauss_newton(self.table, self.lines, self.sums, upper)
@@ -94,10 +95,7 @@ class Fused(Generic[Thetas, Constants]):
         return found.loss, found.gradient
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
-        """The same, to the bit, and the matrix from the same pass.
-
-        A matrix that is not finite, or whose sums underflowed, is formed by layers.
-        """
+        """The same, to the bit, and the matrix from the same pass, unless its sums are out of range: then by layers."""
         network = self.network(theta, L)
         left = recursion.SumsAndProducts(network, self.w.size, _blocks_per_call(network))
         found = self._by_bins(network, left)
@@ -105,7 +103,7 @@ class Fused(Generic[Thetas, Constants]):
         if found is None:
             return recursion.gauss_newton(*by_layers)
         matrix = found.matrix()
-        if matrix is None or not np.isfinite(matrix).all():
+        if matrix is None:
             *_, matrix = recursion.gauss_newton(*by_layers)
             return found.loss, found.gradient, matrix
         return found.loss, found.gradient, matrix + left.matrix()
