@@ -652,8 +652,12 @@ def matrices_near_knots(package):
         found.intervals, found.slope_derivatives[:, 1], found.intercept_derivatives[:, 1], strict=True
     ):
         if a and low < -c / a < high:
-            for copies, spread in (*((k, 0.0) for k in range(1, 41)), *((40, 2.0**-k) for k in (50, 40, 24))):
-                W = -c / a * (1 + spread * (near[:copies] - 0.5))
+            for copies, spread in (
+                (1, 0.0),
+                *((k, 0.0) for k in range(65, 94, 4)),
+                *((40, 2.0**-k) for k in (50, 40, 24)),
+            ):
+                W = -c / a * (1 + spread * (np.resize(near, copies) - 0.5))
                 f = package.Fidelity(np.array([W]))
                 ours, other = (
                     package.Objective(f, layers=3, method=method).gauss_newton(theta, L)[2]
