@@ -36,15 +36,16 @@ def test_recovery_learns_to_recover_signals_that_it_has_not_seen(run):
 
 
 def test_multiview_clusters_and_classifies_the_digits(run, capsys, monkeypatch):
-    from dsrl_ref import plotting
+    from dsrl_ref import pictures
 
-    drawn, draw = [], plotting.draw_learned_graph
-    monkeypatch.setattr(plotting, "draw_learned_graph", lambda *given: drawn.append(draw(*given)))
+    drawn, draw = [], pictures.draw_estimator
+    monkeypatch.setattr(pictures, "draw_estimator", lambda *given, **named: drawn.append(draw(*given, **named)))
     found = run("multiview.py")
     assert found["scores"]["accuracy"] > 0.85
     assert re.search(r"0\.9\d+ of the unlabelled digits are classified rightly", capsys.readouterr().out)
     (figure,) = drawn
-    assert figure.axes[0].get_title().startswith(f"graph before: {found['before'].nnz}")
+    edges = found["clustering"].affinity_matrix_.nnz // 2
+    assert f"graph before: {edges:,} edges" in [axes.get_title() for axes in figure.axes]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

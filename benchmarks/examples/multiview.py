@@ -20,7 +20,7 @@
 import numpy as np
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, load_dataset
-from dsrl_ref.plotting import draw_learned_graph
+from dsrl_ref.pictures import draw_estimator
 
 views, classes = load_dataset("digits")
 labels = np.asarray(classes)
@@ -57,10 +57,8 @@ for least, most in ((0.0, 0.5), (0.5, 0.9), (0.9, 1.0)):
 # %% [markdown]
 # ## A picture
 #
-# The graph before and after the network, samples in the order of their clusters, the embedding, and the function that
-# was learned.
+# The embedding, the graph before and after the network with its samples in the order of their clusters, which digits
+# are in which cluster, and how much each view counts. `draw_estimator(clustering, "graphs")` has one of these alone.
 
 # %%
-order = np.argsort(clustering.labels_, kind="stable")
-before, after = clustering.affinity_matrix_, clustering.graph_
-draw_learned_graph(before, after, clustering.embedding_, clustering.theta_, order)
+draw_estimator(clustering, true=labels)

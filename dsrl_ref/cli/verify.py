@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json
 from dsrl_ref.verify import Finding, each_finding
@@ -62,11 +62,18 @@ def _print_markdown(found: Iterable[Finding]) -> int:
     print("| | states | function | checks | verdict |\n|---|---|---|---|---|")
     failed = False
     for finding in found:
-        functions = ", ".join(f"`{name}`" for name in EQUATIONS[finding.equation].leading_functions)
+        functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
         cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
         print("| " + " | ".join(cells) + " |", flush=True)
         failed |= not finding.passed
     return 1 if failed else 0
+
+
+def _leading(functions: Sequence[str]) -> list[str]:
+    """One or two of the functions, to begin to read with: the first, and one more of the same file."""
+    first, *others = functions
+    room = first.rpartition(".")[0]
+    return [first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]]
 
 
 def _record(finding: Finding) -> dict[str, object]:

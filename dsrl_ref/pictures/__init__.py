@@ -4,6 +4,7 @@ groups      who is drawn how: colours and markers that colour-blind readers tell
 embedding   the samples on a plane
 confusion   what was found beside what is true
 graphs      the graph before and after the network
+learning    the same, and what the network does to an edge
 bars        weights of views, and the eigenvalues behind the number of clusters
 estimator   these of what `fit` has found, by name
 """
@@ -13,6 +14,7 @@ from dsrl_ref.pictures.confusion import draw_confusion
 from dsrl_ref.pictures.embedding import draw_embedding
 from dsrl_ref.pictures.estimator import PICTURES, draw_estimator
 from dsrl_ref.pictures.graphs import draw_graphs
+from dsrl_ref.pictures.learning import draw_learning
 
 __all__ = [
     "PICTURES",
@@ -21,5 +23,6 @@ __all__ = [
     "draw_embedding",
     "draw_estimator",
     "draw_graphs",
+    "draw_learning",
     "draw_view_weights",
 ]

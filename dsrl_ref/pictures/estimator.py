@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, require_known
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.spectral import eigengap, embed
@@ -15,6 +16,7 @@ from dsrl_ref.pictures.bars import draw_eigengap, draw_view_weights, eigengap_pa
 from dsrl_ref.pictures.confusion import confusion_panel, draw_confusion
 from dsrl_ref.pictures.embedding import TITLE, draw_embedding, embedding_panel
 from dsrl_ref.pictures.graphs import draw_graphs, graph_panels
+from dsrl_ref.pictures.learning import draw_learning
 from dsrl_ref.plotting import new_figure, shrinkage_panel
 
 COUNTS_UP_TO, SHARES_UP_TO = 12, 5  # classes in the small table of the overview
@@ -49,6 +51,11 @@ class Shown:
     true_names: list[Any] | None
     labelled: Any
     view_names: Sequence[Any] | None
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether any sample has both a known class and a found one."""
+        return self.true is not None and bool(((self.true >= 0) & (self.codes >= 0)).any())
 
     @property
     def called(self) -> list[Any]:
@@ -91,8 +98,18 @@ def _graphs(shown: Shown) -> Any:
     return draw_graphs(shown.model.affinity_matrix_, shown.model.graph_, shown.codes, shown.called)
 
 
+def _learning(shown: Shown) -> Any:
+    model = shown.model
+    network, scale = ScalarMap(model.theta_, model.L_, model.layers), model.scale_
+
+    def kept(weights: Array) -> Array:
+        return scale * np.maximum(network(weights / scale), 0.0)
+
+    return draw_learning(model.affinity_matrix_, model.graph_, kept, shown.codes, shown.called)
+
+
 def _confusion(shown: Shown) -> Any:
-    if shown.true is None:
+    if not shown.is_comparable:
         raise ValueError("a confusion matrix is of known classes beside found ones, and there is no sample with both")
     return draw_confusion(shown.true, shown.codes, shown.true_names, shown.found_names)
 
@@ -128,7 +145,7 @@ def _overview(shown: Shown) -> Any:
         draw.insert(0, lambda panel: weights_panel(panel, weights, shown.view_names))
     if isinstance(shown.model, DSRLClustering):
         draw.insert(0, lambda panel: eigengap_panel(panel, *shown.gap))
-    if shown.true is not None:
+    if shown.is_comparable:
         draw.insert(0, lambda panel: _small_table(panel, shown))
     for part, each in zip(below.subfigures(1, 3), draw, strict=False):
         each(part.subplots())
@@ -151,6 +168,7 @@ PICTURES: Mapping[str, Callable[[Shown], Any]] = {
     "overview": _overview,
     "embedding": _embedding,
     "graphs": _graphs,
+    "learning": _learning,
     "confusion": _confusion,
     "weights": _weights,
     "eigengap": _eigengap,
@@ -174,7 +192,8 @@ def draw_estimator(
         Fitted.
     picture : str
         One of `PICTURES`: "overview" has the embedding, both graphs, and three of the others on a page; "embedding",
-        "graphs", "confusion", "weights" and "eigengap" are one each.
+        "graphs", "confusion", "weights" and "eigengap" are one each; "learning" has both graphs and, between them, the
+        function of a weight that was learned.
     true : array_like (n,), optional
         The classes of the samples that `fit` saw, as for `DSRLClassifier.fit`: -1 (None among strings) where it is not
         known, or not to be counted. Without it there is no confusion matrix.

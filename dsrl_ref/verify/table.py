@@ -47,13 +47,6 @@ class Row:
     functions: tuple[str, ...]
     checks: tuple[CheckFunction, ...]
 
-    @property
-    def leading_functions(self) -> tuple[str, ...]:
-        """One or two of the functions, to begin to read with: the first, and one more of the same file."""
-        first, *others = self.functions
-        room = first.rpartition(".")[0]
-        return first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]
-
 
 EQUATIONS: dict[Equation, Row] = {
     1: Row(
