@@ -149,7 +149,7 @@ class Fused(Generic[Thetas, Constants]):
                 left.fill(v[places], start * v[places], goal[places], first)
 
         over_blocks(fill, blocks, left.blocks_at_once, self.threads)
-        of_pieces = np.reshape(add_exactly(sums.reshape(len(sums), -1)), (len(table), kernels.SUMS))
+        of_pieces = np.sum(sums, axis=0)  # call by call, in the order of the entries
         derivatives = np.zeros(network.parameters)
         kernels.gradient(table, of_pieces, derivatives)
         (loss,) = add_exactly(np.concatenate([losses, left.rows[:, 0]])[:, None])
@@ -177,7 +177,7 @@ def make_lines(table: Array, start: float, numbers: Array, own: bool) -> Array:
     lines = np.zeros((1 + len(table), kernels.COLUMNS))
     slopes, intercepts = table[:, E].copy(), table[:, C].copy()
     anchors, kept = np.zeros(len(table)), np.ones(len(table))
-    nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
+    nearest = np.minimum(np.maximum(table[:, LOW], 0.0), table[:, HIGH])  # to 0, of the entries on each piece
     if own:
         kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
         anchored_lines(nearest, kept, start, numbers, slopes, anchors, intercepts)
@@ -254,8 +254,8 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 ENGINE = Engine(
     "fused",
-    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size: best "
-    "for few evaluations, and for an x0 that is neither W nor zeros",
+    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size and has the "
+    "Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor zeros",
     unless_fidelity,
     prepare,
     prepare_layers,
