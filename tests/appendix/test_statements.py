@@ -128,8 +128,9 @@ def test_6_is_false_exactly_where_the_order_of_its_sides_is_another(theta):
 @given(thetas())
 def test_7_is_the_oracles(theta):
     slopes, knots = (formula.rows[0][0] for formula in STATED[7].formulas)
-    holds = [evaluated(part, theta) for part in (*slopes.split(","), knots)]
-    assert all(holds) == naive.holds_7(theta)
+    for each in (theta, (theta[0], Fraction(1), *theta[2:])):
+        holds = [evaluated(part, each) for part in (*slopes.split(","), knots)]
+        assert all(holds) == naive.holds_7(each)
 
 
 PARTIALS = {(12, 0): 0, (12, 1): 1, (13, 0): 2, (13, 1): 3, (14, 0): 4, (17, 0): 4}

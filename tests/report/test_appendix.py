@@ -76,6 +76,7 @@ def test_each_equation_has_its_statement_its_functions_and_its_evidence(page):
 def test_an_erratum_has_its_counterexample_with_numbers(page):
     section = page.sections[1].sections[1]
     assert section.mark == Mark("erratum", "erratum")
+    assert [inner.title for inner in section.sections][1:] == ["Evidence", "Counterexample"]
     assert section.sections[1].blocks[0].rows[1] == ("false as printed", "-1 > 1", Mark("erratum", "erratum"))
     told, sides, table = section.sections[2].blocks
     assert "for b2 = 1" in sides.text

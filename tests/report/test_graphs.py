@@ -63,6 +63,20 @@ def test_the_graph_before_and_after_and_what_lies_between():
 
 
 @pytest.mark.peer
+def test_the_curve_goes_from_weights_before_to_weights_after(monkeypatch):
+    require_extras()
+    from matplotlib.axes import Axes
+
+    lines, plot = [], Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, **how: lines.append((x, y)) or plot(self, x, y, **how))
+    graphs.learning(BEFORE, AFTER, lambda w: w / 2, np.zeros(4, dtype=int), None)
+    (weights, same), (again, kept) = lines
+    assert (weights[0], weights[-1]) == (0.0, 4.0)
+    assert same.tolist() == again.tolist() == weights.tolist()
+    assert kept.tolist() == (weights / 2).tolist()
+
+
+@pytest.mark.peer
 @pytest.mark.parametrize(("network", "gone"), [(lambda w: 0 * w, "0"), (lambda w: w + 1, "0")])
 def test_a_network_that_keeps_all_or_nothing_has_no_threshold(network, gone):
     require_extras()

@@ -75,6 +75,8 @@ def test_what_did_not_converge_and_what_was_held_out_is_told(blocks):
     assert facts["status"] == Mark("MAX_ITER", "remark")
     assert facts["loss of what was held out"] == "0.25"
     assert facts["loss at its start"] == "2"
+    met = blocks(replace(LAYERS, validation=0.0))[1]["result"][0].facts
+    assert met["loss of what was held out"] == "0"
     assert blocks(replace(RESULT, status=None))[1]["result"][0].facts["status"].text == "unknown"
 
 
