@@ -30,6 +30,7 @@ def clusters():
 
 @pytest.fixture(scope="module")
 def classes():
+    require_extras()
     known = [NAMES[code] if place % 3 == 0 else None for place, code in enumerate(LABELS)]
     return DSRLClassifier().fit(VIEWS, known)
 
