@@ -1,5 +1,6 @@
 """The pages of clusters and classes: the samples, what was found of them, and what was learned."""
 
+from itertools import permutations
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,6 +82,13 @@ def test_clusters_beside_classes(clusters):
     order = [int(head.text.removeprefix("cluster ")) for head in table.heads[1:]]
     assert counts[0].tolist() == [int(np.sum(clusters.labels_[LABELS == 0] == code)) for code in order]
     assert flaws(render.html(page)) == []
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_clusters_stand_in_the_order_in_which_they_fit_the_classes_best(clusters, turn):
+    _, table = pages._counts(shown_of(clusters, true=(LABELS + turn) % 4))
+    counts = np.array([row[1:] for row in table.rows])
+    assert np.trace(counts) == max(counts[range(4), order].sum() for order in permutations(range(4)))
 
 
 def test_clusters_of_samples_without_classes(clusters):
