@@ -66,7 +66,7 @@ def test_every_row_of_the_table_of_verification_is_stated_in_its_order():
 
 
 def test_macros_are_written_out_and_nothing_else():
-    assert written(r"\Z \le \Delta") == MACROS[r"\Z"] + r" \le \Delta"
+    assert written(r"\Z \le \delta \Xi") == MACROS[r"\Z"] + r" \le \delta \Xi"
     assert not [
         tex
         for statement in STATED.values()
