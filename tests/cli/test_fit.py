@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from command_data import LEAST_SQUARES, D, W, X, in_json, problem_file
-from report_data import caught
+from report_data import caught, without_extras
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, cli, fit, load
 from dsrl_ref.report.page import Code
@@ -273,6 +273,13 @@ def test_errors_of_layers_are_drawn_where_the_network_starts_as_it_did(tmp_path,
 def test_errors_of_layers_are_of_results_with_layers_of_their_own(tmp_path, pages):
     cli.main(["fit", problem_file(tmp_path, **MANY), "--epochs", "1", "--report", str(tmp_path / "page.html")])
     assert pages[1] == [{}]
+
+
+def test_a_page_needs_its_extra_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("dsrl_ref.cli.fit.fit", lambda *_, **__: pytest.fail("it has begun"))
+    without_extras(monkeypatch)
+    assert cli.main(["fit", problem_file(tmp_path, **MANY), "--report", str(tmp_path / "page.html")]) == 3
+    assert "--report needs jinja2" in capsys.readouterr().err
 
 
 def test_a_page_does_not_replace_the_problem_or_the_model(tmp_path, pages, capsys):

@@ -52,7 +52,7 @@ MUTANTS = [
         ("enumerate(sizes)", "enumerate(sizes, 1)"),
         ("list(outcomes)", "list(outcomes)[1:]"),
         ("view_names=views, **shown", "view_names=views"),
-        ('**({"preset": arguments.preset} if arguments.preset else {})', ""),
+        ('**({"preset": arguments.preset} if arguments.preset else {})', "**{}"),
         ("origin(arguments.command)", 'origin("dsrl-ref")'),
     ),
     *of(
