@@ -337,3 +337,16 @@ def test_what_is_written_calls_samples_by_their_names(labels, tmp_path, capsys):
     assert cli.main(["classify", folder, "--repeats", "1", "-o", str(tmp_path / "x.npz")]) == 0
     with np.load(tmp_path / "x.npz") as found:
         assert found["sample"].tolist() == [f"s{i}" for i in range(80)]
+
+
+def test_a_page_counts_the_labelled_and_the_others_of_each_class(data, monkeypatch):
+    """Of a split: what is labelled and what is found is together all that there is."""
+    given = []
+    monkeypatch.setattr("dsrl_ref.cli.pages.write", lambda *arguments, **shown: given.append((arguments[3], shown)))
+    assert cli.main(["classify", data, "--repeats", "1"]) == 0
+    ((groups, shown),) = given
+    ((known, _),) = fitted()
+    assert np.array_equal(shown["labelled"], known)
+    labelled, others = np.array([row[1:] for row in groups.rows]).T
+    assert labelled.tolist() == np.bincount(LABELS[known], minlength=4).tolist()
+    assert labelled.sum() + others.sum() == len(LABELS)
