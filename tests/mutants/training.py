@@ -45,6 +45,8 @@ MUTANTS = [
     ),
     *of(
         "training/fit.py",
+        ("    _require_room(J)\n", ""),
+        ("not is_nothing(descent.J, end.loss)", "False"),
         ("if rate <= 0:", "if rate < 0:"),
         ("epochs: int = 100", "epochs: int = 10"),
         ("learning_rate: float = 0.02", "learning_rate: float = 0.002"),
@@ -93,7 +95,7 @@ MUTANTS = [
         ),
         ("status, message = Status.INTERRUPTED, f", "status, message = Status.STOPPED, f"),
         ("status, message = Status.STOPPED, f", "status, message = Status.INTERRUPTED, f"),
-        ("status = descent.status or Status.MAX_ITER", "status = descent.status or Status.STATIONARY"),
+        ("descent.status or Status.MAX_ITER", "descent.status or Status.STATIONARY"),
         ("        require_same_losses(descent.J, trail, file.path)\n", "        pass\n"),
         ("require_same_losses(descent.J, trail", "require_same_losses(J, trail"),
         ("descent.status is None:", "True:"),
@@ -109,7 +111,7 @@ MUTANTS = [
         ("_going_on(lambda: _ended(J, descent, trail, epochs))", "_ended(J, descent, trail, epochs)"),
         ("    except _CannotGoOnError as error:\n", "    except (_CannotGoOnError, ValueError) as error:\n"),
         ("    loss, _ = J(theta, L)\n", "    loss = trail.losses[-1]\n"),
-        ("trail.with_end(_here(descent)).best(), trail, status", "trail.best(), trail, status"),
+        ("trail.with_end(_here(descent)).best()", "trail.best()"),
         (
             "trail.with_end(_here(descent)).best(), trail, status",
             "trail.with_end(_here(descent)).best(), trail.with_end(_here(descent)), status",
@@ -287,6 +289,8 @@ MUTANTS = [
     ),
     *of(
         "training/box.py",
+        ("self.most[4] = math.log(self.L / least_L)", "self.most[4] = 0.0"),
+        ("max(min(b2, self.knot * FARTHEST), b1 / RATIO)", "b2"),
         ("self.L * np.exp(-sigma)", "self.L * np.exp(sigma)"),
         ("np.stack([kappa / (1 - rho), w2", "np.stack([kappa, w2"),
         ("rho * b2, b2], axis=1)", "rho, b2], axis=1)"),
@@ -362,6 +366,8 @@ MUTANTS = [
     ),
     *of(
         "training/held_out.py",
+        ("isinstance(f, LeastSquares) and _same(f.D, learned.D)", "isinstance(f, LeastSquares)"),
+        ("(one != other).nnz == 0 if", "False if"),
         ("SHARE = 0.2", "SHARE = 0.1"),
         ("np.maximum(energy, energy.mean())", "energy"),
         ("np.maximum(energy, energy.mean())", "energy.mean()"),
@@ -420,6 +426,9 @@ MUTANTS = [
     ),
     *of(
         "training/layered.py",
+        ("LONGEST if alike or not known else WITHOUT_GROWTH", "LONGEST"),
+        ("WITHOUT_GROWTH, LONGEST = 2.0, 4.5", "WITHOUT_GROWTH, LONGEST = 2.0, 9.0"),
+        ("WITHOUT_GROWTH, LONGEST = 2.0, 4.5", "WITHOUT_GROWTH, LONGEST = 4.5, 4.5"),
         ("TRIAL = 6", "TRIAL = 1"),
         ("PART = 200", "PART = 201"),
         ("J.shape[1] >= 2 * PART", "J.shape[1] > 2 * PART"),

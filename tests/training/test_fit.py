@@ -431,3 +431,24 @@ def test_a_result_that_was_learned_can_be_saved(tmp_path):
     learned = fit(network(), epochs=3)
     save(tmp_path / "model", learned)
     assert load(tmp_path / "model").theta == learned.theta
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("size", [1e-170, 1e-152, 1e152, 1e170])
+def test_a_target_whose_squares_float64_cannot_add_up_is_refused(size, per_layer):
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(6, 12)), rng.normal(size=(12, 20))
+    J = Objective(LeastSquares(D, size * (D @ X)), size * X, layers=2, per_layer=per_layer)
+    with pytest.raises(ValueError, match=r"the largest entry of the target is .*: fit adds up squares, .* one factor"):
+        fit(J)
+
+
+@pytest.mark.parametrize("size", [1e-149, 1e140])
+def test_what_it_takes_it_learns_from_whatever_its_size(size):
+    """A power of two beside 1: the same Θ but for the unit of the knots."""
+    unit = 2.0 ** round(np.log2(size))
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(6, 12)), rng.normal(size=(12, 20))
+    here, there = (fit(Objective(LeastSquares(D, s * (D @ X)), s * X, layers=2, per_layer=True)) for s in (1.0, unit))
+    assert there.theta[:, :2] == pytest.approx(here.theta[:, :2], rel=1e-6)
+    assert there.theta[:, 2:] / unit == pytest.approx(here.theta[:, 2:], rel=1e-6)
