@@ -11,9 +11,10 @@ import numpy as np
 from dsrl_ref.cli import tables
 from dsrl_ref.cli.output import add_json, note, require_places
 from dsrl_ref.multiview.affinity import as_affinity
-from dsrl_ref.multiview.datasets import load_dataset, load_graph
+from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.labels import as_labels
+from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
@@ -108,25 +109,27 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 class Source:
     """What the files have: views, or a graph in their place, and for each sample its class's place in `classes`.
 
-    Samples without a label have the code -1; `classes` is None where no sample has one.
+    Samples without a label have the code -1; `classes` is None where no sample has one. `samples` is what the samples
+    are called, None where nothing says so.
     """
 
     views: list[Any]
     graph: Any
     classes: np.ndarray | None
     codes: np.ndarray
+    samples: list[Any] | None
 
 
 def load(arguments: argparse.Namespace) -> Source:
     """Read what `add_source` names."""
-    views, labels = load_dataset(
-        arguments.data,
-        views=arguments.views if arguments.graph is None else "none",
-        labels=arguments.labels,
-        transpose=None if arguments.transpose is None else arguments.transpose == "yes",
-        index=arguments.index,
-        verbose=True,
+    options = options_of(
+        arguments.views if arguments.graph is None else "none",
+        arguments.labels,
+        None if arguments.transpose is None else arguments.transpose == "yes",
+        arguments.index,
     )
+    reading = read_dataset(arguments.data, options, verbose=True)
+    views, labels = reading.views, reading.labels
     graph = None if arguments.graph is None else load_graph(arguments.graph, arguments.key)
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
@@ -135,16 +138,17 @@ def load(arguments: argparse.Namespace) -> Source:
     n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    return Source(views, graph, *(classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))))
+    classes, codes = classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))
+    return Source(views, graph, classes, codes, reading.names)
 
 
-def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
-    """Read the data; the class names that its codes mean are None where no sample has a label."""
+def read(arguments: argparse.Namespace) -> tuple[Data, Source]:
+    """Read the data, as experiments take it, and what is known of it."""
     source = load(arguments)
     if source.graph is None:
-        return Data.of_views(source.views, source.codes, arguments.neighbors), source.classes
+        return Data.of_views(source.views, source.codes, arguments.neighbors), source
     graph = as_affinity(source.graph, str(arguments.graph))
-    return Data([], graph, source.codes, graph, arguments.neighbors), source.classes
+    return Data([], graph, source.codes, graph, arguments.neighbors), source
 
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray | None, np.ndarray]:

@@ -5,7 +5,7 @@ protocol: in each repeat the first floor(0.1·N) samples of a permutation are la
 """
 
 import argparse
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
 from dsrl_ref.threads import limited
 
+Samples: TypeAlias = list[Any] | None  # what they are called
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
 
@@ -49,10 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.propagation and arguments.preset:
         raise ValueError(f"--preset {arguments.preset} has a propagation of its own: leave --propagation out")
     with limited(arguments.jobs):
-        data, names = applications.read(arguments)
+        data, source = applications.read(arguments)
+        names, samples = source.classes, source.samples
         if names is None:
             raise ValueError(f"{arguments.data} has no labels: key Y is missing")
-        return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+        return (_label if (data.codes < 0).any() else _score)(arguments, data, names, samples)
 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**applications.training(arguments), **propagation}
 
 
-def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples: Samples) -> int:
     """Label the unlabelled samples; nothing is scored, as nothing is known of them."""
     unknown = int(np.count_nonzero(data.codes < 0))
     for option, given in (("--compare", arguments.compare), ("--labelled", arguments.labelled)):
@@ -71,7 +73,7 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
             )
     applications.refuse_confusion(arguments)
     model, known = _fitted(arguments, data, names), np.flatnonzero(data.codes >= 0)
-    columns = _write(arguments, model, model.classes_, known)
+    columns = _write(arguments, model, model.classes_, known, samples)
     if arguments.model:
         save(arguments.model, model)
     applications.draw(arguments, data, model, labelled=known)
@@ -89,7 +91,7 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     return 0
 
 
-def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples: Samples) -> int:
     """Print accuracies by the authors' protocol; what is written is of its first split, what is kept of all labels."""
     n, labelled_share = len(data.codes), SHARE if arguments.labelled is None else arguments.labelled
     if int(labelled_share * n) < 1:
@@ -102,7 +104,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
         outcomes += classification_controls(data, labelled, first, training)
         outcomes += classify_single_views(data, labelled, training)
     model = first.found
-    _write(arguments, model, names[model.classes_], labelled[0])
+    _write(arguments, model, names[model.classes_], labelled[0], samples)
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
     true = applications.known_but(data.codes, labelled[0])
@@ -122,16 +124,19 @@ def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSR
     return DSRLClassifier(**data.source, **_parameters(arguments)).fit(data.given, labels)
 
 
-def _write(arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray) -> tables.Columns:
+def _write(
+    arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray, samples: Samples
+) -> tables.Columns:
     """Write what a model found of the samples that it saw, if that is asked for, and return it as columns."""
     spread = model.label_distributions_
-    columns = tables.of_classes(classes, spread, model.reached_)
+    columns = tables.of_classes(classes, spread, model.reached_, samples)
     if arguments.output:
         found = {
             "labels": classes[np.argmax(spread, axis=1)],
             "probability": spread.max(axis=1),
             "reached": model.reached_,
             "labelled": labelled,
+            **tables.named(samples),
         }
         tables.write(arguments.output, columns, {**applications.learned(model), **found})
     return columns

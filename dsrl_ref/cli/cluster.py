@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _cluster(arguments: argparse.Namespace) -> int:
-    data, names = applications.read(arguments)
+    data, source = applications.read(arguments)
+    names = source.classes
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
     if names is None:
@@ -61,8 +62,8 @@ def _cluster(arguments: argparse.Namespace) -> int:
         outcomes += clustering_controls(data, clusters, seeds, first, training)
         outcomes += cluster_single_views(data, clusters, seeds, training)
     if arguments.output:
-        found = {**applications.learned(model), "labels": model.labels_}
-        tables.write(arguments.output, tables.of_clusters(model.labels_), found)
+        found = {**applications.learned(model), "labels": model.labels_, **tables.named(source.samples)}
+        tables.write(arguments.output, tables.of_clusters(model.labels_, source.samples), found)
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)

@@ -11,7 +11,9 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.conventions import as_jobs, narrow
 from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled
+from dsrl_ref.threads import limited
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 STANDARDIZE = "samples", "features", "auto"
@@ -35,6 +37,7 @@ def similarity_graph(
     weights: str = "heat",
     view_weights: Any = None,
     standardize: str = "samples",
+    n_jobs: int | None = None,
 ) -> csr_array:
     """Build the mean over views of their k-nearest-neighbour graphs.
 
@@ -57,6 +60,9 @@ def similarity_graph(
         are fewer than 16 of them, as along samples two degrees of freedom go; else what makes the view agree more
         with the others: the share of its edges that they have too (both ways, and among at most 3,000 samples). A
         single view of 16 features or more is standardised along samples.
+    n_jobs : int, optional
+        How many threads it takes; all processors that the process may use by default, and for -1. The graph does not
+        depend on it.
 
     Returns
     -------
@@ -88,7 +94,8 @@ def similarity_graph(
     >>> graph.nnz, graph.toarray()[0].round(3)
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
-    return fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph
+    with limited(as_jobs(n_jobs)):
+        return narrow(fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph)
 
 
 def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: Any, standardize: str) -> Fusion:

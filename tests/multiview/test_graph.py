@@ -268,3 +268,17 @@ def test_sparse_views_make_the_graph_of_the_same_dense_ones():
         ValueError, match=r"views\[1\] has 2.0*1e\+200 for largest size|views\[1\] has \S+ for largest size"
     ):
         similarity_graph([views[0], csr_array(views[1] * 1e200)], 5)
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_the_graph_does_not_depend_on_the_number_of_threads():
+    views = random_views(1_600)  # whose neighbours are sought in several blocks
+    one, *others = (similarity_graph(views, 5, weights="adaptive", n_jobs=n_jobs) for n_jobs in (1, 2, 3))
+    assert (one.indices.dtype, one.indptr.dtype) == (np.int32, np.int32)
+    for other in others:
+        assert one.data.tobytes() == other.data.tobytes()
+        assert one.indices.tobytes() == other.indices.tobytes()
+    with pytest.raises(pytest.fail.Exception, match="processors were counted"):
+        similarity_graph(views, 5)
+    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+        similarity_graph(views, 5, n_jobs=0)
