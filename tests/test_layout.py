@@ -62,6 +62,7 @@ FLOORS = [
     "pictures",
     "__init__",
     "verify",
+    "report",
     "cli",
     "__main__",
 ]

@@ -18,6 +18,7 @@ import errno
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -112,5 +113,5 @@ def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
         if name in given:
             module = importlib.import_module(f"dsrl_ref.cli.{name}")
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, command=shlex.join(["dsrl-ref", *given]))
     return parser

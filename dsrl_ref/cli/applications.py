@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli import tables
-from dsrl_ref.cli.output import add_json, note, require_places
+from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report
 from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
@@ -26,7 +26,9 @@ def prepare(arguments: argparse.Namespace) -> None:
     """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
     data = None if arguments.data == "digits" else Path(arguments.data)
     tables.require_suffix(arguments.output)
-    require_places([arguments.output, arguments.model, arguments.plot], [data, arguments.graph])
+    require_report(arguments.report)
+    places = arguments.output, arguments.model, arguments.plot, arguments.report
+    require_places(places, [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
     elif arguments.picture:
@@ -96,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
     parser.add_argument(
         "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
     )
+    add_report(parser)
     add_jobs(parser)
     add_json(parser)
 
@@ -205,9 +208,13 @@ def describe(model: Any) -> str:
 def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) -> None:
     """Draw what was found, if that is asked for; `shown` is more for `draw_estimator`."""
     if arguments.plot:
-        views = [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)]
-        figure = draw_estimator(model, arguments.picture or "overview", view_names=views or None, **shown)
+        figure = draw_estimator(model, arguments.picture or "overview", view_names=view_names(data), **shown)
         replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
+
+
+def view_names(data: Data) -> list[str] | None:
+    """What the views are called in pictures; None where a graph was given in their place."""
+    return [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)] or None
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.cli import applications, tables
+from dsrl_ref.cli import applications, pages, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
@@ -77,6 +77,9 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
     if arguments.model:
         save(arguments.model, model)
     applications.draw(arguments, data, model, labelled=known)
+    counts = [int(np.count_nonzero(data.codes == code)) for code in range(len(names))]
+    found = [columns["class"].count(name) - labelled for name, labelled in zip(names.tolist(), counts, strict=True)]
+    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), [], labelled=known)
     if arguments.json:
         print_json({"results": [], "found": columns})
         return 0
@@ -84,9 +87,8 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
         f"{len(data.codes)} samples, {len(names)} classes, {len(data.codes) - unknown} labelled; {unknown} classified"
     )
     print(f"{'class':<24}{'labelled':>9}{'found':>9}")
-    for code, name in enumerate(names.tolist()):
-        labelled = np.count_nonzero(data.codes == code)
-        print(f"{name!s:<24}{labelled:>9}{columns['class'].count(name) - labelled:>9}")
+    for name, labelled, others in zip(names.tolist(), counts, found, strict=True):
+        print(f"{name!s:<24}{labelled:>9}{others:>9}")
     print(applications.describe(model))
     return 0
 
@@ -104,11 +106,15 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
         outcomes += classification_controls(data, labelled, first, training)
         outcomes += classify_single_views(data, labelled, training)
     model = first.found
-    _write(arguments, model, names[model.classes_], labelled[0], samples)
+    columns = _write(arguments, model, names[model.classes_], labelled[0], samples)
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
     true = applications.known_but(data.codes, labelled[0])
-    applications.draw(arguments, data, model, true=true, names=names.tolist(), labelled=labelled[0])
+    shown = {"true": true, "names": names.tolist(), "labelled": labelled[0]}
+    applications.draw(arguments, data, model, **shown)
+    counts = np.bincount(data.codes[labelled[0]], minlength=len(names)).tolist()
+    found = [columns["class"].count(name) - count for name, count in zip(names.tolist(), counts, strict=True)]
+    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), outcomes, **shown)
     if arguments.json:
         print_json({"results": [applications.record(outcome) for outcome in outcomes]})
         return 0

@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from dsrl_ref.cli import applications, tables
+from dsrl_ref.cli import applications, pages, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
@@ -67,8 +67,10 @@ def _cluster(arguments: argparse.Namespace) -> int:
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)
-    applications.draw(arguments, data, model, true=true, names=None if names is None else names.tolist())
+    shown = {"true": true, "names": None if names is None else names.tolist()}
+    applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
+    pages.write(arguments, data, model, pages.clusters(sizes), [] if names is None else outcomes, **shown)
     if arguments.json:
         scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}

@@ -13,8 +13,9 @@ from scipy.sparse import csr_array
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.cli import applications
-from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
 from dsrl_ref.differences import GradientCheck, check_gradient
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
 from dsrl_ref.multiview.experiments import (
@@ -27,6 +28,9 @@ from dsrl_ref.multiview.experiments import (
     splits,
 )
 from dsrl_ref.objective import Objective
+from dsrl_ref.report import graphs, render
+from dsrl_ref.report.origin import Origin, origin
+from dsrl_ref.report.page import Page
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
@@ -41,13 +45,18 @@ LARGEST_GAP = 1e-7
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``demo``."""
+    add_report(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn on the digits, cluster and classify them; exit 1 if the gradient there is not that of differences."""
+    require_report(arguments.report)
+    require_places([arguments.report], [])
     views, labels = load_dataset("digits")
     found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels))
+    if arguments.report:
+        render.write(arguments.report, _page(found, np.asarray(labels), origin(arguments.command)))
     if arguments.json:
         print_json(as_record(found))
     else:
@@ -172,11 +181,36 @@ def as_record(found: Demo) -> dict[str, Any]:
     }
 
 
+def _page(found: Demo, codes: NDArray[np.intp], made_by: Origin) -> Page:
+    """The same for people, with the graph before and after, and what lies between."""
+    learned = found.learned
+    network = ScalarMap(learned.theta, learned.L, LAYERS)
+    drawn = graphs.learning(found.graph, found.output, network, codes, None)
+    titles = _titles(found)
+    return graphs.page(_told(found), drawn, {titles[name]: each for name, each in found.tasks.items()}, made_by)
+
+
 def print_report(found: Demo) -> None:
     """Print a line for each thing found, then a table for each task."""
+    for label, text in _told(found).items():
+        print(f"{label:<19} {text}")
+    for name, outcomes in found.tasks.items():
+        print(f"\n{_titles(found)[name]}")
+        applications.print_table(outcomes)
+
+
+def _titles(found: Demo) -> dict[str, str]:
+    return {
+        "clustering": f"clustering into {found.classes}, {REPEATS} seeds",
+        "classification": f"classification, 10 % labelled, {REPEATS} splits",
+    }
+
+
+def _told(found: Demo) -> dict[str, str]:
+    """What was found, by its label."""
     learned, checked, seconds, n = found.learned, found.checked, found.seconds, found.graph.shape[0]
     theta, losses = learned.theta, learned.history["loss"]
-    lines = {
+    return {
         "data": f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)",
         "derived views": ", ".join(f"{name} ({size})" for name, size in found.columns.items()),
         "fused graph": f"{n}×{n}, {_nonzeros(found.graph)} nonzeros, {seconds['graph']:.1f} s",
@@ -192,15 +226,6 @@ def print_report(found: Demo) -> None:
         f"what is added up ({checked.ties} ties): {'agrees' if found.agrees else 'DISAGREES'}",
         "all": f"{seconds['all']:.1f} s",
     }
-    for label, text in lines.items():
-        print(f"{label:<19} {text}")
-    titles = {
-        "clustering": f"clustering into {found.classes}, {REPEATS} seeds",
-        "classification": f"classification, 10 % labelled, {REPEATS} splits",
-    }
-    for name, outcomes in found.tasks.items():
-        print(f"\n{titles[name]}")
-        applications.print_table(outcomes)
 
 
 def _nonzeros(matrix: csr_array) -> int:
