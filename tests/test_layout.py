@@ -15,6 +15,7 @@ ROOT = Path(dsrl_ref.__file__).parent
 # From the ground upwards. A module imports from its own floor and from those below; `__init__` is the package itself.
 FLOORS = [
     "errors",
+    "progress",
     "blas",
     "threads",
     "status",

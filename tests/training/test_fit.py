@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, save
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, progress, save
 from dsrl_ref.errors import DivergenceWarning, ModelFileError, StartWarning
-from dsrl_ref.training import checkpoint, progress
+from dsrl_ref.training import checkpoint
 
 rng = np.random.default_rng(0)
 W = rng.normal(scale=2.0, size=(2, 3))
@@ -210,6 +210,16 @@ def test_ctrl_c_before_the_first_loss_returns_the_start(J, run, monkeypatch):
     assert learned.message == "interrupted in epoch 0; this is the best so far"
     assert learned.history["theta"].shape == (0, 4)
     assert (*learned.raw[0].tolist(), learned.raw[1]) == (*run.keywords["theta"], run.keywords["L"])
+
+
+@each_method
+def test_verbose_tells_every_epoch_on_stderr_and_else_nothing_is_told_where_nobody_sees_it(J, run, capsys):
+    quiet = run(epochs=6, verbose=False)
+    assert run(epochs=6).loss == quiet.loss
+    assert capsys.readouterr() == ("", "")
+    losses = run(epochs=6, verbose=True).history["loss"]
+    told = "".join(f"fit: epoch {epoch} of 6, loss {loss:.6g}\n" for epoch, loss in enumerate(losses))
+    assert capsys.readouterr() == ("", told)
 
 
 def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
