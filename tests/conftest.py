@@ -101,3 +101,9 @@ def fake_blas(monkeypatch):
         return module
 
     return use
+
+
+@pytest.fixture
+def uncounted(monkeypatch):
+    """Whoever counts the processors of the machine fails the test: what was asked for is to count alone."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: pytest.fail("processors were counted"), raising=False)

@@ -88,7 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    add_jobs(parser)
     add_json(parser)
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs``, for `limited`."""
+    parser.add_argument("--jobs", type=positive, metavar="N", help="threads; by default all processors")
 
 
 @dataclass(frozen=True)

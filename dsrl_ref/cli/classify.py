@@ -13,7 +13,9 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
+from dsrl_ref.threads import limited
 
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
@@ -26,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         metavar="SHARE",
         help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
+    )
+    parser.add_argument(
+        "--propagation", choices=PROPAGATION, help="how labels spread (balanced); poisson is for text above all"
     )
 
 
@@ -40,10 +45,19 @@ def share(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Label what is unlabelled, or print accuracies where nothing is."""
     applications.prepare(arguments)
-    data, names = applications.read(arguments)
-    if names is None:
-        raise ValueError(f"{arguments.data} has no labels: key Y is missing")
-    return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+    if arguments.propagation and arguments.preset:
+        raise ValueError(f"--preset {arguments.preset} has a propagation of its own: leave --propagation out")
+    with limited(arguments.jobs):
+        data, names = applications.read(arguments)
+        if names is None:
+            raise ValueError(f"{arguments.data} has no labels: key Y is missing")
+        return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+
+
+def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of the classifier that the command line gave."""
+    propagation = {} if arguments.propagation is None else {"propagation": arguments.propagation}
+    return {**applications.training(arguments), **propagation}
 
 
 def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
@@ -80,7 +94,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     if int(labelled_share * n) < 1:
         raise ValueError(f"--labelled {labelled_share} of {n} samples is none")
     labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
-    training = applications.training(arguments)
+    training = _parameters(arguments)
     first = classify(data, labelled, training)
     outcomes = [first]
     if arguments.compare:
@@ -104,7 +118,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
 def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSRLClassifier:
     """The classifier with every label that is known."""
     labels = [names[code] if code >= 0 else None for code in data.codes]
-    return DSRLClassifier(**data.source, **applications.training(arguments)).fit(data.given, labels)
+    return DSRLClassifier(**data.source, **_parameters(arguments)).fit(data.given, labels)
 
 
 def _write(arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray) -> tables.Columns:

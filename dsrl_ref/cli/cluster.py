@@ -8,6 +8,7 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
+from dsrl_ref.threads import limited
 
 AUTO = "auto"
 GAPS = 5  # that are shown
@@ -39,6 +40,11 @@ def print_gaps(eigenvalues: np.ndarray) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Cluster, and print scores, or sizes where there are no labels."""
     applications.prepare(arguments)
+    with limited(arguments.jobs):
+        return _cluster(arguments)
+
+
+def _cluster(arguments: argparse.Namespace) -> int:
     data, names = applications.read(arguments)
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")

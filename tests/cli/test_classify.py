@@ -288,3 +288,27 @@ def test_the_defaults_beat_the_controls_on_the_authors_views(name, least, capsys
         error = np.std(np.subtract(first["accuracy"]["values"], control["accuracy"]["values"]), ddof=1) / 10**0.5
         gain = first["accuracy"]["mean"] - control["accuracy"]["mean"]
         assert gain > (error if control["propagation"] == "one-hot" else -0.01), control["method"]
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_no_more_threads_are_taken_than_asked_for(data, capsys):
+    assert cli.main(["classify", data, "--repeats", "1", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("80 samples, 4 classes")
+
+
+def test_labels_spread_as_asked_for_scored_or_not(data, tmp_path, capsys):
+    (result,) = in_json(capsys, "classify", data, "--repeats", "2", "--propagation", "poisson")["results"]
+    assert result["propagation"] == "poisson"
+    assert result["accuracy"]["values"] == accuracies(repeats=2, propagation="poisson")
+    (result,) = in_json(capsys, "classify", data, "--repeats", "2", "--propagation", "one-hot")["results"]
+    assert result["accuracy"]["values"] == accuracies(repeats=2, propagation="one-hot")
+    arguments = ["--propagation", "poisson", "--model", tmp_path / "model"]
+    found = in_json(capsys, "classify", views_file(tmp_path, HALF), *arguments)["found"]
+    model = DSRLClassifier(propagation="poisson").fit(VIEWS, HALF)
+    assert found["probability"] == model.label_distributions_.max(axis=1).tolist()
+    assert load(tmp_path / "model").propagation == "poisson"
+
+
+def test_the_preset_spreads_as_its_authors_have_it(data, capsys):
+    assert cli.main(["classify", data, "--preset", "authors", "--propagation", "balanced"]) == 3
+    assert "--preset authors has a propagation of its own: leave --propagation out" in capsys.readouterr().err

@@ -252,3 +252,9 @@ def test_the_defaults_beat_the_controls_on_the_authors_views(name, least, capsys
     for control in controls:  # a threshold on the candidates, whose graph is DSRL's own, may do as well
         own = control["method"].startswith("candidates, ")
         assert own or first["accuracy"]["mean"] > control["accuracy"]["mean"], control["method"]
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_no_more_threads_are_taken_than_asked_for(tmp_path, capsys):
+    assert cli.main(["cluster", views_file(tmp_path), "--repeats", "1", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("80 samples, 4 clusters")

@@ -138,7 +138,11 @@ MUTANTS = [
         ("{min(sizes)} to {max(sizes)}", "{max(sizes)} to {min(sizes)}"),
         ("    applications.prepare(arguments)\n", ""),
     ),
-    *of("cli/cluster.py", (", minlength=clusters", "")),
+    *of(
+        "cli/cluster.py",
+        (", minlength=clusters", ""),
+        ("with limited(arguments.jobs):", "with limited(None):"),
+    ),
     *of(
         "cli/solve.py",
         ("if arguments.weight is None else", "if not arguments.weight else"),
@@ -166,7 +170,11 @@ MUTANTS = [
         ("{len(data.codes) - unknown} labelled; {unknown} classified", "{unknown} labelled; {unknown} classified"),
         ("columns['class'].count(name) - labelled", "columns['class'].count(name)"),
         ("names[code] if code >= 0 else None for", "names[code] for"),
-        ("**applications.training(arguments)).fit", "**{}).fit"),
+        ("**_parameters(arguments)).fit", "**{}).fit"),
+        ("{**applications.training(arguments), **propagation}", "applications.training(arguments)"),
+        ("{} if arguments.propagation is None else", "{} if True else"),
+        ("    if arguments.propagation and arguments.preset:\n", "    if False:\n"),
+        ("with limited(arguments.jobs):", "with limited(None):"),
         ('"probability": spread.max(axis=1)', '"probability": spread.min(axis=1)'),
         ('"labelled": labelled,', '"labelled": labelled[:1],'),
         ('{"results": [], "found": columns}', '{"results": []}'),
@@ -247,6 +255,7 @@ MUTANTS = [
     ),
     *of(
         "cli/predict.py",
+        ("with limited(arguments.jobs):", "with limited(None):"),
         ("    tables.require_suffix(arguments.output)\n", ""),
         ("[arguments.model, Path(arguments.data), arguments.graph]", "[Path(arguments.data), arguments.graph]"),
         ("[arguments.model, Path(arguments.data), arguments.graph]", "[arguments.model, arguments.graph]"),

@@ -315,6 +315,13 @@ MUTANTS += of(
     ("    with blas_threads(1):\n        pool", "    with blas_threads(threads):\n        pool"),
     ("        with blas_threads(1):  # for", "        with blas_threads(2):  # for"),
     ("if threads == 1 or len(items) <= 1:", "if threads == 1:"),
+    ("pool.submit(copy_context().run, run, item)", "pool.submit(run, item)"),
+    ("    if jobs is None:\n        yield", "    if True:\n        yield"),
+    ("    if jobs is not None:\n", "    if False:\n"),
+    ("        _jobs.reset(token)\n", "        pass\n"),
+    ("        _jobs.reset(token)\n", "        _jobs.set(None)\n"),
+    ("        with blas_threads(jobs):\n            yield\n", "        yield\n"),
+    ('ContextVar("jobs", default=None)', 'ContextVar("jobs", default=1)'),
 )
 MUTANTS += of(
     "blas.py",
