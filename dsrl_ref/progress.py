@@ -61,22 +61,23 @@ class Progress:
         write(f"\r{line[: columns(sys.stderr) - 1]}\x1b[K")
         self.shown, self.due = True, time.monotonic() + SECONDS
 
-    def wipe(self) -> None:
-        """Take the line away, so that something else can be printed in its place."""
-        if self.shown:
-            write(WIPE)
-            self.shown = False
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wipe the line."""
-        self.wipe()
+        if self.shown:
+            write(WIPE)
 
 
 def on_terminal() -> bool:
     """Whether somebody sees stderr."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def give_way() -> None:
+    """Wipe what a `Progress` shows, if stderr is a terminal, so that something else can be printed in its place."""
+    if on_terminal():
+        write(WIPE)
 
 
 def remark(text: str) -> None:

@@ -91,6 +91,7 @@ def test_a_process_without_stderr_is_served_too(clock, monkeypatch, verbose):
         clock.now += 2.0
         line.tell("step 0")
     progress.remark("nobody hears it")
+    progress.give_way()
     assert not line.shown
 
 
@@ -125,16 +126,19 @@ def test_what_is_shown_is_there_at_once(clock, monkeypatch, verbose, shown):
 
 def test_the_line_gives_way_to_what_is_printed_and_comes_back(clock, stderr):
     with progress.Progress("run") as line:
-        line.wipe()
-        assert stderr.getvalue() == ""
         clock.now += 2.0
         line.tell("a")
-        line.wipe()
-        line.wipe()
+        progress.give_way()
         assert stderr.getvalue() == f"\rrun: a\x1b[K{WIPED}"
         clock.now += 2.0
         line.tell("b")
     assert stderr.getvalue() == f"\rrun: a\x1b[K{WIPED}\rrun: b\x1b[K{WIPED}"
+
+
+def test_where_there_is_no_terminal_there_is_nothing_to_wipe(monkeypatch):
+    stderr = seen_as(io.StringIO(), monkeypatch)
+    progress.give_way()
+    assert stderr.getvalue() == ""
 
 
 def test_a_line_is_cut_where_the_terminal_ends(clock, stderr):

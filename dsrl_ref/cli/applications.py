@@ -1,7 +1,7 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli import tables
-from dsrl_ref.cli.output import add_json, note, require_places
+from dsrl_ref.cli.output import add_json, note, require_places, show
 from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.experiments import Data, Outcome
@@ -173,16 +173,25 @@ def record(outcome: Outcome) -> dict[str, Any]:
     return {"method": outcome.method, **propagation, **scores}
 
 
-def print_table(outcomes: Sequence[Outcome]) -> None:
-    """Means and standard deviations, a line a method."""
-    names = list(outcomes[0].scores)
-    propagated = any(outcome.propagation for outcome in outcomes)
-    form = f"{'propagation':<13}" if propagated else ""
-    print(f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in names))
-    for outcome in outcomes:
-        cells = "".join(f"{np.mean(outcome.scores[name]):>9.4f} ±{np.std(outcome.scores[name]):.4f}" for name in names)
-        form = f"{outcome.propagation or '':<13}" if propagated else ""
-        print(f"{outcome.method:<24}{form}{cells}")
+def print_table(outcomes: Iterable[Outcome]) -> None:
+    """Means and standard deviations, a line a method, each as soon as it is there."""
+    for place, outcome in enumerate(outcomes):
+        if place == 0:
+            show(head_of_table(outcome))
+        show(row_of_table(outcome))
+
+
+def head_of_table(first: Outcome) -> str:
+    """The line above a table that begins with this method; all in it have a propagation, or none has."""
+    form = f"{'propagation':<13}" if first.propagation else ""
+    return f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in first.scores)
+
+
+def row_of_table(outcome: Outcome) -> str:
+    """The line of a method."""
+    form = f"{outcome.propagation:<13}" if outcome.propagation else ""
+    scores = outcome.scores.values()
+    return f"{outcome.method:<24}{form}" + "".join(f"{np.mean(each):>9.4f} ±{np.std(each):.4f}" for each in scores)
 
 
 def describe(model: Any) -> str:

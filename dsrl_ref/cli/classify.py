@@ -5,14 +5,23 @@ protocol: in each repeat the first floor(0.1·N) samples of a permutation are la
 """
 
 import argparse
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.cli import applications, tables
-from dsrl_ref.cli.output import print_json
+from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.classification import DSRLClassifier
-from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.experiments import (
+    Data,
+    Outcome,
+    classification_controls,
+    classify,
+    classify_single_views,
+    splits,
+)
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
 from dsrl_ref.threads import limited
@@ -96,10 +105,10 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
     training = _parameters(arguments)
     first = classify(data, labelled, training)
-    outcomes = [first]
-    if arguments.compare:
-        outcomes += classification_controls(data, labelled, first, training)
-        outcomes += classify_single_views(data, labelled, training)
+    outcomes: Iterable[Outcome] = [first]
+    if arguments.compare:  # each is computed when its line is to be printed
+        controls = classification_controls(data, labelled, first, training)
+        outcomes = chain(outcomes, controls, classify_single_views(data, labelled, training))
     model = first.found
     _write(arguments, model, names[model.classes_], labelled[0])
     if arguments.model:
@@ -109,7 +118,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     if arguments.json:
         print_json({"results": [applications.record(outcome) for outcome in outcomes]})
         return 0
-    print(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+    show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
     applications.print_table(outcomes)
     print(applications.describe(model))
     return 0

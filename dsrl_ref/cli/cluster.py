@@ -1,12 +1,14 @@
 """``dsrl-ref cluster DATA``: multi-view clustering, scored where the data has labels."""
 
 import argparse
+from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
 from dsrl_ref.cli import applications, tables
-from dsrl_ref.cli.output import print_json
-from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
+from dsrl_ref.cli.output import print_json, show
+from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
 from dsrl_ref.threads import limited
 
@@ -54,10 +56,10 @@ def _cluster(arguments: argparse.Namespace) -> int:
     first = cluster(data, None if given == AUTO else int(given), seeds, training)
     model = first.found
     clusters = model.n_clusters_
-    outcomes = [first]
-    if arguments.compare:
-        outcomes += clustering_controls(data, clusters, seeds, first, training)
-        outcomes += cluster_single_views(data, clusters, seeds, training)
+    outcomes: Iterable[Outcome] = [first]
+    if arguments.compare:  # each is computed when its line is to be printed
+        controls = clustering_controls(data, clusters, seeds, first, training)
+        outcomes = chain(outcomes, controls, cluster_single_views(data, clusters, seeds, training))
     if arguments.output:
         found = {**applications.learned(model), "labels": model.labels_}
         tables.write(arguments.output, tables.of_clusters(model.labels_), found)
@@ -71,7 +73,7 @@ def _cluster(arguments: argparse.Namespace) -> int:
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}
         print_json({"results": scored, "sizes": sizes, **chosen})
         return 0
-    print(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
+    show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
     if model.n_clusters is None:
         print_gaps(model.eigenvalues_)
     if names is not None:

@@ -3,6 +3,7 @@
 import argparse
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.sparse import csr_array
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.cli import applications
-from dsrl_ref.cli.output import add_json, print_json
+from dsrl_ref.cli.output import add_json, print_json, show
 from dsrl_ref.differences import GradientCheck, check_gradient
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
@@ -27,6 +28,7 @@ from dsrl_ref.multiview.experiments import (
     splits,
 )
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
@@ -37,6 +39,10 @@ VIEWS = ("pixels", "Fourier magnitudes", "row and column sums", "differences")
 EPOCHS = 40
 REPEATS, SEED = 3, 2021
 LARGEST_GAP = 1e-7
+TITLES = {
+    "clustering": f"clustering into {{}}, {REPEATS} seeds",
+    "classification": f"classification, 10 % labelled, {REPEATS} splits",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,17 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Learn on the digits, cluster and classify them; exit 1 if the gradient there is not that of differences."""
     views, labels = load_dataset("digits")
-    found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels))
+    told = Listener() if arguments.json else Printed()
+    with Progress("demo") as progress:
+        found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels), told, progress)
     if arguments.json:
         print_json(as_record(found))
-    else:
-        print_report(found)
     return 0 if found.passed else 1
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """What the demo found, all of it.
 
     Attributes
     ----------
@@ -92,64 +98,152 @@ class Demo:
     seconds: dict[str, float]
 
     @property
-    def agrees(self) -> bool:
-        """Whether the gradient where training ended is that of differences, and rounding hides next to nothing."""
-        return max(self.checked.gap, self.checked.rounding) <= LARGEST_GAP
-
-    @property
     def passed(self) -> bool:
         """Whether the gradient is right where training ended, and condition (7) holds there."""
-        return self.agrees and not self.learned.theta.violations()
+        return agrees(self.checked) and not self.learned.theta.violations()
 
 
-def compute(views: dict[str, Array], codes: NDArray[np.intp]) -> Demo:
+class Listener:
+    """Hears of each thing as soon as it is found; this one says nothing of it."""
+
+    def begun(self, columns: dict[str, int], n: int) -> None:
+        """Of the data: n samples, and how many columns each view has."""
+
+    def fused(self, graph: csr_array, seconds: float) -> None:
+        """Of the views fused."""
+
+    def prepared(self, J: Objective) -> None:
+        """Of the network that is to learn."""
+
+    def trained(self, learned: FitResult, seconds: float) -> None:
+        """Of what it learned."""
+
+    def applied(self, graph: csr_array, output: csr_array) -> None:
+        """Of what the learned network makes of the graph."""
+
+    def verified(self, checked: GradientCheck) -> None:
+        """Of the gradient where training ended."""
+
+    def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
+        """Of a method, which may be the first of its task."""
+
+    def ended(self, seconds: float) -> None:
+        """Of how long all took."""
+
+
+class Printed(Listener):
+    """Prints a line for each thing found, then a table for each task."""
+
+    def begun(self, columns: dict[str, int], n: int) -> None:
+        """Print which data it is."""
+        _line("data", f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)")
+        _line("derived views", ", ".join(f"{name} ({size})" for name, size in columns.items()))
+
+    def fused(self, graph: csr_array, seconds: float) -> None:
+        """Print the size of the graph."""
+        n = graph.shape[0]
+        _line("fused graph", f"{n}×{n}, {_nonzeros(graph)} nonzeros, {seconds:.1f} s")
+
+    def prepared(self, J: Objective) -> None:
+        """Print which network it is."""
+        _line("network", f"f = ½‖X - W‖², {J.layers} layers, explicit gradients ({J.method})")
+
+    def trained(self, learned: FitResult, seconds: float) -> None:
+        """Print Θ and L."""
+        theta, losses = learned.theta, learned.history["loss"]
+        _line("training", f"the authors' optimiser, {len(losses)} epochs, {seconds:.1f} s")
+        _line("learned Θ", f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}")
+        _line("learned L", f"{learned.L:.6f}")
+        _line("condition (7)", "; ".join(theta.violations()) or "holds")
+        _line("loss", f"{losses[0]:.4f} -> {learned.loss:.4f}")
+
+    def applied(self, graph: csr_array, output: csr_array) -> None:
+        """Print how sparse the graph was, and is now."""
+        shares = f"{_zero_fraction(graph):.2%} -> {_zero_fraction(output):.2%} zeros"
+        _line("sparsity", f"{shares}, {_nonzeros(output)} nonzeros left")
+
+    def verified(self, checked: GradientCheck) -> None:
+        """Print whether the gradient is that of differences."""
+        _line(
+            "gradient there",
+            f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of what is added "
+            f"up ({checked.ties} ties): {'agrees' if agrees(checked) else 'DISAGREES'}",
+        )
+
+    def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
+        """Print a line of a table, and what stands above it."""
+        if first:
+            show()
+            show(TITLES[task].format(classes))
+            show(applications.head_of_table(outcome))
+        show(applications.row_of_table(outcome))
+
+    def ended(self, seconds: float) -> None:
+        """Print how long all took."""
+        show()
+        _line("all", f"{seconds:.1f} s")
+
+
+def compute(
+    views: dict[str, Array], codes: NDArray[np.intp], told: Listener | None = None, progress: Progress | None = None
+) -> Demo:
     """Fuse the views (n, d_v) into a graph, train on it, check the gradient, and apply what was learned.
 
     `codes` (n,) are the classes, from 0.
     """
+    told, progress = told or Listener(), progress or Progress("demo", verbose=False)
     start = time.perf_counter()
+    columns = {name: view.shape[1] for name, view in views.items()}
+    told.begun(columns, len(codes))
     graph = similarity_graph(list(views.values()))
     built = time.perf_counter()
+    told.fused(graph, built - start)
+    progress.tell("training")
     J = Objective(Fidelity(graph), layers=LAYERS)
+    told.prepared(J)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=EPOCHS)
     if learned.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     trained = time.perf_counter()
+    told.trained(learned, trained - built)
     output = forward(J.f, learned.theta, learned.L, LAYERS)[-1]
+    told.applied(graph, output)
+    progress.tell("differences of the loss")
     checked = check_gradient(J, learned.theta, learned.L)
+    told.verified(checked)
     verified = time.perf_counter()
-    tasks = apply_both(Data(list(views.values()), None, codes, graph))
+    tasks: dict[str, list[Outcome]] = {}
+    progress.tell("clustering and classification")
+    classes = int(codes.max()) + 1
+    for task, outcome in each_outcome(Data(list(views.values()), None, codes, graph)):
+        told.scored(task, classes, outcome, first=task not in tasks)
+        tasks.setdefault(task, []).append(outcome)
+        progress.tell(f"{task}, the method after {outcome.method}")
     end = time.perf_counter()
-    return Demo(
-        columns={name: view.shape[1] for name, view in views.items()},
-        graph=graph,
-        J=J,
-        learned=learned,
-        output=output,
-        checked=checked,
-        classes=int(codes.max()) + 1,
-        tasks=tasks,
-        seconds={
-            "graph": built - start,
-            "training": trained - built,
-            "applications": end - verified,
-            "all": end - start,
-        },
-    )
+    told.ended(end - start)
+    seconds = {"graph": built - start, "training": trained - built, "applications": end - verified, "all": end - start}
+    return Demo(columns, graph, J, learned, output, checked, classes, tasks, seconds)
 
 
-def apply_both(data: Data) -> dict[str, list[Outcome]]:
-    """Cluster and classify, with the controls beside."""
+def each_outcome(data: Data) -> Iterator[tuple[str, Outcome]]:
+    """Cluster and classify, with the controls beside; each is yielded as soon as it is scored."""
     classes, seeds = int(data.codes.max()) + 1, range(SEED, SEED + REPEATS)
-    labelled = list(splits(len(data.codes), 0.1, REPEATS, SEED))
     clustered = cluster(data, classes, seeds, {})
+    yield "clustering", clustered
+    for control in clustering_controls(data, classes, seeds, clustered, {}, hindsight=()):
+        yield "clustering", control
+    labelled = list(splits(len(data.codes), 0.1, REPEATS, SEED))
     classified = classify_on(clustered.found, data, labelled)
-    return {
-        "clustering": [clustered, *clustering_controls(data, classes, seeds, clustered, {}, hindsight=())],
-        "classification": [classified, *classification_controls(data, labelled, classified, {}, hindsight=())],
-    }
+    yield "classification", classified
+    for control in classification_controls(data, labelled, classified, {}, hindsight=()):
+        yield "classification", control
+
+
+def agrees(checked: GradientCheck) -> bool:
+    """Whether the gradient where training ended is that of differences, and rounding hides next to nothing."""
+    return max(checked.gap, checked.rounding) <= LARGEST_GAP
 
 
 def as_record(found: Demo) -> dict[str, Any]:
@@ -172,35 +266,8 @@ def as_record(found: Demo) -> dict[str, Any]:
     }
 
 
-def print_report(found: Demo) -> None:
-    """Print a line for each thing found, then a table for each task."""
-    learned, checked, seconds, n = found.learned, found.checked, found.seconds, found.graph.shape[0]
-    theta, losses = learned.theta, learned.history["loss"]
-    lines = {
-        "data": f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)",
-        "derived views": ", ".join(f"{name} ({size})" for name, size in found.columns.items()),
-        "fused graph": f"{n}×{n}, {_nonzeros(found.graph)} nonzeros, {seconds['graph']:.1f} s",
-        "network": f"f = ½‖X - W‖², {found.J.layers} layers, explicit gradients ({found.J.method})",
-        "training": f"the authors' optimiser, {len(losses)} epochs, {seconds['training']:.1f} s",
-        "learned Θ": f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}",
-        "learned L": f"{learned.L:.6f}",
-        "condition (7)": "; ".join(theta.violations()) or "holds",
-        "loss": f"{losses[0]:.4f} -> {learned.loss:.4f}",
-        "sparsity": f"{_zero_fraction(found.graph):.2%} -> {_zero_fraction(found.output):.2%} zeros, "
-        f"{_nonzeros(found.output)} nonzeros left",
-        "gradient there": f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of "
-        f"what is added up ({checked.ties} ties): {'agrees' if found.agrees else 'DISAGREES'}",
-        "all": f"{seconds['all']:.1f} s",
-    }
-    for label, text in lines.items():
-        print(f"{label:<19} {text}")
-    titles = {
-        "clustering": f"clustering into {found.classes}, {REPEATS} seeds",
-        "classification": f"classification, 10 % labelled, {REPEATS} splits",
-    }
-    for name, outcomes in found.tasks.items():
-        print(f"\n{titles[name]}")
-        applications.print_table(outcomes)
+def _line(label: str, text: str) -> None:
+    show(f"{label:<19} {text}")
 
 
 def _nonzeros(matrix: csr_array) -> int:

@@ -175,16 +175,28 @@ def test_a_table_has_a_line_for_each_method(capsys):
     ]
 
 
-def test_a_table_names_the_propagation_where_one_method_has_it(capsys):
-    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}), Outcome("raw graph", {"accuracy": [0.5]}, "one-hot")]
+def test_a_table_names_the_propagation_where_its_methods_have_one(capsys):
+    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}, "balanced"), Outcome("raw", {"accuracy": [0.5]}, "one-hot")]
     applications.print_table(outcomes)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
         ["method", "propagation", "accuracy"],
-        ["dsrl", "1.0000", "±0.0000"],
-        ["raw", "graph", "one-hot", "0.5000", "±0.0000"],
+        ["dsrl", "balanced", "1.0000", "±0.0000"],
+        ["raw", "one-hot", "0.5000", "±0.0000"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_line_of_a_table_is_printed_before_the_next_is_asked_for(capsys):
+    def outcomes():
+        yield Outcome("first", {"accuracy": [1.0]})
+        printed.append(capsys.readouterr().out.split())
+        yield Outcome("second", {"accuracy": [0.5]})
+
+    printed = []
+    applications.print_table(outcomes())
+    assert printed == [["method", "accuracy", "first", "1.0000", "±0.0000"]]
+    assert capsys.readouterr().out.split() == ["second", "0.5000", "±0.0000"]
 
 
 def test_what_was_learned_is_one_line():

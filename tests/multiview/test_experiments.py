@@ -72,6 +72,7 @@ def softened(W, share):
 
 
 def as_dict(outcomes):
+    outcomes = list(outcomes)
     named = {(outcome.method, outcome.propagation): outcome.scores for outcome in outcomes}
     assert len(named) == len(outcomes)
     return named
@@ -182,7 +183,7 @@ def test_a_graph_that_is_given_has_no_candidates(given):
     assert found["soft threshold", "balanced"]["accuracy"] == pytest.approx(
         accuracies(softened(HEAT, 0.75), "balanced")
     )
-    assert classify_single_views(given, SPLITS, {}) == cluster_single_views(given, 4, SEEDS, {}) == []
+    assert [*classify_single_views(given, SPLITS, {}), *cluster_single_views(given, 4, SEEDS, {})] == []
 
 
 @pytest.mark.parametrize("training", [{}, AUTHORS], ids=["default", "preset"])

@@ -2,6 +2,9 @@
 
 from mutants.mutant import of
 
+GRAPH_FIRST = """    graph = similarity_graph(list(views.values()))
+    told.begun(columns, len(codes))
+"""
 MUTANTS = [
     *of(
         "cli/__init__.py",
@@ -28,6 +31,8 @@ MUTANTS = [
     ),
     *of(
         "cli/output.py",
+        ("flush=True", "flush=False"),
+        ("    give_way()\n", ""),
         ("        print(text, file=sys.stderr)\n", "        print(text)\n"),
         ("    if sys.stderr is not None:\n", "    if True:\n"),
         ("allow_nan=False", "allow_nan=True"),
@@ -123,11 +128,8 @@ MUTANTS = [
         ("for {place + 2}", "for {place + 1}"),
         ("eigenvalues[1:-1] - eigenvalues[2:]", "eigenvalues[:-2] - eigenvalues[1:-1]"),
         ("names is None and arguments.compare", "False"),
-        ("outcomes += clustering_controls", "outcomes = clustering_controls"),
-        (
-            "outcomes += cluster_single_views(data, clusters, seeds, training)",
-            "outcomes += cluster_single_views(data, clusters, seeds, {})",
-        ),
+        ("chain(outcomes, controls, cluster_single", "chain(controls, cluster_single"),
+        ("cluster_single_views(data, clusters, seeds, training)", "cluster_single_views(data, clusters, seeds, {})"),
         ("seeds, first, training)", "seeds, first, {})"),
         ("int(given), seeds, training)", "int(given), seeds, {})"),
         ('"labels": model.labels_}', '"labels": data.codes}'),
@@ -179,11 +181,11 @@ MUTANTS = [
         ('"labelled": labelled,', '"labelled": labelled[:1],'),
         ('{"results": [], "found": columns}', '{"results": []}'),
         ("arguments.repeats, arguments.seed)", "arguments.repeats, 2021)"),
-        ("outcomes += classification_controls", "outcomes = classification_controls"),
+        ("chain(outcomes, controls, classify_single", "chain(controls, classify_single"),
         ("labelled, first, training)", "labelled, first, {})"),
         (
-            "outcomes += classify_single_views(data, labelled, training)",
-            "outcomes += classify_single_views(data, labelled, {})",
+            "classify_single_views(data, labelled, training)",
+            "classify_single_views(data, labelled, {})",
         ),
         ("first = classify(data, labelled, training)", "first = classify(data, labelled, {})"),
         ("names[model.classes_], labelled[0])", "model.classes_, labelled[0])"),
@@ -227,7 +229,10 @@ MUTANTS = [
         ('"std": float(np.std(values))', '"std": float(np.std(values, ddof=1))'),
         ('"mean": float(np.mean(values))', '"mean": float(np.median(values))'),
         ("{} if outcome.propagation is None else", ""),
-        ("propagated = any(", "propagated = all("),
+        ("if first.propagation else", "if not first.propagation else"),
+        ("if outcome.propagation else", "if False else"),
+        ("        if place == 0:\n", "        if True:\n"),
+        ("np.std(each)", "np.var(each)"),
         ("±{np.std(outcome.scores[name])", "±{np.var(outcome.scores[name])"),
         ("{model.graph_.nnz} nonzeros", "{model.affinity_matrix_.nnz} nonzeros"),
         ("embed(model.graph_, 3)[:, 1:]", "embed(model.graph_, 3)[:, :2]"),
@@ -282,10 +287,10 @@ MUTANTS = [
     *of(
         "cli/demo.py",
         ("LARGEST_GAP = 1e-7", "LARGEST_GAP = 1e-2"),
-        ("max(self.checked.gap, self.checked.rounding)", "self.checked.gap"),
-        ("max(self.checked.gap, self.checked.rounding)", "self.checked.rounding"),
-        ("return self.agrees and not", "return self.agrees or not"),
-        ("self.agrees and not self.learned.theta.violations()", "self.agrees"),
+        ("max(checked.gap, checked.rounding)", "checked.gap"),
+        ("max(checked.gap, checked.rounding)", "checked.rounding"),
+        ("return agrees(self.checked) and not", "return agrees(self.checked) or not"),
+        ("agrees(self.checked) and not self.learned.theta.violations()", "agrees(self.checked)"),
         ("return 0 if found.passed else 1", "return 0"),
         ('warnings.simplefilter("ignore", StartWarning)', "pass"),
         ("epochs=EPOCHS", "epochs=EPOCHS + 1"),
@@ -295,14 +300,19 @@ MUTANTS = [
         ("range(SEED, SEED + REPEATS)", "range(SEED + REPEATS)"),
         ("np.count_nonzero(matrix.data)", "matrix.nnz"),
         ("return 1.0 - _nonzeros", "return _nonzeros"),
-        ("'agrees' if found.agrees", "'agrees' if found.passed"),
         ("seeds, clustered, {}, hindsight=())", "seeds, clustered, {})"),
         ("labelled, classified, {}, hindsight=())", "labelled, classified, {})"),
         ('"last": learned.loss', '"last": float(losses[-1])'),
         (
-            "_zero_fraction(found.graph):.2%} -> {_zero_fraction(found.output)",
-            "_zero_fraction(found.output):.2%} -> {_zero_fraction(found.graph)",
+            "_zero_fraction(graph):.2%} -> {_zero_fraction(output)",
+            "_zero_fraction(output):.2%} -> {_zero_fraction(graph)",
         ),
+        ("told = Listener() if arguments.json else Printed()", "told = Printed()"),
+        ("first=task not in tasks", "first=False"),
+        ("        if first:\n", "        if True:\n"),
+        ("    told.begun(columns, len(codes))\n    graph = similarity_graph(list(views.values()))\n", GRAPH_FIRST),
+        ("trained - built)\n    output", "built - start)\n    output"),
+        ("told.fused(graph, built - start)", "told.fused(graph, built)"),
     ),
     *of(
         "cli/check.py",
