@@ -6,9 +6,11 @@ from pathlib import Path
 
 from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse
 from benchmarks.rows import Disagreement, Row
+from dsrl_ref.cli.output import show
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
 from dsrl_ref.plotting import kind_of, require_kind
+from dsrl_ref.progress import Progress
 
 ROWS = {
     **rows.ROWS,
@@ -36,14 +38,17 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
-    print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
+    show("machine: " + ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
     found: list[Row] = []
     agreed = True
+    names = arguments.only or list(ROWS)
     try:
-        for name in arguments.only or ROWS:
-            agreed &= _run(name, arguments.size, found)
-            if arguments.json:
-                _write(arguments.json, report.as_json(found).encode())
+        with Progress("benchmarks") as progress:
+            for place, name in enumerate(names, start=1):
+                progress.tell(f"{name}, row {place} of {len(names)}")
+                agreed &= _run(name, arguments.size, found)
+                if arguments.json:
+                    _write(arguments.json, report.as_json(found).encode())
     finally:  # what there is after Ctrl-C too
         if arguments.plot and found:
             _write(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
@@ -63,9 +68,9 @@ def _run(name: str, size: str, found: list[Row]) -> bool:
     try:
         found.append(ALL[name](size))
     except Disagreement as error:
-        print(f"\n{name}: not timed: {error}")
+        show(f"\n{name}: not timed: {error}")
         return False
-    print("\n" + report.as_text(found[-1]), flush=True)
+    show("\n" + report.as_text(found[-1]))
     return True
 
 

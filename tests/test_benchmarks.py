@@ -96,6 +96,45 @@ def test_a_disagreement_exits_1_and_the_other_rows_go_on(benchmarks, monkeypatch
     assert "\naccuracy: " in printed
 
 
+def test_whose_turn_it_is_is_told_before_it_is_timed(benchmarks, monkeypatch):
+    from benchmarks import measure
+
+    class Told:
+        def __init__(self, what):
+            self.what = what
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            events.append("end")
+
+        def tell(self, text):
+            events.append(text)
+
+    events = []
+    monkeypatch.setattr(measure, "Progress", Told)
+    calls = {
+        "ours": lambda: events.append("ours runs"),
+        "missing": None,
+        "theirs": lambda: events.append("theirs runs"),
+    }
+    for time in (measure.time_in_turn, measure.cpu_in_turn):
+        events.clear()
+        results = time(calls, rounds=2)
+        assert [(result.contestant, result.seconds is None) for result in results] == [
+            ("ours", False),
+            ("missing", True),
+            ("theirs", False),
+        ]
+        assert events == [
+            event
+            for turn in ("round 1 of 2", "round 2 of 2")
+            for name in ("ours", "theirs")
+            for event in (f"{name}, {turn}", f"{name} runs")
+        ] + ["end"]
+
+
 def test_an_unknown_row_is_wrong_usage(benchmarks, capsys):
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["--only", "nothing"])

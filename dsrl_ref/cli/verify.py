@@ -2,9 +2,10 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from dsrl_ref.cli.output import add_json, non_negative, print_json
+from dsrl_ref.cli.output import add_json, non_negative, print_json, show
+from dsrl_ref.progress import Progress, give_way
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
 
@@ -25,15 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
+    with Progress("verify") as progress:
+        return _verified(arguments, progress.tell)
+
+
+def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int:
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
-    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
+    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed, tell=tell)
     if arguments.json:
         everything = list(found)
         passed = all(finding.passed for finding in everything)
         print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
     everything = list(found if equations else _shown(found))
+    give_way()
     if equations is None:
         _print_remarks(everything)
     for finding in everything if equations else [f for f in everything if not f.passed]:
@@ -49,7 +56,7 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
     for finding in found:
         good = sum(check.passed for check in finding.checks)
         line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
-        print(f"{line} {good}/{len(finding.checks)}", flush=True)
+        show(f"{line} {good}/{len(finding.checks)}")
         yield finding
 
 

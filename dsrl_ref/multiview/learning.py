@@ -11,6 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import fit
@@ -48,7 +49,9 @@ class LearnedGraph:
         return self.scale * np.maximum(network(weights / self.scale), 0.0)
 
 
-def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+def learn_graph(
+    W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float, verbose: bool | None = None
+) -> LearnedGraph:
     """Train on a graph until the network keeps a share of its edges.
 
     The target is the graph itself, of which the network at the authors' start keeps nothing (its knot is the
@@ -63,6 +66,8 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
         Share of the edges, in (0, 1].
     layers, epochs, learning_rate
         Of the network and its training; `epochs` at most.
+    verbose : bool, optional
+        As for `fit`.
 
     Warns
     -----
@@ -75,18 +80,20 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     descent = AuthorsDescent(J, START.copy(), learning_rate)
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
     losses = []
-    while True:
-        if descent.values[4] <= 0:
-            L = float(descent.values[4])
-            raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
-        losses.append(descent.evaluate())
-        theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
-        found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
-        kept = found.apply(W.data)
-        if np.count_nonzero(kept) >= keep * W.nnz or len(losses) == epochs:
-            break
-        descent.step()
-    share = np.count_nonzero(kept) / max(1, W.nnz)
+    with Progress("learning a graph", verbose) as progress:
+        while True:
+            if descent.values[4] <= 0:
+                L = float(descent.values[4])
+                raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
+            losses.append(descent.evaluate())
+            theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
+            found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
+            kept = found.apply(W.data)
+            share = np.count_nonzero(kept) / max(1, W.nnz)
+            progress.tell(f"epoch {len(losses)} of at most {epochs}, {share:.1%} of the edges are kept")
+            if np.count_nonzero(kept) >= keep * W.nnz or len(losses) == epochs:
+                break
+            descent.step()
     if W.nnz and share < keep:
         message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
         warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
@@ -95,12 +102,14 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)
 
 
-def learn_as_authors(W: csr_array, *, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+def learn_as_authors(
+    W: csr_array, *, layers: int, epochs: int, learning_rate: float, verbose: bool | None = None
+) -> LearnedGraph:
     """Train as the authors' program does, for a number of epochs, on the graph as it is."""
     J = Objective(Fidelity(W), layers=layers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
-        learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate)
+        learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate, verbose=verbose)
     if learned.status is Status.INTERRUPTED:  # a half-trained network is none that was asked for
         raise KeyboardInterrupt
     if learned.status is not Status.COMPLETED:
