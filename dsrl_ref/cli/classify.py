@@ -24,6 +24,7 @@ from dsrl_ref.multiview.experiments import (
 )
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
+from dsrl_ref.pictures import PICTURES
 from dsrl_ref.threads import limited
 
 SHARE = 0.1  # of the samples that are labelled in the protocol
@@ -31,7 +32,7 @@ SHARE = 0.1  # of the samples that are labelled in the protocol
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``classify``."""
-    applications.add_arguments(parser)
+    applications.add_arguments(parser, [picture for picture in PICTURES if picture != "eigengap"])
     parser.add_argument(
         "--labelled",
         type=share,
@@ -77,12 +78,12 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
             raise ValueError(
                 f"{option} is for data of which every label is known; {arguments.data} has {unknown} unlabelled samples"
             )
-    model = _fitted(arguments, data, names)
-    columns = _write(arguments, model, model.classes_, np.flatnonzero(data.codes >= 0))
+    applications.require_known(arguments, np.full(1, -1))
+    model, known = _fitted(arguments, data, names), np.flatnonzero(data.codes >= 0)
+    columns = _write(arguments, model, model.classes_, known)
     if arguments.model:
         save(arguments.model, model)
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(model.transduction_, kind="stable"))
+    applications.draw(arguments, data, model, labelled=known)
     if arguments.json:
         print_json({"results": [], "found": columns})
         return 0
@@ -113,8 +114,8 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     _write(arguments, model, names[model.classes_], labelled[0])
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
+    true = applications.known_but(data.codes, labelled[0])
+    applications.draw(arguments, data, model, true=true, names=names.tolist(), labelled=labelled[0])
     if arguments.json:
         print_json({"results": [applications.record(outcome) for outcome in outcomes]})
         return 0

@@ -50,6 +50,7 @@ def _cluster(arguments: argparse.Namespace) -> int:
     data, names = applications.read(arguments)
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
+    applications.require_known(arguments, data.codes)
     given = arguments.clusters or (AUTO if names is None else len(names))
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
     training = applications.training(arguments)
@@ -65,8 +66,8 @@ def _cluster(arguments: argparse.Namespace) -> int:
         tables.write(arguments.output, tables.of_clusters(model.labels_), found)
     if arguments.model:
         save(arguments.model, model)
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
+    true = None if names is None else applications.known_but(data.codes)
+    applications.draw(arguments, data, model, true=true, names=None if names is None else names.tolist())
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
     if arguments.json:
         scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]

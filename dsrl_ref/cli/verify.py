@@ -2,12 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json, show
 from dsrl_ref.progress import Progress, give_way
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
+from dsrl_ref.verify.table import EQUATIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
+    parser.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
     add_json(parser)
 
 
@@ -39,6 +41,8 @@ def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int
         passed = all(finding.passed for finding in everything)
         print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
+    if arguments.markdown:
+        return _print_markdown(found)
     everything = list(found if equations else _shown(found))
     give_way()
     if equations is None:
@@ -58,6 +62,25 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
         line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
         show(f"{line} {good}/{len(finding.checks)}")
         yield finding
+
+
+def _print_markdown(found: Iterable[Finding]) -> int:
+    """Print a table, each line of it as soon as its equation is judged; 1 if any failed."""
+    show("| | states | function | checks | verdict |\n|---|---|---|---|---|")
+    failed = False
+    for finding in found:
+        functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
+        cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
+        show("| " + " | ".join(cells) + " |")
+        failed |= not finding.passed
+    return 1 if failed else 0
+
+
+def _leading(functions: Sequence[str]) -> list[str]:
+    """One or two of the functions, to begin to read with: the first, and one more of the same file."""
+    first, *others = functions
+    room = first.rpartition(".")[0]
+    return [first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]]
 
 
 def _record(finding: Finding) -> dict[str, object]:

@@ -142,5 +142,13 @@ MUTANTS = [
         ("products[row] -= C[column]", "products[row] -= C[row]"),
         ("(int(mask) & -int(mask)).bit_length() - 1", "int(mask).bit_length() - 1"),
         ('"llvm.cttz"', '"llvm.ctlz"'),
+        ("found = builder.fsub(w, anchors) if beside_target else w", "found = w"),
+        ("[0, 3]))", "[0, 2]))"),
+        ("code.pair(arguments[3])))", "code.pair(arguments[2])))"),
+        ("[0, 1, 2, 3]))", "[0, 1, 3, 2]))"),
+        ("range(0, LANES, 2)", "(0, 2, 6, 4)"),
+        ("r, u = slope * w + intercept, w + shift", "r, u = slope * w + intercept, w - shift"),
+        ("(w - anchor) + intercept + (factor * w - target)", "(w - anchor) + intercept - (factor * w - target)"),
+        ("sums[row] += (r, u, r * w, u * u)", "sums[row] += (r, u, r * w, u * w)"),
     ),
 ]
