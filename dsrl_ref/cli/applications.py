@@ -1,7 +1,7 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
 
+READS = "X", "Y"  # views and labels, under these and other names
+LEARNED = "theta", "L", "scale", "graph_shape", "graph_data", "graph_indices", "graph_indptr"
 LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are labelled
 
 
@@ -60,11 +62,9 @@ def seed(text: str) -> int:
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what the data is."""
-    parser.add_argument(
-        "data", metavar="DATA", help="'digits'; .mat, .npz, .h5 with views X and labels Y; a table; a folder of tables"
-    )
+    parser.add_argument("data", metavar="DATA", help="'digits', .mat, .npz, .h5, a table, or a folder of tables")
     parser.add_argument("--views", type=names, metavar="NAME,NAME", help="keys or files that are the views")
-    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels; 'none' leaves them out")
+    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels, or 'none'")
     parser.add_argument("--transpose", choices=["yes", "no"], help="whether samples are the columns of the views")
     parser.add_argument(
         "--index", metavar="COLUMN", help="of tables: names the samples, to align by; 'none': no column"
@@ -88,10 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
         "--output",
         type=Path,
         metavar="FILE",
-        help="write what was found here: .csv, a line a sample; .npz, with the learned graph",
+        help="write it here, as .csv, or .npz with the graph",
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf, .svg; needs matplotlib")
     parser.add_argument(
         "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
     )
@@ -232,12 +232,5 @@ def known_but(codes: np.ndarray, left_out: Any = ()) -> list[int | None]:
 def learned(model: Any) -> dict[str, Any]:
     """The learned graph (CSR), and Θ, L and scale, which make it of the candidates, as arrays."""
     graph = model.graph_
-    return {
-        "theta": np.array(model.theta_),
-        "L": np.array(model.L_),
-        "scale": np.array(model.scale_),
-        "graph_shape": np.array(graph.shape),
-        "graph_data": graph.data,
-        "graph_indices": graph.indices,
-        "graph_indptr": graph.indptr,
-    }
+    numbers = (np.array(number) for number in (model.theta_, model.L_, model.scale_, graph.shape))
+    return dict(zip(LEARNED, [*numbers, graph.data, graph.indices, graph.indptr], strict=True))

@@ -27,6 +27,9 @@ from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
 from dsrl_ref.threads import limited
 
+OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--json"
+EXAMPLE = "dsrl-ref classify digits --compare"
+WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled"
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
 
@@ -40,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
     )
     parser.add_argument(
-        "--propagation", choices=PROPAGATION, help="how labels spread (balanced); poisson is for text above all"
+        "--propagation",
+        choices=PROPAGATION,
+        metavar="FORM",
+        help=f"how labels spread: {', '.join(PROPAGATION)} (balanced); poisson is for text above all",
     )
 
 

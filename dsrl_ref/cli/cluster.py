@@ -12,6 +12,9 @@ from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_view
 from dsrl_ref.persistence import save
 from dsrl_ref.threads import limited
 
+OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--json"
+EXAMPLE = "dsrl-ref cluster digits --compare"
+WRITES = *applications.LEARNED, "labels"
 AUTO = "auto"
 GAPS = 5  # that are shown
 
@@ -23,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clusters",
         type=number,
         metavar="N",
-        help="as many as classes, if there are labels; else, and for 'auto', by the eigenvalues of the learned graph",
+        help="by default as many as classes; without labels, and for 'auto', by the eigenvalues of the learned graph",
     )
 
 

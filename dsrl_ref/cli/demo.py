@@ -35,6 +35,7 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import LAYERS
 
+OFTEN, EXAMPLE = ("--json",), "dsrl-ref demo"
 VIEWS = ("pixels", "Fourier magnitudes", "row and column sums", "differences")
 EPOCHS = 40
 REPEATS, SEED = 3, 2021

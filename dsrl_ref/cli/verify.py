@@ -10,6 +10,8 @@ from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
 from dsrl_ref.verify.table import EQUATIONS
 
+OFTEN, EXAMPLE = ("--equation", "--quick", "--seed", "--json"), "dsrl-ref verify --equation 6"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``verify``."""
