@@ -16,6 +16,7 @@ ROOT = Path(dsrl_ref.__file__).parent
 FLOORS = [
     "errors",
     "progress",
+    "shown",
     "blas",
     "threads",
     "status",

@@ -29,10 +29,10 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     """Names the value of an option once: ``-o, --output FILE``."""
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings or action.nargs == 0:
+        if not action.option_strings:
             return super()._format_action_invocation(action)
         value = self._format_args(action, self._get_default_metavar_for_optional(action))
-        return f"{', '.join(action.option_strings)} {value}"
+        return f"{', '.join(action.option_strings)} {value}".rstrip()
 
 
 class Parser(argparse.ArgumentParser):

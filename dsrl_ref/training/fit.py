@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress
@@ -79,6 +79,9 @@ def fit(
     verbose: bool | None = None,
 ) -> FitResult:
     """Learn Θ and L that make J small: one of each for all layers, or one of each a layer, as J has them.
+
+    >>> from dsrl_ref import Fidelity, Objective
+    >>> learned = fit(Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.5]], layers=1))
 
     Parameters
     ----------
@@ -211,8 +214,7 @@ def fit(
 
 
 def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: float, validation: Any) -> Descent:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    require_known(method, METHODS, "method")
     if J.per_layer:
         if method == "authors":
             raise ValueError("method 'authors' has one Θ and one L for all layers, and J has one a layer")

@@ -93,6 +93,13 @@ def test_help_all_describes_every_engine_and_help_names_them(capsys):
     assert max(map(len, everything.splitlines())) <= 80
 
 
+def test_an_option_is_one_line_with_its_value_named_once_and_positional_arguments_are_shown(capsys):
+    lines = [line[2:] for line in printed(capsys, "fit", "--help").splitlines()]
+    assert any(line.startswith("-o, --output MODEL  ") for line in lines)
+    assert any(line.startswith("--per-layer  ") for line in lines)
+    assert any(line.startswith("PROBLEM.npz  ") for line in lines)
+
+
 def test_choices_are_named(capsys):
     assert all(method in printed(capsys, "fit", "--help") for method in METHODS)
     assert all(form in printed(capsys, "classify", "--help") for form in PROPAGATION)

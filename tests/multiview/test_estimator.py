@@ -168,7 +168,7 @@ def test_parameters_are_read_and_set():
     ("parameters", "message"),
     [
         ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
-        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"preset": "paper"}, "preset must be 'authors', got 'paper'"),
         ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
         ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
         ({"learning_rate": 0}, "learning_rate must be positive, got 0.0"),

@@ -33,7 +33,6 @@ MUTANTS = [
     *of(
         "cli/help.py",
         ("{', '.join(action.option_strings)} {value}", "{value} {', '.join(action.option_strings)}"),
-        ("action.nargs == 0", "False"),
         ("self.often, self.example = module.OFTEN, module.EXAMPLE", "self.often, self.example = None, module.EXAMPLE"),
         ('getattr(module, "more", str)', "str"),
         ("if not action.option_strings]", "if False]"),

@@ -22,6 +22,16 @@ MUTANTS = [
         ('    "region",\n', ""),
     ),
     *of(
+        "shown.py",
+        ("<td>{escape(fact)}", "<td>{fact}"),
+        ("<th>{escape(name)}", "<th>{name}"),
+        ("<caption>{escape(title)}", "<caption>{title}"),
+        ("<table><caption>", '<table style="color: black"><caption>'),
+        ('"×".join(', '", ".join('),
+        ("{name}={fact}", "{fact}"),
+        ("</td></tr>", "</td>"),
+    ),
+    *of(
         "progress.py",
         ("        self.due = time.monotonic() + PATIENCE\n", "        self.due = time.monotonic()\n"),
         ("time.monotonic() < self.due", "time.monotonic() <= self.due"),
