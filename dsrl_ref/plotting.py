@@ -20,6 +20,7 @@ from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 
 POINTS = 2001
+DPI = 200  # of pictures of pixels
 BEYOND = 2.0  # times the farthest knot: how far the axes reach
 MARKED = 50  # pieces, epochs or layers: more would hide the line
 LEAST_ERROR = 1e-300  # what is 0 has no decibels
@@ -138,7 +139,7 @@ def require_kind(kind: str) -> None:
 def as_bytes(figure: Any, kind: str) -> bytes:
     """The picture as the contents of a file of this kind: "png", "pdf", "svg", ...; ValueError for one unknown."""
     stream = io.BytesIO()
-    figure.savefig(stream, format=kind)
+    figure.savefig(stream, format=kind, dpi=DPI)
     return stream.getvalue()
 
 

@@ -132,7 +132,7 @@ def networks(package):
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
         gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
-        package.engines.tangent.AT_ONCE = 1 if layers % 2 else 2**21  # tangents of one column at a time, or of all
+        package.engines.tangent.MOST_NUMBERS = 1 if layers % 2 else 2**21  # tangents of one column at a time, or of all
         for method in methods(package, term(package, f), start):
             if method == "columns":
                 divide_columns(package, layers, f)
@@ -206,7 +206,7 @@ def divide_columns(package, layers, f):
     columns, (k, n) = package.engines.columns, np.shape(f.D)
     columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
     columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = 10 * layers if len(f.Y[0]) == 2 else 1, 1, 2 * layers
-    columns.AT_ONCE = n * k if layers % 2 else 2**33
+    columns.MOST_MULTIPLICATIONS = n * k if layers % 2 else 2**33
 
 
 def own_iterates(package, f, theta, L, layers, x0):
@@ -235,7 +235,7 @@ class Quartic:
 def differences(package):
     """Gradients of every method against differences of the naive loss, f not quadratic."""
     rng = np.random.default_rng(21)
-    package.engines.tangent.AT_ONCE = 1  # which is for columns that do not interact
+    package.engines.tangent.MOST_NUMBERS = 1  # which is for columns that do not interact
     for number in range(3):
         S, x0, target = (rng.normal(size=(3, size)) for size in (3, 2, 2))
         S = S + S.T

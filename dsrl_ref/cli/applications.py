@@ -215,10 +215,12 @@ def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) ->
         replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
 
 
-def require_known(arguments: argparse.Namespace, codes: np.ndarray) -> None:
-    """Raise ValueError, before any work, where a confusion matrix is asked for and no class is known to compare by."""
-    if arguments.picture == "confusion" and not (codes >= 0).any():
-        raise ValueError(f"--picture confusion is of known classes beside found ones, and {arguments.data} knows none")
+def refuse_confusion(arguments: argparse.Namespace) -> None:
+    """Raise ValueError, before any work, where a confusion matrix is asked for that would have nothing to count."""
+    if arguments.picture == "confusion":
+        raise ValueError(
+            f"--picture confusion is of known classes beside found ones; {arguments.data} has no sample with both"
+        )
 
 
 def known_but(codes: np.ndarray, left_out: Any = ()) -> list[int | None]:

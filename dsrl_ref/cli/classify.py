@@ -84,7 +84,7 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
             raise ValueError(
                 f"{option} is for data of which every label is known; {arguments.data} has {unknown} unlabelled samples"
             )
-    applications.require_known(arguments, np.full(1, -1))
+    applications.refuse_confusion(arguments)
     model, known = _fitted(arguments, data, names), np.flatnonzero(data.codes >= 0)
     columns = _write(arguments, model, model.classes_, known)
     if arguments.model:

@@ -53,7 +53,8 @@ def _cluster(arguments: argparse.Namespace) -> int:
     data, names = applications.read(arguments)
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
-    applications.require_known(arguments, data.codes)
+    if names is None:
+        applications.refuse_confusion(arguments)
     given = arguments.clusters or (AUTO if names is None else len(names))
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
     training = applications.training(arguments)

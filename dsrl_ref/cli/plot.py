@@ -7,9 +7,6 @@ from typing import Any
 
 from dsrl_ref.cli.output import non_negative, require_places
 from dsrl_ref.cli.problem import read_problem, whitened
-from dsrl_ref.errors import ModelFileError
-from dsrl_ref.multiview.classification import DSRLClassifier
-from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
@@ -53,13 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_kind(kind_of(output))
     learned = load(arguments.model)
     require_places([output], [arguments.model, *([arguments.data] if arguments.data else [])])
-    if isinstance(learned, FitResult):
-        figure = _of_fit(arguments, learned)
-    elif isinstance(learned, DSRLClustering | DSRLClassifier):
-        figure = _of_estimator(arguments, learned)
-    else:
-        kind = type(learned).__name__
-        raise ModelFileError(f"{arguments.model} holds a {kind}, and plot draws what fit, cluster or classify learned")
+    figure = (_of_fit if isinstance(learned, FitResult) else _of_estimator)(arguments, learned)
     replace_file(output, as_bytes(figure, kind_of(output)))
     print(output)
     return 0

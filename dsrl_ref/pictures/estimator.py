@@ -53,6 +53,11 @@ class Shown:
     view_names: Sequence[Any] | None
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether any sample has both a known class and a found one."""
+        return self.true is not None and bool(((self.true >= 0) & (self.codes >= 0)).any())
+
+    @property
     def called(self) -> list[Any]:
         """What is found is called."""
         return [f"cluster {code}" for code in range(self.model.n_clusters_)] if self.names is None else self.names
@@ -104,7 +109,7 @@ def _learning(shown: Shown) -> Any:
 
 
 def _confusion(shown: Shown) -> Any:
-    if shown.true is None:
+    if not shown.is_comparable:
         raise ValueError("a confusion matrix is of known classes beside found ones, and there is no sample with both")
     return draw_confusion(shown.true, shown.codes, shown.true_names, shown.found_names)
 
@@ -140,7 +145,7 @@ def _overview(shown: Shown) -> Any:
         draw.insert(0, lambda panel: weights_panel(panel, weights, shown.view_names))
     if isinstance(shown.model, DSRLClustering):
         draw.insert(0, lambda panel: eigengap_panel(panel, *shown.gap))
-    if shown.true is not None:
+    if shown.is_comparable:
         draw.insert(0, lambda panel: _small_table(panel, shown))
     for part, each in zip(below.subfigures(1, 3), draw, strict=False):
         each(part.subplots())

@@ -60,7 +60,7 @@ def graph_panel(panel: Any, graph: Any, codes: Any, names: Sequence[Any] | None,
     weights = raster(graph, np.argsort(groups, kind="stable"))
     shown = np.ma.masked_equal(weights, 0.0)
     largest = float(weights.max()) or 1.0
-    smallest = max(float(shown.min()) if weights.any() else 0.0, largest / DECADES)
+    smallest = max(float(shown.min()) if weights.any() else largest, largest / DECADES)
     norm = LogNorm(min(smallest, largest / 10), largest, clip=True)
     image = panel.imshow(
         shown, cmap="viridis_r", norm=norm, extent=(0, n, n, 0), interpolation="nearest", aspect="equal"

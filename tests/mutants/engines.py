@@ -283,7 +283,7 @@ MUTANTS = [
         ("evaluations >= WORTH_SORTING and _is_worth_loading(problem, evaluations)", "evaluations >= WORTH_SORTING"),
         ("and not refusal(rule.engine, problem))", "and True)"),
         ("if reason := refusal(engine, problem):", "if reason := None:"),
-        ("MANY = 100", "MANY = 1"),
+        ("EVALUATIONS = 100", "EVALUATIONS = 1"),
         ("not problem.per_layer or problem.entries", "problem.entries"),
         ("MANY_A_PIECE * problem.layers**2", "MANY_A_PIECE * problem.layers"),
         ("n >= MANY_ROWS", "n > MANY_ROWS"),
