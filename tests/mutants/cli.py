@@ -193,7 +193,7 @@ MUTANTS = [
         ('x0=data.get("x0"), ', ""),
         ('data.get("weight", 1.0)', "1.0"),
         ("require_places([arguments.output], [arguments.problem])", "require_places([arguments.output], [])"),
-        ('("weight", "x0"))', '("weight", "x0", "extra"))'),
+        ('("weight", "x0"), (', '("weight", "x0", "extra"), ('),
     ),
     *of(
         "cli/classify.py",

@@ -59,7 +59,7 @@ MUTANTS = [
             "    if trail:\n        if theta",
         ),
         ("        file.save(descent, trail, now=True)\n    return _run", "    return _run"),
-        ("    if method not in METHODS:", "    if not method:"),
+        ('    require_known(method, METHODS, "method")\n', ""),
         ("        authors.require_network(J)\n", ""),
         ("_start(J, authors.START, start, L), rate)", "_start(J, authors.START, start, L), 0.02)"),
         ("    if start is not None and L is not None:", "    if start is not None:"),
