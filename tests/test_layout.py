@@ -64,6 +64,7 @@ FLOORS = [
     "pictures",
     "__init__",
     "verify",
+    "report",
     "cli",
     "__main__",
 ]

@@ -21,6 +21,7 @@ import errno
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -129,5 +130,5 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             module = importlib.import_module(f"dsrl_ref.cli.{name}")
             module.add_arguments(command)
             command.describe(module)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, command=shlex.join(["dsrl-ref", *given]))
     return parser

@@ -1,7 +1,7 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,21 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli import tables
-from dsrl_ref.cli.output import add_json, note, require_places, show
+from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report, show
 from dsrl_ref.multiview.affinity import as_affinity
+from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
+from dsrl_ref.pictures.estimator import shown_of
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
+from dsrl_ref.report import render
+from dsrl_ref.report.found import Found
+from dsrl_ref.report.found import page as found_page
+from dsrl_ref.report.origin import origin
+from dsrl_ref.report.page import Code, Inline, Table
 
 READS = "X", "Y"  # views and labels, under these and other names
 LEARNED = "theta", "L", "scale", "graph_shape", "graph_data", "graph_indices", "graph_indptr"
@@ -27,7 +34,9 @@ def prepare(arguments: argparse.Namespace) -> None:
     """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
     data = None if arguments.data == "digits" else Path(arguments.data)
     tables.require_suffix(arguments.output)
-    require_places([arguments.output, arguments.model, arguments.plot], [data, arguments.graph])
+    require_report(arguments.report)
+    places = arguments.output, arguments.model, arguments.plot, arguments.report
+    require_places(places, [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
     elif arguments.picture:
@@ -95,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
     parser.add_argument(
         "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
     )
+    add_report(parser)
     add_jobs(parser)
     add_json(parser)
 
@@ -180,12 +190,18 @@ def record(outcome: Outcome) -> dict[str, Any]:
     return {"method": outcome.method, **propagation, **scores}
 
 
-def print_table(outcomes: Iterable[Outcome]) -> None:
-    """Means and standard deviations, a line a method, each as soon as it is there."""
+def scored(arguments: argparse.Namespace, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Compute the outcomes; unless JSON is asked for, a table has a line for each as soon as it is there."""
+    return list(outcomes if arguments.json else print_table(outcomes))
+
+
+def print_table(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Print means and standard deviations, a line a method, and yield the method after its line."""
     for place, outcome in enumerate(outcomes):
         if place == 0:
             show(head_of_table(outcome))
         show(row_of_table(outcome))
+        yield outcome
 
 
 def head_of_table(first: Outcome) -> str:
@@ -210,9 +226,34 @@ def describe(model: Any) -> str:
 def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) -> None:
     """Draw what was found, if that is asked for; `shown` is more for `draw_estimator`."""
     if arguments.plot:
-        views = [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)]
-        figure = draw_estimator(model, arguments.picture or "overview", view_names=views or None, **shown)
+        figure = draw_estimator(model, arguments.picture or "overview", view_names=_view_names(data), **shown)
         replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
+
+
+def _view_names(data: Data) -> list[str] | None:
+    return [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)] or None
+
+
+def report(
+    arguments: argparse.Namespace, data: Data, model: Any, groups: Table, outcomes: Sequence[Outcome], **shown: Any
+) -> None:
+    """Write the page of what was found, if that is asked for; `shown` is more for `shown_of`."""
+    if arguments.report is None:
+        return
+    views = _view_names(data)
+    facts: dict[str, Inline] = {
+        "data": Code(arguments.data),
+        "samples": len(data.codes),
+        **({"graph": Code(str(arguments.graph))} if views is None else {"views": ", ".join(views)}),
+        "neighbours": data.n_neighbors,
+        "seed": arguments.seed,
+        **({"preset": arguments.preset} if arguments.preset else {}),
+    }
+    what = "clusters" if isinstance(model, DSRLClustering) else "classes"
+    title = f"Samples, and their {what}"
+    lead = f"What dsrl-ref found of {len(data.codes):,} samples, the {what} of each, and the graph behind them."
+    found = Found(facts, groups, list(outcomes), shown_of(model, view_names=views, **shown))
+    render.write(arguments.report, found_page(title, lead, found, origin(arguments.command)))
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:

@@ -25,9 +25,10 @@ from dsrl_ref.multiview.experiments import (
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
+from dsrl_ref.report.page import Plain, Table
 from dsrl_ref.threads import limited
 
-OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--json"
+OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
 EXAMPLE = "dsrl-ref classify digits --compare"
 WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled"
 SHARE = 0.1  # of the samples that are labelled in the protocol
@@ -90,6 +91,9 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     if arguments.model:
         save(arguments.model, model)
     applications.draw(arguments, data, model, labelled=known)
+    counts = [int(np.count_nonzero(data.codes == code)) for code in range(len(names))]
+    found = [columns["class"].count(name) - labelled for name, labelled in zip(names.tolist(), counts, strict=True)]
+    applications.report(arguments, data, model, _groups(names, counts, found), [], labelled=known)
     if arguments.json:
         print_json({"results": [], "found": columns})
         return 0
@@ -97,9 +101,8 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
         f"{len(data.codes)} samples, {len(names)} classes, {len(data.codes) - unknown} labelled; {unknown} classified"
     )
     print(f"{'class':<24}{'labelled':>9}{'found':>9}")
-    for code, name in enumerate(names.tolist()):
-        labelled = np.count_nonzero(data.codes == code)
-        print(f"{name!s:<24}{labelled:>9}{columns['class'].count(name) - labelled:>9}")
+    for name, labelled, others in zip(names.tolist(), counts, found, strict=True):
+        print(f"{name!s:<24}{labelled:>9}{others:>9}")
     print(applications.describe(model))
     return 0
 
@@ -117,18 +120,30 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
         controls = classification_controls(data, labelled, first, training)
         outcomes = chain(outcomes, controls, classify_single_views(data, labelled, training))
     model = first.found
-    _write(arguments, model, names[model.classes_], labelled[0])
+    columns = _write(arguments, model, names[model.classes_], labelled[0])
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
     true = applications.known_but(data.codes, labelled[0])
-    applications.draw(arguments, data, model, true=true, names=names.tolist(), labelled=labelled[0])
+    shown = {"true": true, "names": names.tolist(), "labelled": labelled[0]}
+    applications.draw(arguments, data, model, **shown)
+    counts = np.bincount(data.codes[labelled[0]], minlength=len(names)).tolist()
+    found = [columns["class"].count(name) - count for name, count in zip(names.tolist(), counts, strict=True)]
+    if not arguments.json:
+        show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+    scored = applications.scored(arguments, outcomes)
+    applications.report(arguments, data, model, _groups(names, counts, found), scored, **shown)
     if arguments.json:
-        print_json({"results": [applications.record(outcome) for outcome in outcomes]})
-        return 0
-    show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
-    applications.print_table(outcomes)
-    print(applications.describe(model))
+        print_json({"results": [applications.record(outcome) for outcome in scored]})
+    else:
+        print(applications.describe(model))
     return 0
+
+
+def _groups(names: np.ndarray, labelled: list[int], found: list[int]) -> Table:
+    """How many samples of each class were labelled, and how many others were found to be of it."""
+    counts = zip(names.tolist(), labelled, found, strict=True)
+    rows = tuple((Plain(str(name)), known, others) for name, known, others in counts)
+    return Table("Classes", ("class", "labelled", "found"), rows, numbers=True)
 
 
 def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSRLClassifier:

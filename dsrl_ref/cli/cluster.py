@@ -10,9 +10,10 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
+from dsrl_ref.report.page import Table
 from dsrl_ref.threads import limited
 
-OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--json"
+OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
 EXAMPLE = "dsrl-ref cluster digits --compare"
 WRITES = *applications.LEARNED, "labels"
 AUTO = "auto"
@@ -71,17 +72,19 @@ def _cluster(arguments: argparse.Namespace) -> int:
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)
-    applications.draw(arguments, data, model, true=true, names=None if names is None else names.tolist())
+    shown = {"true": true, "names": None if names is None else names.tolist()}
+    applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
+    groups = Table("Clusters", ("cluster", "samples"), tuple((str(c), size) for c, size in enumerate(sizes)), True)
+    if not arguments.json:
+        show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
+        if model.n_clusters is None:
+            print_gaps(model.eigenvalues_)
+    scored = [] if names is None else applications.scored(arguments, outcomes)
+    applications.report(arguments, data, model, groups, scored, **shown)
     if arguments.json:
-        scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}
-        print_json({"results": scored, "sizes": sizes, **chosen})
-        return 0
-    show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
-    if model.n_clusters is None:
-        print_gaps(model.eigenvalues_)
-    if names is not None:
-        applications.print_table(outcomes)
-    print(applications.describe(model))
+        print_json({"results": [applications.record(outcome) for outcome in scored], "sizes": sizes, **chosen})
+    else:
+        print(applications.describe(model))
     return 0

@@ -14,8 +14,9 @@ from scipy.sparse import csr_array
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.cli import applications
-from dsrl_ref.cli.output import add_json, print_json, show
+from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report, show
 from dsrl_ref.differences import GradientCheck, check_gradient
+from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import StartWarning
 from dsrl_ref.multiview import load_dataset, similarity_graph
 from dsrl_ref.multiview.experiments import (
@@ -29,13 +30,16 @@ from dsrl_ref.multiview.experiments import (
 )
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress
+from dsrl_ref.report import graphs, render
+from dsrl_ref.report.origin import Origin, origin
+from dsrl_ref.report.page import Page
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import LAYERS
 
-OFTEN, EXAMPLE = ("--json",), "dsrl-ref demo"
+OFTEN, EXAMPLE = ("--report", "--json"), "dsrl-ref demo"
 VIEWS = ("pixels", "Fourier magnitudes", "row and column sums", "differences")
 EPOCHS = 40
 REPEATS, SEED = 3, 2021
@@ -48,15 +52,20 @@ TITLES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``demo``."""
+    add_report(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn on the digits, cluster and classify them; exit 1 if the gradient there is not that of differences."""
+    require_report(arguments.report)
+    require_places([arguments.report], [])
     views, labels = load_dataset("digits")
-    told = Listener() if arguments.json else Printed()
+    told = Told(printed=not arguments.json)
     with Progress("demo") as progress:
         found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels), told, progress)
+    if arguments.report:
+        render.write(arguments.report, _page(found, told, np.asarray(labels), origin(arguments.command)))
     if arguments.json:
         print_json(as_record(found))
     return 0 if found.passed else 1
@@ -104,95 +113,87 @@ class Demo:
         return agrees(self.checked) and not self.learned.theta.violations()
 
 
-class Listener:
-    """Hears of each thing as soon as it is found; this one says nothing of it."""
+class Told:
+    """Hears of each thing as soon as it is found, and makes a line of it, or of the outcomes of a task a table.
+
+    Attributes
+    ----------
+    printed : bool
+        Whether each line is printed at once.
+    lines : dict of str to str
+        Those so far, by their labels; tables have none.
+    """
+
+    def __init__(self, printed: bool) -> None:
+        self.printed, self.lines = printed, dict[str, str]()
+
+    def line(self, label: str, text: str) -> None:
+        """Keep a line."""
+        self.lines[label] = text
+        self._print(f"{label:<19} {text}")
+
+    def _print(self, text: str = "") -> None:
+        if self.printed:
+            show(text)
 
     def begun(self, columns: dict[str, int], n: int) -> None:
-        """Of the data: n samples, and how many columns each view has."""
+        """Tell which data it is: n samples, and how many columns each view has."""
+        self.line("data", f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)")
+        self.line("derived views", ", ".join(f"{name} ({size})" for name, size in columns.items()))
 
     def fused(self, graph: csr_array, seconds: float) -> None:
-        """Of the views fused."""
-
-    def prepared(self, J: Objective) -> None:
-        """Of the network that is to learn."""
-
-    def trained(self, learned: FitResult, seconds: float) -> None:
-        """Of what it learned."""
-
-    def applied(self, graph: csr_array, output: csr_array) -> None:
-        """Of what the learned network makes of the graph."""
-
-    def verified(self, checked: GradientCheck) -> None:
-        """Of the gradient where training ended."""
-
-    def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
-        """Of a method, which may be the first of its task."""
-
-    def ended(self, seconds: float) -> None:
-        """Of how long all took."""
-
-
-class Printed(Listener):
-    """Prints a line for each thing found, then a table for each task."""
-
-    def begun(self, columns: dict[str, int], n: int) -> None:
-        """Print which data it is."""
-        _line("data", f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)")
-        _line("derived views", ", ".join(f"{name} ({size})" for name, size in columns.items()))
-
-    def fused(self, graph: csr_array, seconds: float) -> None:
-        """Print the size of the graph."""
+        """Tell the size of the graph."""
         n = graph.shape[0]
-        _line("fused graph", f"{n}×{n}, {_nonzeros(graph)} nonzeros, {seconds:.1f} s")
+        self.line("fused graph", f"{n}×{n}, {_nonzeros(graph)} nonzeros, {seconds:.1f} s")
 
     def prepared(self, J: Objective) -> None:
-        """Print which network it is."""
-        _line("network", f"f = ½‖X - W‖², {J.layers} layers, explicit gradients ({J.method})")
+        """Tell which network is to learn."""
+        self.line("network", f"f = ½‖X - W‖², {J.layers} layers, explicit gradients ({J.method})")
 
     def trained(self, learned: FitResult, seconds: float) -> None:
-        """Print Θ and L."""
+        """Tell what it learned."""
         theta, losses = learned.theta, learned.history["loss"]
-        _line("training", f"the authors' optimiser, {len(losses)} epochs, {seconds:.1f} s")
-        _line("learned Θ", f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}")
-        _line("learned L", f"{learned.L:.6f}")
-        _line("condition (7)", "; ".join(theta.violations()) or "holds")
-        _line("loss", f"{losses[0]:.4f} -> {learned.loss:.4f}")
+        self.line("training", f"the authors' optimiser, {len(losses)} epochs, {seconds:.1f} s")
+        self.line("learned Θ", f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}")
+        self.line("learned L", f"{learned.L:.6f}")
+        self.line("condition (7)", "; ".join(theta.violations()) or "holds")
+        self.line("loss", f"{losses[0]:.4f} -> {learned.loss:.4f}")
 
     def applied(self, graph: csr_array, output: csr_array) -> None:
-        """Print how sparse the graph was, and is now."""
+        """Tell how sparse the graph was, and what the network leaves of it."""
         shares = f"{_zero_fraction(graph):.2%} -> {_zero_fraction(output):.2%} zeros"
-        _line("sparsity", f"{shares}, {_nonzeros(output)} nonzeros left")
+        self.line("sparsity", f"{shares}, {_nonzeros(output)} nonzeros left")
 
     def verified(self, checked: GradientCheck) -> None:
-        """Print whether the gradient is that of differences."""
-        _line(
+        """Tell whether the gradient where training ended is that of differences."""
+        self.line(
             "gradient there",
             f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of what is added "
             f"up ({checked.ties} ties): {'agrees' if agrees(checked) else 'DISAGREES'}",
         )
 
     def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
-        """Print a line of a table, and what stands above it."""
+        """Tell the scores of a method, and before the first of a task what stands above them."""
         if first:
-            show()
-            show(TITLES[task].format(classes))
-            show(applications.head_of_table(outcome))
-        show(applications.row_of_table(outcome))
+            self._print()
+            self._print(TITLES[task].format(classes))
+            self._print(applications.head_of_table(outcome))
+        self._print(applications.row_of_table(outcome))
 
     def ended(self, seconds: float) -> None:
-        """Print how long all took."""
-        show()
-        _line("all", f"{seconds:.1f} s")
+        """Tell how long all took."""
+        self._print()
+        self.line("all", f"{seconds:.1f} s")
 
 
 def compute(
-    views: dict[str, Array], codes: NDArray[np.intp], told: Listener | None = None, progress: Progress | None = None
+    views: dict[str, Array], codes: NDArray[np.intp], told: Told | None = None, progress: Progress | None = None
 ) -> Demo:
     """Fuse the views (n, d_v) into a graph, train on it, check the gradient, and apply what was learned.
 
     `codes` (n,) are the classes, from 0.
     """
-    told, progress = told or Listener(), progress or Progress("demo", verbose=False)
+    told, progress = told or Told(printed=False), progress or Progress("demo", verbose=False)
     start = time.perf_counter()
     columns = {name: view.shape[1] for name, view in views.items()}
     told.begun(columns, len(codes))
@@ -267,8 +268,12 @@ def as_record(found: Demo) -> dict[str, Any]:
     }
 
 
-def _line(label: str, text: str) -> None:
-    show(f"{label:<19} {text}")
+def _page(found: Demo, told: "Told", codes: NDArray[np.intp], made_by: Origin) -> Page:
+    """The same for people, with the graph before and after, and what lies between."""
+    network = ScalarMap(found.learned.theta, found.learned.L, LAYERS)
+    drawn = graphs.learning(found.graph, found.output, network, codes, None)
+    tasks = {TITLES[task].format(found.classes): outcomes for task, outcomes in found.tasks.items()}
+    return graphs.page(told.lines, drawn, tasks, made_by)
 
 
 def _nonzeros(matrix: csr_array) -> int:

@@ -9,11 +9,28 @@ from typing import Any
 
 from dsrl_ref.files import require_writable
 from dsrl_ref.progress import give_way
+from dsrl_ref.report import render
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add ``--report``."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="also write a page to read; needs the extra report",
+    )
+
+
+def require_report(path: Path | None) -> None:
+    """Raise MissingExtraError now, not after the work, where a page was asked for that cannot be made."""
+    if path is not None:
+        render.require()
 
 
 def print_json(document: Any) -> None:

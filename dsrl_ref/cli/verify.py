@@ -4,13 +4,15 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from dsrl_ref.cli.output import add_json, non_negative, print_json, show
+from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report, show
 from dsrl_ref.progress import Progress, give_way
+from dsrl_ref.report import appendix, render
+from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
 from dsrl_ref.verify.table import EQUATIONS
 
-OFTEN, EXAMPLE = ("--equation", "--quick", "--seed", "--json"), "dsrl-ref verify --equation 6"
+OFTEN, EXAMPLE = ("--equation", "--quick", "--seed", "--report", "--json"), "dsrl-ref verify --equation 6"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
+    add_report(parser)
     parser.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
+    require_report(arguments.report)
+    require_places([arguments.report], [])
     with Progress("verify") as progress:
         return _verified(arguments, progress.tell)
 
@@ -38,6 +43,8 @@ def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
     found = each_finding(equations, quick=arguments.quick, seed=arguments.seed, tell=tell)
+    if arguments.report:
+        found = _reported(found, arguments)
     if arguments.json:
         everything = list(found)
         passed = all(finding.passed for finding in everything)
@@ -55,6 +62,16 @@ def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int
     failed = sum(not check.passed for check in checks)
     print(f"{len(checks)} checks, {failed} failed, {time.perf_counter() - start:.1f} s, seed {arguments.seed}")
     return 1 if failed else 0
+
+
+def _reported(found: Iterable[Finding], arguments: argparse.Namespace) -> Iterator[Finding]:
+    """Each finding as it comes, and when all are there the page of them."""
+    start, everything = time.perf_counter(), []
+    for finding in found:
+        everything.append(finding)
+        yield finding
+    seconds = time.perf_counter() - start
+    render.write(arguments.report, appendix.page(everything, arguments.seed, seconds, origin(arguments.command)))
 
 
 def _shown(found: Iterable[Finding]) -> Iterator[Finding]:

@@ -168,7 +168,7 @@ def test_a_record_has_mean_deviation_and_every_value():
 
 
 def test_a_table_has_a_line_for_each_method(capsys):
-    applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})])
+    list(applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})]))
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["method", "accuracy", "nmi"],
         ["dsrl", "0.7500", "±0.2500", "0.2500", "±0.0000"],
@@ -177,7 +177,7 @@ def test_a_table_has_a_line_for_each_method(capsys):
 
 def test_a_table_names_the_propagation_where_its_methods_have_one(capsys):
     outcomes = [Outcome("dsrl", {"accuracy": [1.0]}, "balanced"), Outcome("raw", {"accuracy": [0.5]}, "one-hot")]
-    applications.print_table(outcomes)
+    list(applications.print_table(outcomes))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
         ["method", "propagation", "accuracy"],
@@ -194,9 +194,12 @@ def test_a_line_of_a_table_is_printed_before_the_next_is_asked_for(capsys):
         yield Outcome("second", {"accuracy": [0.5]})
 
     printed = []
-    applications.print_table(outcomes())
+    found = applications.scored(SimpleNamespace(json=False), outcomes())
     assert printed == [["method", "accuracy", "first", "1.0000", "±0.0000"]]
     assert capsys.readouterr().out.split() == ["second", "0.5000", "±0.0000"]
+    assert [outcome.method for outcome in found] == ["first", "second"]
+    assert applications.scored(SimpleNamespace(json=True), iter(found)) == found
+    assert capsys.readouterr().out == ""
 
 
 def test_what_was_learned_is_one_line():

@@ -120,7 +120,7 @@ def test_the_report_says_what_was_computed(small, monkeypatch, capsys):
         "classification, 10 % labelled, 3 splits",
     ]
     for table, outcomes in zip(tables, small.tasks.values(), strict=True):
-        applications.print_table(outcomes)
+        list(applications.print_table(outcomes))
         assert table.rstrip("\n").endswith(capsys.readouterr().out.rstrip("\n"))
 
 
@@ -142,7 +142,7 @@ def test_every_line_is_printed_when_it_is_known(monkeypatch, capsys):
         monkeypatch.setattr(demo, name, seen(name, getattr(demo, name)))
     monkeypatch.setattr(demo, "clustering_controls", lambda *_, **__: iter(()))
     monkeypatch.setattr(demo, "classification_controls", lambda *_, **__: iter(()))
-    demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS, demo.Printed())
+    demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS, demo.Told(printed=True))
     last = {name: lines[-1].split("  ")[0] for name, lines in before.items()}
     assert last == {
         "similarity_graph": "derived views",
@@ -155,9 +155,10 @@ def test_every_line_is_printed_when_it_is_known(monkeypatch, capsys):
 
 
 def test_a_run_that_prints_json_prints_nothing_else(small, capsys):
-    """What a listener is told, the one that comes without a name keeps to itself."""
-    replayed(small)(None, None, demo.Listener(), None)
+    told = demo.Told(printed=False)
+    replayed(small)(None, None, told, None)
     assert capsys.readouterr() == ("", "")
+    assert told.lines["all"] == f"{small.seconds['all']:.1f} s"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
