@@ -75,6 +75,13 @@ MUTANTS = [
         ("clip=True", "clip=False"),
     ),
     *of(
+        "pictures/learning.py",
+        ("network(weights)", "weights"),
+        ("before.data.max(initial=0.0)", "1.0"),
+        ("plot(weights, weights,", "plot(weights, 0 * weights,"),
+        ("left, right, before, after,", "left, right, after, before,"),
+    ),
+    *of(
         "pictures/bars.py",
         ("axvline(1 / len(weights)", "axvline(1 / (1 + len(weights))"),
         ("    panel.invert_yaxis()\n", ""),
@@ -90,6 +97,7 @@ MUTANTS = [
     ),
     *of(
         "pictures/estimator.py",
+        ("scale * np.maximum(network(weights / scale), 0.0)", "np.maximum(network(weights), 0.0)"),
         ("max(3, len(self.names or ()))", "3"),
         ("np.full(count, 1 / count)", "np.ones(count)"),
         ("eigengap(self.model.graph_)[1] if", "eigengap(self.model.affinity_matrix_)[1] if"),

@@ -159,3 +159,14 @@ def test_what_there_is_nothing_for_is_refused():
         draw_estimator(given, "weights")
     with pytest.raises(TypeError, match="true has labels like 'ape', but fit saw 0"):
         draw_estimator(CLASSES, "confusion", true=["ape"] * 120)
+
+
+@pytest.mark.parametrize("model", [CLUSTERS, CLASSES], ids=["clusters", "classes"])
+def test_the_curve_of_learning_gives_the_weights_that_the_learned_graph_has(model):
+    """The curve, read at weights of edges before, is the weight of the same edge after."""
+    curve = draw_estimator(model, "learning").axes[1].lines[1]
+    before, after = model.affinity_matrix_.toarray(), model.graph_.toarray()
+    read = np.interp(before[after > 0], curve.get_xdata(), curve.get_ydata())
+    largest = before.max()
+    assert np.quantile(np.abs(read - after[after > 0]), 0.99) < largest / 200
+    assert curve.get_xdata()[-1] == largest
