@@ -26,7 +26,7 @@ MUTANTS = [
         ("<td>{escape(fact)}", "<td>{fact}"),
         ("<th>{escape(name)}", "<th>{name}"),
         ("<caption>{escape(title)}", "<caption>{title}"),
-        ("<table><caption>", '<table style="color: black"><caption>'),
+        ("<table><caption>", "<table class=dark><caption>"),
         ('"×".join(', '", ".join('),
         ("{name}={fact}", "{fact}"),
         ("</td></tr>", "</td>"),
