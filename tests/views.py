@@ -50,6 +50,13 @@ def euclidean(some, others):
     return [[math.dist(a, b) for b in others] for a in some]
 
 
+def columns_of(points):
+    """Prepared samples, of either kind, as dense columns."""
+    if hasattr(points, "columns"):
+        return points.columns
+    return (points.rows.toarray() - np.multiply.outer(points.shift, points.direction)).T
+
+
 def nearest_first(lengths, without=None):
     """Places in ascending order of their lengths, of equal ones the first."""
     return sorted((j for j in range(len(lengths)) if j != without), key=lambda j: (lengths[j], j))

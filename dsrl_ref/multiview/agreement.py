@@ -90,9 +90,9 @@ def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
     degrees, count = graph.sum(axis=1), int(partition.max()) + 1
     edges = graph.tocoo()
     within = float(edges.data[partition[edges.row] == partition[edges.col]].sum())
-    total = float(degrees.sum())
-    if not total:
+    volumes = np.bincount(partition, degrees, count)
+    if np.count_nonzero(volumes) < 2:
         return 0.0
-    shares = np.bincount(partition, degrees, count) / total
-    most = 1 - float(shares @ shares)
-    return (within / total - float(shares @ shares)) / most if most > 0 else 0.0
+    total = float(volumes.sum())
+    expected = float(volumes @ volumes) / total**2
+    return (within / total - expected) / (1 - expected)
