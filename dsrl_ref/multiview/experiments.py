@@ -144,7 +144,7 @@ def classification_controls(
 
 def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
-    outcomes = []
+    outcomes, training = [], {**training, "view_weights": None}
     for name, alone in data.single_views():
         if training.get("preset"):
             found = _authors(alone, labelled, training)
@@ -207,6 +207,7 @@ def clustering_controls(
 
 def cluster_single_views(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> list[Outcome]:
     """The same with each view alone; none where the graph was given."""
+    training = {**training, "view_weights": None}
     return [Outcome(name, cluster(alone, clusters, seeds, training).scores) for name, alone in data.single_views()]
 
 
