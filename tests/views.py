@@ -50,6 +50,12 @@ def euclidean(some, others):
     return [[math.dist(a, b) for b in others] for a in some]
 
 
+def beside(candidates, learned):
+    """What labels spread over: a quarter of the candidates and three of what is learned, each at mean degree 1."""
+    first, second = (graph.toarray() / graph.toarray().sum(axis=1).mean() for graph in (candidates, learned))
+    return csr_array(0.25 * first + 0.75 * second)
+
+
 def columns_of(points):
     """Prepared samples, of either kind, as dense columns."""
     if hasattr(points, "columns"):

@@ -125,7 +125,8 @@ def classification_controls(
 ) -> list[Outcome]:
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
-    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty.
+    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty. Labels
+    spread over thresholded candidates with a quarter of the candidates beside them, as over what DSRL learned.
     """
     model = dsrl.found
     starts = {RAW: data.heat}
@@ -137,9 +138,14 @@ def classification_controls(
             outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form), form))
         score = partial(_scores, data=data, labelled=labelled, form=form)
         for names, W in starts.items():
-            tried = _with_thresholds(names, W, model.share, hindsight, score)
+            of_graph = score if names == RAW else partial(_score_mixed, W, score)
+            tried = _with_thresholds(names, W, model.share, hindsight, of_graph)
             outcomes += [replace(outcome, propagation=form) for outcome in tried]
     return outcomes + _authors(data, labelled, training if model.preset else {})
+
+
+def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
+    return score(mixed(candidates, graph))
 
 
 def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
