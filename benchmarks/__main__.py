@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse
+from benchmarks import applications, busy, layers, learning, real, recovery, report, rows, small, solving, sparse, views
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
@@ -21,7 +21,12 @@ ROWS = {
     **applications.ROWS,
     **busy.ROWS,
 }
-ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
+ALL = {
+    **ROWS,
+    **views.BY_NAME,
+    **recovery.BY_NAME,
+    **real.BY_NAME,
+}  # minutes, or hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:

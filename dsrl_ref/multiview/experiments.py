@@ -145,7 +145,7 @@ def classification_controls(
 
 
 def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
-    return score(mixed(candidates, graph))
+    return score(graph if graph is candidates else mixed(candidates, graph))
 
 
 def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import hard_views
+from views import hard_views, naive_graph, random_views, standard
 
-from dsrl_ref.multiview import agreement
+from dsrl_ref.multiview import agreement, neighbors
 from dsrl_ref.multiview.agreement import chosen, consensus, separation, weights_by_agreement
 from dsrl_ref.multiview.edges import view_graph
 from dsrl_ref.multiview.views import prepare
@@ -25,6 +25,22 @@ def noise(n, seed=7, d=20):
 VIEWS, LABELS = hard_views()
 GRAPHS = graphs_of([*VIEWS, noise(120)])
 MIXED = graphs_of([VIEWS[0], VIEWS[0] + 1.5 * noise(120, 1, 10), VIEWS[0] + 4 * noise(120, 2, 10)])
+
+
+def naive_choice(views, k):
+    """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
+    tried = []
+    for view in views:
+        ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
+        ways["features"] = standard(view.T).T
+        graphs = {axis: naive_graph(samples, k, "heat") for axis, samples in ways.items()}
+        tried.append({axis: {*zip(*np.nonzero(graph), strict=True)} for axis, graph in graphs.items()})
+    chosen = []
+    for view in tried:
+        others = [edges for other in tried if other is not view for edges in other.values()]
+        shares = {axis: sum(len(edges & other) for other in others) / len(edges) for axis, edges in view.items()}
+        chosen.append(max(shares, key=shares.get))
+    return chosen
 
 
 def naive_separation(W, partition):
@@ -119,3 +135,42 @@ def test_counts_are_for_tf_idf_whatever_the_others_say():
     assert chosen([csr_array(words)], 5, "adaptive") == ["tf-idf"]
     assert chosen([dense], 5, "adaptive") == ["features"]
     assert chosen([words, words], 5, "adaptive") == ["tf-idf", "tf-idf"]
+
+
+def test_auto_does_not_take_few_features_along_samples():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 30)
+    views = [3 * rng.normal(size=(3, 2))[labels] + rng.normal(size=(90, 2)) for _ in range(2)]
+    # along samples, two features are one of two points: such views agree in nothing but the order of the samples
+    assert chosen(views, 10, "adaptive") == ["features", "features"]
+    wide = np.hstack([rng.normal(size=(90, 20)), 10 * np.eye(3)[labels]])
+    assert chosen([*views, wide], 10, "adaptive")[:2] == ["features", "features"]
+
+
+def test_auto_takes_what_the_other_views_agree_with():
+    rng = np.random.default_rng(0)
+    level, pattern = rng.normal(size=(90, 1)), rng.normal(size=(90, 20))
+    levels = [level + 0.1 * rng.normal(size=(90, 20)) for _ in range(2)]  # along samples, noise is left of them
+    patterns = [pattern + 100 * rng.normal(size=(90, 1)) for _ in range(2)]  # along features, it drowns them
+    assert chosen(levels, 10, "adaptive") == ["features", "features"]
+    assert chosen(patterns, 10, "adaptive") == ["samples", "samples"]
+    assert chosen([pattern], 10, "adaptive") == ["features"]
+    assert chosen([pattern[:, :15]], 10, "adaptive") == ["features"]
+
+
+def test_auto_takes_what_shares_more_edges_with_the_other_views():
+    found = []
+    for seed in range(40):
+        views = random_views(14, (16, 17, 5), seed)
+        found.append(naive_choice(views, 3))
+        assert chosen(views, 3, "heat") == found[-1]
+    assert {axes[0] for axes in found} == {axes[1] for axes in found} == {"samples", "features"}
+
+
+def test_auto_looks_at_some_of_many_samples(monkeypatch):
+    monkeypatch.setattr(neighbors, "SAMPLED", 12)
+    for seed in range(10):
+        views = random_views(60, (16, 17, 5), seed)
+        rows = neighbors.sampled(60)
+        expected = naive_choice([view[rows] for view in views], 10)
+        assert chosen(views, 30, "heat") == expected

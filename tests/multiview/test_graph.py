@@ -9,27 +9,6 @@ from views import naive_graph, random_views, standard
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
 from dsrl_ref.multiview.edges import WEIGHTS
-from dsrl_ref.multiview.views import as_views
-
-
-def ways(views, k, weights):
-    return [view.how for view in graph.fuse(as_views(views), k, weights, None, "auto").views]
-
-
-def naive_choice(views, k):
-    """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
-    tried = []
-    for view in views:
-        ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
-        ways["features"] = standard(view.T).T
-        graphs = {axis: naive_graph(samples, k, "heat") for axis, samples in ways.items()}
-        tried.append({axis: {*zip(*np.nonzero(graph), strict=True)} for axis, graph in graphs.items()})
-    chosen = []
-    for view in tried:
-        others = [edges for other in tried if other is not view for edges in other.values()]
-        shares = {axis: sum(len(edges & other) for other in others) / len(edges) for axis, edges in view.items()}
-        chosen.append(max(shares, key=shares.get))
-    return chosen
 
 
 @pytest.mark.parametrize("k", [1, 3, 23])
@@ -69,45 +48,6 @@ def test_features_are_standardised_over_the_samples():
     units = view * [1.0, 1e3, 1e-3, 5.0, 1.0] + [0.0, 7.0, 0.0, -3.0, 1.0]
     expected = similarity_graph([view], 4, standardize="features").toarray()
     assert similarity_graph([units], 4, standardize="features").toarray() == pytest.approx(expected, rel=1e-4)
-
-
-def test_auto_does_not_take_few_features_along_samples():
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 30)
-    views = [3 * rng.normal(size=(3, 2))[labels] + rng.normal(size=(90, 2)) for _ in range(2)]
-    # along samples, two features are one of two points: such views agree in nothing but the order of the samples
-    assert ways(views, 10, "adaptive") == ["features", "features"]
-    wide = np.hstack([rng.normal(size=(90, 20)), 10 * np.eye(3)[labels]])
-    assert ways([*views, wide], 10, "adaptive")[:2] == ["features", "features"]
-
-
-def test_auto_takes_what_the_other_views_agree_with():
-    rng = np.random.default_rng(0)
-    level, pattern = rng.normal(size=(90, 1)), rng.normal(size=(90, 20))
-    levels = [level + 0.1 * rng.normal(size=(90, 20)) for _ in range(2)]  # along samples, noise is left of them
-    patterns = [pattern + 100 * rng.normal(size=(90, 1)) for _ in range(2)]  # along features, it drowns them
-    assert ways(levels, 10, "adaptive") == ["features", "features"]
-    assert ways(patterns, 10, "adaptive") == ["samples", "samples"]
-    assert ways([pattern], 10, "adaptive") == ["features"]
-    assert ways([pattern[:, :15]], 10, "adaptive") == ["features"]
-
-
-def test_auto_takes_what_shares_more_edges_with_the_other_views():
-    chosen = []
-    for seed in range(40):
-        views = random_views(14, (16, 17, 5), seed)
-        chosen.append(naive_choice(views, 3))
-        assert ways(views, 3, "heat") == chosen[-1]
-    assert {axes[0] for axes in chosen} == {axes[1] for axes in chosen} == {"samples", "features"}
-
-
-def test_auto_looks_at_some_of_many_samples(monkeypatch):
-    monkeypatch.setattr(neighbors, "SAMPLED", 12)
-    for seed in range(10):
-        views = random_views(60, (16, 17, 5), seed)
-        rows = neighbors.sampled(60)
-        expected = naive_choice([view[rows] for view in views], 10)
-        assert ways(views, 30, "heat") == expected
 
 
 def test_symmetric_without_loops_and_weights_up_to_one():
