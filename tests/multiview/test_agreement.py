@@ -120,6 +120,12 @@ def test_equal_views_count_equally_and_where_none_agrees_all_do():
     assert weights_by_agreement([csr_array((12, 12))] * 2, 3).tolist() == [0.5, 0.5]
 
 
+def test_what_contradicts_the_others_counts_nothing():
+    blocks = np.kron(np.eye(4), np.ones((8, 8)) - np.eye(8))
+    across = 0.01 * (1 - np.kron(np.eye(4), np.ones((8, 8))))
+    assert weights_by_agreement([csr_array(each) for each in (blocks, blocks, across)], 4).tolist() == [0.5, 0.5, 0]
+
+
 def test_a_tenth_of_the_best_is_needed(monkeypatch):
     for share, expected in ((0.1, True), (0.09, False)):
         values = iter([1.0, share])

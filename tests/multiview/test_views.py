@@ -173,6 +173,21 @@ def test_negative_counts_are_refused_and_the_message_says_where():
         prepare(counts(), "tf-idf").like(view)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ([np.ones((3, 2)), np.ones((4, 2))], r"views\[1\] has 4 samples, but views\[0\] has 3; they must agree"),
+        ([np.ones((3, 2)), np.ones((2, 2))], r"views\[1\] has 2 samples, but views\[0\] has 3; they must agree"),
+        ([1e160 * np.eye(4)], r"views\[0\] has 1e\+160 for largest size: its squares leave float64"),
+        ([np.eye(4), 1e-200 * np.eye(4)], r"views\[1\] has 1e-200 for largest size"),
+    ],
+)
+def test_views_that_cannot_be_are_refused_by_name(views, message, kind):
+    with pytest.raises(ValueError, match=message):
+        as_views([kind(view) for view in views])
+
+
 def test_sparse_views_stay_sparse_and_are_the_callers_no_more():
     given_ = csr_array((np.array([1.0, 0.0, 2.0]), np.array([0, 1, 1]), np.array([0, 2, 3])), shape=(2, 2))
     (view,) = as_views([given_])
