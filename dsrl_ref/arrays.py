@@ -35,6 +35,16 @@ def as_real(value: Any, name: str) -> Array:
     ValueError
         For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
+    array = as_numbers(value, name)
+    finite = np.isfinite(array)
+    if not finite.all():
+        index, given = _first(~finite), np.asarray(value)
+        _raise_not_finite(given[index] if given.dtype == object else array[index], name, index)
+    return array
+
+
+def as_numbers(value: Any, name: str) -> Array:
+    """Convert like `as_real`, but leave NaN and infinity to the caller; None and NA among objects become NaN."""
     if value is None:
         raise ValueError(f"{name} must be numeric, got None")
     require_in_memory(value, name)
@@ -51,7 +61,6 @@ def as_real(value: Any, name: str) -> Array:
     if "category" in dtypes:
         raise TypeError(f"{name} must be numeric, but column {dtypes.index('category')} holds categories")
     array = _as_float64(_as_array(value, name), name)
-    _require_finite(array, name)
     return np.ascontiguousarray(array) if array.ndim else array
 
 
@@ -148,6 +157,16 @@ def as_csr(value: Any, name: str) -> Any:
 
     Stale flags are not trusted and indices are checked before anything reads through them.
     """
+    matrix = as_csr_numbers(value, name)
+    if not np.isfinite(matrix.data).all():
+        place = int(np.flatnonzero(~np.isfinite(matrix.data))[0])
+        row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
+        _raise_not_finite(matrix.data[place], name, (row, int(matrix.indices[place])))
+    return matrix
+
+
+def as_csr_numbers(value: Any, name: str) -> Any:
+    """Convert like `as_csr`, but leave NaN and infinity to the caller."""
     from scipy.sparse import csr_array
 
     require_matrix_shape(value.shape, name)
@@ -159,10 +178,6 @@ def as_csr(value: Any, name: str) -> Any:
     if not fresh.has_canonical_format:
         fresh = fresh.copy()
         fresh.sum_duplicates()
-    if not np.isfinite(fresh.data).all():
-        place = int(np.flatnonzero(~np.isfinite(fresh.data))[0])
-        row = int(np.searchsorted(fresh.indptr, place, side="right")) - 1
-        _raise_not_finite(fresh.data[place], name, (row, int(fresh.indices[place])))
     return fresh
 
 
@@ -265,7 +280,7 @@ def _as_float64(array: NDArray[Any], name: str) -> Array:
     with np.errstate(over="ignore"):
         converted = array.astype(np.float64, copy=False)
     if kind == "f" and array.dtype.itemsize > 8 and bool((converted != array).any()):
-        warnings.warn(f"{name} is {array.dtype}; rounded to float64", UserWarning, stacklevel=4)
+        warnings.warn(f"{name} is {array.dtype}; rounded to float64", UserWarning, stacklevel=5)
     return converted
 
 
@@ -273,7 +288,8 @@ def _from_objects(array: NDArray[Any], name: str) -> Array:
     converted = np.empty(array.shape)
     for index, entry in np.ndenumerate(array):
         if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
-            _raise_not_finite(entry, name, index)
+            converted[index] = math.nan
+            continue
         if type(entry) not in HELD:
             require_in_memory(entry, _place(name, index))
         if isinstance(entry, complex | np.complexfloating):
@@ -307,13 +323,6 @@ def _raise_inexact(name: str, index: tuple[int, ...], entry: Any) -> None:
     raise ValueError(
         f"{_place(name, index)} = {entry}: integers beyond 2**53 do not fit float64; convert them knowingly first"
     )
-
-
-def _require_finite(array: Array, name: str) -> None:
-    finite = np.isfinite(array)
-    if not finite.all():
-        index = _first(~finite)
-        _raise_not_finite(array[index], name, index)
 
 
 def _raise_complex(sample: str, name: str) -> None:

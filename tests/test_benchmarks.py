@@ -122,6 +122,26 @@ def test_what_was_found_before_a_failure_is_kept(benchmarks, monkeypatch, tmp_pa
     assert [row["name"] for row in json.loads((tmp_path / "a.json").read_text())["rows"]] == ["accuracy"]
 
 
+def test_markdown_is_a_document_with_the_command_and_every_figure(benchmarks, tmp_path):
+    """Written after every row, so that an interrupted run leaves what there is."""
+    place, figures = tmp_path / "it's.md", tmp_path / "a.json"
+    asked = ["--smallest", "--only", "accuracy", "--only", "fused-dense"]
+    assert benchmarks.main([*asked, "--markdown", str(place), "--json", str(figures)]) == 0
+    text = place.read_text(encoding="utf-8")
+    assert f"python -m benchmarks {' '.join(asked)} --markdown '{tmp_path}/it'\"'\"'s.md' --json" in text
+    rows = json.loads(figures.read_text(encoding="utf-8"))["rows"]
+    assert re.findall("^## (.*)$", text, flags=re.MULTILINE) == ["accuracy", "fused-dense"]
+    told = [result for row in rows for result in [*row["results"], *filter(None, [row["limit"]])]]
+    lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| contestant")]
+    assert len(lines) == len(told)
+    for line, result in zip(lines, told, strict=True):
+        name, seconds, _, _, error, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", line[2:]))
+        assert name.removeprefix("limit: ").replace(r"\|", "|") == result["contestant"]
+        assert seconds == ("" if result["seconds"] is None else f"{result['seconds']:.3g}")
+        assert error == ("" if result["error"] is None else f"{result['error']:.1e}")
+    assert all(note in text for row in rows for note in row["notes"])
+
+
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
 def test_a_picture_is_drawn_of_a_kind_that_is_known(benchmarks, tmp_path, capsys):
     picture = tmp_path / "a.png"

@@ -1,4 +1,4 @@
-"""Data sets: the embedded digits, and files with views X and labels Y.
+"""Data sets: the embedded digits, files with views X and labels Y, generated views, and views with samples taken out.
 
 The digits are the test part of *Optical Recognition of Handwritten Digits*, E. Alpaydin and C. Kaynak, UCI
 Machine Learning Repository, doi 10.24432/C50P49, licensed CC BY 4.0: 1,797 images of 8×8 pixels with values
@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array, as_count
+from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.reading import options_of, read
 from dsrl_ref.multiview.reading.files import ARRAYS, ending
+from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
 FEATURES, SPREAD = 10, 1.5  # of each generated view
@@ -168,6 +170,71 @@ def complementary_views(
         means[(v + 1) % classes] = means[v % classes]
         views.append(means[labels] + rng.normal(size=(n, FEATURES)))
     return views, labels
+
+
+def incomplete_views(views: Sequence[Any], missing: float = 0.3, *, random_state: Any = None) -> list[Any]:
+    """Take samples out of views at random, as if they had not been seen in them; each stays in one view at least.
+
+    Parameters
+    ----------
+    views : sequence of array_like (n, d_v)
+        The same n samples in different features; all of them in every view.
+    missing : float
+        Share of the samples that each view loses, exactly but for rounding to whole samples; from 0 to 1 - 1/V for V
+        views, at which every sample stays in one view alone.
+    random_state : None, int, SeedSequence or Generator
+        Decides which. Each view loses samples of its own; one that all views would lose goes back into one of them, in
+        the place of a sample that has more than this view.
+
+    Returns
+    -------
+    list of ndarray or csr_array (n, d_v)
+        Copies, in which a sample that is not seen is a row of NaN, stored where the view is sparse.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For views that are none, or lack samples already, and for a share out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> views, labels = complementary_views(random_state=0)
+    >>> incomplete = incomplete_views(views, 0.5, random_state=0)
+    >>> [int(np.isnan(view[:, 0]).sum()) for view in incomplete]
+    [150, 150, 150]
+    """
+    checked = as_views(views)
+    count, n, share = len(checked), checked[0].shape[0], as_number(missing, "missing")
+    lost = round(share * n)
+    if not 0 <= share <= 1 or lost * count > n * (count - 1):
+        most = f"every sample stays in one of {count} views, which leaves at most {1 - 1 / count:.3g} to be missing"
+        raise ValueError(f"missing must be a share of the samples, got {missing}: {most}")
+    for v, view in enumerate(checked):
+        if is_absent(view).any():
+            raise ValueError(f"views[{v}] lacks sample {int(np.argmax(is_absent(view)))} already")
+    seen = _seen(n, count, lost, np.random.default_rng(random_state))
+    return [_without(view, ~column) for view, column in zip(checked, seen.T, strict=True)]
+
+
+def _seen(n: int, count: int, lost: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which of n samples stay in which of the views (n, count), each of which loses so many; no row without one."""
+    seen = np.stack([rng.permutation(n) >= lost for _ in range(count)], axis=1)
+    for sample in np.flatnonzero(~seen.any(axis=1)):
+        spare = np.argwhere(seen & (seen.sum(axis=1, keepdims=True) > 1))
+        other, view = spare[rng.integers(len(spare))]
+        seen[other, view], seen[sample, view] = False, True
+    return seen
+
+
+def _without(view: Any, absent: NDArray[np.bool_]) -> Any:
+    """A copy of a view with rows of NaN."""
+    if not is_sparse(view):
+        return np.where(absent[:, np.newaxis], np.nan, view)
+    from scipy.sparse import csr_array, vstack
+
+    gaps = csr_array(np.full((1, view.shape[1]), np.nan))
+    return csr_array(vstack([view, gaps], format="csr")[np.where(absent, view.shape[0], np.arange(view.shape[0]))])
 
 
 def _digits() -> tuple[list[Array], NDArray[Any]]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.io import mmwrite, savemat
 from scipy.sparse import csc_array, issparse, save_npz
 
-from dsrl_ref.multiview import complementary_views, load_dataset
+from dsrl_ref.multiview import complementary_views, incomplete_views, load_dataset
 from dsrl_ref.multiview.datasets import load_graph
 
 X0, X1, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 4)), np.array([1, 2, 1])
@@ -380,3 +380,77 @@ def test_options_reach_the_reader(tmp_path):
     assert load_dataset(tmp_path / "t.csv", index=2)[0][0].tolist() == [[1.5], [2.5]]
     with pytest.raises(TypeError, match="transpose must be True, False or None"):
         load_dataset("digits", transpose="yes")
+
+
+def seen_of(views):
+    """Which samples (rows) each view (columns) has; a row is NaN as a whole or not at all."""
+    gaps = [np.isnan(view.toarray() if issparse(view) else view) for view in views]
+    assert all((gap.all(axis=1) == gap.any(axis=1)).all() for gap in gaps)
+    return ~np.stack([gap.all(axis=1) for gap in gaps], axis=1)
+
+
+@pytest.mark.parametrize(("count", "missing"), [(3, 0.0), (3, 0.21), (3, 0.5), (3, 2 / 3), (2, 0.5), (1, 0.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_each_view_loses_as_many_samples_and_every_sample_stays_in_one(count, missing, seed):
+    views = [view[:90] for view in complementary_views(random_state=5)[0][:count]]
+    holed = incomplete_views(views, missing, random_state=seed)
+    seen = seen_of(holed)
+    assert (seen.sum(axis=0) == 90 - round(90 * missing)).all()
+    assert seen.any(axis=1).all()
+    for view, found, kept in zip(views, holed, seen.T, strict=True):
+        assert np.array_equal(view[kept], found[kept])
+        assert found is not view
+
+
+def test_which_samples_are_lost_is_random_and_decided_by_the_seed():
+    views = complementary_views(random_state=5)[0]
+    first, again, other = (seen_of(incomplete_views(views, 0.5, random_state=seed)) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert 250 < np.count_nonzero(first != other) < 650  # of 900: half of them by chance
+    patterns = first @ [4, 2, 1]
+    assert np.bincount(patterns, minlength=8)[1:].min() > 15  # every set of views but none
+
+
+def test_each_view_loses_samples_of_its_own():
+    seen = seen_of(incomplete_views([np.eye(300)] * 3, 0.3, random_state=0))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert 15 < np.count_nonzero(~seen[:, one] & ~seen[:, other]) < 40  # 27, where views know nothing of each other
+    assert seen[:90].sum() < 250
+
+
+def test_a_sample_goes_back_into_any_view_in_the_place_of_any():
+    """About seven of sixty do: no place is likelier than another to have few views."""
+    seen = np.mean([seen_of(incomplete_views([np.eye(60)] * 3, 0.5, random_state=seed)) for seed in range(60)], axis=0)
+    assert np.abs(seen.reshape(6, 10, 3).mean(axis=1) - 0.5).max() < 0.08
+
+
+def test_samples_are_taken_out_of_sparse_views_and_the_callers_stay_whole():
+    dense = np.where(np.arange(40).reshape(10, 4) % 3, 0.0, np.arange(40).reshape(10, 4))
+    views = [csc_array(dense), dense + 1]
+    holed = incomplete_views(views, 0.3, random_state=0)
+    kept = seen_of(holed)[:, 0]
+    found = holed[0].toarray() if issparse(holed[0]) else holed[0]
+    assert np.array_equal(found[kept], dense[kept])
+    assert np.count_nonzero(kept) == 7
+    assert np.array_equal(views[0].toarray(), dense)
+    assert np.isfinite(views[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("views", "missing", "message"),
+    [
+        (
+            [X1, X1],
+            0.7,
+            "missing must be a share of the samples, got 0.7: every sample stays in one of 2 views, which ",
+        ),
+        ([X1], 0.4, r"got 0\.4: every sample stays in one of 1 views, which leaves at most 0 to be missing"),
+        ([X1, X1, X1], -0.5, r"got -0\.5: .* at most 0\.667 to be missing"),
+        ([X1, X1, X1], 1.2, r"got 1\.2"),
+        ([], 0.1, "views is empty"),
+        ([X1, X1[:2]], 0.1, r"views\[1\] has 2 samples"),
+    ],
+)
+def test_more_than_can_be_missing_is_refused(views, missing, message):
+    with pytest.raises(ValueError, match=message):
+        incomplete_views(views, missing)

@@ -248,3 +248,12 @@ def test_single_views_are_clustered_alone(data):
     for v, view in enumerate(VIEWS):
         labels = DSRLClustering(4, n_neighbors=5, random_state=SEEDS[1]).fit_predict([view])
         assert found[f"dsrl, view {v} alone", None]["nmi"][1] == clustering_scores(CODES, labels)["nmi"]
+
+
+@pytest.mark.parametrize("parameters", [{"propagation": "poisson"}, {"propagation": "one-hot", "alpha": 3}])
+def test_labels_spread_as_the_classifier_is_told(data, parameters):
+    outcome = classify(data, SPLITS, parameters)
+    assert outcome.propagation == parameters["propagation"]
+    for accuracy, known in zip(outcome.scores["accuracy"], SPLITS, strict=True):
+        model = DSRLClassifier(n_neighbors=5, **parameters).fit(VIEWS, hidden(known))
+        assert accuracy == np.delete(model.transduction_ == CODES, known).mean()

@@ -1,6 +1,7 @@
 """What was found in a file and what the user said about it: between the readers and what becomes of it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from dsrl_ref.multiview.reading.entries import Entry
 
@@ -43,6 +44,8 @@ class Content:
         What was read in another way than as it stands, for the user.
     both_ways : bool
         Whether files of this kind have samples along rows as often as along columns.
+    names : list or None
+        What the samples are called, where tables say so.
     """
 
     source: str
@@ -52,6 +55,7 @@ class Content:
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     both_ways: bool = False
+    names: list[Any] | None = None
 
 
 def select(entries: list[Entry], name: str, option: str, source: str) -> list[Entry]:

@@ -208,4 +208,5 @@ def _content(source: str, found: _Found, options: Options) -> Content:
         [Entry(table.name, (table.name,), table.values) for table in labels],
         left_out=found.left_out,
         notes=[*notes, *found.notes],
+        names=next((view.index for view in views if view.has_index), None),
     )

@@ -28,6 +28,7 @@ def is_like(view: Any, labels: NDArray[Any]) -> bool:
 
 def only_column_of_classes(values: Array) -> int | None:
     """The first or last column where it alone has few whole numbers that each come again; None where that is not so."""
+    values = values[~np.isnan(values).all(axis=1)]  # of the samples that it has
     alike = [place for place, column in enumerate(values.T) if _has_classes(column)]
     return alike[0] if len(alike) == 1 and alike[0] in (0, values.shape[1] - 1) and values.shape[1] > 1 else None
 

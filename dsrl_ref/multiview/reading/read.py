@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import as_csr, as_matrix, is_sparse
+from dsrl_ref.arrays import is_sparse
+from dsrl_ref.multiview.absent import as_rows, is_absent, require_everyone
 from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
@@ -175,10 +176,11 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
     views, said, dropped = [], [], []
     for entry, turned in zip(content.views, columns, strict=True):
         view = _converted(entry, turned, content.source)
-        if labels is not None and is_like(view, labels):
+        seen, classes = _seen(view, labels)
+        if classes is not None and is_like(seen, classes):
             dropped.append(f"{entry} (the labels)")
             continue
-        again = [] if labels is None else columns_like(view, labels)
+        again = [] if classes is None else columns_like(seen, classes)
         if again:
             dropped.append(f"columns {', '.join(str(place + 1) for place in again)} of {entry.name} (the labels)")
             view = view[:, np.setdiff1d(np.arange(view.shape[1]), again)]
@@ -186,32 +188,25 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
         said.append(_said(entry, view, turned))
     if not views:
         raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
+    require_everyone(views, content.names, content.source)
     return Reading(views, labels, _summary(content, said, named, labels, dropped))
+
+
+def _seen(view: Any, labels: NDArray[Any] | None) -> tuple[Any, NDArray[Any] | None]:
+    """The samples that a view has, and their labels."""
+    absent = is_absent(view)
+    return (view, labels) if labels is None or not absent.any() else (view[~absent], labels[~absent])
 
 
 def _converted(entry: Entry, turned: bool, source: str) -> Any:
     """A view as float64, dense or CSR; rows that are NaN as a whole are samples not seen."""
-    value = entry.value.T if turned else entry.value
-    name = f"{source}: {entry.name}"
-    if is_sparse(value):
-        return as_csr(value, name)
-    if value.dtype.kind != "f":
-        return as_matrix(value, name)
-    unseen = np.isnan(value).all(axis=1)
-    if not unseen.any() or unseen.all():
-        return as_matrix(value, name)
-    view = np.full(value.shape, np.nan)
-    view[~unseen] = as_matrix(value[~unseen], name)
-    return view
+    return as_rows(entry.value.T if turned else entry.value, f"{source}: {entry.name}")
 
 
 def _said(entry: Entry, view: Any, turned: bool) -> str:
-    marks = ["transposed"] if turned else []
-    if is_sparse(view):
-        marks.append("sparse")
-    else:
-        unseen = int(np.isnan(view[:, 0]).sum())
-        marks += [f"{unseen} not seen"] if unseen else []
+    marks = ["transposed"] * turned + ["sparse"] * is_sparse(view)
+    unseen = np.count_nonzero(is_absent(view))
+    marks += [f"{unseen} samples not seen"] if unseen else []
     return f"{entry.name} {times(view.shape)}" + (f" ({', '.join(marks)})" if marks else "")
 
 

@@ -91,13 +91,18 @@ def _separator(lines: list[str]) -> str:
     for separator in SEPARATORS:
         rows = _cut(lines if len(lines) < SAMPLED else lines[: SAMPLED // 2] + lines[-SAMPLED // 2 :], separator)
         sizes = {len(row) for row in rows}
-        if max(sizes) == 1 or (separator == " " and not all(is_number(cell) for row in rows[1:] for cell in row)):
+        if max(sizes) == 1 or (separator == " " and not all(map(_is_said, rows[1:]))):
             continue
         cells = [cell for row in rows[-20:] for cell in row]
         good = sum(is_number(cell.replace(",", ".") if separator == ";" else cell) for cell in cells) / len(cells)
         if (len(sizes) == 1, good) > most:
             best, most = separator, (len(sizes) == 1, good)
     return best
+
+
+def _is_said(row: list[str]) -> bool:
+    """Whether every cell of a row is a number, or a word for what is missing."""
+    return all(is_number(cell) or is_missing(cell) for cell in row)
 
 
 def _numbered(row: list[str]) -> list[str]:

@@ -188,6 +188,14 @@ def test_tables_are_aligned_and_that_is_said(tmp_path):
         read_folder(tmp_path, Options(index="none"))
 
 
+def test_what_the_samples_are_called_is_kept(tmp_path):
+    table(tmp_path / "a.csv", [["q", 1, 2], ["p", 3, 4]], header=["id", "u", "v"])
+    table(tmp_path / "b.csv", [["r", 1], ["q", 3]], header=["id", "w"])
+    assert read_folder(tmp_path, Options()).names == ["q", "p", "r"]
+    assert read_table(tmp_path / "a.csv", Options()).names == ["q", "p"]
+    assert read_table(tmp_path / "a.csv", Options(index="none", labels="id")).names is None
+
+
 def test_tables_without_features_and_options_without_columns_are_refused(tmp_path):
     path = add(tmp_path, "a.csv", [["u", 1], ["v", 2]], header=["id", "label"])
     with pytest.raises(ValueError, match=r"a\.csv has no features: its columns are id, label"):

@@ -42,6 +42,7 @@ def test_a_single_column_of_classes_at_an_end_is_suspect():
     long = np.vstack([wide, wide])
     assert only_column_of_classes(long) == 3
     assert only_column_of_classes(long[:, ::-1]) == 0
+    assert only_column_of_classes(np.insert(long, 4, np.nan, axis=0)) == 3  # a sample that the view does not have
     assert only_column_of_classes(long[:, [0, 3, 1]]) is None
     assert only_column_of_classes(np.column_stack([long[:, 3], long])) is None
     assert only_column_of_classes(long[:, [3]]) is None

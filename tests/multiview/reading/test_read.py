@@ -192,14 +192,60 @@ def test_what_was_read_and_what_was_left_out_is_one_line(tmp_path):
     assert summary(tmp_path, {"X": VIEWS[0], "Y": unknown}) == "X 30×5, labels 2 classes (10 unlabelled) from Y"
 
 
+def holed(view, *rows):
+    return np.where(np.isin(np.arange(len(view)), rows)[:, np.newaxis], np.nan, view)
+
+
 def test_rows_of_nan_are_samples_not_seen(tmp_path):
-    view = VIEWS[0].copy()
-    view[[3, 7]] = np.nan
+    view = holed(VIEWS[0], 3, 7)
     reading = read(forms.mat(tmp_path, {"X": forms.cell([view, VIEWS[1]]), "Y": COLUMN}), options_of())
     assert np.array_equal(reading.views[0], view, equal_nan=True)
-    assert reading.summary == "X{1} 30×5 (2 not seen), X{2} 30×8, labels 3 classes from Y"
-    with pytest.raises(ValueError, match=r"X\{1\} contains NaN"):
+    assert reading.summary == "X{1} 30×5 (2 samples not seen), X{2} 30×8, labels 3 classes from Y"
+    with pytest.raises(ValueError, match=r"X\{1\} contains NaN alone: it has none of the 30 samples; leave it out"):
         read(forms.mat(tmp_path, {"X": forms.cell([view * np.nan, VIEWS[1]]), "Y": COLUMN}), options_of())
+    turned = read(forms.mat(tmp_path, {"X": forms.cell([view.T, TURNED[1]]), "Y": COLUMN}), options_of())
+    assert turned.summary.startswith("X{1} 30×5 (transposed, 2 samples not seen), X{2}")
+
+
+def test_rows_of_nan_in_a_sparse_view_are_samples_not_seen(tmp_path):
+    counts = COUNTS[1].toarray()
+    sparse = csc_array(holed(counts, 0, 9))
+    reading = read(forms.mat(tmp_path, {"X": forms.cell([VIEWS[0], sparse]), "Y": COLUMN}), options_of())
+    assert issparse(reading.views[1])
+    assert np.array_equal(reading.views[1].toarray(), sparse.toarray(), equal_nan=True)
+    assert reading.summary.startswith("X{1} 30×5, X{2} 30×8 (sparse, 2 samples not seen), labels")
+
+
+def test_rows_that_are_nan_in_part_are_refused_by_their_own_number(tmp_path):
+    view = holed(VIEWS[0], 3)
+    view[7, 2] = np.nan
+    with pytest.raises(
+        ValueError, match=r"set\.mat: X contains NaN: .*X\[7, 2\] = nan, and 1 rows are NaN in part: fill"
+    ):
+        read(forms.mat(tmp_path, {"X": view, "Y": COLUMN}), options_of())
+
+
+def test_a_sample_that_no_view_has_is_refused_by_number_or_name(tmp_path):
+    with pytest.raises(ValueError, match=r"set\.mat: sample 3 is in no view, a row of NaN in each"):
+        read(forms.mat(tmp_path, {"X": holed(VIEWS[0], 3), "Y": COLUMN}), options_of())
+    views = [holed(VIEWS[0], 3, 5, 8), holed(VIEWS[1], 5, 8, 9)]
+    with pytest.raises(ValueError, match=r"set\.mat: samples 5, 8 are in no view, a row of NaN in each"):
+        read(forms.mat(tmp_path, {"X": forms.cell(views), "Y": COLUMN}), options_of())
+    (tmp_path / "tables").mkdir()
+    forms.table(tmp_path / "tables" / "a.csv", [["p", 1, 2], ["q", "", ""], ["r", 3, 4]], header=["id", "x", "y1"])
+    forms.table(tmp_path / "tables" / "b.csv", [["q", "NA"], ["p", 7]], header=["id", "z"])
+    with pytest.raises(ValueError, match="tables: sample 'q' is in no view, a row of NaN in each"):
+        read(tmp_path / "tables", options_of())
+
+
+def test_the_labels_are_known_again_among_the_samples_that_a_view_has(tmp_path):
+    leaking = holed(np.column_stack([VIEWS[0], Y]), 0, 1, 2)
+    views = [leaking, holed(COLUMN.astype(float), 4), holed(forms.one_hot(Y), 5), VIEWS[1]]
+    reading = read(forms.mat(tmp_path, {"X": forms.cell(views), "Y": COLUMN}), options_of())
+    assert [view.shape for view in reading.views] == [(30, 5), (30, 8)]
+    assert reading.summary.endswith(
+        "left out: columns 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
+    )
 
 
 def test_labels_are_never_a_view(tmp_path):

@@ -29,6 +29,13 @@ def test_the_separator_is_the_one_that_cuts_lines_alike(read, text):
     assert not read(text).has_header
 
 
+def test_between_blanks_too_a_word_says_that_a_sample_is_missing(read):
+    for word in ("NA", "nan", "NaN", "null"):
+        table = read(f"1.5 2\n{word} {word}\n3 4\n")
+        assert np.array_equal([column.values for column in table.columns], [[1.5, np.nan, 3], [2, np.nan, 4]], True)
+    assert len(read("1.5 2\nno na\n3 4\n").columns) == 1
+
+
 def test_quotes_keep_a_separator_and_points_may_be_commas(read):
     assert shown(read('"a, b",c\n"1",2\n')) == {"a, b": [1], "c": [2]}
     table = read("1,5;-2,25\n3;4,5\n")
