@@ -10,7 +10,8 @@ from views import hard_views, naive_graph, random_views, standard
 
 from dsrl_ref.multiview import agreement, neighbors
 from dsrl_ref.multiview.agreement import chosen, consensus, separation, weights_by_agreement
-from dsrl_ref.multiview.edges import view_graph
+from dsrl_ref.multiview.edges import thresholded, view_graph
+from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
 
 
@@ -81,6 +82,17 @@ def test_weights_are_the_power_of_separation_of_the_consensus():
     partition = consensus(agreement.mean_graph(MIXED, np.full(3, 1 / 3)), 4)
     powers = [naive_separation(graph.toarray().tolist(), partition) ** 0.75 for graph in MIXED]
     assert weights_by_agreement(MIXED, 4) == pytest.approx(np.array(powers) / sum(powers), rel=1e-12)
+
+
+def test_the_consensus_sees_the_mean_and_its_strongest_edges():
+    """Each alone has other clusters here."""
+    W = agreement.mean_graph(MIXED, np.full(3, 1 / 3))
+    embeddings = [embed(graph, 4) for graph in (W, thresholded(W, 0.75))]
+    both, first, second = (
+        k_means(points, 4, 3, np.random.default_rng(0)).tolist() for points in (np.hstack(embeddings), *embeddings)
+    )
+    assert consensus(W, 4).tolist() == both
+    assert both not in (first, second)
 
 
 def test_the_consensus_is_that_of_the_classes():
