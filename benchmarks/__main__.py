@@ -19,6 +19,7 @@ from benchmarks import (
     small,
     solving,
     sparse,
+    views,
 )
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.cli.output import show
@@ -40,7 +41,12 @@ ROWS = {
     **incomplete.ROWS,
     **busy.ROWS,
 }
-ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
+ALL = {
+    **ROWS,
+    **views.BY_NAME,
+    **recovery.BY_NAME,
+    **real.BY_NAME,
+}  # minutes, or hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:

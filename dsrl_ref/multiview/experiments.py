@@ -12,7 +12,9 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.edges import thresholded
 from dsrl_ref.multiview.graph import similarity_graph
+from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
 from dsrl_ref.multiview.spectral import embed, k_means
@@ -114,7 +116,11 @@ def classify_on(
     alpha: float | None = ALPHA,
 ) -> Outcome:
     """Spread the labels of every split over the graph that an estimator has learned, as `propagate` does."""
-    return Outcome("dsrl", _scores(model.graph_, data, labelled, form, alpha), form, model)
+    return Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form, model)
+
+
+def _spread_over(model: Any) -> csr_array:
+    return model.graph_ if model.preset == "authors" else mixed(model.affinity_matrix_, model.graph_)
 
 
 def classification_controls(
@@ -127,7 +133,8 @@ def classification_controls(
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
     Each is yielded as soon as it is scored. The oracle is the best of the thresholds `hindsight`, shares of the edges
-    that go; none if that is empty.
+    that go; none if that is empty. Labels spread over thresholded candidates with a quarter of the candidates beside
+    them, as over what DSRL learned.
     """
     model = dsrl.found
     starts = {RAW: data.heat}
@@ -135,24 +142,30 @@ def classification_controls(
         starts[CANDIDATES] = model.affinity_matrix_
     for form, alpha in FORMS.items():
         if form != dsrl.propagation and model.preset is None:
-            yield Outcome("dsrl", _scores(model.graph_, data, labelled, form, alpha), form)
+            yield Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form)
         score = partial(_scores, data=data, labelled=labelled, form=form, alpha=alpha)
         for names, W in starts.items():
-            for outcome in _with_thresholds(names, W, model.share, hindsight, score):
+            of_graph = score if names == RAW else partial(_score_mixed, W, score)
+            for outcome in _with_thresholds(names, W, model.share, hindsight, of_graph):
                 yield replace(outcome, propagation=form)
     yield from _authors(data, labelled, training if model.preset else {})
+
+
+def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
+    return score(graph if graph is candidates else mixed(candidates, graph))
 
 
 def classify_single_views(
     data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]
 ) -> Iterator[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
+    training = {**training, "view_weights": None}
     for name, alone in data.single_views():
         if training.get("preset"):
             found = _authors(alone, labelled, training)
         else:
             first = classify(alone, labelled, training)
-            one_hot = _scores(first.found.graph_, alone, labelled, "one-hot", FORMS["one-hot"])
+            one_hot = _scores(_spread_over(first.found), alone, labelled, "one-hot", FORMS["one-hot"])
             found = [first, Outcome("", one_hot, "one-hot")]
         yield from (Outcome(name, outcome.scores, outcome.propagation) for outcome in found)
 
@@ -211,6 +224,7 @@ def cluster_single_views(
     data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]
 ) -> Iterator[Outcome]:
     """The same with each view alone; none where the graph was given."""
+    training = {**training, "view_weights": None}
     for name, alone in data.single_views():
         yield Outcome(name, cluster(alone, clusters, seeds, training).scores)
 
@@ -230,16 +244,6 @@ def _with_thresholds(
     if tried:
         best = max([chosen, *tried], key=lambda scores: float(np.mean(scores["accuracy"])))
         yield Outcome(names[2], best)
-
-
-def thresholded(W: csr_array, share: float) -> csr_array:
-    """Soft threshold at the quantile of the weights: a share of the edges goes."""
-    if share == 0 or not W.nnz:
-        return W
-    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
-    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return graph
 
 
 def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp]:
