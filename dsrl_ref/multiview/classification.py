@@ -39,6 +39,10 @@ class FittedClasses(Fitted):
 class DSRLClassifier(Estimator):
     """Classify samples of which some are labelled; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> views, labels = complementary_views(random_state=0)
+    >>> classes = DSRLClassifier().fit(views, [*labels[:30], *[-1] * (len(labels) - 30)]).transduction_
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; over what is left, with a quarter of the candidates beside it, the labels spread. Of
     the labels nothing is asked before that but how many classes there are, for ``view_weights="auto"``.
@@ -81,6 +85,9 @@ class DSRLClassifier(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -136,6 +143,7 @@ class DSRLClassifier(Estimator):
         preset: str | None = None,
         view_sizes: Sequence[int] | None = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.affinity = affinity
         self.propagation = propagation
@@ -151,6 +159,7 @@ class DSRLClassifier(Estimator):
         self.preset = preset
         self.view_sizes = view_sizes
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the graph and spread the labels over it.

@@ -40,6 +40,9 @@ class FittedClusters(Fitted):
 class DSRLClustering(Estimator):
     """Cluster samples that are seen in several views; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> clusters = DSRLClustering(4, random_state=0).fit_predict(complementary_views(random_state=0)[0])
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; the spectral embeddings of the candidates and of what is left, side by side, go to
     k-means. No label is asked.
@@ -84,6 +87,9 @@ class DSRLClustering(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -148,6 +154,7 @@ class DSRLClustering(Estimator):
         n_init: int = 10,
         random_state: Any = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.affinity = affinity
@@ -165,6 +172,7 @@ class DSRLClustering(Estimator):
         self.n_init = n_init
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the graph and cluster it.

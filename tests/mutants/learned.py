@@ -235,6 +235,14 @@ MUTANTS = [
     ),
     *of(
         "multiview/estimator.py",
+        ("learning_rate=rate, verbose=self.verbose)\n        share", "learning_rate=rate)\n        share"),
+        ("learning_rate=rate, verbose=self.verbose)\n\n", "learning_rate=rate)\n\n"),
+        (
+            "self.affinity_matrix_.nnz // 2, self.graph_.nnz // 2",
+            "self.graph_.nnz // 2, self.affinity_matrix_.nnz // 2",
+        ),
+        ("if text != repr(defaults[name].default)", "if text == repr(defaults[name].default)"),
+        ("        if self.__sklearn_is_fitted__():\n            edges", "        if True:\n            edges"),
         ("CANDIDATES = 3", "CANDIDATES = 2"),
         ("csr_array(kept + diags_array(alone.astype(np.float64)) @ given)", "csr_array(kept)"),
         ("csr_array(kept + diags_array(alone.astype(np.float64)) @ given)", "csr_array(kept if kept.nnz else given)"),
