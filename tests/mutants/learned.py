@@ -269,7 +269,6 @@ MUTANTS = [
         ("if view_sizes is not None:\n            raise", "if False:\n            raise"),
         ("if name not in known:", "if not hasattr(self, 'fit'):"),
         ("        return self\n\n    @classmethod", "\n    @classmethod"),
-        ("not (value is defaults[name].default or repr(value) == repr(defaults[name].default))", "True"),
         ("positive = csr_array(given.maximum(csr_array(given.shape)))", "positive = csr_array(given)"),
         ("            self._require_features(given.shape[1], seen)\n", ""),
         ("        if [view.shape[1] for view in views] != sizes:\n", "        if len(views) != len(sizes):\n"),
