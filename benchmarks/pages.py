@@ -7,11 +7,11 @@ from benchmarks import report
 from benchmarks.measure import Result
 from benchmarks.rows import Row
 from dsrl_ref.report.origin import origin
-from dsrl_ref.report.page import Block, Facts, Link, Page, Picture, Pictures, Plain, Section, Table, Text
+from dsrl_ref.report.page import Block, Facts, Lines, Link, Page, Picture, Pictures, Plain, Section, Table, Text
 from dsrl_ref.report.pictures import new, picture, theme
 
 HEADS = "contestant", "seconds", "times the first", "peak memory, MiB", "error"
-NAMES = 26  # letters of a contestant's name beside a picture
+NAMES = 34  # letters of a contestant's name beside a picture
 LEAD = (
     "Every row is checked first: contestants that give different numbers are not timed. Times are medians of one run."
 )
@@ -39,8 +39,12 @@ def _blocks(row: Row) -> Iterator[Block]:
     limit = [] if row.limit is None else [(row.limit, f"limit: {row.limit.contestant}")]
     if results:
         first = row.results[0]
-        yield Table("Ours first", HEADS, tuple(_cells(each, name, first) for each, name in results + limit), True)
-    yield from map(Text, row.notes)
+        cells = [_cells(each, name, first) for each, name in results + limit]
+        told = [place for place in range(len(HEADS)) if any(line[place] for line in cells)]
+        lines = tuple(tuple(line[place] for place in told) for line in cells)
+        yield Table("Ours first", tuple(HEADS[place] for place in told), lines, numbers=True)
+    if row.notes:
+        yield Lines(tuple(row.notes), f"Notes of {row.name}")
     with theme():
         if any(result.seconds for result in row.results):
             yield Pictures((_times(row),))
@@ -59,7 +63,7 @@ def _cells(result: Result, name: str, first: Result) -> tuple[str | Plain, ...]:
 def _times(row: Row) -> Picture:
     """The times on a scale where equal ratios are equal lengths."""
     timed = [result for result in row.results if result.seconds]
-    figure, panel = new((4.8, 1.1 + 0.32 * len(timed)))
+    figure, panel = new((5.6, 1.1 + 0.32 * len(timed)))
     places = range(len(timed))
     panel.plot([result.seconds for result in timed], places, "o")
     names = [_short(result.contestant) for result in timed]

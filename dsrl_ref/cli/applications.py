@@ -11,20 +11,14 @@ import numpy as np
 from dsrl_ref.cli import tables
 from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report, show
 from dsrl_ref.multiview.affinity import as_affinity
-from dsrl_ref.multiview.clustering import DSRLClustering
-from dsrl_ref.multiview.datasets import load_dataset, load_graph
+from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
+from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
-from dsrl_ref.pictures.estimator import shown_of
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
-from dsrl_ref.report import render
-from dsrl_ref.report.found import Found
-from dsrl_ref.report.found import page as found_page
-from dsrl_ref.report.origin import origin
-from dsrl_ref.report.page import Code, Inline, Table
 
 READS = "X", "Y"  # views and labels, under these and other names
 LEARNED = "theta", "L", "scale", "graph_shape", "graph_data", "graph_indices", "graph_indptr"
@@ -142,25 +136,27 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 class Source:
     """What the files have: views, or a graph in their place, and for each sample its class's place in `classes`.
 
-    Samples without a label have the code -1; `classes` is None where no sample has one.
+    Samples without a label have the code -1; `classes` is None where no sample has one. `samples` is what the samples
+    are called, None where nothing says so.
     """
 
     views: list[Any]
     graph: Any
     classes: np.ndarray | None
     codes: np.ndarray
+    samples: list[Any] | None
 
 
 def load(arguments: argparse.Namespace) -> Source:
     """Read what `add_source` names."""
-    views, labels = load_dataset(
-        arguments.data,
-        views=arguments.views if arguments.graph is None else "none",
-        labels=arguments.labels,
-        transpose=None if arguments.transpose is None else arguments.transpose == "yes",
-        index=arguments.index,
-        verbose=True,
+    options = options_of(
+        arguments.views if arguments.graph is None else "none",
+        arguments.labels,
+        None if arguments.transpose is None else arguments.transpose == "yes",
+        arguments.index,
     )
+    reading = read_dataset(arguments.data, options, verbose=True)
+    views, labels = reading.views, reading.labels
     graph = None if arguments.graph is None else load_graph(arguments.graph, arguments.key)
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
@@ -169,16 +165,17 @@ def load(arguments: argparse.Namespace) -> Source:
     n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    return Source(views, graph, *(classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))))
+    classes, codes = classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))
+    return Source(views, graph, classes, codes, reading.names)
 
 
-def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
-    """Read the data; the class names that its codes mean are None where no sample has a label."""
+def read(arguments: argparse.Namespace) -> tuple[Data, Source]:
+    """Read the data, as experiments take it, and what is known of it."""
     source = load(arguments)
     if source.graph is None:
-        return Data.of_views(source.views, source.codes, arguments.neighbors), source.classes
+        return Data.of_views(source.views, source.codes, arguments.neighbors), source
     graph = as_affinity(source.graph, str(arguments.graph))
-    return Data([], graph, source.codes, graph, arguments.neighbors), source.classes
+    return Data([], graph, source.codes, graph, arguments.neighbors), source
 
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray | None, np.ndarray]:
@@ -251,34 +248,13 @@ def describe(model: Any) -> str:
 def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) -> None:
     """Draw what was found, if that is asked for; `shown` is more for `draw_estimator`."""
     if arguments.plot:
-        figure = draw_estimator(model, arguments.picture or "overview", view_names=_view_names(data), **shown)
+        figure = draw_estimator(model, arguments.picture or "overview", view_names=view_names(data), **shown)
         replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
 
 
-def _view_names(data: Data) -> list[str] | None:
+def view_names(data: Data) -> list[str] | None:
+    """What the views are called in pictures; None where a graph was given in their place."""
     return [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)] or None
-
-
-def report(
-    arguments: argparse.Namespace, data: Data, model: Any, groups: Table, outcomes: Sequence[Outcome], **shown: Any
-) -> None:
-    """Write the page of what was found, if that is asked for; `shown` is more for `shown_of`."""
-    if arguments.report is None:
-        return
-    views = _view_names(data)
-    facts: dict[str, Inline] = {
-        "data": Code(arguments.data),
-        "samples": len(data.codes),
-        **({"graph": Code(str(arguments.graph))} if views is None else {"views": ", ".join(views)}),
-        "neighbours": data.n_neighbors,
-        "seed": arguments.seed,
-        **({"preset": arguments.preset} if arguments.preset else {}),
-    }
-    what = "clusters" if isinstance(model, DSRLClustering) else "classes"
-    title = f"Samples, and their {what}"
-    lead = f"What dsrl-ref found of {len(data.codes):,} samples, the {what} of each, and the graph behind them."
-    found = Found(facts, groups, list(outcomes), shown_of(model, view_names=views, **shown))
-    render.write(arguments.report, found_page(title, lead, found, origin(arguments.command)))
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:

@@ -6,11 +6,10 @@ from itertools import chain
 
 import numpy as np
 
-from dsrl_ref.cli import applications, tables
+from dsrl_ref.cli import applications, pages, tables
 from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
-from dsrl_ref.report.page import Table
 from dsrl_ref.threads import limited
 
 OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
@@ -51,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _cluster(arguments: argparse.Namespace) -> int:
-    data, names = applications.read(arguments)
+    data, source = applications.read(arguments)
+    names = source.classes
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
     if names is None:
@@ -67,21 +67,20 @@ def _cluster(arguments: argparse.Namespace) -> int:
         controls = clustering_controls(data, clusters, seeds, first, training)
         outcomes = chain(outcomes, controls, cluster_single_views(data, clusters, seeds, training))
     if arguments.output:
-        found = {**applications.learned(model), "labels": model.labels_}
-        tables.write(arguments.output, tables.of_clusters(model.labels_), found)
+        found = {**applications.learned(model), "labels": model.labels_, **tables.named(source.samples)}
+        tables.write(arguments.output, tables.of_clusters(model.labels_, source.samples), found)
     if arguments.model:
         save(arguments.model, model)
     true = None if names is None else applications.known_but(data.codes)
     shown = {"true": true, "names": None if names is None else names.tolist()}
     applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
-    groups = Table("Clusters", ("cluster", "samples"), tuple((str(c), size) for c, size in enumerate(sizes)), True)
     if not arguments.json:
         show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
         if model.n_clusters is None:
             print_gaps(model.eigenvalues_)
     scored = [] if names is None else applications.scored(arguments, outcomes)
-    applications.report(arguments, data, model, groups, scored, **shown)
+    pages.write(arguments, data, model, pages.clusters(sizes), scored, **shown)
     if arguments.json:
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}
         print_json({"results": [applications.record(outcome) for outcome in scored], "sizes": sizes, **chosen})

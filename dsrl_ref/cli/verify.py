@@ -4,12 +4,12 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report, show
 from dsrl_ref.progress import Progress, give_way
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
-from dsrl_ref.verify.findings import LAYERS
 from dsrl_ref.verify.table import EQUATIONS
 
 OFTEN, EXAMPLE = ("--equation", "--quick", "--seed", "--report", "--json"), "dsrl-ref verify --equation 6"

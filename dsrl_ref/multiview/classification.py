@@ -57,10 +57,10 @@ class DSRLClassifier(Estimator):
     propagation : {"balanced", "one-hot", "normalized", "poisson"}
         "balanced": every class is one source, shared by its labelled samples, so that a class with more of them
         does not flood the others. "one-hot": every labelled sample is one, as the authors have it. "normalized":
-        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson": the labelled
-        samples are sources less their mean, (D - W) u = Σ_j (y_j - ȳ) δ_j, in each component of the graph for itself
-        (Calder et al. 2020, without their factors for known sizes of classes: sources are balanced by ȳ); good where
-        few are labelled, on text above all.
+        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson":
+        balanced sources less their mean, (D - W) u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, solved in each component of
+        the graph, where m_k, and m in all, samples are labelled: Poisson learning for classes of equal size (Calder et
+        al. 2020). Best where few labels are known, and on text.
     alpha : float
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
         such d. "poisson" has no α, and this one is not looked at.
@@ -99,7 +99,7 @@ class DSRLClassifier(Estimator):
     label_distributions_ : ndarray (n, c)
         Rows of sum 1; uniform, 1/c for every class, where `reached_` is false. F divided by the sums of its rows; for
         "poisson" exp(u/s) divided by those, over the classes with a label in the same component of the graph, s being
-        the usual size of u there: they grow with u, and are no frequencies.
+        how much u usually differs there: they grow with u, and are no frequencies.
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".

@@ -194,7 +194,8 @@ class DSRLClustering(Estimator):
         Warns
         -----
         GraphWarning
-            Where fewer clusters come out than are asked for.
+            Where fewer clusters come out than are asked for. Else, where the graph falls into more parts than there are
+            clusters, with the number of samples that have no place of their own: they share a cluster.
         """
         self._check_parameters()
         data = self._read(X)
@@ -213,6 +214,8 @@ class DSRLClustering(Estimator):
         if found < clusters:
             message = f"only {found} of {clusters} clusters came out: the graph tells no more places apart; "
             warnings.warn(message + "raise n_neighbors, or take fewer clusters", GraphWarning, 2)
+        else:
+            _warn_of_parts(embedding, learned.graph, clusters)
         self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels, clusters, eigenvalues)
         return self
 
@@ -281,3 +284,17 @@ class DSRLClustering(Estimator):
             message = f"{np.count_nonzero(alone)} of {len(alone)} samples have no neighbour among those that fit saw, "
             warnings.warn(f"{message}the first of them sample {place}: their cluster is -1", GraphWarning, 2)
         return np.where(alone, -1, counts.argmax(axis=1))
+
+
+def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:
+    """Warn of samples that are at 0 in all of the embedding, which are those of parts that got no axis."""
+    from scipy.sparse.csgraph import connected_components
+
+    nowhere = np.flatnonzero(~embedding.any(axis=1))
+    if nowhere.size:
+        parts = connected_components(graph, directed=False)[0]
+        message = (
+            f"the graph falls into {parts} parts, more than {clusters} clusters: {nowhere.size} of {len(embedding)} "
+        )
+        message += f"samples, the first of them sample {nowhere[0]}, are told apart no more; "
+        warnings.warn(message + "take more clusters, or raise n_neighbors", GraphWarning, 3)

@@ -77,10 +77,8 @@ class Shown:
     def view_weights(self) -> Array | None:
         """Of the mean of the graphs; None where the graph was given."""
         weights: Array | None = getattr(self.model, "view_weights_", None)
-        if weights is None and self.model.affinity == "views":
-            count = len(self.view_names or ()) or 1
-            weights = np.full(count, 1 / count)
-        return weights
+        joiner = self.model._fitted.seen.joiner
+        return joiner.fusion.view_weights if weights is None and joiner is not None else weights
 
     def network(self, weights: Array) -> Array:
         """What the network makes of the weight of each edge."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from dsrl_ref.appendix.statements import LAYERS, STATED
 from dsrl_ref.report.appendix_pictures import chain_rows, pictures_of
 from dsrl_ref.report.origin import Origin
 from dsrl_ref.report.page import Block, Facts, Formulas, Link, Listing, Mark, Page, Pictures, Section, Table, Text
-from dsrl_ref.verify.findings import LAYERS, Check, Finding
-from dsrl_ref.verify.statements import STATED
+from dsrl_ref.verify.findings import Check, Finding
 from dsrl_ref.verify.table import EQUATIONS
 
 KINDS = {"confirmed": "good", "confirmed with a remark": "remark", "erratum": "erratum", "failed": "bad"}

@@ -3,7 +3,6 @@
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from dsrl_ref import __version__
 
@@ -34,7 +33,16 @@ def origin(command: str) -> Origin:
     versions = {
         "dsrl_ref": __version__,
         "Python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **{package: found for package in PACKAGES if (found := _version(package))},
         "system": f"{platform.system()} {platform.machine()}",
     }
     return Origin(command, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), versions)
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # seldom needed, and slow to import
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
+from dsrl_ref.appendix.statements import Formula
 from dsrl_ref.report.origin import Origin
-from dsrl_ref.verify.statements import Formula
 
 LONG = 24  # letters: facts beyond stand below one another
 LINE_OF_CODE, MARK, LINK, PLAIN = "code", "mark", "link", "plain"
@@ -58,10 +58,19 @@ class Text:
 
 @dataclass(frozen=True)
 class Listing:
-    """Names of code, one after the other, or a command with what it printed."""
+    """Names of code, one after the other."""
 
     names: tuple[str, ...]
     template: ClassVar[str] = "listing.html"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of which the columns are aligned by spaces, and what they are called for those who hear the page."""
+
+    lines: tuple[str, ...]
+    called: str
+    template: ClassVar[str] = "lines.html"
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,7 @@ class Formulas:
     template: ClassVar[str] = "formulas.html"
 
 
-Block: TypeAlias = Text | Listing | Facts | Table | Picture | Pictures | Formulas
+Block: TypeAlias = Text | Listing | Lines | Facts | Table | Picture | Pictures | Formulas
 
 
 @dataclass(frozen=True)

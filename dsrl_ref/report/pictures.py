@@ -93,6 +93,7 @@ def inline(svg: bytes, title: str, *, follows: bool) -> str:
         element.tag = element.tag.rpartition("}")[2]
         element.attrib = dict(_attributes(element.attrib, used, follows))
         element.tail = None
+        element.text = element.text if (element.text or "").strip() else None
     width, height = (float(side) for side in root.attrib["viewBox"].split()[2:])
     root.attrib = {
         "role": "img",

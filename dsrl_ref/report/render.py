@@ -5,11 +5,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from dsrl_ref.appendix.statements import written
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.report.page import Page, Picture
 from dsrl_ref.report.pictures import OWN
-from dsrl_ref.verify.statements import written
 
 TEMPLATES = Path(__file__).parent / "templates"
 # In a text: of w1 and b2 the digit, of X_(t) what is in brackets, of Θ_i the letter, of 2^-53 the exponent.
@@ -56,12 +56,12 @@ def html(page: Page) -> str:
     ValueError
         Where two sections share an id.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
     anchors = [section.anchor for outer in page.sections for section in outer.all()]
     if twice := sorted({anchor for anchor in anchors if anchors.count(anchor) > 1}):
         raise ValueError(f"sections share the id {', '.join(twice)}: give each its own")
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
     numbers = count(1)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -73,7 +73,9 @@ def html(page: Page) -> str:
     environment.filters["inlined"] = lambda picture: Markup(_numbered(picture, next(numbers)))
     environment.filters["prose"] = prose
     environment.filters["math"] = lambda tex: Markup(mathml(tex))
-    return environment.get_template("page.html").render(page=page, style=Markup((TEMPLATES / "style.css").read_text()))
+    return environment.get_template("page.html").render(
+        page=page, style=Markup((TEMPLATES / "style.css").read_text("utf-8"))
+    )
 
 
 def _numbered(picture: Picture, number: int) -> str:

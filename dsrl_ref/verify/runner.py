@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.arrays import as_count
 from dsrl_ref.verify.cases import Cases
-from dsrl_ref.verify.findings import LAYERS, Check, Equation, Finding
+from dsrl_ref.verify.findings import Check, Equation, Finding
 from dsrl_ref.verify.table import EQUATIONS, CheckFunction
 
 

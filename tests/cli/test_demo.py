@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from command_data import LABELS, VIEWS, in_json
+from report_data import caught, without_extras
 from scipy.sparse import csr_array
 
 from dsrl_ref import Fidelity, Gradient, Objective, Theta, check_gradient, cli, fit, forward
@@ -232,3 +233,31 @@ def test_the_whole_is_better_than_the_controls(whole, task):
     assert {control["method"] for control in others} >= {"raw graph", "soft threshold", "authors' preset"}
     for control in others:
         assert first["accuracy"]["mean"] > control["accuracy"]["mean"], control["method"]
+
+
+def test_a_page_has_the_lines_of_the_report_and_the_scores(small, monkeypatch, tmp_path, capsys):
+    pages, drawn = caught(monkeypatch), []
+    monkeypatch.setattr(demo, "compute", lambda *_: small)
+    monkeypatch.setattr(demo.graphs, "learning", lambda *given: drawn.append(given) or ())
+    assert cli.main(["demo", "--report", str(tmp_path / "page.html")]) == 0
+    report, *tables = capsys.readouterr().out.split("\n\n")
+    ((path, page),), ((before, after, network, codes, names),) = pages, drawn
+    assert path == tmp_path / "page.html"
+    assert page.origin.command == f"dsrl-ref demo --report {path}"
+    lines = {line[:19].rstrip(): line[20:] for line in report.splitlines()}
+    assert page.sections[0].blocks[0].facts == lines
+    assert [section.title for section in page.sections[2].sections] == [table.splitlines()[0] for table in tables]
+    assert (before, after, names) == (small.graph, small.output, None)
+    assert np.array_equal(codes, load_dataset("digits")[1])
+    assert network(small.graph.data) == pytest.approx(
+        forward(Fidelity(small.graph.data[None]), small.learned.theta, small.learned.L, 11)[-1][0]
+    )
+
+
+@pytest.mark.parametrize("what", ["folder", "extra"])
+def test_what_a_page_lacks_is_found_before_any_work(monkeypatch, tmp_path, capsys, what):
+    monkeypatch.setattr(demo, "compute", lambda *_: pytest.fail("it has begun"))
+    without_extras(monkeypatch) if what == "extra" else caught(monkeypatch)
+    place = tmp_path / "missing" / "page.html" if what == "folder" else tmp_path / "page.html"
+    assert cli.main(["demo", "--report", str(place)]) == (5 if what == "folder" else 3)
+    assert ("missing" if what == "folder" else "--report needs") in capsys.readouterr().err

@@ -4,11 +4,23 @@ import argparse
 import io
 import json
 import math
+from pathlib import Path
 
 import pytest
+from report_data import without_extras
 
 from dsrl_ref.cli import output
-from dsrl_ref.cli.output import add_json, non_negative, note, print_json, require_places, show
+from dsrl_ref.cli.output import (
+    add_json,
+    add_report,
+    non_negative,
+    note,
+    print_json,
+    require_places,
+    require_report,
+    show,
+)
+from dsrl_ref.errors import MissingExtraError
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
@@ -84,3 +96,14 @@ def test_a_note_goes_to_stderr_if_there_is_one(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     note("nobody hears it")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_page_is_asked_for_and_its_extra_needed_only_then(monkeypatch):
+    parser = argparse.ArgumentParser()
+    add_report(parser)
+    assert parser.parse_args([]).report is None
+    assert parser.parse_args(["--report", "a.html"]).report == Path("a.html")
+    without_extras(monkeypatch)
+    require_report(None)
+    with pytest.raises(MissingExtraError, match="--report needs jinja2"):
+        require_report(Path("a.html"))

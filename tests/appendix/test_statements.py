@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
 
-from dsrl_ref.verify.statements import MACROS, STATED, written
+from dsrl_ref.appendix.statements import MACROS, STATED, written
 from dsrl_ref.verify.table import EQUATIONS
 
 SYMBOLS = {r"\Z": "z", r"\d": "d", r"\G": "G", r"\allowbreak": " ", r"\le": "<=", r"\ge": ">=", r"\max": "max"}

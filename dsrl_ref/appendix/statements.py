@@ -2,15 +2,14 @@ r"""What each equation of the appendix states, in TeX, as the appendix prints it
 
 ``\X`` and ``\Z`` stand for [X_(i)]_pq and [Z_(i)]_pq, ``\G`` for ∇f(X_(i-1)) and ``\d`` for the derivative of
 [Z_(i)]_pq in [X_(i-1)]_jk: `written` writes them out. A long formula says by ``\allowbreak`` where a narrow page may
-break it. The tests evaluate every row that is a number at random Θ, and
-compare it with an oracle that shares no code with this package.
+break it. The tests evaluate every row that is a number at random Θ, and compare it with an oracle that shares no code
+with this package.
 """
 
 import re
 from dataclasses import dataclass
 
-from dsrl_ref.verify.findings import LAYERS, Equation
-
+LAYERS = "layers"  # one Θ and one L a layer, which has no number in the appendix
 MACROS = {
     r"\X": r"\left[\mathbf{X}_{(i)}\right]_{pq}",
     r"\Z": r"\left[\mathbf{Z}_{(i)}\right]_{pq}",
@@ -89,7 +88,7 @@ _OUTER = r"(\frac{1}{2 w_2} - \frac{1}{2})"
 _JOINT = r"w_1 (b_2 - b_1)"
 _SLOPE = r"(b_2 - \frac{w_1 (b_2 - b_1)}{w_2})"
 
-STATED: dict[Equation, Statement] = {
+STATED: dict[int | str, Statement] = {
     1: Statement(
         (
             Formula(
