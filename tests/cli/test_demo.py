@@ -237,14 +237,14 @@ def test_the_whole_is_better_than_the_controls(whole, task):
 
 def test_a_page_has_the_lines_of_the_report_and_the_scores(small, monkeypatch, tmp_path, capsys):
     pages, drawn = caught(monkeypatch), []
-    monkeypatch.setattr(demo, "compute", lambda *_: small)
+    monkeypatch.setattr(demo, "compute", replayed(small))
     monkeypatch.setattr(demo.graphs, "learning", lambda *given: drawn.append(given) or ())
     assert cli.main(["demo", "--report", str(tmp_path / "page.html")]) == 0
-    report, *tables = capsys.readouterr().out.split("\n\n")
+    report, *tables, end = capsys.readouterr().out.split("\n\n")
     ((path, page),), ((before, after, network, codes, names),) = pages, drawn
     assert path == tmp_path / "page.html"
     assert page.origin.command == f"dsrl-ref demo --report {path}"
-    lines = {line[:19].rstrip(): line[20:] for line in report.splitlines()}
+    lines = {line[:19].rstrip(): line[20:] for line in [*report.splitlines(), end.strip()]}
     assert page.sections[0].blocks[0].facts == lines
     assert [section.title for section in page.sections[2].sections] == [table.splitlines()[0] for table in tables]
     assert (before, after, names) == (small.graph, small.output, None)
