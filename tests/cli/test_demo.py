@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,7 +144,10 @@ def test_every_line_is_printed_when_it_is_known(monkeypatch, capsys):
         monkeypatch.setattr(demo, name, seen(name, getattr(demo, name)))
     monkeypatch.setattr(demo, "clustering_controls", lambda *_, **__: iter(()))
     monkeypatch.setattr(demo, "classification_controls", lambda *_, **__: iter(()))
-    demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS, demo.Told(printed=True))
+    clock = iter(range(10, 20))
+    monkeypatch.setattr(demo, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    told = demo.Told(printed=True)
+    found = demo.compute({f"view {v}": view for v, view in enumerate(VIEWS)}, LABELS, told)
     last = {name: lines[-1].split("  ")[0] for name, lines in before.items()}
     assert last == {
         "similarity_graph": "derived views",
@@ -153,6 +157,12 @@ def test_every_line_is_printed_when_it_is_known(monkeypatch, capsys):
         "cluster": "gradient there",
         "classify_on": "dsrl",
     }
+    assert found.seconds == {"graph": 1, "training": 1, "applications": 1, "all": 4}
+    assert [told.lines[label].split(", ")[-1] for label in ("fused graph", "training", "all")] == [
+        "1.0 s",
+        "1.0 s",
+        "4.0 s",
+    ]
 
 
 def test_a_run_that_prints_json_prints_nothing_else(small, capsys):
