@@ -62,6 +62,8 @@ MUTANTS = [
     ),
     *of(
         "arrays.py",
+        ("'one of ' * (len(known) > 1)", "'one of '"),
+        ("not isinstance(value, str) or value not in known", "value not in known[:1]"),
         ("beyond = array > LARGEST_EXACT_INTEGER", "beyond = array >= LARGEST_EXACT_INTEGER"),
         ("(array < -LARGEST_EXACT_INTEGER)", "(array <= -LARGEST_EXACT_INTEGER)"),
         ('    if array.dtype.kind == "i":\n        beyond', '    if array.dtype.kind == "u":\n        beyond'),
