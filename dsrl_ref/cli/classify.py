@@ -29,7 +29,7 @@ from dsrl_ref.threads import limited
 
 OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
 EXAMPLE = "dsrl-ref classify digits --compare"
-WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled"
+WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled", tables.NAMES
 Samples: TypeAlias = list[Any] | None  # what they are called
 SHARE = 0.1  # of the samples that are labelled in the protocol
 

@@ -14,7 +14,7 @@ from dsrl_ref.threads import limited
 
 OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
 EXAMPLE = "dsrl-ref cluster digits --compare"
-WRITES = *applications.LEARNED, "labels"
+WRITES = *applications.LEARNED, "labels", tables.NAMES
 AUTO = "auto"
 GAPS = 5  # that are shown
 

@@ -36,6 +36,7 @@ MEANING = {
     "probability": "(n,): that of this class",
     "reached": "(n,): whether a label reaches the sample",
     "labelled": "places of the samples whose labels were used",
+    "sample": "(n,): what the samples are called, where tables have an index",
 }
 
 

@@ -17,7 +17,7 @@ from dsrl_ref.threads import limited
 
 OFTEN = "--views", "--labels", "--graph", "--output", "--json"
 EXAMPLE = "dsrl-ref predict model.dsrl new.npz -o found.csv"
-WRITES = "labels", "probability", "reached"  # of clusters labels alone
+WRITES = "labels", "probability", "reached", tables.NAMES  # of clusters the first and the last
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

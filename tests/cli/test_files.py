@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from command_data import FIDELITY, LEAST_SQUARES, in_json, problem_file, views_file
+from command_data import FIDELITY, LEAST_SQUARES, VIEWS, in_json, problem_file, views_file
 
 from dsrl_ref import cli
 from dsrl_ref.cli import files
@@ -15,6 +15,7 @@ VALUES = {
     "weight": 1.0,
     **dict.fromkeys(["x0", "target"], FIDELITY["W"]),
 }
+COMMANDS = "cluster", "classify", "predict"
 QUICK = {"fit": ["--epochs", "1"]}
 
 
@@ -61,10 +62,24 @@ def test_what_is_found_of_samples_is_written_under_the_keys_that_are_told(told, 
     data, model, found = views_file(tmp_path), str(tmp_path / "model.dsrl"), str(tmp_path / "found.npz")
     assert told["commands"][command]["data"] == [["X", "Y"], ["W"]]
     assert cli.main([command, data, "--repeats", "1", "-o", found, "--model", model]) == 0
-    assert set(written(found)) == set(told["commands"][command]["writes"])
+    nameless = {
+        command: [key for key in told["commands"][command]["writes"] if key != "sample"] for command in COMMANDS
+    }
+    assert set(written(found)) == set(nameless[command])
     assert cli.main(["predict", model, data, "-o", found]) == 0
-    predicted = told["commands"]["predict"]["writes"]
-    assert written(found) == (predicted if command == "classify" else predicted[:1])
+    assert written(found) == (nameless["predict"] if command == "classify" else nameless["predict"][:1])
+
+
+def test_samples_with_names_keep_them_under_the_key_that_is_told(told, tmp_path):
+    for name, view in enumerate(VIEWS):
+        rows = "".join(f"s{i},{','.join(map(str, row))}\n" for i, row in enumerate(view[:30].tolist()))
+        columns = ",".join(f"c{j}" for j in range(view.shape[1]))
+        (tmp_path / f"v{name}.csv").write_text(f"id,{columns}\n{rows}")
+    found = str(tmp_path.parent / f"{tmp_path.name}.npz")
+    assert (
+        cli.main(["cluster", str(tmp_path), "--clusters", "2", "--neighbors", "3", "--repeats", "1", "-o", found]) == 0
+    )
+    assert set(written(found)) == set(told["commands"]["cluster"]["writes"])
 
 
 def test_every_key_has_a_meaning_and_every_meaning_a_key(told):
@@ -82,6 +97,6 @@ def test_the_table_says_the_same(told, capsys, monkeypatch):
     lines = {line.split()[0]: line for line in out.splitlines() if line[10:15] == "reads"}
     assert list(lines) == [*files.OF_PROBLEMS, *files.OF_SAMPLES] == list(told["commands"])
     assert lines["solve"] == "solve     reads  W, or D and Y; theta; optional weight, x0"
-    assert "          writes labels, probability, reached\n" in out
+    assert "          writes labels, probability, reached, sample\n" in out
     for key in told["keys"]:
         assert f"\n{key} " in out
