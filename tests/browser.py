@@ -8,6 +8,8 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
+import threading
 from pathlib import Path
 
 import children
@@ -109,12 +111,19 @@ class Browser:
 
 @contextlib.contextmanager
 def browser(folder):
-    """A browser that keeps its files in `folder`, and is gone after the block."""
+    """A browser that keeps its files in `folder`; it is gone after the block, or at the limit of children."""
     (child_read, write), (read, child_write) = os.pipe(), os.pipe()
     flags = [*FLAGS, f"--user-data-dir={folder}"]
-    options = {"pass_fds": (child_read, child_write), "stdout": -3, "stderr": -3, "stdin": -3}
-    with children.started("-c", LAUNCH, child_read, child_write, FOUND, *flags, **options):
-        os.close(child_read)
-        os.close(child_write)
-        with os.fdopen(write, "wb") as sending, os.fdopen(read, "rb") as receiving:
-            yield Browser(sending, receiving)
+    own = children.environment(HOME=str(folder), TMPDIR=str(folder))
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    ends = child_read, child_write
+    with children.started("-c", LAUNCH, *ends, FOUND, *flags, env=own, pass_fds=ends, **quiet) as child:
+        for end in ends:
+            os.close(end)
+        limit = threading.Timer(children.LIMIT, child.kill)  # after which there is nothing to read
+        limit.start()
+        try:
+            with os.fdopen(write, "wb") as sending, os.fdopen(read, "rb") as receiving:
+                yield Browser(sending, receiving)
+        finally:
+            limit.cancel()

@@ -121,7 +121,6 @@ def poisson_shares(u: Array, codes: NDArray[np.intp], parts: NDArray[np.intp]) -
         members = np.flatnonzero(parts == part)
         present = np.unique(codes[members][codes[members] >= 0])
         own = u[np.ix_(members, present)]
-        own = own - own.mean(axis=1, keepdims=True)
         largest = float(np.abs(own).max()) or 1.0  # squares of what is larger may leave float64
         sizes = (own / largest).std(axis=1)
         usual = float(np.median(sizes)) or float(sizes.max()) or 1.0

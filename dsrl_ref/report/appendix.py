@@ -106,14 +106,9 @@ def _counterexamples(finding: Finding) -> list[Section]:
         return []
     blocks = [_told(check) for check in told]
     if finding.equation == 6:
-        blocks.append(
-            Table(
-                "Both sides of (6) for b2 = 1",
-                ("w1", "(w1-1)/w1·b2", "(w1-1)/(w1+1)·b2", "left > right"),
-                chain_rows(),
-                numbers=True,
-            )
-        )
+        blocks.append(Text("Both sides for b2 = 1: (w1-1)/w1·b2 on the left, (w1-1)/(w1+1)·b2 on the right."))
+        heads = "w1", "left", "right", "left > right"
+        blocks.append(Table("Both sides of (6) for b2 = 1", heads, chain_rows(), numbers=True))
     return [_part(anchor(finding), "Counterexample", *blocks)]
 
 

@@ -149,7 +149,6 @@ MUTANTS = [
         ("np.unique(parts[codes >= 0])", "np.unique(parts)[:1]"),
         ("present = np.unique(codes[members][codes[members] >= 0])", "present = np.arange(u.shape[1])"),
         ("(own - own.max(axis=1, keepdims=True))", "own"),
-        ("own = own - own.mean(axis=1, keepdims=True)", "own = own - own.mean()"),
         ("(own / largest).std(axis=1)", "(own / largest).std(axis=1, ddof=1)"),
         ("np.where(counts[place] > 0, -1 / ", "np.where(True, -1 / "),
         ("counts[place].sum(axis=1, keepdims=True)", "counts.sum()"),

@@ -48,6 +48,7 @@ def test_equations_stand_in_the_parts_of_the_appendix_and_parts_without_any_are_
     }
     one = appendix.page(FINDINGS[2:3], 0, 1, ORIGIN)
     assert [section.title for section in one.sections] == ["Summary", "B. Gradients of what is learned"]
+    assert [*one.sections[0].blocks[0].facts] == ["failed", "checks", "failed checks", "seed", "seconds"]
 
 
 def test_every_equation_has_a_part():
@@ -76,7 +77,8 @@ def test_an_erratum_has_its_counterexample_with_numbers(page):
     section = page.sections[1].sections[1]
     assert section.mark == Mark("erratum", "erratum")
     assert section.sections[1].blocks[0].rows[1] == ("false as printed", "-1 > 1", Mark("erratum", "erratum"))
-    told, table = section.sections[2].blocks
+    told, sides, table = section.sections[2].blocks
+    assert "for b2 = 1" in sides.text
     assert told == Text("False as printed. Shown by: -1 > 1.")
     assert isinstance(table, Table)
     assert ("0.5", "-1.0000", "-0.3333", "false") in table.rows

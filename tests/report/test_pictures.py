@@ -18,7 +18,7 @@ SVG = b"""<?xml version="1.0"?>
  <defs><style type="text/css">*{stroke-linejoin: round}</style></defs>
  <g id="figure_1">
   <path id="m1" d="M 0 0" style="fill: #2166ac; stroke: #808080; stroke-width: 2"/>
-  <use xlink:href="#m1" x="1" style="fill: #abcdef" clip-path="url(#p1)"/>
+  <use xlink:href="#m1" x="1" style="fill: #8080ff" clip-path="url(#p1)"/>
   <image xlink:href="data:image/png;base64,AA#p2" id="image1"/>
   <text style="font: 10px 'DejaVu Sans', sans-serif; text-anchor: middle">&lt;b&gt; &amp; c</text>
   <text style="font: italic 9.5px 'DejaVu Sans'; fill: #000000">x</text>
@@ -72,7 +72,7 @@ def test_what_follows_has_the_colours_of_the_page():
     root = inlined()
     drawn, used = root.find(".//path").get("style"), root.find(".//use").get("style")
     assert drawn == "fill: var(--series-1); stroke: currentColor; stroke-opacity: 0.5; stroke-width: 2"
-    assert used == "fill: #abcdef"
+    assert used == "fill: #8080ff"
     assert "fill: currentColor; fill-opacity: 1" in root.findall(".//text")[1].get("style")
 
 
