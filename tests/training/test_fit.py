@@ -222,6 +222,15 @@ def test_verbose_tells_every_epoch_on_stderr_and_else_nothing_is_told_where_nobo
     assert capsys.readouterr() == ("", told)
 
 
+def test_of_several_stages_the_epochs_of_all_are_told(capsys):
+    f = LeastSquares(np.eye(4), np.random.default_rng(0).normal(size=(4, 20)))
+    learned = fit(Objective(f, 0.5 * f.Y, layers=2, per_layer=True), epochs=1, verbose=True)
+    lines = [line.partition(",")[0].split() for line in capsys.readouterr().err.splitlines()]
+    assert [int(line[2]) for line in lines] == list(range(len(learned.history["loss"])))
+    (most,) = {int(line[4]) for line in lines}
+    assert most >= len(lines) > 1
+
+
 def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
     learned = fit(network(), method="authors", epochs=30, learning_rate=2)
     assert learned.message.startswith(f"stopped in epoch {len(learned.history['loss'])}: L must be positive, got -")
