@@ -9,9 +9,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
@@ -19,7 +20,6 @@ from dsrl_ref.training import authors, gauss_newton, layered
 from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
 from dsrl_ref.training.kinks import is_nothing, stored
-from dsrl_ref.training.progress import Progress
 
 METHODS = "gauss-newton", "authors"
 LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
@@ -78,8 +78,12 @@ def fit(
     callback: Callback | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    verbose: bool | None = None,
 ) -> FitResult:
     """Learn Θ and L that make J small: one of each for all layers, or one of each a layer, as J has them.
+
+    >>> from dsrl_ref import Fidelity, Objective
+    >>> learned = fit(Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.5]], layers=1))
 
     Parameters
     ----------
@@ -116,6 +120,9 @@ def fit(
         A file to write once a second and at the end: what a kill can lose.
     resume : bool
         Go on from `checkpoint`, where there is one; the result has the same bits as without interruption.
+    verbose : bool, optional
+        True writes a line an epoch to stderr, False nothing. By default a run of more than two seconds has one line
+        that tells how far it is, and only on a terminal.
 
     Returns
     -------
@@ -212,7 +219,7 @@ def fit(
         if theta is not None or not J.per_layer:  # of its own schedules nobody need be told
             _warn_of_start(J, descent)
         file.save(descent, trail, now=True)
-    return _run(J, descent, trail, epochs, callback, file)
+    return _run(J, descent, trail, epochs, callback, file, verbose)
 
 
 def _require_room(J: Objective) -> None:
@@ -226,8 +233,7 @@ def _require_room(J: Objective) -> None:
 
 
 def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: float, validation: Any) -> Descent:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    require_known(method, METHODS, "method")
     if J.per_layer:
         if method == "authors":
             raise ValueError("method 'authors' has one Θ and one L for all layers, and J has one a layer")
@@ -278,11 +284,17 @@ def _going_on(move: Callable[[], T]) -> T:
 
 
 def _run(
-    J: Objective, descent: Descent, trail: Trail, epochs: int, callback: Callback | None, file: Checkpoint
+    J: Objective,
+    descent: Descent,
+    trail: Trail,
+    epochs: int,
+    callback: Callback | None,
+    file: Checkpoint,
+    verbose: bool | None,
 ) -> FitResult:
     try:
         most = descent.most(epochs)
-        with Progress(most) as progress:
+        with Progress("fit", verbose) as progress:
             while len(trail) < most and descent.status is None:
                 epoch, here = len(trail), _going_on(lambda: _here(descent))
                 trail.append(*here)
@@ -290,7 +302,7 @@ def _run(
                     return _result(J, here, trail, Status.STOPPED, f"stopped by the callback in epoch {epoch}")
                 _going_on(descent.step)
                 file.save(descent, trail)
-                progress.tell(epoch, here.loss)
+                progress.tell(f"epoch {epoch} of {most}, loss {here.loss:.6g}")
         file.save(descent, trail, now=True)
         return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:

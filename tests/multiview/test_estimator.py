@@ -1,5 +1,6 @@
 """What both estimators share: what they read and refuse, and what they remember."""
 
+import re
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
 from dsrl_ref.multiview.estimator import feature_names, split_views
+from dsrl_ref.multiview.graph import fuse
 
 ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
 both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -22,7 +24,7 @@ def graph_of(model):
 
 def test_the_candidates_are_three_times_as_many_neighbours_by_adaptive_weights():
     model = DSRLClassifier(n_neighbors=4).fit(VIEWS, KNOWN)
-    expected = similarity_graph(VIEWS, 12, weights="adaptive", standardize="auto")
+    expected = fuse(VIEWS, 12, "adaptive", "auto", "auto", 4).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     given = DSRLClassifier(affinity="precomputed", keep=0.25, epochs=200, learning_rate=0.02).fit(expected, KNOWN)
     assert (given.graph_ != model.graph_).nnz == 0
@@ -47,7 +49,7 @@ def test_more_neighbours_than_samples_are_as_many_as_there_are(preset, most):
     with pytest.warns(GraphWarning, match="n_neighbors = 12, but each of 12 samples has only 11 neighbours; fewer"):
         model.fit(few)
     weights, standardize = ("heat", "samples") if preset else ("adaptive", "auto")
-    expected = similarity_graph(few, most, weights=weights, standardize=standardize)
+    expected = fuse(few, most, weights, None if preset else "auto", standardize, 2).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     fewer = DSRLClustering(2, n_neighbors=11, preset=preset, epochs=100, random_state=0).fit(few)
     assert np.array_equal(graph_of(model), graph_of(fewer))
@@ -160,6 +162,31 @@ def test_parameters_are_read_and_set():
     assert model.set_params(n_clusters=5) is model
     assert repr(model) == "DSRLClustering(n_clusters=5, weights='heat')"
     assert repr(DSRLClassifier(alpha=2.5)) == "DSRLClassifier(alpha=2.5)"
+
+
+def test_a_notebook_shows_what_was_changed_and_what_was_learned():
+    model = DSRLClassifier(n_neighbors=5)
+    assert (
+        model._repr_html_() == "<table><caption>DSRLClassifier</caption><tr><th>n_neighbors</th><td>5</td></tr></table>"
+    )
+    model.fit(VIEWS, KNOWN)
+    cells = dict(re.findall("<th>(.*?)</th><td>(.*?)</td>", model._repr_html_()))
+    assert list(cells) == ["n_neighbors", "graph_", "theta_", "L_"]
+    n, edges, kept = model.graph_.shape[0], model.affinity_matrix_.nnz // 2, model.graph_.nnz // 2
+    assert cells["graph_"] == f"{n}×{n}, {kept} of {edges} edges kept"
+    assert cells["theta_"].startswith(f"w1 = {model.theta_.w1:.6g}, w2 = ")
+    assert cells["L_"] == f"{model.L_:.6g} after {model.n_iter_} epochs"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"), [({}, "learning a graph: epoch "), ({"preset": "authors"}, "fit: epoch ")]
+)
+def test_verbose_tells_every_epoch_of_training_on_stderr(parameters, what, capsys):
+    for verbose in (None, False, True):
+        model = DSRLClustering(2, random_state=0, verbose=verbose, **parameters).fit(VIEWS)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count(what) == len(err.splitlines()) == (model.n_iter_ if verbose else 0)
     with pytest.raises(ValueError, match=r"Invalid parameter 'cluster' for estimator .* are: n_clusters, affinity"):
         model.set_params(cluster=3)
 
@@ -168,7 +195,7 @@ def test_parameters_are_read_and_set():
     ("parameters", "message"),
     [
         ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
-        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"preset": "paper"}, "preset must be 'authors', got 'paper'"),
         ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
         ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
         ({"learning_rate": 0}, "learning_rate must be positive, got 0.0"),
@@ -271,6 +298,49 @@ def test_works_in_pipelines_and_searches():
     search = selection.GridSearchCV(model, {"dsrlclassifier__alpha": [1.0, 10.0]}, cv=2).fit(stacked, LABELS)
     assert search.best_score_ > 0.8
     assert clone(DSRLClustering(5)).n_clusters == 5
+
+
+@both
+def test_sparse_views_are_taken_and_make_what_dense_ones_make(estimator):
+    rng = np.random.default_rng(0)
+    views = [np.where(rng.random(view.shape) < 0.3, 0.0, view) for view in VIEWS]
+    dense = estimator.fit(views, KNOWN)
+    expected = dense.predict([view[:5] + 0.1 for view in views]), graph_of(dense)
+    sparse = estimator.fit([csr_array(view) for view in views], KNOWN)
+    assert graph_of(sparse) == pytest.approx(expected[1], rel=1e-6, abs=1e-9)
+    assert np.array_equal(sparse.predict([csr_array(view[:5] + 0.1) for view in views]), expected[0])
+    whole = type(estimator)(**{**estimator.get_params(), "view_sizes": [10, 10, 10]})
+    assert np.array_equal(graph_of(whole.fit(csr_array(np.hstack(views)), KNOWN)), graph_of(sparse))
+
+
+@both
+def test_the_preset_takes_sparse_views_as_the_dense_ones_that_they_are(estimator):
+    model = type(estimator)(**{**estimator.get_params(), "preset": "authors"})
+    expected = graph_of(model.fit(VIEWS, KNOWN))
+    assert np.array_equal(graph_of(model.fit([csr_array(view) for view in VIEWS], KNOWN)), expected)
+
+
+@both
+def test_a_view_of_noise_counts_nothing(estimator):
+    noise = np.random.default_rng(5).normal(size=(120, 20))
+    model = estimator.fit([*VIEWS, noise], KNOWN)
+    assert model.view_weights_[3] == 0
+    assert model.view_weights_.sum() == pytest.approx(1)
+    others = estimator.fit(VIEWS, KNOWN).view_weights_
+    assert model.view_weights_[:3] == pytest.approx(others, abs=0.05)
+    assert others.min() > 0.2
+
+
+@both
+def test_what_was_seen_may_change_afterwards(estimator):
+    views = [view.copy() for view in VIEWS]
+    model = estimator.fit(views, KNOWN)
+    new = [view[:6] + 0.2 for view in VIEWS]
+    expected = model.predict(new)
+    for view in views:
+        view[:] = view[::-1].copy()
+    assert np.array_equal(model.predict(new), expected)
+    assert np.array_equal(model._fitted.seen.joiner.fusion.views[0].given, VIEWS[0])
 
 
 @both

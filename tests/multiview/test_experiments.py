@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import hard_views, naive_graph, standard
+from views import beside, hard_views, naive_graph, standard
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
 from dsrl_ref.multiview.experiments import (
@@ -72,6 +72,7 @@ def softened(W, share):
 
 
 def as_dict(outcomes):
+    outcomes = list(outcomes)
     named = {(outcome.method, outcome.propagation): outcome.scores for outcome in outcomes}
     assert len(named) == len(outcomes)
     return named
@@ -123,6 +124,17 @@ def test_classify_is_the_classifier_on_every_split(data):
     assert outcome.found.transduction_.tolist() == models[0].transduction_.tolist()
 
 
+def test_splits_that_show_fewer_classes_have_a_graph_of_as_many(data):
+    lacking = [np.arange(12), np.flatnonzero(CODES > 0)[:9], np.arange(20, 36), np.flatnonzero(CODES != 2)[5:14]]
+    assert [len(np.unique(CODES[known])) for known in lacking] == [4, 3, 4, 3]
+    found = classify(data, lacking, {})
+    models = [DSRLClassifier(n_neighbors=5).fit(VIEWS, hidden(known)) for known in lacking]
+    assert models[0].view_weights_.tolist() != models[1].view_weights_.tolist()
+    expected = [np.mean(np.delete(m.transduction_ == CODES, known)) for m, known in zip(models, lacking, strict=True)]
+    assert found.scores == {"accuracy": pytest.approx(expected)}
+    assert found.found.view_weights_.tolist() == models[0].view_weights_.tolist()
+
+
 def test_classify_by_the_preset_learns_a_graph_for_every_split(data):
     outcome = classify(data, SPLITS, AUTHORS)
     models = [DSRLClassifier(n_neighbors=5, **AUTHORS).fit(VIEWS, hidden(known)) for known in SPLITS]
@@ -152,9 +164,13 @@ def test_controls_of_classification_are_scored_on_their_graphs(data, form):
     dsrl = classify(data, SPLITS, {})
     found = as_dict(classification_controls(data, SPLITS, dsrl, {}, hindsight=[0.0, 0.4]))
     model = dsrl.found
-    expected = {("dsrl", "one-hot"): accuracies(model.graph_, "one-hot")}
+    spread = beside(model.affinity_matrix_, model.graph_)
+    expected = {("dsrl", "one-hot"): accuracies(spread, "one-hot")}
     for names, W in ((RAW, HEAT), (CANDIDATES, model.affinity_matrix_)):
-        tried = [accuracies(softened(W, share), form) for share in (0.75, 0.4)]
+        graphs = [softened(W, share) for share in (0.75, 0.4)]
+        if names is CANDIDATES:
+            graphs = [beside(W, graph) for graph in graphs]
+        tried = [accuracies(graph, form) for graph in graphs]
         expected[names[0], form] = accuracies(W, form)
         expected[names[1], form] = tried[0]
         expected[names[2], form] = max([tried[0], expected[names[0], form], tried[1]], key=np.mean)
@@ -182,7 +198,7 @@ def test_a_graph_that_is_given_has_no_candidates(given):
     assert found["soft threshold", "balanced"]["accuracy"] == pytest.approx(
         accuracies(softened(HEAT, 0.75), "balanced")
     )
-    assert classify_single_views(given, SPLITS, {}) == cluster_single_views(given, 4, SEEDS, {}) == []
+    assert [*classify_single_views(given, SPLITS, {}), *cluster_single_views(given, 4, SEEDS, {})] == []
 
 
 @pytest.mark.parametrize("training", [{}, AUTHORS], ids=["default", "preset"])
