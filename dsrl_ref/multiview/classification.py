@@ -116,7 +116,7 @@ class DSRLClassifier(Estimator):
         alpha: float = ALPHA,
         n_neighbors: int = 10,
         weights: str = "adaptive",
-        view_weights: Any = None,
+        view_weights: Any = "auto",
         standardize: str = "auto",
         keep: float | None = None,
         layers: int = 11,
@@ -164,7 +164,7 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        seen = self._seen(data, X)
+        seen = self._seen(data, X, len(labels.classes))
         W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
         learned = self._train(W)
         F = self._propagated(learned.graph, labels)

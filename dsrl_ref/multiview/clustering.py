@@ -131,7 +131,7 @@ class DSRLClustering(Estimator):
         embedding: str = "graph",
         n_neighbors: int = 10,
         weights: str = "adaptive",
-        view_weights: Any = None,
+        view_weights: Any = "auto",
         standardize: str = "auto",
         keep: float | None = None,
         layers: int = 11,
@@ -187,7 +187,7 @@ class DSRLClustering(Estimator):
                 f"n_clusters = {self.n_clusters} is more than the {count_samples(data)} samples (n_samples)"
             )
         rng = as_generator(self.random_state)
-        seen = self._seen(data, X)
+        seen = self._seen(data, X, self.n_clusters)
         learned = self._train(seen.graph)
         clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
         embedding = self._embedded(seen.graph, learned.graph, clusters)

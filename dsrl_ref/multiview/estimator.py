@@ -9,13 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
+from dsrl_ref.arrays import (
+    as_count,
+    as_csr,
+    as_matrix,
+    as_matrix_or_csr,
+    as_number,
+    is_sparse,
+    require_in_memory,
+    require_known,
+)
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.affinity import as_affinity
+from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
-from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
+from dsrl_ref.multiview.graph import STANDARDIZE, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.multiview.views import View, as_dense, as_views
 from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
@@ -43,6 +54,7 @@ class Estimator:
 
     affinity_matrix_ = FromFit()
     graph_ = FromFit()
+    view_weights_ = FromFit()
     theta_ = FromFit()
     L_ = FromFit()
     scale_ = FromFit()
@@ -92,7 +104,7 @@ class Estimator:
             estimator_type=self._kind,
             target_tags=TargetTags(required=classifier),
             classifier_tags=ClassifierTags() if classifier else None,
-            input_tags=InputTags(pairwise=precomputed, sparse=precomputed),
+            input_tags=InputTags(pairwise=precomputed, sparse=True),
         )
 
     def _check_parameters(self) -> None:
@@ -115,7 +127,7 @@ class Estimator:
             if self.affinity == "precomputed":
                 raise ValueError("view_sizes cuts views; affinity='precomputed' takes a graph")
 
-    def _read(self, X: Any) -> list[Array] | csr_array:
+    def _read(self, X: Any) -> list[View] | csr_array:
         """Check the data: views, or a graph."""
         if X is None or (isinstance(X, list | tuple) and not X):
             raise ValueError(f"X is {X}: at least one view of the samples is needed")
@@ -125,11 +137,11 @@ class Estimator:
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
         return data
 
-    def _seen(self, data: list[Array] | csr_array, X: Any) -> Input:
-        """Build the graph that the network is to learn on, and note what X was like."""
+    def _seen(self, data: list[View] | csr_array, X: Any, clusters: int | None) -> Input:
+        """Build the graph that the network is to learn on, of so many clusters, and note what X was like."""
         sizes = None if self.view_sizes is None else tuple(as_sizes(self.view_sizes))
         if isinstance(data, list):
-            joiner = self._fused(data)
+            joiner = self._fused(data, clusters)
             features = sum(view.shape[1] for view in data)
             return Input(joiner.fusion.graph, features, feature_names(X), sizes, joiner)
         if not data.nnz:
@@ -137,19 +149,19 @@ class Estimator:
             warnings.warn(message, GraphWarning, stacklevel=3)
         return Input(data, data.shape[1], feature_names(X), sizes, None)
 
-    def _fused(self, views: list[Array]) -> Joiner:
-        n, k = len(views[0]), self.n_neighbors
+    def _fused(self, views: list[View], clusters: int | None) -> Joiner:
+        n, k = views[0].shape[0], self.n_neighbors
         if k >= n:
             message = f"n_neighbors = {k}, but each of {n} samples has only {n - 1} neighbours; fewer are taken"
             warnings.warn(message, GraphWarning, stacklevel=4)
-        weights = "heat" if self.preset == "authors" else self.weights
         if self.preset == "authors":
-            k = min(k, n - 1)
-            fusion = fuse(views, k, weights, None, "samples")
+            k, weights = min(k, n - 1), "heat"
+            fusion = fuse([as_dense(view) for view in views], k, weights, None, "samples")
         else:
-            k = min(CANDIDATES * k, n - 2)
-            fusion = fuse(views, k, weights, self.view_weights, self.standardize)
-        return Joiner(views, fusion, k, weights)
+            k, weights = min(CANDIDATES * k, n - 2), self.weights
+            own = [view.copy() for view in views]  # the caller's may change
+            fusion = fuse(own, k, weights, self.view_weights, self.standardize, clusters)
+        return Joiner(fusion, k, weights)
 
     def _read_new(self, X: Any, seen: Input) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
@@ -162,8 +174,8 @@ class Estimator:
             return positive
         views = split_views(X, seen.view_sizes)
         self._require_features(sum(view.shape[1] for view in views), seen)
-        if [view.shape[1] for view in views] != [view.shape[1] for view in seen.joiner.views]:
-            sizes = [view.shape[1] for view in seen.joiner.views]
+        sizes = [view.given.shape[1] for view in seen.joiner.fusion.views]
+        if [view.shape[1] for view in views] != sizes:
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return seen.joiner(views)
 
@@ -211,9 +223,9 @@ class Estimator:
         return epochs, rate
 
 
-def count_samples(data: list[Array] | csr_array) -> int:
+def count_samples(data: list[View] | csr_array) -> int:
     """How many samples checked views, or a graph, are about."""
-    return len(data[0]) if isinstance(data, list) else int(data.shape[0])
+    return data[0].shape[0] if isinstance(data, list) else int(data.shape[0])
 
 
 def is_views(X: Any) -> bool:
@@ -238,16 +250,17 @@ def as_sizes(view_sizes: Any) -> list[int]:
     return [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
 
 
-def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
+def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View]:
     """A list of views as it is; one array as one view, or cut by columns into views of the given sizes."""
     if is_views(X):
         if view_sizes is not None:
             raise ValueError("view_sizes is for one array; X is a list of views already")
         return as_views(X)
-    whole = as_matrix(X, "X")
+    whole = as_matrix_or_csr(X, "X")
     if view_sizes is None:
         return as_views([whole])
     sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
-    return as_views(np.split(whole, np.cumsum(sizes)[:-1], axis=1))
+    ends = np.cumsum(sizes)
+    return as_views([whole[:, end - size : end] for size, end in zip(sizes, ends, strict=True)])

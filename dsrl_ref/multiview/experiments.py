@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.edges import thresholded
 from dsrl_ref.multiview.graph import similarity_graph
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
@@ -219,16 +220,6 @@ def _with_thresholds(
         best = max([chosen, *tried], key=lambda scores: float(np.mean(scores["accuracy"])))
         outcomes.append(Outcome(names[2], best))
     return outcomes
-
-
-def thresholded(W: csr_array, share: float) -> csr_array:
-    """Soft threshold at the quantile of the weights: a share of the edges goes."""
-    if share == 0 or not W.nnz:
-        return W
-    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
-    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return graph
 
 
 def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp]:

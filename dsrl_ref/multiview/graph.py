@@ -6,25 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory, require_known
+from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled
+from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
+from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
+from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
 
-WEIGHTS = "heat", "self-tuning", "adaptive"
-STANDARDIZE = "samples", "features", "auto"
-LARGEST = 1e140  # size of a feature
-FEW = 16  # features: a view with fewer is standardised along them by "auto"
+STANDARDIZE = *PREPARATIONS, "auto"
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """The fused graph, and for each view what was standardised and its weight in the mean."""
+    """The fused graph, the views that it was made of, and the weight of each in the mean."""
 
     graph: csr_array
-    along: list[str]
+    views: list[PreparedView]
     view_weights: Array
 
 
@@ -91,71 +89,42 @@ def similarity_graph(
     return fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph
 
 
-def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: Any, standardize: str) -> Fusion:
-    """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s."""
+def fuse(
+    views: Sequence[View],
+    n_neighbors: Any,
+    weights: str,
+    view_weights: Any,
+    standardize: str,
+    clusters: int | None = None,
+) -> Fusion:
+    """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s.
+
+    `clusters` is the number of them, where it is known, for ``view_weights="auto"``.
+    """
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
-    shares = _shares(view_weights, len(views))
-    axes = _chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
-    features = [standardised(view, axis) for view, axis in zip(views, axes, strict=True)]
-    for v, axis in enumerate(axes):
-        if is_constant(features[v]):
-            message = f"views[{v}] is constant: standardised along {axis}, all its samples are equal; leave it out"
-            warnings.warn(message, GraphWarning, stacklevel=3)
-    graphs = [view_graph(view, k, weights) for view in features]
-    return Fusion(mean_graph(graphs, shares), axes, shares)
+    given = _given_weights(view_weights, len(views))
+    ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
+    prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
+    for v, view in enumerate(prepared):
+        _warn_of_blanks(view, f"views[{v}]")
+    graphs = [view.scattered(view_graph(view.points, k, weights)) for view in prepared]
+    shares = weights_by_agreement(graphs, clusters) if given is None else given
+    return Fusion(mean_graph(graphs, shares), prepared, shares)
 
 
-def _chosen(views: Sequence[Array], k: int, weights: str) -> list[str]:
-    """What to standardise in each view; every view with more than a few features is tried both ways."""
-    axes = [_axes_of(view) for view in views]
-    if len(views) == 1 or max(map(len, axes)) == 1:
-        return [own[0] for own in axes]
-    rows = sampled(len(views[0]))
-    k = min(k, max(1, len(rows) - 2))
-    tried = [
-        {axis: view_graph(standardised(view[rows], axis), k, weights) for axis in own}
-        for view, own in zip(views, axes, strict=True)
-    ]
-    chosen = []
-    for v, own in enumerate(tried):
-        others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
-        chosen.append(max(own, key=lambda axis: mean_overlap(own[axis], others)))
-    return chosen
-
-
-def _axes_of(view: Array) -> list[str]:
-    return ["features"] if view.shape[1] < FEW else ["samples", "features"]
-
-
-def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
-    """Share of the graph's edges that another has too, averaged over the others."""
-    shared = [graph.multiply(other != 0).nnz for other in others]
-    return float(np.mean(shared)) / max(1, graph.nnz)
-
-
-def as_views(views: Sequence[Any]) -> list[Array]:
-    """Convert every view to a matrix; all must have as many samples as the first."""
-    require_in_memory(views, "views")
-    if not isinstance(views, Sequence | np.ndarray):
-        raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
-    if len(views) == 0:
-        raise ValueError("views is empty; at least one matrix of samples by features is needed")
-    checked = [_as_dense(view, f"views[{v}]") for v, view in enumerate(views)]
-    for v, view in enumerate(checked):
-        largest = np.abs(view).max()
-        if largest > LARGEST or 0 < largest < 1 / LARGEST:
-            raise ValueError(f"views[{v}] has {largest:.3g} for largest size: its squares leave float64; scale it")
-        if len(view) != len(checked[0]):
-            raise ValueError(f"views[{v}] has {len(view)} samples, but views[0] has {len(checked[0])}; they must agree")
-    return checked
-
-
-def _as_dense(view: Any, name: str) -> Array:
-    """Convert a view to a dense matrix; a sparse one becomes dense here and only here."""
-    matrix = as_matrix_or_csr(view, name)
-    return matrix.toarray() if is_sparse(matrix) else matrix
+def _warn_of_blanks(view: PreparedView, name: str) -> None:
+    """Warn of what tells no sample from another: a view that is constant, and samples that are constant in it."""
+    if view.points.are_equal():
+        message = f"{name} is constant: standardised along {view.how}, all its samples are equal; leave it out"
+        warnings.warn(message, GraphWarning, stacklevel=4)
+        return
+    blank = view.blank()
+    if blank.size:
+        kind = "no words" if view.how == "tf-idf" else "nothing but equal features"
+        message = f"{name}: {blank.size} of {view.given.shape[0]} samples have {kind}, the first of them sample "
+        warnings.warn(f"{message}{blank[0]}: what they are near to means nothing in this view", GraphWarning, 4)
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
@@ -168,75 +137,16 @@ def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
     return k
 
 
-def standardised(view: Array, along: str) -> Array:
-    """Features as rows, samples as columns; each sample (or each feature) with mean 0 and deviation 1.
-
-    Sums over features run in their order, whatever the memory layout of the view.
-    """
-    features = np.ascontiguousarray(view.T)
-    axis = 0 if along == "samples" else 1
-    deviation = features.std(axis=axis, ddof=min(1, features.shape[axis] - 1), keepdims=True)
-    constant = (features == features.take([0], axis=axis)).all(axis=axis, keepdims=True)  # a mean of equals may round
-    return np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
-
-
-def view_graph(features: Array, k: int, weights: str) -> csr_array:
-    """The graph of one view, features by samples."""
-    n = features.shape[1]
-    if is_constant(features):
-        return csr_array((n, n))
-    adaptive = weights == "adaptive"
-    lengths, columns = nearest(features, features, k + 1 + adaptive)  # the sample itself is one of them
-    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
-    others = columns != np.arange(n)[:, np.newaxis]
-    if adaptive:
-        weight = linear_weights(lengths, bound, others)
-    elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(features))
-    else:
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
-    rows = np.repeat(np.arange(n), others.sum(axis=1))
-    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
-    undirected = csr_array(directed.maximum(directed.T))
-    undirected.eliminate_zeros()
-    return undirected
-
-
-def heat_weights(lengths: Array, scale: float) -> Array:
-    """exp(-d²/(2 t²)); 1 where all distances are 0."""
-    return np.exp(-(lengths**2) / (2 * scale**2)) if scale > 0 else np.ones(lengths.shape)
-
-
-def self_tuning_weights(lengths: Array, scales: Array) -> Array:
-    """exp(-d²/(s s')); where a scale is 0, 1 for equal samples and 0 for others."""
-    safe = np.where(scales > 0, scales, 1.0)
-    return np.where(scales > 0, np.exp(-(lengths**2) / safe), (lengths == 0).astype(np.float64))
-
-
-def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> Array:
-    """Linear in d² down to 0 at `bound`, with sum 1 over the `others`; equal where all of them are at `bound`."""
-    slack = np.where(others, np.maximum(bound[:, np.newaxis] ** 2 - lengths**2, 0.0), 0.0)
-    total = slack.sum(axis=1, keepdims=True)
-    even = others / others.sum(axis=1, keepdims=True)
-    return np.where(total > 0, slack / np.where(total > 0, total, 1.0), even)
-
-
-def _shares(view_weights: Any, count: int) -> Array:
+def _given_weights(view_weights: Any, count: int) -> Array | None:
+    """The weights, of sum 1; None for "auto"."""
     if view_weights is None:
         return np.full(count, 1 / count)
+    if isinstance(view_weights, str):
+        require_known(view_weights, ("auto",), "view_weights")
+        return None
     weights = as_real(view_weights, "view_weights")
     if weights.shape != (count,):
         raise ValueError(f"view_weights has shape {weights.shape}; one number for each of {count} views is needed")
     if (weights < 0).any() or not weights.any():
         raise ValueError(f"view_weights must be nonnegative and not all 0, got {weights.tolist()}")
     return weights / weights.sum()
-
-
-def mean_graph(graphs: Sequence[csr_array], weights: Array) -> csr_array:
-    """Weighted mean of the graphs, in canonical form."""
-    fused = csr_array(graphs[0].shape)
-    for graph, weight in zip(graphs, weights, strict=True):
-        fused = fused + weight * graph
-    fused = csr_array(fused)
-    fused.sort_indices()
-    return fused

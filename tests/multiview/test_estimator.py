@@ -10,6 +10,7 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
 from dsrl_ref.multiview.estimator import feature_names, split_views
+from dsrl_ref.multiview.graph import fuse
 
 ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
 both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -22,7 +23,7 @@ def graph_of(model):
 
 def test_the_candidates_are_three_times_as_many_neighbours_by_adaptive_weights():
     model = DSRLClassifier(n_neighbors=4).fit(VIEWS, KNOWN)
-    expected = similarity_graph(VIEWS, 12, weights="adaptive", standardize="auto")
+    expected = fuse(VIEWS, 12, "adaptive", "auto", "auto", 4).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     given = DSRLClassifier(affinity="precomputed", keep=0.25, epochs=200, learning_rate=0.02).fit(expected, KNOWN)
     assert (given.graph_ != model.graph_).nnz == 0
@@ -47,7 +48,7 @@ def test_more_neighbours_than_samples_are_as_many_as_there_are(preset, most):
     with pytest.warns(GraphWarning, match="n_neighbors = 12, but each of 12 samples has only 11 neighbours; fewer"):
         model.fit(few)
     weights, standardize = ("heat", "samples") if preset else ("adaptive", "auto")
-    expected = similarity_graph(few, most, weights=weights, standardize=standardize)
+    expected = fuse(few, most, weights, None if preset else "auto", standardize, 2).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     fewer = DSRLClustering(2, n_neighbors=11, preset=preset, epochs=100, random_state=0).fit(few)
     assert np.array_equal(graph_of(model), graph_of(fewer))

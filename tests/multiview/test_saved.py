@@ -157,7 +157,7 @@ def put(name, value):
         (put("label_distributions", lambda a: np.where(a < 0.5, np.nan, a)), "label_distributions must be finite"),
         (put("losses", lambda a: np.array(["x"])), "losses must be finite"),
         (put("view_0", lambda a: a[1:]), "the views must be one at least, of 100 samples"),
-        (put("view_1", None), "'view_1'"),
+        (put("view_1", None), "'view_1_data'"),
         (put("view_weights", lambda a: a[1:]), "view_weights must be finite"),
         (put("seen_shape", np.array([100, 99])), "seen must be a square graph"),
         (put("seen_indices", lambda a: np.where(a == 3, 10**6, a).astype(a.dtype)), "ind"),
@@ -188,7 +188,7 @@ JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
         ({"joiner": {**JOINER, "weights": "cold"}}, "weights must be one of"),
         ({"joiner": {**JOINER, "along": ["auto"] * 3}}, "along must be one of"),
         ({"joiner": {**JOINER, "along": []}}, "the views must be one at least"),
-        ({"trained_on_seen": False}, "'affinity_data'"),
+        ({"trained_on_seen": False}, "'affinity_shape'"),
         ({"classes": ["a", "b"]}, "label_distributions must be finite"),
         ({"view_sizes": [1.5]}, "view_sizes"),
     ],
@@ -206,7 +206,7 @@ def test_as_many_neighbours_as_there_can_be_are_no_forgery(path):
 def smaller(name, held):
     """The last sample taken from a graph of the file."""
     graph = csr_array(tuple(held[f"{name}_{part}"] for part in ("data", "indices", "indptr")), shape=(100, 100))
-    held.update(saved._graph_to_file(name, csr_array(graph[:99, :99])))
+    held.update(saved._sparse_to_file(name, csr_array(graph[:99, :99])))
 
 
 @pytest.mark.parametrize("name", ["learned", "affinity"])

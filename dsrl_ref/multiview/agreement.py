@@ -1,0 +1,84 @@
+"""What views agree in: what to standardise in each, and how much each counts. No label is asked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
+from dsrl_ref.multiview.neighbors import sampled
+from dsrl_ref.multiview.spectral import eigengap, embed, k_means
+from dsrl_ref.multiview.views import FEW, View, is_counts, prepare
+
+WEAKEST = 0.75  # of the edges: without them it shows how many clusters there are
+RESTARTS = 10  # of k-means, whose seeds are fixed
+
+
+def chosen(views: Sequence[View], k: int, weights: str) -> list[str]:
+    """What to do to each view: tf-idf of counts, else what makes it share more of its edges with the others."""
+    ways = [_ways(view, single=len(views) == 1) for view in views]
+    if max(map(len, ways)) == 1:
+        return [own[0] for own in ways]
+    rows = sampled(views[0].shape[0])
+    k = min(k, max(1, len(rows) - 2))
+    tried = [
+        {way: view_graph(prepare(view[rows], way).points, k, weights) for way in own}
+        for view, own in zip(views, ways, strict=True)
+    ]
+    found = []
+    for v, own in enumerate(tried):
+        others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
+        found.append(max(own, key=lambda way: mean_overlap(own[way], others)))
+    return found
+
+
+def _ways(view: View, single: bool) -> list[str]:
+    if is_counts(view):
+        return ["tf-idf"]
+    return ["features"] if single or view.shape[1] < FEW else ["samples", "features"]
+
+
+def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
+    """Share of the graph's edges that another has too, averaged over the others."""
+    shared = [graph.multiply(other != 0).nnz for other in others]
+    return float(np.mean(shared)) / max(1, graph.nnz)
+
+
+def weights_by_agreement(graphs: Sequence[csr_array], clusters: int | None) -> Array:
+    """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
+
+    The mean is clustered once, into as many clusters as asked, or as its eigengap says. A view counts by what its graph
+    makes of that partition: see `separation`. Where none of them makes anything of it, all are equal.
+
+    Parameters
+    ----------
+    graphs : sequence of csr_array (n, n)
+        One a view; a sample that the view does not have is without edges.
+    clusters : int or None
+    """
+    equal = np.full(len(graphs), 1 / len(graphs))
+    if len(graphs) == 1:
+        return equal
+    consensus = mean_graph(graphs, equal)
+    count = eigengap(thresholded(consensus, WEAKEST))[0] if clusters is None else clusters
+    partition = k_means(embed(consensus, count), count, RESTARTS, np.random.default_rng(0))
+    agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
+    return agreed / agreed.sum() if agreed.any() else equal
+
+
+def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
+    """How well a partition separates a graph: 1 where no edge leaves a cluster, 0 of a partition at random.
+
+    That is the modularity of the partition (Newman and Girvan 2004), divided by the largest that its sizes allow.
+    """
+    degrees, count = graph.sum(axis=1), int(partition.max()) + 1
+    edges = graph.tocoo()
+    within = float(edges.data[partition[edges.row] == partition[edges.col]].sum())
+    total = float(degrees.sum())
+    if not total:
+        return 0.0
+    shares = np.bincount(partition, degrees, count) / total
+    most = 1 - float(shares @ shares)
+    return (within / total - float(shares @ shares)) / most if most > 0 else 0.0
