@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.neighbors import sampled
 from dsrl_ref.multiview.spectral import eigengap, embed, k_means
@@ -23,15 +24,20 @@ def chosen(views: Sequence[View], k: int, weights: str) -> list[str]:
         return [own[0] for own in ways]
     rows = sampled(views[0].shape[0])
     k = min(k, max(1, len(rows) - 2))
-    tried = [
-        {way: view_graph(prepare(view[rows], way).points, k, weights) for way in own}
-        for view, own in zip(views, ways, strict=True)
-    ]
+    tried = [{way: _graph(view[rows], way, k, weights) for way in own} for view, own in zip(views, ways, strict=True)]
     found = []
     for v, own in enumerate(tried):
         others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
         found.append(max(own, key=lambda way: mean_overlap(own[way], others)))
     return found
+
+
+def _graph(view: View, way: str, k: int, weights: str) -> csr_array:
+    """The graph of a view that is prepared in some way; one without edges where none of the samples is in the view."""
+    if is_absent(view).all():
+        return csr_array((view.shape[0], view.shape[0]))
+    prepared = prepare(view, way)
+    return prepared.scattered(view_graph(prepared.points, k, weights))
 
 
 def _ways(view: View, single: bool) -> list[str]:
@@ -46,7 +52,7 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
     return float(np.mean(shared)) / max(1, graph.nnz)
 
 
-def weights_by_agreement(graphs: Sequence[csr_array], clusters: int | None) -> Array:
+def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], clusters: int | None) -> Array:
     """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
 
     The mean is clustered once, into as many clusters as asked, or as its eigengap says. A view counts by what its graph
@@ -61,7 +67,7 @@ def weights_by_agreement(graphs: Sequence[csr_array], clusters: int | None) -> A
     equal = np.full(len(graphs), 1 / len(graphs))
     if len(graphs) == 1:
         return equal
-    consensus = mean_graph(graphs, equal)
+    consensus = mean_graph(graphs, equal, seen, seen)
     count = eigengap(thresholded(consensus, WEAKEST))[0] if clusters is None else clusters
     partition = k_means(embed(consensus, count), count, RESTARTS, np.random.default_rng(0))
     agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])

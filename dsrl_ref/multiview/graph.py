@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_real, require_known
@@ -110,12 +111,19 @@ def fuse(
     for v, view in enumerate(prepared):
         _warn_of_blanks(view, f"views[{v}]")
     graphs = [view.scattered(view_graph(view.points, k, weights)) for view in prepared]
-    shares = weights_by_agreement(graphs, clusters) if given is None else given
-    return Fusion(mean_graph(graphs, shares), prepared, shares)
+    seen = np.stack([view.seen for view in prepared], axis=1)
+    shares = weights_by_agreement(graphs, seen, clusters) if given is None else given
+    _warn_of_those_without_weight(seen[:, shares > 0])
+    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
 
 
 def _warn_of_blanks(view: PreparedView, name: str) -> None:
     """Warn of what tells no sample from another: a view that is constant, and samples that are constant in it."""
+    count = view.points.count
+    if count == 1:
+        message = f"{name} has one sample alone, {int(np.argmax(view.seen))}: it joins none to another; leave it out"
+        warnings.warn(message, GraphWarning, stacklevel=4)
+        return
     if view.points.are_equal():
         message = f"{name} is constant: standardised along {view.how}, all its samples are equal; leave it out"
         warnings.warn(message, GraphWarning, stacklevel=4)
@@ -123,8 +131,17 @@ def _warn_of_blanks(view: PreparedView, name: str) -> None:
     blank = view.blank()
     if blank.size:
         kind = "no words" if view.how == "tf-idf" else "nothing but equal features"
-        message = f"{name}: {blank.size} of {view.given.shape[0]} samples have {kind}, the first of them sample "
-        warnings.warn(f"{message}{blank[0]}: what they are near to means nothing in this view", GraphWarning, 4)
+        first = np.flatnonzero(view.seen)[blank[0]]
+        message = f"{name}: {blank.size} of {count} samples have {kind}, the first of them sample "
+        warnings.warn(f"{message}{first}: what they are near to means nothing in this view", GraphWarning, 4)
+
+
+def _warn_of_those_without_weight(seen: NDArray[np.bool_]) -> None:
+    """Warn of samples that only views have which count for nothing; `seen` is of those that count."""
+    alone = np.flatnonzero(~seen.any(axis=1))
+    if alone.size:
+        message = f"{alone.size} of {len(seen)} samples are in no view but such of weight 0, the first of them sample "
+        warnings.warn(f"{message}{alone[0]}: they have no edges; give their views a weight", GraphWarning, stacklevel=3)
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
