@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
 from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
@@ -104,6 +105,9 @@ def fuse(
     """
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
+    for v, view in enumerate(views):
+        if is_absent(view).all():
+            raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
     given = _given_weights(view_weights, len(views))
     ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
