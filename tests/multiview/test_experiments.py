@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import hard_views, naive_graph, standard
+from views import hard_views, holed, naive_graph, standard
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
 from dsrl_ref.multiview.experiments import (
@@ -98,10 +98,11 @@ def test_data_are_views_or_a_graph(data, given):
     assert (data.source, data.given) == ({"affinity": "views", "n_neighbors": 5}, VIEWS)
     assert (given.source["affinity"], given.given) == ("precomputed", HEAT)
     singles = list(data.single_views())
-    assert [name for name, _ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
+    assert [name for name, *_ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
     assert singles[1][1].views == [VIEWS[1]]
     assert singles[1][1].n_neighbors == 5
     assert singles[1][1].heat.toarray() == pytest.approx(naive_graph(standard(VIEWS[1]), 5, "heat"), rel=1e-9)
+    assert all(places.tolist() == list(range(len(CODES))) for _, _, places in singles)
     assert list(Data(VIEWS, HEAT, CODES, HEAT).single_views()) == []
 
 
@@ -244,3 +245,20 @@ def test_single_views_are_clustered_alone(data):
     for v, view in enumerate(VIEWS):
         labels = DSRLClustering(4, n_neighbors=5, random_state=SEEDS[1]).fit_predict([view])
         assert found[f"dsrl, view {v} alone", None]["nmi"][1] == clustering_scores(CODES, labels)["nmi"]
+
+
+def test_a_view_alone_is_asked_for_the_samples_that_it_has():
+    views, seen = holed(VIEWS, 0.4)
+    data = Data.of_views(views, CODES, 5)
+    names = [f"dsrl, view {v}, its {count}" for v, count in enumerate(seen.sum(axis=0))]
+    places = np.flatnonzero(seen[:, 1])
+    found = as_dict(classify_single_views(data, SPLITS, {}))
+    assert {name for name, _ in found} == set(names)
+    alone = Data.of_views([VIEWS[1][places]], CODES[places], 5)
+    own = [np.flatnonzero(np.isin(places, known)) for known in SPLITS]
+    assert found[names[1], "balanced"] == classify(alone, own, {}).scores
+    assert as_dict(cluster_single_views(data, 4, SEEDS, {}))[names[1], None] == cluster(alone, 4, SEEDS, {}).scores
+    few = [np.flatnonzero(~seen[:, 1])[:3], SPLITS[0]]  # the first labels no sample of this view
+    assert as_dict(classify_single_views(data, few, {}))[names[1], "balanced"] == classify(alone, own[:1], {}).scores
+    none = {name for name, _ in as_dict(classify_single_views(data, few[:1], {}))}
+    assert names[1] not in none
