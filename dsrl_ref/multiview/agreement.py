@@ -56,12 +56,15 @@ def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], c
     """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
 
     The mean is clustered once, into as many clusters as asked, or as its eigengap says. A view counts by what its graph
-    makes of that partition: see `separation`. Where none of them makes anything of it, all are equal.
+    makes of that partition: see `separation`. Where none of them makes anything of it, all are equal; one that makes
+    nothing of it, but alone has some sample, counts as the least of the others.
 
     Parameters
     ----------
     graphs : sequence of csr_array (n, n)
-        One a view; a sample that the view does not have is without edges.
+        One a view; a sample that the view does not have is without edges, and counts for nothing there.
+    seen : ndarray (n, V)
+        Which samples are in which views.
     clusters : int or None
     """
     equal = np.full(len(graphs), 1 / len(graphs))
@@ -71,7 +74,17 @@ def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], c
     count = eigengap(thresholded(consensus, WEAKEST))[0] if clusters is None else clusters
     partition = k_means(embed(consensus, count), count, RESTARTS, np.random.default_rng(0))
     agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
-    return agreed / agreed.sum() if agreed.any() else equal
+    if not agreed.any():
+        return equal
+    agreed = _with_everyone(agreed, seen)
+    return agreed / agreed.sum()
+
+
+def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
+    """The same, but that no sample is left without a view that counts: such views count as the least of the others."""
+    cut_off = ~seen[:, agreed > 0].any(axis=1)
+    needed = (agreed == 0) & seen[cut_off].any(axis=0)
+    return np.where(needed, agreed[agreed > 0].min(), agreed)
 
 
 def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
