@@ -13,8 +13,10 @@ from dsrl_ref.multiview.neighbors import sampled
 from dsrl_ref.multiview.spectral import eigengap, embed, k_means
 from dsrl_ref.multiview.views import FEW, View, is_counts, prepare
 
-WEAKEST = 0.75  # of the edges: without them it shows how many clusters there are
-RESTARTS = 10  # of k-means, whose seeds are fixed
+WEAKEST = 0.75  # share of the edges without which clusters show
+RESTARTS = 3  # of k-means, whose seeds are fixed
+LEAST = 0.1  # of the best view's agreement: what is below it is chance
+POWER = 0.75  # of the agreement: poor views count less, those that agree a little less than others hardly so
 
 
 def chosen(views: Sequence[View], k: int, weights: str) -> list[str]:
@@ -55,9 +57,10 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
 def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], clusters: int | None) -> Array:
     """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
 
-    The mean is clustered once, into as many clusters as asked, or as its eigengap says. A view counts by what its graph
-    makes of that partition: see `separation`. Where none of them makes anything of it, all are equal; one that makes
-    nothing of it, but alone has some sample, counts as the least of the others.
+    The mean is clustered once, as `consensus` does, and a view counts by the power ¾ of what its graph makes of that
+    partition, see `separation`. One that makes less than a tenth of it of what another does counts nothing: so little
+    chance gives too. Where none makes anything of it, all are equal. One that would count nothing, but alone has some
+    sample, counts as the least of the others.
 
     Parameters
     ----------
@@ -66,17 +69,16 @@ def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], c
     seen : ndarray (n, V)
         Which samples are in which views.
     clusters : int or None
+        How many there are; None where that is not known.
     """
     equal = np.full(len(graphs), 1 / len(graphs))
     if len(graphs) == 1:
         return equal
-    consensus = mean_graph(graphs, equal, seen, seen)
-    count = eigengap(thresholded(consensus, WEAKEST))[0] if clusters is None else clusters
-    partition = k_means(embed(consensus, count), count, RESTARTS, np.random.default_rng(0))
+    partition = consensus(mean_graph(graphs, equal, seen, seen), clusters)
     agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
     if not agreed.any():
         return equal
-    agreed = _with_everyone(agreed, seen)
+    agreed = _with_everyone(np.where(agreed < LEAST * agreed.max(), 0.0, agreed**POWER), seen)
     return agreed / agreed.sum()
 
 
@@ -85,6 +87,17 @@ def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
     cut_off = ~seen[:, agreed > 0].any(axis=1)
     needed = (agreed == 0) & seen[cut_off].any(axis=0)
     return np.where(needed, agreed[agreed > 0].min(), agreed)
+
+
+def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
+    """The spectral clusters of a graph and of its strongest edges, as `DSRLClustering` has them, but without a network.
+
+    Where it is not known how many there are, the eigengap of the strongest edges says it.
+    """
+    strongest = thresholded(W, WEAKEST)
+    count = eigengap(strongest)[0] if clusters is None else min(clusters, W.shape[0])
+    embedding = np.hstack([embed(graph, count) for graph in (W, strongest)])
+    return k_means(embedding, count, RESTARTS, np.random.default_rng(0))
 
 
 def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:

@@ -15,6 +15,7 @@ from dsrl_ref.multiview.conventions import not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
+from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
 
 
@@ -38,7 +39,8 @@ class DSRLClassifier(Estimator):
     """Classify samples of which some are labelled; scikit-learn's conventions, without scikit-learn.
 
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
-    keeps a quarter of the edges; over what is left the labels spread. Nothing is chosen by the labels.
+    keeps a quarter of the edges; over what is left, with a quarter of the candidates beside it, the labels spread. Of
+    the labels nothing is asked before that but how many classes there are, for ``view_weights="auto"``.
 
     What was learned stays as it is: the arrays among the attributes are read-only, those of sparse ones too. Write to a
     copy, as of ``classes_.copy()``.
@@ -83,8 +85,8 @@ class DSRLClassifier(Estimator):
     label_distributions_ : ndarray (n, c)
         Rows of sum 1; uniform, 1/c for every class, where `reached_` is false.
     reached_ : ndarray (n,) of bool
-        Whether any label comes to the sample over the learned graph: false of those whose part of it has no labelled
-        sample, and of all unlabelled ones for ``alpha=0``.
+        Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
+        those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``.
     affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
@@ -167,7 +169,7 @@ class DSRLClassifier(Estimator):
         seen = self._seen(data, X, len(labels.classes))
         W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
         learned = self._train(W)
-        F = self._propagated(learned.graph, labels)
+        F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":

@@ -15,6 +15,7 @@ from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.edges import thresholded
 from dsrl_ref.multiview.graph import similarity_graph
+from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
 from dsrl_ref.multiview.spectral import embed, k_means
@@ -116,7 +117,11 @@ def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[st
 
 def classify_on(model: Any, data: Data, labelled: Sequence[NDArray[np.intp]]) -> Outcome:
     """Spread the labels of every split over the graph that an estimator has learned."""
-    return Outcome("dsrl", _scores(model.graph_, data, labelled, "balanced"), "balanced", model)
+    return Outcome("dsrl", _scores(_spread_over(model), data, labelled, "balanced"), "balanced", model)
+
+
+def _spread_over(model: Any) -> csr_array:
+    return model.graph_ if model.preset == "authors" else mixed(model.affinity_matrix_, model.graph_)
 
 
 def classification_controls(
@@ -137,7 +142,7 @@ def classification_controls(
     outcomes = []
     for form in FORMS:
         if form != dsrl.propagation and model.preset is None:
-            outcomes.append(Outcome("dsrl", _scores(model.graph_, data, labelled, form), form))
+            outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form), form))
         score = partial(_scores, data=data, labelled=labelled, form=form)
         for names, W in starts.items():
             tried = _with_thresholds(names, W, model.share, hindsight, score)
@@ -157,7 +162,7 @@ def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], trai
             found = _authors(alone, own, training)
         else:
             first = classify(alone, own, training)
-            found = [first, Outcome("", _scores(first.found.graph_, alone, own, "one-hot"), "one-hot")]
+            found = [first, Outcome("", _scores(_spread_over(first.found), alone, own, "one-hot"), "one-hot")]
         outcomes += [Outcome(name, outcome.scores, outcome.propagation) for outcome in found]
     return outcomes
 

@@ -16,6 +16,9 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import START, AuthorsDescent
 
+LOOKS = 64  # weights that are looked at at a time, to find the least that is kept
+CANDIDATES = 0.25  # share of the candidates in what labels spread over
+
 
 @dataclass(frozen=True)
 class LearnedGraph:
@@ -47,6 +50,23 @@ class LearnedGraph:
         network = ScalarMap(self.theta, self.L, self.layers)
         return self.scale * np.maximum(network(weights / self.scale), 0.0)
 
+    def kept(self, ascending: Array) -> int:
+        """How many of weights in ascending order the network keeps.
+
+        Where none of its pieces falls it keeps those above some place, which is looked for among a few of them first.
+        """
+        network = ScalarMap(self.theta, self.L, self.layers)
+        values = ascending / self.scale
+        if (network.slopes < 0).any():
+            return int(np.count_nonzero(network(values) > 0))
+        first, last = 0, len(values)  # what is before `first` goes, what is from `last` on stays
+        while first < last:
+            step = max(1, (last - first) // LOOKS)
+            places = np.arange(first, last, step)
+            goes = int(np.count_nonzero(network(values[places]) <= 0))
+            first, last = (first if not goes else places[goes - 1] + 1), (places[goes] if goes < len(places) else last)
+        return len(values) - int(first)
+
 
 def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
     """Train on a graph until the network keeps a share of its edges.
@@ -74,7 +94,7 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     J = Objective(Fidelity(scaled), layers=layers)
     descent = AuthorsDescent(J, START.copy(), learning_rate)
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
-    losses = []
+    losses, ascending, enough = [], np.sort(W.data), keep * W.nnz
     while True:
         if descent.values[4] <= 0:
             L = float(descent.values[4])
@@ -82,10 +102,10 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
         losses.append(descent.evaluate())
         theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
         found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
-        kept = found.apply(W.data)
-        if np.count_nonzero(kept) >= keep * W.nnz or len(losses) == epochs:
+        if found.kept(ascending) >= enough or len(losses) == epochs:
             break
         descent.step()
+    kept = found.apply(W.data)
     share = np.count_nonzero(kept) / max(1, W.nnz)
     if W.nnz and share < keep:
         message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
@@ -113,6 +133,21 @@ def learn_as_authors(W: csr_array, *, layers: int, epochs: int, learning_rate: f
         message = "the network kept no edge: take other epochs or a smaller learning_rate"
         warnings.warn(message, GraphWarning, stacklevel=4)
     return LearnedGraph(graph, learned.theta, learned.L, 1.0, learned.history["loss"], layers)
+
+
+def mixed(candidates: csr_array, learned: csr_array) -> csr_array:
+    """What labels spread over: the learned graph, and as a quarter of it the candidates, each at mean degree 1.
+
+    Where the edges that the network takes away are the only ones between parts of a class, labels still come across.
+    """
+    if not learned.nnz:
+        return learned
+    n = learned.shape[0]
+    parts = (CANDIDATES, candidates), (1 - CANDIDATES, learned)
+    first, second = (graph * (share * n / float(graph.sum())) for share, graph in parts)
+    whole = csr_array(first + second)
+    whole.sort_indices()
+    return whole
 
 
 def _with_everyone(graph: csr_array, W: csr_array) -> csr_array:
