@@ -93,6 +93,13 @@ def holed(views, share=0.3, seed=0):
     return [np.where(seen[:, [v]], view, np.nan) for v, view in enumerate(views)], seen
 
 
+def fewer(k, m, n, kind):
+    """How many of k neighbours among n samples a view has that has m of them."""
+    if k > m / 4:
+        k = min(k, max(m // 4, round(k * m / n)))
+    return max(1, min(k, m - 1 - (kind == "adaptive")))
+
+
 def naive_incomplete(views, k, kind, along, shares):
     """The graph of views with rows of NaN: each view's among its samples, pairs by what the views with both say."""
     n, total, weight = len(views[0]), 0.0, 0.0
@@ -100,8 +107,7 @@ def naive_incomplete(views, k, kind, along, shares):
         seen = ~np.isnan(view[:, 0])
         samples = standard(view[seen]) if along == "samples" else standard(view[seen].T).T
         graph, places = np.zeros((n, n)), np.flatnonzero(seen)
-        most = len(places) - 1 - (kind == "adaptive")
-        graph[np.ix_(places, places)] = naive_graph(samples, min(k, most), kind)
+        graph[np.ix_(places, places)] = naive_graph(samples, fewer(k, len(places), n, kind), kind)
         total, weight = total + share * graph, weight + share * np.outer(seen, seen)
     return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
 

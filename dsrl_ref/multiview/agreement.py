@@ -39,7 +39,7 @@ def _graph(view: View, way: str, k: int, weights: str) -> csr_array:
     if is_absent(view).all():
         return csr_array((view.shape[0], view.shape[0]))
     prepared = prepare(view, way)
-    return prepared.scattered(view_graph(prepared.points, k, weights))
+    return prepared.scattered(view_graph(prepared.points, prepared.neighbours(k), weights))
 
 
 def _ways(view: View, single: bool) -> list[str]:

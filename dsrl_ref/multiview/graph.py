@@ -114,7 +114,7 @@ def fuse(
     prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
     for v, view in enumerate(prepared):
         _warn_of_blanks(view, f"views[{v}]")
-    graphs = [view.scattered(view_graph(view.points, k, weights)) for view in prepared]
+    graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
     seen = np.stack([view.seen for view in prepared], axis=1)
     shares = weights_by_agreement(graphs, seen, clusters) if given is None else given
     _warn_of_those_without_weight(seen[:, shares > 0])

@@ -51,7 +51,7 @@ class Joiner:
         """Weights of new samples to the seen ones by one view, of those that it has."""
         if not present.any():
             return csr_array((len(present), len(view.seen)))
-        found = links(view.like(new[present]), view.points, self.k, self.weights)
+        found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights)
         return scattered(found, present, view.seen)
 
     def _places(self, new_views: Sequence[View]) -> NDArray[np.intp]:

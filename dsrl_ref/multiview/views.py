@@ -18,6 +18,7 @@ from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_ever
 from dsrl_ref.multiview.points import Dense, Points, Sparse
 
 LARGEST = 1e140  # size of a feature
+QUARTER = 4  # of the samples of a view, which are neighbours at most
 TINY = 1e-8  # added to deviations
 WORDS, SHARE = 100, 0.1  # counts of words are of so many features at least, and less than this share is not 0
 FEW = 16  # features: a sample with so many alike says nothing
@@ -221,6 +222,15 @@ class PreparedView:
             seen[:] = False
             seen[self.present] = True
         return seen
+
+    def neighbours(self, k: int) -> int:
+        """How many neighbours a sample has in this view, where it would have k if the view had all n samples.
+
+        As many, unless that is more than a quarter of the m samples that the view has: then so many, or, if k is more
+        than a quarter of n, the same share of them. A neighbourhood of most of a view says nothing.
+        """
+        m, n = self.points.count, self.given.shape[0]
+        return min(k, max(round(k * m / n), m // QUARTER))
 
     def scattered(self, graph: csr_array) -> csr_array:
         """A graph (m, m) of the samples that the view has as one (n, n) of all."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import holed, naive_graph, naive_incomplete, random_views, standard
+from views import fewer, holed, naive_graph, naive_incomplete, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
@@ -23,11 +23,12 @@ def naive_choice(views, k):
     """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
     tried = []
     for view in views:
-        places = np.flatnonzero(~np.isnan(view[:, 0]))
+        n, places = len(view), np.flatnonzero(~np.isnan(view[:, 0]))
         view = view[places]
         ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
         ways["features"] = standard(view.T).T
-        graphs = {axis: naive_graph(samples, k, "heat") for axis, samples in ways.items()}
+        near = fewer(k, len(places), n, "heat")
+        graphs = {axis: naive_graph(samples, near, "heat") for axis, samples in ways.items()}
         tried.append(
             {axis: {*zip(*places[np.array(np.nonzero(graph))], strict=True)} for axis, graph in graphs.items()}
         )
@@ -254,7 +255,7 @@ def test_sparse_views_make_the_graph_of_the_same_dense_ones():
         view[:, 0] += 0.1  # no sample is constant
     mixed = [csr_array(views[0]), views[1], csr_array(views[2]).tocsc()]
     assert similarity_graph(mixed, 5).toarray() == pytest.approx(similarity_graph(views, 5).toarray(), rel=1e-9)
-    with pytest.raises(ValueError, match=r"views\[1\] contains NaN"):
+    with pytest.raises(ValueError, match=r"views\[1\] has none of the 25 samples"):
         similarity_graph([views[0], csr_array(views[1] * np.nan)], 5)
     with pytest.raises(
         ValueError, match=r"views\[1\] has 2.0*1e\+200 for largest size|views\[1\] has \S+ for largest size"

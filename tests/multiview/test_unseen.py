@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import euclidean, holed, naive_weights, nearest_first, random_views, standard
+from views import euclidean, fewer, holed, naive_weights, nearest_first, random_views, standard
 
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.graph import fuse
@@ -128,7 +128,8 @@ def naive_joined(seen, new, k, kind, along, shares):
     total, weight = np.zeros((len(new[0]), len(seen[0]))), np.zeros((len(new[0]), len(seen[0])))
     for old, added, share in zip(seen, new, shares, strict=True):
         columns, rows = (np.flatnonzero(~np.isnan(view[:, 0])) for view in (old, added))
-        total[np.ix_(rows, columns)] += share * naive_links(old[columns], added[rows], k, kind, along)
+        near = fewer(k, len(columns), len(old), kind)
+        total[np.ix_(rows, columns)] += share * naive_links(old[columns], added[rows], near, kind, along)
         weight[np.ix_(rows, columns)] += share
     return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
 
