@@ -50,6 +50,19 @@ def euclidean(some, others):
     return [[math.dist(a, b) for b in others] for a in some]
 
 
+def beside(candidates, learned):
+    """What labels spread over: a quarter of the candidates and three of what is learned, each at mean degree 1."""
+    first, second = (graph.toarray() / graph.toarray().sum(axis=1).mean() for graph in (candidates, learned))
+    return csr_array(0.25 * first + 0.75 * second)
+
+
+def columns_of(points):
+    """Prepared samples, of either kind, as dense columns."""
+    if hasattr(points, "columns"):
+        return points.columns
+    return (points.rows.toarray() - np.multiply.outer(points.shift, points.direction)).T
+
+
 def nearest_first(lengths, without=None):
     """Places in ascending order of their lengths, of equal ones the first."""
     return sorted((j for j in range(len(lengths)) if j != without), key=lambda j: (lengths[j], j))

@@ -13,6 +13,7 @@ from dsrl_ref.cli.output import add_json, note, require_places
 from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.experiments import Data, Outcome
+from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.persistence import replace_file
@@ -46,6 +47,16 @@ def positive(text: str) -> int:
     return number
 
 
+def view_weights(text: str) -> Any:
+    """Parse what each view counts, for argparse."""
+    if text in ("auto", "equal"):
+        return "auto" if text == "auto" else None
+    try:
+        return [float(weight) for weight in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be auto, equal or numbers between commas: {text!r}") from None
+
+
 def seed(text: str) -> int:
     """Parse a seed that NumPy's RandomState takes, for argparse."""
     number = int(text)
@@ -75,6 +86,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
     parser.add_argument("--seed", type=seed, default=2021, help="decides every draw (2021)")
+    parser.add_argument(
+        "--view-weights",
+        type=view_weights,
+        default="auto",
+        metavar="W,W",
+        help="what each view counts: numbers between commas; 'equal'; 'auto', by what the views agree in (auto)",
+    )
+    parser.add_argument(
+        "--standardize",
+        choices=STANDARDIZE,
+        default="auto",
+        help="what is done to the features first (auto: tf-idf of counts of words, else along what suits the view)",
+    )
     parser.add_argument("--preset", choices=["authors"], help="as the authors' program does it")
     parser.add_argument("--epochs", type=positive, help="of training, at most; with the preset exactly")
     parser.add_argument("--learning-rate", type=float, help="of training")
@@ -154,7 +178,8 @@ def _unknown(n: int) -> np.ndarray:
 
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
     """Parameters of the estimator that the command line gave."""
-    return {"preset": arguments.preset, "epochs": arguments.epochs, "learning_rate": arguments.learning_rate}
+    names = "preset", "epochs", "learning_rate", "view_weights", "standardize"
+    return {name: getattr(arguments, name) for name in names}
 
 
 def record(outcome: Outcome) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
     return float(np.mean(shared)) / max(1, graph.nnz)
 
 
-def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], clusters: int | None) -> Array:
+def weights_by_agreement(
+    graphs: Sequence[csr_array], clusters: int | None, seen: NDArray[np.bool_] | None = None
+) -> Array:
     """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
 
     The mean is clustered once, as `consensus` does, and a view counts by the power ¾ of what its graph makes of that
@@ -66,10 +68,10 @@ def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], c
     ----------
     graphs : sequence of csr_array (n, n)
         One a view; a sample that the view does not have is without edges, and counts for nothing there.
-    seen : ndarray (n, V)
-        Which samples are in which views.
     clusters : int or None
         How many there are; None where that is not known.
+    seen : ndarray (n, V), optional
+        Which samples are in which views; by default all are in all.
     """
     equal = np.full(len(graphs), 1 / len(graphs))
     if len(graphs) == 1:
@@ -78,7 +80,8 @@ def weights_by_agreement(graphs: Sequence[csr_array], seen: NDArray[np.bool_], c
     agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
     if not agreed.any():
         return equal
-    agreed = _with_everyone(np.where(agreed < LEAST * agreed.max(), 0.0, agreed**POWER), seen)
+    agreed = np.where(agreed < LEAST * agreed.max(), 0.0, agreed**POWER)
+    agreed = agreed if seen is None else _with_everyone(agreed, seen)
     return agreed / agreed.sum()
 
 
@@ -108,9 +111,9 @@ def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
     degrees, count = graph.sum(axis=1), int(partition.max()) + 1
     edges = graph.tocoo()
     within = float(edges.data[partition[edges.row] == partition[edges.col]].sum())
-    total = float(degrees.sum())
-    if not total:
+    volumes = np.bincount(partition, degrees, count)
+    if np.count_nonzero(volumes) < 2:
         return 0.0
-    shares = np.bincount(partition, degrees, count) / total
-    most = 1 - float(shares @ shares)
-    return (within / total - float(shares @ shares)) / most if most > 0 else 0.0
+    total = float(volumes.sum())
+    expected = float(volumes @ volumes) / total**2
+    return (within / total - expected) / (1 - expected)

@@ -59,7 +59,7 @@ class DSRLClassifier(Estimator):
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
-        As for `similarity_graph`.
+        As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter by default.
     layers : int
@@ -87,7 +87,7 @@ class DSRLClassifier(Estimator):
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``.
-    affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
+    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
     Examples
@@ -147,7 +147,7 @@ class DSRLClassifier(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view.
+            A list of 2-D arrays is views; anything else is one view. Each may be sparse.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
 

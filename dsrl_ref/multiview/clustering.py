@@ -60,7 +60,7 @@ class DSRLClustering(Estimator):
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many.
     weights, view_weights, standardize
-        As for `similarity_graph`.
+        As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter of the candidates, half of those of a
         precomputed graph.
@@ -94,6 +94,8 @@ class DSRLClustering(Estimator):
         The graph that the network was trained on.
     graph_ : csr_array (n, n)
         What the network made of it.
+    view_weights_ : ndarray (V,)
+        What each view counts in the mean of their graphs; their sum is 1. Not of a precomputed graph.
     embedding_ : ndarray (n, 2 n_clusters_), or (n, n_clusters_) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
@@ -164,7 +166,7 @@ class DSRLClustering(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view.
+            A list of 2-D arrays is views; anything else is one view. Each may be sparse.
         y : ignored
             Here by convention.
 

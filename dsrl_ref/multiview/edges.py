@@ -94,7 +94,10 @@ def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> A
 
 
 def mean_graph(
-    graphs: Sequence[csr_array], weights: Array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]
+    graphs: Sequence[csr_array],
+    weights: Array,
+    rows: NDArray[np.bool_] | None = None,
+    columns: NDArray[np.bool_] | None = None,
 ) -> csr_array:
     """Weighted mean of the graphs, in canonical form, over the views that have both samples of a pair.
 
@@ -108,17 +111,17 @@ def mean_graph(
         One a view, with no edges at samples that the view does not have.
     weights : ndarray (V,)
         Of the views, of sum 1.
-    rows, columns : ndarray (m, V) and (n, V)
-        Which samples are in which views.
+    rows, columns : ndarray (m, V) and (n, V), optional
+        Which samples are in which views; by default all are in all.
     """
     fused = csr_array(graphs[0].shape)
     for graph, weight in zip(graphs, weights, strict=True):
         fused = fused + weight * graph
     fused = csr_array(fused)
     fused.sort_indices()
-    if not (rows.all() and columns.all()):
-        shared = _shared(fused, weights, rows, columns)
-        fused.data /= np.sqrt(shared)
+    if rows is None or columns is None or (rows.all() and columns.all()):
+        return fused
+    fused.data /= np.sqrt(_shared(fused, weights, rows, columns))
     return fused
 
 

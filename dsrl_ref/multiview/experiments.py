@@ -133,7 +133,8 @@ def classification_controls(
 ) -> list[Outcome]:
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
-    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty.
+    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty. Labels
+    spread over thresholded candidates with a quarter of the candidates beside them, as over what DSRL learned.
     """
     model = dsrl.found
     starts = {RAW: data.heat}
@@ -145,14 +146,19 @@ def classification_controls(
             outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form), form))
         score = partial(_scores, data=data, labelled=labelled, form=form)
         for names, W in starts.items():
-            tried = _with_thresholds(names, W, model.share, hindsight, score)
+            of_graph = score if names == RAW else partial(_score_mixed, W, score)
+            tried = _with_thresholds(names, W, model.share, hindsight, of_graph)
             outcomes += [replace(outcome, propagation=form) for outcome in tried]
     return outcomes + _authors(data, labelled, training if model.preset else {})
 
 
+def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
+    return score(mixed(candidates, graph))
+
+
 def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
-    outcomes = []
+    outcomes, training = [], {**training, "view_weights": None}
     for name, alone, places in data.single_views():
         own = [np.flatnonzero(np.isin(places, known)) for known in labelled]
         own = [known for known in own if known.size]  # a split may have no labelled sample in this view
@@ -219,6 +225,7 @@ def clustering_controls(
 
 def cluster_single_views(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> list[Outcome]:
     """The same with each view alone; none where the graph was given."""
+    training = {**training, "view_weights": None}
     return [Outcome(name, cluster(alone, clusters, seeds, training).scores) for name, alone, _ in data.single_views()]
 
 

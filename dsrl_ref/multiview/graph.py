@@ -40,8 +40,8 @@ def similarity_graph(
 
     Parameters
     ----------
-    views : sequence of array_like (n, d_v)
-        The same n samples in the same order, seen in different features.
+    views : sequence of array_like or sparse (n, d_v)
+        The same n samples in the same order, seen in different features. A sparse view is never made dense.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -49,14 +49,21 @@ def similarity_graph(
         zero diagonal included (above 3,000 samples: of the distances among 3,000 of them). "self-tuning",
         exp(-d²/(s s')), s and s' being the distances of the two samples from their k-th neighbours. "adaptive",
         linear in d²: 0 at the distance of neighbour k + 1, and of sum 1 over the k neighbours.
-    view_weights : sequence of float, optional
-        Of the mean over views; nonnegative, their sum is made 1. Equal by default.
-    standardize : {"samples", "features", "auto"}
-        What is brought to mean 0 and deviation 1: each sample over its features, as the authors do, or each feature
-        over the samples, which suits few features, and those of different units. "auto" takes features where there
-        are fewer than 16 of them, as along samples two degrees of freedom go; else what makes the view agree more
-        with the others: the share of its edges that they have too (both ways, and among at most 3,000 samples). A
-        single view of 16 features or more is standardised along samples.
+    view_weights : None, sequence of float or "auto"
+        Of the mean over views; nonnegative, their sum is made 1. None: equal, as the authors have it. "auto": by what
+        the views agree in. The mean with equal weights is clustered once, and w_v is proportional to m_v^¾; m_v is the
+        modularity of these clusters in the graph of view v by the largest that their sizes allow, and counts as 0
+        where it is below a tenth of the largest. No label is asked. How many clusters there are is said by the largest
+        gap of the eigenvalues of the mean's strongest edges, a quarter of them; estimators that know a number take it:
+        `DSRLClustering` its `n_clusters`, `DSRLClassifier` the number of classes in y.
+    standardize : {"samples", "features", "tf-idf", "auto"}
+        What is done to the features first. What is brought to mean 0 and deviation 1: "samples", each sample over its
+        features, as the authors do; "features", each feature over the samples, which suits few features, and those
+        of different units. "tf-idf", for counts of words: log(1 + count)·log(n/m) of a word that m of n samples have,
+        each sample of length 1. "auto" takes "tf-idf" for nonnegative integers of 100 features at least of which less
+        than a tenth is not 0; "features" for fewer than 16 of them, as along samples two degrees of freedom go, and
+        for a single view; else what makes the view agree more with the others: the share of its edges that they
+        have too (both ways, and among at most 3,000 samples).
 
     Returns
     -------
@@ -67,18 +74,21 @@ def similarity_graph(
     Raises
     ------
     ValueError
-        For views of different length (the message names the view), no view, or k out of range.
+        For views of different length (the message names the view), no view, k out of range, or negative counts.
 
     Warns
     -----
     GraphWarning
-        For a view in which all samples are equal, once standardised: it has no edges.
+        For a view in which all samples are equal, once standardised: it has no edges. For a view of which some samples
+        have no words, or features that are all equal, with their number: they are near to all, or to one another,
+        which means nothing.
 
     Notes
     -----
     Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
     counts, the sample itself among them. Distances come from a matrix product, so that those below 1e-8 of a sample's
-    norm are rounding; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
+    norm are rounding, and but for "heat" squares that differ by a share of 1e-9 are equal, so that the order of the
+    features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
     takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
     "adaptive" of Nie, Wang and Huang (2014).
 
@@ -116,7 +126,7 @@ def fuse(
         _warn_of_blanks(view, f"views[{v}]")
     graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
     seen = np.stack([view.seen for view in prepared], axis=1)
-    shares = weights_by_agreement(graphs, seen, clusters) if given is None else given
+    shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
     _warn_of_those_without_weight(seen[:, shares > 0])
     return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
 

@@ -143,10 +143,3 @@ class Sparse:
 
 
 Points: TypeAlias = Dense | Sparse
-
-
-def as_columns(points: Points) -> Any:
-    """Dense columns of either kind: for a look at a few, and for tests."""
-    if isinstance(points, Dense):
-        return points.columns
-    return (points.rows.toarray() - np.multiply.outer(points.shift, points.direction)).T

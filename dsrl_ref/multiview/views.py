@@ -242,10 +242,10 @@ class PreparedView:
         Standardised along features, such a sample is a point like any other, but that of most features 0 says nothing.
         """
         rows = self.given if self.present is None else self.given[self.present]
-        if self.how == "features":
-            empty = ~np.asarray(abs(rows).max(axis=1) > 0).ravel() if rows.shape[1] >= FEW else np.zeros(0)
-            return np.flatnonzero(empty)
-        return np.flatnonzero(self.points.at_origin())
+        if self.how != "features":
+            return np.flatnonzero(self.points.at_origin())
+        told = np.diff(rows.indptr) > 0 if isinstance(rows, csr_array) else rows.any(axis=1)
+        return np.flatnonzero(~told & (rows.shape[1] >= FEW))
 
 
 def prepare(given: View, how: str) -> PreparedView:

@@ -47,12 +47,33 @@ def test_seeds_are_those_of_a_random_state(capsys):
 def test_the_defaults_are_the_authors_protocol():
     arguments = parsed("data")
     assert (arguments.repeats, arguments.seed, arguments.neighbors, arguments.key) == (10, 2021, 10, "W")
-    assert applications.training(arguments) == {"preset": None, "epochs": None, "learning_rate": None}
+    assert applications.training(arguments) == {
+        "preset": None,
+        "epochs": None,
+        "learning_rate": None,
+        "view_weights": "auto",
+        "standardize": "auto",
+    }
 
 
 def test_training_is_what_the_command_line_says():
-    arguments = parsed("data", "--preset", "authors", "--epochs", "3", "--learning-rate", "0.5")
-    assert applications.training(arguments) == {"preset": "authors", "epochs": 3, "learning_rate": 0.5}
+    given = "--preset authors --epochs 3 --learning-rate 0.5 --view-weights 1,.5 --standardize features"
+    arguments = parsed("data", *given.split())
+    assert applications.training(arguments) == {
+        "preset": "authors",
+        "epochs": 3,
+        "learning_rate": 0.5,
+        "view_weights": [1.0, 0.5],
+        "standardize": "features",
+    }
+
+
+def test_weights_of_views_are_numbers_or_one_of_two_words(capsys):
+    found = [parsed("data", "--view-weights", text).view_weights for text in ("auto", "equal", "2", "0,1e-1,3")]
+    assert found == ["auto", None, [2.0], [0.0, 0.1, 3.0]]
+    with pytest.raises(SystemExit, match="2"):
+        parsed("data", "--view-weights", "1,two")
+    assert "must be auto, equal or numbers between commas: '1,two'" in capsys.readouterr().err
 
 
 def test_views_come_with_their_graph_and_class_names(tmp_path):

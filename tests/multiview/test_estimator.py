@@ -360,3 +360,46 @@ def test_works_in_pipelines_and_searches():
     search = selection.GridSearchCV(model, {"dsrlclassifier__alpha": [1.0, 10.0]}, cv=2).fit(stacked, LABELS)
     assert search.best_score_ > 0.8
     assert clone(DSRLClustering(5)).n_clusters == 5
+
+
+@both
+def test_sparse_views_are_taken_and_make_what_dense_ones_make(estimator):
+    rng = np.random.default_rng(0)
+    views = [np.where(rng.random(view.shape) < 0.3, 0.0, view) for view in VIEWS]
+    dense = estimator.fit(views, KNOWN)
+    expected = dense.predict([view[:5] + 0.1 for view in views]), graph_of(dense)
+    sparse = estimator.fit([csr_array(view) for view in views], KNOWN)
+    assert graph_of(sparse) == pytest.approx(expected[1], rel=1e-6, abs=1e-9)
+    assert np.array_equal(sparse.predict([csr_array(view[:5] + 0.1) for view in views]), expected[0])
+    whole = type(estimator)(**{**estimator.get_params(), "view_sizes": [10, 10, 10]})
+    assert np.array_equal(graph_of(whole.fit(csr_array(np.hstack(views)), KNOWN)), graph_of(sparse))
+
+
+@both
+def test_the_preset_takes_sparse_views_as_the_dense_ones_that_they_are(estimator):
+    model = type(estimator)(**{**estimator.get_params(), "preset": "authors"})
+    expected = graph_of(model.fit(VIEWS, KNOWN))
+    assert np.array_equal(graph_of(model.fit([csr_array(view) for view in VIEWS], KNOWN)), expected)
+
+
+@both
+def test_a_view_of_noise_counts_nothing(estimator):
+    noise = np.random.default_rng(5).normal(size=(120, 20))
+    model = estimator.fit([*VIEWS, noise], KNOWN)
+    assert model.view_weights_[3] == 0
+    assert model.view_weights_.sum() == pytest.approx(1)
+    others = estimator.fit(VIEWS, KNOWN).view_weights_
+    assert model.view_weights_[:3] == pytest.approx(others, abs=0.05)
+    assert others.min() > 0.2
+
+
+@both
+def test_what_was_seen_may_change_afterwards(estimator):
+    views = [view.copy() for view in VIEWS]
+    model = estimator.fit(views, KNOWN)
+    new = [view[:6] + 0.2 for view in VIEWS]
+    expected = model.predict(new)
+    for view in views:
+        view[:] = view[::-1].copy()
+    assert np.array_equal(model.predict(new), expected)
+    assert np.array_equal(model._fitted.seen.joiner.fusion.views[0].given, VIEWS[0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import hard_views, holed, naive_graph, standard
+from views import beside, hard_views, holed, naive_graph, standard
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
 from dsrl_ref.multiview.experiments import (
@@ -153,9 +153,13 @@ def test_controls_of_classification_are_scored_on_their_graphs(data, form):
     dsrl = classify(data, SPLITS, {})
     found = as_dict(classification_controls(data, SPLITS, dsrl, {}, hindsight=[0.0, 0.4]))
     model = dsrl.found
-    expected = {("dsrl", "one-hot"): accuracies(model.graph_, "one-hot")}
+    spread = beside(model.affinity_matrix_, model.graph_)
+    expected = {("dsrl", "one-hot"): accuracies(spread, "one-hot")}
     for names, W in ((RAW, HEAT), (CANDIDATES, model.affinity_matrix_)):
-        tried = [accuracies(softened(W, share), form) for share in (0.75, 0.4)]
+        graphs = [softened(W, share) for share in (0.75, 0.4)]
+        if names is CANDIDATES:
+            graphs = [beside(W, graph) for graph in graphs]
+        tried = [accuracies(graph, form) for graph in graphs]
         expected[names[0], form] = accuracies(W, form)
         expected[names[1], form] = tried[0]
         expected[names[2], form] = max([tried[0], expected[names[0], form], tried[1]], key=np.mean)

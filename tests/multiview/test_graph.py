@@ -242,6 +242,8 @@ def test_neighbours_are_scikit_learns():
         ({"view_weights": [1, 2]}, r"view_weights has shape \(2,\); one number for each of 3 views"),
         ({"view_weights": [1, -1, 1]}, r"nonnegative and not all 0, got \[1.0, -1.0, 1.0\]"),
         ({"view_weights": [0, 0, 0]}, "nonnegative and not all 0"),
+        ({"view_weights": "equal"}, "view_weights must be one of 'auto', got 'equal'"),
+        ({"standardize": "tf-idf"}, "tf-idf takes counts of words: sample . has -"),
     ],
 )
 def test_bad_options_are_refused(arguments, message):
@@ -261,6 +263,61 @@ def test_sparse_views_make_the_graph_of_the_same_dense_ones():
         ValueError, match=r"views\[1\] has 2.0*1e\+200 for largest size|views\[1\] has \S+ for largest size"
     ):
         similarity_graph([views[0], csr_array(views[1] * 1e200)], 5)
+
+
+def words(n=40, d=150, seed=0):
+    """Counts of words, of four samples none."""
+    rng = np.random.default_rng(seed)
+    view = (rng.poisson(1.0, size=(n, d)) * (rng.random((n, d)) < 0.07)).astype(float)
+    view[:, 0] += 1
+    view[[5, 9, 20, 31]] = 0
+    return view
+
+
+def test_counts_make_the_graph_of_their_tf_idf_whether_sparse_or_dense():
+    view = words()
+    with pytest.warns(
+        GraphWarning, match=r"views\[0\]: 4 of 40 samples have no words, the first of them sample 5: what"
+    ):
+        found = similarity_graph([view], 5, weights="adaptive", standardize="auto")
+    having = np.count_nonzero(view, axis=0)
+    weights = np.log1p(view) * np.log(40 / np.maximum(having, 1)) * (having > 0)
+    lengths = np.linalg.norm(weights, axis=1, keepdims=True)
+    told = np.flatnonzero(lengths > 0)
+    expected = naive_graph(weights / np.where(lengths > 0, lengths, 1), 5, "adaptive")
+    judged = np.ix_(told, told)  # who is near to what has no words, rounding decides in the oracle
+    assert np.mean(np.abs(found.toarray() - expected)[judged] < 1e-9) > 0.98
+    with pytest.warns(GraphWarning, match="4 of 40 samples have no words"):
+        sparse = similarity_graph([csr_array(view)], 5, weights="adaptive", standardize="auto")
+    assert np.array_equal(sparse.toarray(), found.toarray())
+    with pytest.warns(GraphWarning, match="4 of 40 samples have no words"):
+        asked = similarity_graph([view], 5, weights="adaptive", standardize="tf-idf")
+    assert np.array_equal(asked.toarray(), found.toarray())
+
+
+@pytest.mark.parametrize("along", ["samples", "features"])
+def test_samples_that_are_constant_in_a_view_are_counted(along):
+    view = np.random.default_rng(0).normal(size=(30, 20))
+    view[[3, 8]] = 0
+    message = r"views\[1\]: 2 of 30 samples have nothing but equal features, the first of them sample 3: what they are"
+    with pytest.warns(GraphWarning, match=message) as warned:
+        similarity_graph([view[:, :3] + np.arange(3), view], 4, standardize=along)
+    assert len(warned) == 1
+
+
+def test_views_count_by_agreement_where_that_is_asked():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 30)
+    views = [4 * rng.normal(size=(3, 5))[labels] + rng.normal(size=(90, 5)) for _ in range(2)]
+    views.append(rng.normal(size=(90, 5)))
+    found = graph.fuse(views, 8, "adaptive", "auto", "auto")
+    assert found.view_weights[2] == 0
+    given = similarity_graph(views, 8, weights="adaptive", standardize="auto", view_weights=found.view_weights)
+    asked = similarity_graph(views, 8, weights="adaptive", standardize="auto", view_weights="auto")
+    assert np.array_equal(asked.toarray(), given.toarray())
+    known = graph.fuse(views, 8, "adaptive", "auto", "auto", 3)
+    assert known.view_weights == pytest.approx(found.view_weights)  # three by the eigengap too
+    assert graph.fuse(views, 8, "adaptive", "auto", "auto", 20).view_weights.tolist() != known.view_weights.tolist()
 
 
 @pytest.mark.parametrize("k", [3, 15])

@@ -123,6 +123,32 @@ def test_a_feature_that_is_constant_among_the_new_keeps_its_meaning():
     assert found == pytest.approx(naive_links(SEEN[0], new, 4, "heat", "features"), rel=1e-9, abs=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore:views.0.:dsrl_ref.errors.GraphWarning")
+@pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_sparse_samples_are_joined_as_the_same_dense_ones(weights, how):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, size=(50, 60)) * (rng.random((50, 60)) < 0.2) + 0.0
+    counts[7], counts[30] = 0, 0
+    seen, new = counts[:40], np.vstack([counts[40:], counts[[3, 7, 30]]])
+    expected = joined([seen], [new], 5, weights, how)
+    assert expected[[10, 11, 12]].tolist() == np.eye(40)[[3, 7, 7]].tolist()
+    for first, second in ((csr_array(seen), csr_array(new)), (csr_array(seen), new), (seen, csr_array(new))):
+        found = joined([first], as_views([second]), 5, weights, how)
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert found[[10, 11, 12]].tolist() == expected[[10, 11, 12]].tolist()
+
+
+def test_sparse_samples_are_told_apart_by_places_and_values():
+    seen = csr_array(np.array([[1.0, 0, 0, 2], [0, 1, 0, 2], [1, 0, 0, 3], [0, 0, 0, 0], [1, 0, 5, 2], [2, 0, 0, 1]]))
+    joiner = Joiner(fuse([seen], 2, "heat", None, "features"), 2, "heat")
+    wide = csr_array((seen.data, seen.indices.astype(np.int64), seen.indptr.astype(np.int64)), shape=seen.shape)
+    for new in (seen, wide, seen.toarray()):
+        assert joiner([new]).toarray().tolist() == np.eye(6).tolist()
+    other = joiner([csr_array(np.array([[1.0, 0, 2, 0], [0, 0, 2, 1], [1, 0, 0, 2.5]]))]).toarray()
+    assert np.count_nonzero(other, axis=1).tolist() == [2, 2, 2]
+
+
 def naive_joined(seen, new, k, kind, along, shares):
     """Of views with rows of NaN: each view joins those that it has, and a pair counts by the views that have both."""
     total, weight = np.zeros((len(new[0]), len(seen[0]))), np.zeros((len(new[0]), len(seen[0])))
