@@ -1,6 +1,7 @@
 """``python -m benchmarks``: every row checked, then timed."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from benchmarks import (
     small,
     solving,
     sparse,
+    views,
 )
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.errors import MissingExtraError
@@ -35,7 +37,12 @@ ROWS = {
     **incomplete.ROWS,
     **busy.ROWS,
 }
-ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
+ALL = {
+    **ROWS,
+    **views.BY_NAME,
+    **recovery.BY_NAME,
+    **real.BY_NAME,
+}  # minutes, or hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:<22}{(row.__doc__ or '').splitlines()[0]}")
         return 0
     try:
-        _require_destinations(arguments.json, arguments.plot)
+        _require_destinations([arguments.json, arguments.markdown], arguments.plot)
     except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
@@ -58,17 +65,24 @@ def main(argv: list[str] | None = None) -> int:
             agreed &= _run(name, arguments.size, found)
             if arguments.json:
                 _write(arguments.json, report.as_json(found).encode())
+            if arguments.markdown:
+                _write(arguments.markdown, report.as_markdown(found, _command(argv)).encode())
     finally:  # what there is after Ctrl-C too
         if arguments.plot and found:
             _write(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
     return 0 if agreed else 1
 
 
-def _require_destinations(figures: Path | None, picture: Path | None) -> None:
+def _command(argv: list[str] | None) -> str:
+    """What was typed."""
+    return shlex.join(["python", "-m", "benchmarks", *(sys.argv[1:] if argv is None else argv)])
+
+
+def _require_destinations(texts: list[Path | None], picture: Path | None) -> None:
     """Refuse now, not after the work, what cannot be written."""
     if picture:
         require_kind(kind_of(picture))
-    for path in filter(None, (figures, picture)):
+    for path in filter(None, (*texts, picture)):
         require_writable(path)
 
 
@@ -98,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smallest", dest="size", action="store_const", const="smallest", help="to see that all runs")
     parser.add_argument("--only", action="append", choices=list(ALL), metavar="NAME", help="this row; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write them as a document to FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the times; needs matplotlib")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     return parser

@@ -1,4 +1,4 @@
-"""Say what was found: a table, JSON, a picture, and the machine it was found on."""
+"""Say what was found: a table, JSON, Markdown, a picture, and the machine it was found on."""
 
 import json
 import os
@@ -68,6 +68,32 @@ def as_json(rows: list[Row]) -> str:
     for row in told:
         del row["images"]
     return json.dumps({"machine": machine(), "rows": told}, indent=2)
+
+
+def as_markdown(rows: list[Row], command: str) -> str:
+    """All rows as a document: the command and the machine, and for every row its work, a table and its notes."""
+    found = ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None)
+    parts = ["# What the benchmarks measured", f"```sh\n{command}\n```", f"On this machine: {found}."]
+    for row in rows:
+        parts += [f"## {row.name}", f"{row.work}."]
+        if row.results:
+            results = [(result, result.contestant) for result in row.results]
+            limit = [] if row.limit is None else [(row.limit, f"limit: {row.limit.contestant}")]
+            lines = ["| contestant | seconds | times the first | peak memory, MiB | error |", "|---|---|---|---|---|"]
+            parts.append("\n".join(lines + [_cells(each, name, row.results[0]) for each, name in results + limit]))
+        if row.notes:
+            parts.append("\n".join(["```", *row.notes, "```"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(result: Result, name: str, first: Result) -> str:
+    """A line of the table of one row; what is not known is empty."""
+    seconds = "" if result.seconds is None else f"{result.seconds:.3g}"
+    ratio = f"{result.seconds / first.seconds:.3g}" if first.seconds and result.seconds is not None else ""
+    peak = "" if result.peak is None else f"{result.peak / 2**20:.1f}"
+    error = "" if result.error is None else f"{result.error:.1e}"
+    name = name.replace("|", r"\|")  # of absolute values, where a cell would end
+    return f"| {name} | {seconds} | {ratio} | {peak} | {error} |"
 
 
 def as_picture(rows: list[Row], kind: str) -> bytes:

@@ -98,7 +98,7 @@ class Objective:
         x0: Any = None,
         method: str = "auto",
         threads: int | None = None,
-        evaluations: int = table.MANY,
+        evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
     ) -> None:
         require_in_memory(layers, "layers")

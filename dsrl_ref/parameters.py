@@ -23,6 +23,13 @@ class Gradient(NamedTuple):
     L: Any
 
 
+def is_a_layer_each(theta: Any, L: Any) -> bool:
+    """Whether what was given as Θ and L looks like one a layer: several rows of numbers, or several L."""
+    if isinstance(theta, list | tuple) and any(isinstance(row, list | tuple | np.ndarray) for row in theta):
+        return True
+    return isinstance(L, list | tuple) or getattr(theta, "ndim", 0) == 2 or getattr(L, "ndim", 0) == 1
+
+
 class Shared:
     """One Θ and one L for all layers: five numbers, w1, w2, b1, b2, L."""
 
@@ -30,7 +37,13 @@ class Shared:
 
     def read(self, theta: Any, L: Any) -> tuple[Theta, float]:
         """Validate Θ and L; ValueError or TypeError, with what is wrong."""
-        return as_theta(theta), as_step_constant(L)
+        try:
+            return as_theta(theta), as_step_constant(L)
+        except (ValueError, TypeError) as error:
+            if is_a_layer_each(theta, L):
+                advice = "all layers share one Θ and one L here; Objective(..., per_layer=True) gives each its own"
+                raise type(error)(f"{error}: {advice}") from None
+            raise
 
     def of_flat(self, x: Any) -> tuple[Any, Any]:
         """Θ and L, not yet validated, of five numbers."""

@@ -20,8 +20,8 @@ from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 
 POINTS = 2001
+DPI = 200  # of pictures of pixels
 BEYOND = 2.0  # times the farthest knot: how far the axes reach
-RASTER = 300  # cells across the picture of a graph
 MARKED = 50  # pieces, epochs or layers: more would hide the line
 LEAST_ERROR = 1e-300  # what is 0 has no decibels
 
@@ -79,10 +79,10 @@ def draw_model(result: FitResult, layers: float | None = None, *, f: Any = None,
         return _draw_layers(result, f, target)
     if f is not None:
         raise ValueError("f and target are for a result with one Θ and one L a layer; this one shares them")
-    figure = _figure((10, 7))
+    figure = new_figure((10, 7))
     (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
+    shrinkage_panel(top_left, result.theta)
     z = _axis(*result.theta[2:])
-    _curve(top_left, z, shrink(z, result.theta), "shrinkage ξ", "z", "ξ(z)")
     _curve(top_right, z, regularizer(z, result.theta), "regularizer g", "x", "g(x)")
     accepted = result.history.get("accepted", np.ones(len(result.history["loss"]), dtype=np.bool_))
     _history(bottom_left, {"loss J": result.history["loss"][accepted]})
@@ -95,49 +95,14 @@ def draw_model(result: FitResult, layers: float | None = None, *, f: Any = None,
     return figure
 
 
-def draw_learned_graph(before: Any, after: Any, points: Any, theta: Theta, order: Any) -> Any:
-    """Draw a graph before and after the network, an embedding, and the learned ξ and g.
-
-    Parameters
-    ----------
-    before, after : csr_array (n, n)
-        What the network was trained on, and what it made of it.
-    points : ndarray (n, d)
-        Embedding of the samples; drawn along its two principal axes.
-    theta : Theta
-        What the network learned.
-    order : ndarray (n,)
-        Samples in the order in which to show them: by class, or by cluster.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Not shown yet.
+def new_figure(size: tuple[float, float]) -> Any:
+    """A figure of so many inches, which needs no display and is kept nowhere.
 
     Raises
     ------
     MissingExtraError
         Where matplotlib is not installed.
     """
-    figure = _figure((13, 8))
-    panels = figure.subplots(2, 3)
-    for panel, graph, title in zip(panels[0], (before, after), ("graph before", "graph after"), strict=False):
-        panel.imshow(_density(graph, order), cmap="Greys", interpolation="nearest")
-        panel.set(title=f"{title}: {graph.nnz} nonzeros", xticks=[], yticks=[])
-    across, up = _principal(points)[:, order]
-    panels[0, 2].scatter(across, up, c=np.arange(len(order)), s=4, cmap="turbo")
-    panels[0, 2].set(title="embedding, in the order of the graph", xticks=[], yticks=[])
-    z = _axis(*theta[2:])
-    _curve(panels[1, 0], z, shrink(z, theta), "learned shrinkage ξ", "z", "ξ(z)")
-    _curve(panels[1, 1], z, regularizer(z, theta), "learned regularizer g", "x", "g(x)")
-    weights = [graph.data / graph.data.max(initial=1e-300) for graph in (before, after)]
-    panels[1, 2].hist(weights, bins=40, range=(0, 1), label=["before", "after"])
-    panels[1, 2].set(title="weights, of the largest", xlabel="weight", ylabel="edges")
-    panels[1, 2].legend()
-    return figure
-
-
-def _figure(size: tuple[float, float]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -145,21 +110,10 @@ def _figure(size: tuple[float, float]) -> Any:
     return Figure(figsize=size, layout="constrained")
 
 
-def _principal(points: Any) -> Any:
-    """Coordinates along the two axes of most variance, (2, n)."""
-    centred = np.pad(points - points.mean(axis=0), ((0, 0), (0, 1)))  # one axis is none to draw on
-    return np.linalg.svd(centred, full_matrices=False)[2][:2] @ centred.T
-
-
-def _density(graph: Any, order: Any) -> Any:
-    """Share of nonzeros in each cell of a raster over the reordered graph, darker where there are more."""
-    n = len(order)
-    place = np.empty(n, dtype=np.intp)
-    place[order] = np.arange(n)
-    row, column = graph.nonzero()
-    cells = min(n, RASTER)
-    counts, *_ = np.histogram2d(place[row], place[column], bins=cells, range=[[0, n], [0, n]])
-    return np.log1p(counts)
+def shrinkage_panel(panel: Any, theta: Theta) -> None:
+    """Draw ξ twice as far as its knots."""
+    z = _axis(*theta[2:])
+    _curve(panel, z, shrink(z, theta), "shrinkage ξ", "z", "ξ(z)")
 
 
 def kind_of(path: Path) -> str:
@@ -177,7 +131,7 @@ def require_kind(kind: str) -> None:
     ValueError
         For a kind that it does not know.
     """
-    known = _figure((1, 1)).canvas.get_supported_filetypes()
+    known = new_figure((1, 1)).canvas.get_supported_filetypes()
     if kind not in known:
         raise ValueError(f"a picture is one of {', '.join(sorted(known))}, not {kind!r}")
 
@@ -185,7 +139,7 @@ def require_kind(kind: str) -> None:
 def as_bytes(figure: Any, kind: str) -> bytes:
     """The picture as the contents of a file of this kind: "png", "pdf", "svg", ...; ValueError for one unknown."""
     stream = io.BytesIO()
-    figure.savefig(stream, format=kind)
+    figure.savefig(stream, format=kind, dpi=DPI)
     return stream.getvalue()
 
 
@@ -244,7 +198,7 @@ def _logarithmic(panel: Any, *values: Any) -> None:
 
 def _draw_layers(result: FitResult, f: Any, target: Any) -> Any:
     """Draw what every layer has of its own."""
-    figure = _figure((13, 7))
+    figure = new_figure((13, 7))
     panels = figure.subplots(2, 3)
     w1, w2, b1, b2 = result.theta.T
     layers = np.arange(1, len(b2) + 1)

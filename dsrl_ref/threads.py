@@ -19,13 +19,16 @@ bits. Small products always have one thread here: with the extra, their bits do 
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dsrl_ref.blas import Limit
 
 LOOK = 0.2  # seconds between two looks for Ctrl-C: one that comes just as the main thread begins to wait wakes nobody
+_jobs: ContextVar[int | None] = ContextVar("jobs", default=None)  # each thread, and each task of asyncio, has its own
 LARGE_PRODUCT = 2**28  # multiplications, 10 ms: from here on a busy machine costs at most three times that
 
 
@@ -58,7 +61,7 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
     with blas_threads(1):
         pool = ThreadPoolExecutor(min(threads, len(items)))
         try:
-            for future in [pool.submit(run, item) for item in items]:
+            for future in [pool.submit(copy_context().run, run, item) for item in items]:
                 while not future.done():
                     wait([future], timeout=LOOK)
                 future.result()
@@ -67,8 +70,40 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def limited(jobs: int | None) -> Iterator[None]:
+    """Let `processors` be this many within a ``with`` statement, here and in the threads that `in_threads` begins.
+
+    BLAS has no more threads meanwhile.
+
+    Parameters
+    ----------
+    jobs : int or None
+        At least 1; more than there are processors is taken at its word. None leaves what is in force, which is all
+        processors that the process may use unless another ``with limited(...)`` is around this one.
+
+    Examples
+    --------
+    >>> with limited(3), limited(None):
+    ...     processors()
+    3
+    """
+    if jobs is None:
+        yield
+        return
+    token = _jobs.set(jobs)
+    try:
+        with blas_threads(jobs):
+            yield
+    finally:
+        _jobs.reset(token)
+
+
 def processors() -> int:
-    """How many this process may use."""
+    """How many this process may use: all, or as many as `limited` says."""
+    jobs = _jobs.get()
+    if jobs is not None:
+        return jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -101,3 +101,17 @@ def fake_blas(monkeypatch):
         return module
 
     return use
+
+
+@pytest.fixture
+def uncounted(monkeypatch):
+    """Whoever counts the processors of the machine fails the test: what was asked for is to count alone."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: pytest.fail("processors were counted"), raising=False)
+
+
+@pytest.fixture
+def matplotlib(monkeypatch):
+    """Pictures need no display, and are kept nowhere: whoever imports pyplot fails."""
+    module = pytest.importorskip("matplotlib", reason="the extra plot brings matplotlib")
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    return module

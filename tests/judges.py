@@ -132,7 +132,7 @@ def networks(package):
         for X, right in zip(iterates, expected, strict=True):
             same(X, [x for line in right for x in line])
         gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
-        package.engines.tangent.AT_ONCE = 1 if layers % 2 else 2**21  # tangents of one column at a time, or of all
+        package.engines.tangent.MOST_NUMBERS = 1 if layers % 2 else 2**21  # tangents of one column at a time, or of all
         for method in methods(package, term(package, f), start):
             if method == "columns":
                 divide_columns(package, layers, f)
@@ -178,6 +178,7 @@ def own_parameters(package, f, theta, L, layers, x0, target):
     rows = naive.layered_gradient(f, thetas, constants, x0, target)
     products = naive.layered_gauss_newton(f, thetas, constants, x0)
     at = floats(thetas), list(map(float, constants))
+    package.engines.fused.WORTH_A_TABLE = layers % 2  # by pieces, or layer by layer
     for name in methods(package, term(package, f), floats(x0)):
         if package.engines.table.ENGINES[name].prepare_layers is not None:
             J = package.Objective(
@@ -205,7 +206,7 @@ def divide_columns(package, layers, f):
     columns, (k, n) = package.engines.columns, np.shape(f.D)
     columns.BLOCK_ENTRIES = 2 * ((layers + 4) * n + k)
     columns.TANGENTS, columns.TANGENT_WORK, columns.GATHERED = 10 * layers if len(f.Y[0]) == 2 else 1, 1, 2 * layers
-    columns.AT_ONCE = n * k if layers % 2 else 2**33
+    columns.MOST_MULTIPLICATIONS = n * k if layers % 2 else 2**33
 
 
 def own_iterates(package, f, theta, L, layers, x0):
@@ -234,7 +235,7 @@ class Quartic:
 def differences(package):
     """Gradients of every method against differences of the naive loss, f not quadratic."""
     rng = np.random.default_rng(21)
-    package.engines.tangent.AT_ONCE = 1  # which is for columns that do not interact
+    package.engines.tangent.MOST_NUMBERS = 1  # which is for columns that do not interact
     for number in range(3):
         S, x0, target = (rng.normal(size=(3, size)) for size in (3, 2, 2))
         S = S + S.T
@@ -395,8 +396,9 @@ def pieces(package):
     """The scalar map and sums over its pieces: exact on a grid, right on knots, with all digits near the identity."""
     kernels = importlib.import_module(f"{package.__name__}.engines.kernels.pieces")
     kernels.BLOCK = 8
-    fused = package.engines.fused
-    fused.BLOCK, fused.BLOCKS_PER_CALL, fused.SAMPLE = 16, 2, 3  # so small a sample misses the ends
+    fused, recursion = package.engines.fused, package.engines.recursion
+    recursion.BLOCK, recursion.BLOCKS_PER_CALL = 16, 2
+    fused.BLOCKS_PER_CALL, fused.SAMPLE = 2, 3  # so small a sample misses the ends
     pieces_on_the_grid(package)
     pieces_on_knots(package)
     pieces_near_the_identity(package)
@@ -424,10 +426,12 @@ def pieces_on_the_grid(package):
                 package.Fidelity(floats(W)), floats(target), layers=layers, x0=floats(x0), method="pieces"
             )
             same(J.gauss_newton(numbers, float(L))[2], products)
-            in_one_pass = package.loss_and_gradient(
-                package.Fidelity(floats(W)), numbers, float(L), layers, floats(target), floats(x0), "fused"
+            in_one_pass = package.Objective(
+                package.Fidelity(floats(W)), floats(target), layers=layers, x0=floats(x0), method="fused"
             )
-            for loss, gradient in (J(numbers, float(L)), in_one_pass):
+            *with_matrix, matrix = in_one_pass.gauss_newton(numbers, float(L))
+            same(matrix, products)
+            for loss, gradient in (J(numbers, float(L)), in_one_pass(numbers, float(L)), with_matrix):
                 assert Fraction(loss) == naive.loss(target, X)
                 same(gradient, naive.reverse_gradient(f, theta, L, layers, x0, target))
         for start in (x0, other):
@@ -460,29 +464,33 @@ def pieces_of_layers(package):
             pieces_of_layers_agree(package, thetas, L, W, start * W, target)
         package.engines.scalar_map.MOST_PIECES = 1024
         near = package.forward(package.Fidelity(some), thetas, L, 3, start * some)[-1] + 1e-5 * rng.normal(size=(1, 70))
-        pieces_of_layers_agree(package, thetas, L, some, start * some, near)
+        pieces_of_layers_agree(package, thetas, L, some, start * some, near, of_fused=1e4)
     one_gap = [package.Objective(package.Fidelity(W), layers=2, method=method) for method in ("pieces", "adjoint")]
     assert len({J.ties((2, 2, 0, 0), 0.5) for J in one_gap}) == 1
 
 
-def pieces_of_layers_agree(package, thetas, L, W, x0, target):
-    """Loss and derivatives against rationals, the matrix and the ties against the adjoint."""
+def pieces_of_layers_agree(package, thetas, L, W, x0, target, of_fused=1):
+    """Loss and derivatives against rationals, the matrix and the ties against the adjoint.
+
+    "fused" may be off by so many times more, as it forms the residuals one by one.
+    """
     in_rationals = lambda X: [[Fraction(x) for x in line] for line in X.tolist()]  # noqa: E731
     layers = [tuple(map(Fraction, theta)) for theta in thetas], [Fraction(constant) for constant in L]
     f, goal, start = naive.Fidelity(in_rationals(W)), in_rationals(target), in_rationals(x0)
     right = naive.loss(goal, naive.layered_forward(f, *layers, start)[0][-1])
     rows = floats(naive.layered_gradient(f, *layers, start, goal))
-    J, other = (
+    pieces, fused, other = (
         package.Objective(package.Fidelity(W), target, layers=3, x0=x0, method=method, per_layer=True)
-        for method in ("pieces", "adjoint")
+        for method in ("pieces", "fused", "adjoint")
     )
-    loss, gradient, matrix = J.gauss_newton(thetas, L)
     products = other.gauss_newton(thetas, L)[2]
-    assert abs(Fraction(loss) - right) <= Fraction(1e-14) * right
     sizes = np.sqrt(2 * float(right) * np.diag(products)).reshape(3, 5)
-    assert np.all(np.abs(np.array(gradient).T - rows) <= 1e-12 * sizes)
-    assert np.abs(matrix - products).max() <= 1e-14 * np.abs(products).max()
-    assert J.ties(thetas, L) == other.ties(thetas, L)
+    for J, more in ((pieces, 1), (fused, of_fused)):
+        loss, gradient, matrix = J.gauss_newton(thetas, L)
+        assert abs(Fraction(loss) - right) <= more * Fraction(1e-14) * right
+        assert np.all(np.abs(np.array(gradient).T - rows) <= more * 1e-12 * sizes)
+        assert np.abs(matrix - products).max() <= 1e-14 * np.abs(products).max()
+        assert J.ties(thetas, L) == other.ties(thetas, L)
 
 
 def pieces_on_knots(package):

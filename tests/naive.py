@@ -281,8 +281,16 @@ def scale(f, theta, L, layers, x0, target, rows=None):
     of float64 errs by at most 2^-53 of its result, which a term of S bounds. The error of the loss and of every
     derivative is therefore within a modest multiple of (t + 1)·2^-53·S, in whatever order they are summed.
     """
-    w1, w2, b1, b2 = theta
     rows = regions(forward(f, theta, L, layers, x0)[1], theta) if rows is None else rows
+    total, last = sizes_of_sensitivities(f, theta, L, x0, rows)
+    residual = minus(last, absolute(target), -1)
+    of_loss = sum(r * r for line in residual for r in line) / 2
+    return of_loss, [sum(residual[p][q] * x for p, line in enumerate(V) for q, x in enumerate(line)) for V in total]
+
+
+def sizes_of_sensitivities(f, theta, L, x0, rows):
+    """How large all is that cancelled to make the five derivatives of X_(t), and X_(t) itself: see `scale`."""
+    w1, w2, b1, b2 = theta
     (*before, last), of_Z = sizes(f, theta, L, x0, rows)
     total = [[[0] * len(line) for line in x0] for _ in range(5)]
     for where, M, Z in zip(rows, before, of_Z, strict=True):
@@ -297,9 +305,7 @@ def scale(f, theta, L, layers, x0, target, rows=None):
                     slope = w1 if row == 1 else w2
                     for c, value in enumerate([*own, slope * G[p][q] / L / L]):
                         total[c][p][q] = value + slope * pushed[c][p][q]
-    residual = minus(last, absolute(target), -1)
-    of_loss = sum(r * r for line in residual for r in line) / 2
-    return of_loss, [sum(residual[p][q] * x for p, line in enumerate(V) for q, x in enumerate(line)) for V in total]
+    return total, last
 
 
 def forward_gradient(f, theta, L, layers, x0, target):

@@ -122,6 +122,26 @@ def test_what_was_found_before_a_failure_is_kept(benchmarks, monkeypatch, tmp_pa
     assert [row["name"] for row in json.loads((tmp_path / "a.json").read_text())["rows"]] == ["accuracy"]
 
 
+def test_markdown_is_a_document_with_the_command_and_every_figure(benchmarks, tmp_path):
+    """Written after every row, so that an interrupted run leaves what there is."""
+    place, figures = tmp_path / "it's.md", tmp_path / "a.json"
+    asked = ["--smallest", "--only", "accuracy", "--only", "fused-dense"]
+    assert benchmarks.main([*asked, "--markdown", str(place), "--json", str(figures)]) == 0
+    text = place.read_text(encoding="utf-8")
+    assert f"python -m benchmarks {' '.join(asked)} --markdown '{tmp_path}/it'\"'\"'s.md' --json" in text
+    rows = json.loads(figures.read_text(encoding="utf-8"))["rows"]
+    assert re.findall("^## (.*)$", text, flags=re.MULTILINE) == ["accuracy", "fused-dense"]
+    told = [result for row in rows for result in [*row["results"], *filter(None, [row["limit"]])]]
+    lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| contestant")]
+    assert len(lines) == len(told)
+    for line, result in zip(lines, told, strict=True):
+        name, seconds, _, _, error, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", line[2:]))
+        assert name.removeprefix("limit: ").replace(r"\|", "|") == result["contestant"]
+        assert seconds == ("" if result["seconds"] is None else f"{result['seconds']:.3g}")
+        assert error == ("" if result["error"] is None else f"{result['error']:.1e}")
+    assert all(note in text for row in rows for note in row["notes"])
+
+
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
 def test_a_picture_is_drawn_of_a_kind_that_is_known(benchmarks, tmp_path, capsys):
     picture = tmp_path / "a.png"
@@ -143,9 +163,9 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
 
 
 def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
-    from benchmarks import real, recovery
+    from benchmarks import real, recovery, views
 
-    assert {*recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
     asked = []
     monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
     benchmarks.main(["--smallest"])
@@ -312,3 +332,25 @@ def test_images_of_a_row_are_in_the_picture_and_not_in_the_figures(benchmarks):
     svg = as_picture([row], "svg").decode()
     assert svg.count("<image") == 9
     assert "<image" not in as_picture([plain], "svg").decode()
+
+
+def test_data_sets_that_are_not_there_are_skipped_and_the_row_says_so(benchmarks, monkeypatch, tmp_path):
+    from scipy.io import savemat
+
+    from benchmarks import views
+
+    monkeypatch.setattr(views, "_line", lambda name, *_: name)
+    monkeypatch.setattr(views, "_clustering", lambda *_: None)
+    monkeypatch.delenv("DSRL_DATA", raising=False)
+    assert (
+        views.views("quick")
+        .notes[-1]
+        .startswith("the rest is skipped: there are no .mat files; the variable DSRL_DATA")
+    )
+    savemat(tmp_path / "a.mat", {"X1": np.eye(8), "X2": np.ones((8, 3)), "Y": np.arange(8) % 2})
+    savemat(tmp_path / "b.mat", {"W": np.eye(8)})
+    monkeypatch.setenv("DSRL_DATA", str(tmp_path))
+    row = views.views("quick")
+    assert [note for note in row.notes if note.startswith("a,")] == [f"a, {control}" for control in views.CONTROLS]
+    assert row.notes[-1].startswith("b is skipped: ")
+    assert row.results[-1].contestant == "a: a fit"

@@ -64,6 +64,7 @@ FLOORS = [
     "multiview.datasets",
     "multiview",
     "plotting",
+    "pictures",
     "__init__",
     "verify",
     "cli",

@@ -98,7 +98,7 @@ def test_an_objective_is_chosen_for_many_evaluations_and_a_single_call_for_one(m
     Objective(Fidelity(W), layers=2)
     Objective(Fidelity(W), layers=2, evaluations=7)
     loss_and_gradient(Fidelity(W), THETA, 2, 2)
-    assert asked == [table.MANY, 7, 1]
+    assert asked == [table.EVALUATIONS, 7, 1]
 
 
 @pytest.mark.parametrize("evaluate", [Objective.__call__, Objective.gauss_newton])

@@ -161,3 +161,27 @@ def test_what_all_layers_share_is_five_numbers_in_the_order_of_x():
     shared = Objective(J.f, X, layers=3)
     loss, gradient = shared.flat([*ROWS[0], 4.0])
     assert (loss, Gradient(*gradient.tolist())) == shared(ROWS[0], 4.0)
+
+
+@pytest.mark.parametrize(
+    ("theta", "L"),
+    [
+        ([(1, 0.5, 0.5, 1)] * 3, 1.0),
+        (np.tile([1, 0.5, 0.5, 1], (3, 1)), 1.0),
+        ((1, 0.5, 0.5, 1), [1.0, 1.0, 1.0]),
+        ((1, 0.5, 0.5, 1), np.ones(3)),
+    ],
+)
+def test_one_theta_a_layer_given_to_an_objective_that_shares_it_is_told_of_per_layer(theta, L):
+    shared = Objective(LeastSquares(D, D @ X), X, layers=3)
+    with pytest.raises(
+        (ValueError, TypeError), match=r"share one Θ and one L here; Objective\(\.\.\., per_layer=True\)"
+    ):
+        shared(theta, L)
+
+
+@pytest.mark.parametrize(("theta", "L"), [((1, 1, 3, 2), 1.0), ((1, 1, 1), 1.0), (5, 1.0), ((1, 1, 1, 1), "x")])
+def test_other_bad_parameters_are_not_told_of_it(theta, L):
+    shared = Objective(LeastSquares(D, D @ X), X, layers=3)
+    with pytest.raises((ValueError, TypeError), match=r"^((?!per_layer).)*$"):
+        shared(theta, L)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from dsrl_ref import LeastSquares, Objective, Status, Theta, fit, forward, plotting, regularizer, shrink
 from dsrl_ref.errors import MissingExtraError
-from dsrl_ref.plotting import draw_learned_graph, draw_model
+from dsrl_ref.plotting import draw_model
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 
@@ -26,11 +26,6 @@ def result(losses=(3.0, 2.0, 1.5), theta=THETA, accepted=None, layers=1, kind="F
         "accepted": np.ones(count, dtype=bool) if accepted is None else np.array(accepted),
     }
     return FitResult(theta, L, 1.0, True, "", history, (np.array([*theta]), L), layers, Status.COMPLETED, kind)
-
-
-@pytest.fixture
-def matplotlib():
-    return pytest.importorskip("matplotlib", reason=PLOT)
 
 
 def told(panel):
@@ -151,50 +146,13 @@ def test_data_of_a_picture_are_a_term_and_its_target_for_layers_of_their_own():
 
 @pytest.mark.peer
 @pytest.mark.usefixtures("matplotlib")
-def test_a_learned_graph_is_drawn_in_the_order_given():
-    """Two classes of two samples, mixed: in their order both graphs have two blocks on the diagonal."""
-    order = np.array([3, 1, 0, 2])
-    pairs = np.zeros((4, 4))
-    pairs[3, 1] = pairs[1, 3] = 2.0
-    after = pairs.copy()
-    after[0, 2] = after[2, 0] = 1.0
-    after[3, 0] = 4.0
-    points = np.array([[0.0, 0.0, 1.0], [0.0, 3.0, 1.0], [0.0, 0.5, 1.0], [0.0, 7.0, 1.0]])
-    figure = draw_learned_graph(sp.csr_array(pairs), sp.csr_array(after), points, THETA, order)
-    shown = [panel.images[0].get_array() > 0 for panel in figure.axes[:2]]
-    assert shown[0].tolist() == (pairs[np.ix_(order, order)] > 0).tolist()
-    assert shown[1].tolist() == (after[np.ix_(order, order)] > 0).tolist()
-    assert [panel.get_title() for panel in figure.axes[:2]] == ["graph before: 2 nonzeros", "graph after: 5 nonzeros"]
-    places = np.asarray(figure.axes[2].collections[0].get_offsets())
-    along = (points[order] - points.mean(axis=0))[:, 1]  # the axis of most variance
-    assert np.abs(places[:, 0]) == pytest.approx(np.abs(along))
-    assert np.sign(places[:, 0]).tolist() in (np.sign(along).tolist(), np.sign(-along).tolist())
-    assert places[:, 1] == pytest.approx(0)
-    for panel, draw in ((figure.axes[3], shrink), (figure.axes[4], regularizer)):
-        z, drawn = panel.lines[-1].get_data()
-        assert np.array_equal(drawn, draw(z, THETA))
-    before, later = ([patch.get_height() for patch in bars] for bars in figure.axes[5].containers)
-    assert (sum(before), before[-1]) == (2, 2)  # each weight as a share of the largest of its graph
-    assert (sum(later), later[-1], later[20], later[10]) == (5, 1, 2, 2)
-
-
-@pytest.mark.peer
-@pytest.mark.usefixtures("matplotlib")
-def test_a_large_graph_is_drawn_on_a_raster(monkeypatch):
-    monkeypatch.setattr(plotting, "RASTER", 2)
-    graph = sp.csr_array(np.eye(4))
-    image = draw_learned_graph(graph, graph, np.eye(4), THETA, np.arange(4)).axes[0].images[0].get_array()
-    assert image.tolist() == [[np.log(3), 0], [0, np.log(3)]]  # two entries each
-
-
-@pytest.mark.peer
-@pytest.mark.usefixtures("matplotlib")
-def test_an_embedding_of_one_axis_and_an_empty_graph_are_drawn():
-    empty = sp.csr_array((3, 3))
-    figure = draw_learned_graph(empty, empty, np.array([[1.0], [2.0], [6.0]]), THETA, np.arange(3))
-    places = np.asarray(figure.axes[2].collections[0].get_offsets())
-    assert np.abs(places) == pytest.approx(np.array([[2, 0], [1, 0], [3, 0]]))
-    assert figure.axes[0].get_title() == "graph before: 0 nonzeros"
+def test_a_shrinkage_alone_is_drawn_as_in_the_model():
+    panel = plotting.new_figure((2, 2)).subplots()
+    plotting.shrinkage_panel(panel, THETA)
+    z, drawn = panel.lines[-1].get_data()
+    assert np.array_equal(drawn, shrink(z, THETA))
+    assert (z[0], z[-1]) == (-1.75, 1.75)
+    assert told(panel) == ("shrinkage ξ", "z", "ξ(z)")
 
 
 @pytest.mark.parametrize(
@@ -216,9 +174,16 @@ def test_kinds_that_can_be_drawn_are_known():
 @pytest.mark.usefixtures("matplotlib")
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_a_picture_is_of_the_kind_asked_for(kind, magic):
-    figure = plotting._figure((1, 1))
+    figure = plotting.new_figure((1, 1))
     figure.subplots()
     assert plotting.as_bytes(figure, kind).startswith(magic)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_pictures_of_pixels_are_fine_enough_for_print():
+    picture = plotting.as_bytes(plotting.new_figure((2, 1)), "png")
+    assert (int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")) == (400, 200)
 
 
 @pytest.mark.peer
@@ -296,7 +261,7 @@ def test_layers_are_still_taken_and_the_warning_says_what_to_write():
 
 @pytest.mark.filterwarnings("ignore:draw_model:DeprecationWarning")
 def test_layers_are_counted(monkeypatch):
-    monkeypatch.setattr(plotting, "_figure", lambda size: None)
+    monkeypatch.setattr(plotting, "new_figure", lambda size: None)
     with pytest.raises(TypeError, match=r"layers must be an integer, got 2\.5"):
         draw_model(result(), layers=2.5)
     with pytest.raises(ValueError, match="layers must be at least 0, got -1"):

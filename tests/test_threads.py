@@ -88,6 +88,42 @@ def test_processors_are_counted():
     assert threads.processors() >= 1
 
 
+def test_a_limit_is_the_number_of_processors_until_it_ends(monkeypatch):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: set(range(7)), raising=False)
+    with threads.limited(3):
+        assert threads.processors() == 3
+        with threads.limited(None):
+            assert threads.processors() == 3
+        with threads.limited(9):
+            assert threads.processors() == 9
+        assert threads.processors() == 3
+        with pytest.raises(RuntimeError, match="inside"), threads.limited(1):
+            raise RuntimeError("inside")
+        assert threads.processors() == 3
+    assert threads.processors() == 7
+
+
+def test_a_limit_is_of_its_thread_and_of_those_that_work_for_it(monkeypatch):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: set(range(7)), raising=False)
+    seen = []
+    with threads.limited(2):
+        threads.in_threads(lambda item: seen.append(threads.processors()), range(9), 2)
+        other = threading.Thread(target=lambda: seen.append(threads.processors()))
+        other.start()
+        other.join()
+    assert seen == [2] * 9 + [7]
+
+
+def test_blas_has_no_more_threads_than_the_limit(fake_blas):
+    library = Library(8)
+    fake_blas(library)
+    with threads.limited(3):
+        assert library.number == 3
+        with threads.limited(None):
+            assert library.number == 3
+    assert library.number == 8
+
+
 @pytest.mark.parametrize(
     ("multiplications", "number"), [(0, 1), (threads.LARGE_PRODUCT - 1, 1), (threads.LARGE_PRODUCT, 6)]
 )

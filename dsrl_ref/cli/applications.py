@@ -15,9 +15,9 @@ from dsrl_ref.multiview.datasets import load_dataset, load_graph
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
-from dsrl_ref.multiview.spectral import embed
 from dsrl_ref.persistence import replace_file
-from dsrl_ref.plotting import as_bytes, draw_learned_graph, kind_of, require_kind
+from dsrl_ref.pictures import PICTURES, draw_estimator
+from dsrl_ref.plotting import as_bytes, kind_of, require_kind
 
 LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are labelled
 
@@ -29,6 +29,10 @@ def prepare(arguments: argparse.Namespace) -> None:
     require_places([arguments.output, arguments.model, arguments.plot], [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
+    elif arguments.picture:
+        raise ValueError(f"--picture {arguments.picture} says what is drawn: give --plot FILE too")
+    if arguments.picture == "weights" and arguments.graph:
+        raise ValueError("--picture weights is of views, and --graph is given in their place")
 
 
 def names(text: str) -> list[str]:
@@ -80,8 +84,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", default="W", metavar="NAME", help="of the graph in its file (W)")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that both commands take."""
+def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tuple(PICTURES)) -> None:
+    """Add the arguments that both commands take; `pictures` are those that the command can draw."""
     add_source(parser)
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
@@ -112,7 +116,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    parser.add_argument(
+        "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
+    )
+    add_jobs(parser)
     add_json(parser)
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs``, for `limited`."""
+    parser.add_argument("--jobs", type=positive, metavar="N", help="threads; by default all processors")
 
 
 @dataclass(frozen=True)
@@ -210,12 +223,28 @@ def describe(model: Any) -> str:
     return f"learned {theta}, L = {model.L_:.4f} in {model.n_iter_} epochs; {model.graph_.nnz} nonzeros left"
 
 
-def draw(path: Path, model: Any, order: np.ndarray) -> None:
-    """Draw the graph before and after, the embedding, and what was learned."""
-    embedding = getattr(model, "embedding_", None)
-    points = embed(model.graph_, 3)[:, 1:] if embedding is None else embedding
-    figure = draw_learned_graph(model.affinity_matrix_, model.graph_, points, model.theta_, order)
-    replace_file(path, as_bytes(figure, kind_of(path)))
+def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) -> None:
+    """Draw what was found, if that is asked for; `shown` is more for `draw_estimator`."""
+    if arguments.plot:
+        views = [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)]
+        figure = draw_estimator(model, arguments.picture or "overview", view_names=views or None, **shown)
+        replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
+
+
+def refuse_confusion(arguments: argparse.Namespace) -> None:
+    """Raise ValueError, before any work, where a confusion matrix is asked for that would have nothing to count."""
+    if arguments.picture == "confusion":
+        raise ValueError(
+            f"--picture confusion is of known classes beside found ones; {arguments.data} has no sample with both"
+        )
+
+
+def known_but(codes: np.ndarray, left_out: Any = ()) -> list[int | None]:
+    """Codes of the classes that are known, None for the others and for those that are left out."""
+    known = [None if code < 0 else int(code) for code in codes]
+    for place in left_out:
+        known[place] = None
+    return known
 
 
 def learned(model: Any) -> dict[str, Any]:

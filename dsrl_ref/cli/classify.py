@@ -13,19 +13,25 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
+from dsrl_ref.pictures import PICTURES
+from dsrl_ref.threads import limited
 
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``classify``."""
-    applications.add_arguments(parser)
+    applications.add_arguments(parser, [picture for picture in PICTURES if picture != "eigengap"])
     parser.add_argument(
         "--labelled",
         type=share,
         metavar="SHARE",
         help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
+    )
+    parser.add_argument(
+        "--propagation", choices=PROPAGATION, help="how labels spread (balanced); poisson is for text above all"
     )
 
 
@@ -40,10 +46,19 @@ def share(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Label what is unlabelled, or print accuracies where nothing is."""
     applications.prepare(arguments)
-    data, names = applications.read(arguments)
-    if names is None:
-        raise ValueError(f"{arguments.data} has no labels: key Y is missing")
-    return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+    if arguments.propagation and arguments.preset:
+        raise ValueError(f"--preset {arguments.preset} has a propagation of its own: leave --propagation out")
+    with limited(arguments.jobs):
+        data, names = applications.read(arguments)
+        if names is None:
+            raise ValueError(f"{arguments.data} has no labels: key Y is missing")
+        return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+
+
+def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of the classifier that the command line gave."""
+    propagation = {} if arguments.propagation is None else {"propagation": arguments.propagation}
+    return {**applications.training(arguments), **propagation}
 
 
 def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
@@ -54,12 +69,12 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
             raise ValueError(
                 f"{option} is for data of which every label is known; {arguments.data} has {unknown} unlabelled samples"
             )
-    model = _fitted(arguments, data, names)
-    columns = _write(arguments, model, model.classes_, np.flatnonzero(data.codes >= 0))
+    applications.refuse_confusion(arguments)
+    model, known = _fitted(arguments, data, names), np.flatnonzero(data.codes >= 0)
+    columns = _write(arguments, model, model.classes_, known)
     if arguments.model:
         save(arguments.model, model)
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(model.transduction_, kind="stable"))
+    applications.draw(arguments, data, model, labelled=known)
     if arguments.json:
         print_json({"results": [], "found": columns})
         return 0
@@ -80,7 +95,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     if int(labelled_share * n) < 1:
         raise ValueError(f"--labelled {labelled_share} of {n} samples is none")
     labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
-    training = applications.training(arguments)
+    training = _parameters(arguments)
     first = classify(data, labelled, training)
     outcomes = [first]
     if arguments.compare:
@@ -90,8 +105,8 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     _write(arguments, model, names[model.classes_], labelled[0])
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(data.codes, kind="stable"))
+    true = applications.known_but(data.codes, labelled[0])
+    applications.draw(arguments, data, model, true=true, names=names.tolist(), labelled=labelled[0])
     if arguments.json:
         print_json({"results": [applications.record(outcome) for outcome in outcomes]})
         return 0
@@ -104,7 +119,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
 def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSRLClassifier:
     """The classifier with every label that is known."""
     labels = [names[code] if code >= 0 else None for code in data.codes]
-    return DSRLClassifier(**data.source, **applications.training(arguments)).fit(data.given, labels)
+    return DSRLClassifier(**data.source, **_parameters(arguments)).fit(data.given, labels)
 
 
 def _write(arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray) -> tables.Columns:

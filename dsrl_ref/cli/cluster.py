@@ -8,6 +8,7 @@ from dsrl_ref.cli import applications, tables
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
+from dsrl_ref.threads import limited
 
 AUTO = "auto"
 GAPS = 5  # that are shown
@@ -39,9 +40,16 @@ def print_gaps(eigenvalues: np.ndarray) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Cluster, and print scores, or sizes where there are no labels."""
     applications.prepare(arguments)
+    with limited(arguments.jobs):
+        return _cluster(arguments)
+
+
+def _cluster(arguments: argparse.Namespace) -> int:
     data, names = applications.read(arguments)
     if names is None and arguments.compare:
         raise ValueError(f"{arguments.data} has no labels: there is nothing to compare by")
+    if names is None:
+        applications.refuse_confusion(arguments)
     given = arguments.clusters or (AUTO if names is None else len(names))
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
     training = applications.training(arguments)
@@ -57,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         tables.write(arguments.output, tables.of_clusters(model.labels_), found)
     if arguments.model:
         save(arguments.model, model)
-    if arguments.plot:
-        applications.draw(arguments.plot, model, np.argsort(model.labels_, kind="stable"))
+    true = None if names is None else applications.known_but(data.codes)
+    applications.draw(arguments, data, model, true=true, names=None if names is None else names.tolist())
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
     if arguments.json:
         scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]

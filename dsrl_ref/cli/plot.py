@@ -1,20 +1,23 @@
-"""``dsrl-ref plot MODEL``: draw what was learned; needs the extra ``plot``."""
+"""``dsrl-ref plot MODEL``: draw what was learned, or found; needs the extra ``plot``."""
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dsrl_ref.cli.output import non_negative, require_places
 from dsrl_ref.cli.problem import read_problem, whitened
-from dsrl_ref.errors import ModelFileError
 from dsrl_ref.persistence import load, replace_file
+from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 from dsrl_ref.results import FitResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``plot``."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a file that fit saved")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a file that fit saved, or cluster or classify --model"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="a picture, .png, .pdf or .svg; MODEL.png by default"
     )
@@ -23,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="PROBLEM.npz",
         help="draw errors by layer on these data, keys W, or D and Y, and target; for a MODEL with one Θ and L a layer",
+    )
+    parser.add_argument(
+        "--picture",
+        choices=[picture for picture in PICTURES if picture != "confusion"],
+        help="what is drawn of clusters or classes: all on a page (overview), or one that goes into a paper",
     )
     parser.add_argument("--whiten", action="store_true", help="whiten the least squares of the data, as fit --whiten")
     parser.add_argument(
@@ -38,22 +46,34 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.model.with_name(f"{arguments.model.name}.png")
     require_kind(kind_of(output))
     learned = load(arguments.model)
-    if not isinstance(learned, FitResult):
-        kind = type(learned).__name__
-        raise ModelFileError(f"{arguments.model} holds a {kind}, and plot draws what fit learned; see cluster --plot")
     require_places([output], [arguments.model, *([arguments.data] if arguments.data else [])])
+    figure = (_of_fit if isinstance(learned, FitResult) else _of_estimator)(arguments, learned)
+    replace_file(output, as_bytes(figure, kind_of(output)))
+    print(output)
+    return 0
+
+
+def _of_estimator(arguments: argparse.Namespace, model: Any) -> Any:
+    """Draw clusters or classes; ValueError for options of other models."""
+    given = {"--data": arguments.data, "--whiten": arguments.whiten or None, "--layers": arguments.layers}
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(f"{option} is for what fit learned; {arguments.model} holds a {type(model).__name__}")
+    return draw_estimator(model, arguments.picture or "overview")
+
+
+def _of_fit(arguments: argparse.Namespace, learned: FitResult) -> Any:
+    """Draw what fit learned, with data if they are given."""
+    if arguments.picture is not None:
+        raise ValueError(f"--picture is for clusters and classes, and {arguments.model} holds what fit learned")
     if arguments.whiten and arguments.data is None:
         raise ValueError("--whiten is of the data: give --data too")
     if arguments.layers is not None:
         learned = _with_layers(learned, arguments.layers)
     if arguments.data is None:
-        figure = draw_model(learned)
-    else:
-        f, data = read_problem(arguments.data, ("target",), ("layers", "x0", "theta", "L"))
-        figure = draw_model(learned, f=whitened(f) if arguments.whiten else f, target=data["target"])
-    replace_file(output, as_bytes(figure, kind_of(output)))
-    print(output)
-    return 0
+        return draw_model(learned)
+    f, data = read_problem(arguments.data, ("target",), ("layers", "x0", "theta", "L"))
+    return draw_model(learned, f=whitened(f) if arguments.whiten else f, target=data["target"])
 
 
 def _with_layers(learned: FitResult, layers: int) -> FitResult:

@@ -13,6 +13,7 @@ from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.scores import clustering_scores
 from dsrl_ref.persistence import load
+from dsrl_ref.threads import limited
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write what was found here, as .csv or .npz; else print it"
     )
+    applications.add_jobs(parser)
     add_json(parser)
 
 
@@ -36,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.model} holds a {kind}, which predicts nothing; cluster and classify --model do"
         )
     source = applications.load(arguments)
-    columns, arrays, scores = _predicted(model, _given(model, source), source)
+    with limited(arguments.jobs):
+        columns, arrays, scores = _predicted(model, _given(model, source), source)
     if arguments.output:
         tables.write(arguments.output, columns, arrays)
     if arguments.json:

@@ -2,11 +2,12 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dsrl_ref.cli.output import add_json, non_negative, print_json
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.findings import LAYERS
+from dsrl_ref.verify.table import EQUATIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
+    parser.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
     add_json(parser)
 
 
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         passed = all(finding.passed for finding in everything)
         print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
         return 0 if passed else 1
+    if arguments.markdown:
+        return _print_markdown(found)
     everything = list(found if equations else _shown(found))
     if equations is None:
         _print_remarks(everything)
@@ -51,6 +55,25 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
         line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
         print(f"{line} {good}/{len(finding.checks)}", flush=True)
         yield finding
+
+
+def _print_markdown(found: Iterable[Finding]) -> int:
+    """Print a table, each line of it as soon as its equation is judged; 1 if any failed."""
+    print("| | states | function | checks | verdict |\n|---|---|---|---|---|")
+    failed = False
+    for finding in found:
+        functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
+        cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
+        print("| " + " | ".join(cells) + " |", flush=True)
+        failed |= not finding.passed
+    return 1 if failed else 0
+
+
+def _leading(functions: Sequence[str]) -> list[str]:
+    """One or two of the functions, to begin to read with: the first, and one more of the same file."""
+    first, *others = functions
+    room = first.rpartition(".")[0]
+    return [first, *[name for name in others if room and name.rpartition(".")[0] == room][:1]]
 
 
 def _record(finding: Finding) -> dict[str, object]:

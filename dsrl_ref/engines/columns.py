@@ -33,7 +33,7 @@ BESIDES = 3  # matrices that a block keeps besides its tape: X, DᵀDV, and Dᵀ
 TANGENTS = 128  # columns of a product with sensitivities, or more: what makes up for gathering rows of DᵀD
 TANGENT_WORK = 2**21  # multiplications of such a product, or more: what makes up for the calls around it
 GATHERED = 2**18  # entries of DᵀD that are gathered at once, 2 MiB
-AT_ONCE = 2**33  # the most multiplications in one product, as Ctrl-C waits for its end
+MOST_MULTIPLICATIONS = 2**33  # the most multiplications in one product, as Ctrl-C waits for its end
 SPARSE = 8  # a multiplication by a stored entry of a sparse D takes as long as so many of a dense product
 
 Rows: TypeAlias = NDArray[np.int64]  # numbers of rows, ascending
@@ -61,10 +61,12 @@ class Curvature:
         k, n = D.shape
         entries = SPARSE * D.nnz if is_sparse(D) else D.size  # by the time they take
         forming = entries * D.nnz / k if is_sparse(D) else entries * n
-        once = 0.5 if forming <= AT_ONCE and not is_sparse(D) else 1.0  # NumPy forms half of a symmetric product
+        once = (
+            0.5 if forming <= MOST_MULTIPLICATIONS and not is_sparse(D) else 1.0
+        )  # NumPy forms half of a symmetric product
         pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
         self.D = D
-        self.gram = _gram(D, max(1, int(AT_ONCE * n // max(1, forming)))) if pays else None
+        self.gram = _gram(D, max(1, int(MOST_MULTIPLICATIONS * n // max(1, forming)))) if pays else None
         self.work = max(1, entries, n * n if pays else 0)  # of the largest product, a column
 
     def apply(self, V: Array, out: Array) -> None:
@@ -80,12 +82,12 @@ class Curvature:
 
         out = np.empty((len(rows), V.shape[1]))
         if self.gram is None:
-            D, width = self.D[:, before], max(1, AT_ONCE // self.work)
+            D, width = self.D[:, before], max(1, MOST_MULTIPLICATIONS // self.work)
             for start in range(0, V.shape[1], width):
                 out[:, start : start + width] = self.D[:, rows].T @ (D @ V[:, start : start + width])
             return out
         whole = len(rows) == len(before) == len(self.gram)
-        height = max(1, AT_ONCE // max(1, V.size) if whole else GATHERED // max(1, len(before)))
+        height = max(1, MOST_MULTIPLICATIONS // max(1, V.size) if whole else GATHERED // max(1, len(before)))
         room = np.empty((0 if whole else min(height, len(rows)), len(before)))
         for start in range(0, len(rows), height):
             part = rows[start : start + height]
@@ -177,7 +179,7 @@ class Columns(Generic[Thetas, Constants]):
         """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""
         (n, m), D, Y = self.problem.x0.shape, self.problem.f.D, self.problem.f.Y  # type: ignore[attr-defined]
         entries = (len(layers) + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
-        width = max(1, min(m, BLOCK_ENTRIES // entries, AT_ONCE // self.curvature.work))
+        width = max(1, min(m, BLOCK_ENTRIES // entries, MOST_MULTIPLICATIONS // self.curvature.work))
         room = np.empty((len(layers) + BESIDES, n * width))
         for start in range(0, m, width):
             columns = slice(start, start + width)

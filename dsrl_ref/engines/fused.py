@@ -1,24 +1,27 @@
 """Fidelity only: one pass over the data, nothing of its size allocated.
 
-Where x0 is W or zeros, the network is one piecewise-linear function of an entry, and loss and gradient are sums over
-its pieces. Which piece an entry lies on is told by a table of bins of equal width, in a few instructions. Entries so
-near a knot that rounding decides their region go through the layers one by one, by `recursion`. So do all entries
-where x0 is another matrix, or where the map has too many pieces.
+Where x0 is W or zeros, the network is one piecewise-linear function of an entry. Loss, gradient and Gauss-Newton matrix
+then follow from a few sums over each of its pieces, which one pass forms whatever is asked for. Which piece an entry
+lies on is told by a table of bins of equal width, in a few instructions. Entries so near a knot that rounding decides
+their region go through the layers one by one, by `recursion`. So do all entries where x0 is another matrix, where the
+map has too many pieces, or where entries are so few that a table with the derivatives of each layer costs more.
+
+Each entry of the matrix is within 10³(t+1)·2^-53·√(S_p·S_q) of that of exact arithmetic, where S_p is the sum over the
+entries of the square of what ∂x/∂p adds up with absolute values, as the README says it of S.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple
 
 import numpy as np
 
-from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
-from dsrl_ref.engines.engine import Engine, unless_fidelity
-from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
+from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
+from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.scalar_map import COLUMNS, HIGH, LOW, C, E, near_knots, pieces_of_map, repeated
+from dsrl_ref.engines.scalar_map import HIGH, LOW, C, E, Layered, Sharing, near_knots
 
-BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
 BINS = 1024
 SAMPLE = 256  # entries of W that tell roughly where the data lies
@@ -27,6 +30,9 @@ NARROWEST = 1e-9  # width of a bin relative to |v| there, so that bins differ in
 NEAR_IDENTITY = 1 / 8  # x is near w while |x - w| is at most so much of |w|
 STEEP = 8.0  # beyond this slope of x - w, its line and w may cancel to an x that is far smaller
 FARTHEST = 1e150  # of the ends of the bins from 0, so that no difference of two values overflows
+WORTH_A_TABLE = 1  # times the layers and the derivatives beyond five, entries, from which a table makes up for itself
+NARROWEST_ROOM = 1e-300  # around an origin: nearer to 0 it is 0
+LEAST_SQUARE = 1e-280  # of Σu² over a piece: below it squares may have underflowed
 
 
 class Bins(NamedTuple):
@@ -41,107 +47,165 @@ class Bins(NamedTuple):
     scale: float
 
 
-class Fused:
-    """A dense `Fidelity`, prepared: nothing is kept between evaluations but what x0 is of W."""
+class Found(NamedTuple):
+    """What one pass over the data has found: loss and gradient, and the sums of the pieces, with what they stand for.
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, self.start, self.layers = problem, problem.start, int(problem.layers)
+    The rows of `table`, `lines` and `sums` are those of `kernels.fused`, row k + 1 of piece k.
+    """
 
-    def loss_and_gradient(self, theta: Theta, L: float) -> tuple[float, Array]:
+    loss: float
+    gradient: Array
+    table: Array
+    lines: Array
+    sums: Array
+
+    def matrix(self) -> Array | None:
+        """Σ (∂x/∂p)(∂x/∂q) over the entries on pieces; None where squares may have underflowed."""
+        from dsrl_ref.engines.kernels import fused as kernels
+
+        if np.any((self.sums[1:, kernels.UU] < LEAST_SQUARE) & (self.sums[1:, kernels.U] != 0)):
+            return None
+        upper = np.zeros((self.gradient.size, self.gradient.size))
+        kernels.gauss_newton(self.table, self.lines, self.sums, upper)
+        return upper + np.triu(upper, 1).T
+
+
+class Fused(Generic[Thetas, Constants]):
+    """A dense `Fidelity`, prepared: nothing is kept between evaluations but what x0 is of W.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of a `Fidelity`.
+    network : callable
+        Makes the network of a Θ and an L, or of one a layer.
+    """
+
+    def __init__(self, problem: Problem, network: Callable[[Thetas, Constants], Sharing | Layered]) -> None:
+        self.network, self.start, self.threads = network, problem.start, problem.threads
+        self.w, self.x0, self.target = (X.ravel() for X in (problem.f.start(), problem.x0, problem.target))
+
+    def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """By the pieces of the scalar map, where it is a map of few pieces and its sums are finite; else by layers."""
-        f, x0, target, threads = self.problem.f, self.problem.x0, self.problem.target, self.problem.threads
-        table = None if self.start is None else pieces_of_map(self.start, theta, L, self.layers)
-        if self.start is not None and table is not None and len(table) and x0.size:
-            w = f.start().ravel()
-            totals = _by_bins(w, target.ravel(), self.start, table, theta, L, self.layers, threads)
-            if np.isfinite(totals).all():
-                return totals[0], np.array(totals[1:])
-        return recursion.loss_and_gradient(f, theta, L, self.layers, x0, target, threads)
+        network = self.network(theta, L)
+        found = self._by_bins(network, recursion.Sums(network, self.w.size, _blocks_per_call(network)))
+        if found is None:
+            return recursion.loss_and_gradient(network, self.w, self.x0, self.target, self.threads)
+        return found.loss, found.gradient
 
-    def gauss_newton(self, theta: Theta, L: float) -> tuple[float, Array, Array]:
-        """The same, and the products of the sensitivities of every entry, layer by layer."""
-        f, x0, threads = self.problem.f, self.problem.x0, self.problem.threads
-        matrix = recursion.gauss_newton(f, theta, L, self.layers, x0, threads)
-        return *self.loss_and_gradient(theta, L), matrix
+    def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
+        """The same, to the bit, and the matrix from the same pass.
 
-    def ties(self, theta: Theta, L: float) -> int:
+        A matrix that is not finite, or whose sums underflowed, is formed by layers.
+        """
+        network = self.network(theta, L)
+        left = recursion.SumsAndProducts(network, self.w.size, _blocks_per_call(network))
+        found = self._by_bins(network, left)
+        by_layers = network, self.w, self.x0, self.target, self.threads
+        if found is None:
+            return recursion.gauss_newton(*by_layers)
+        matrix = found.matrix()
+        if matrix is None or not np.isfinite(matrix).all():
+            *_, matrix = recursion.gauss_newton(*by_layers)
+            return found.loss, found.gradient, matrix
+        return found.loss, found.gradient, matrix + left.matrix()
+
+    def ties(self, theta: Thetas, L: Constants) -> int:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
-        w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
-        if self.start is not None:
-            near = near_knots(w, pieces_of_map(self.start, theta, L, self.layers))
-            w, x0 = w[near], x0[near]
-        return recursion.ties(w, x0, self.problem.of_layers(theta, L))
+        network = self.network(theta, L)
+        near = near_knots(self.w, self._table(network))
+        return network.ties(self.w[near], self.x0[near])
+
+    def _table(self, network: Sharing | Layered) -> Array | None:
+        """The pieces of the map, where there is one and it is worth its while."""
+        least = max(1, WORTH_A_TABLE * network.layers * (network.parameters - 5))
+        if self.start is None or self.w.size < least:
+            return None
+        table = network.pieces(self.start)
+        return table if table is not None and len(table) else None
+
+    def _by_bins(self, network: Sharing | Layered, left: recursion.Sums) -> Found | None:
+        """Pass over the entries; those that are on no piece are left to `left`. None where that is no way."""
+        from dsrl_ref.engines.kernels import fused as kernels
+
+        table = self._table(network)
+        if table is None or self.start is None:
+            return None
+        w, target, start, blocks = self.w, self.target, self.start, len(left.rows)
+        own = target.ctypes.data != w.ctypes.data or bool(np.abs(table[:, E]).max() > STEEP)
+        table = split_near_identity(table) if own else table
+        bins, lines = make_bins(table, w), make_lines(table, start, network.numbers, own)
+        table = np.concatenate([np.zeros((1, table.shape[1])), table])
+        losses, sums = np.empty(blocks), np.zeros((-(-blocks // left.blocks_at_once), len(table), kernels.SUMS))
+
+        def fill(first: int, last: int) -> None:
+            entries = slice(first * recursion.BLOCK, last * recursion.BLOCK)
+            v, goal = w[entries], target[entries]
+            listed, at = np.empty(v.size + 1, np.int32), np.empty(kernels.CHUNK, np.int32)
+            scratch = np.zeros((kernels.LANES * len(table), 4)), at, np.zeros(BINS, np.int32)
+            out = losses[first:last], sums[first // left.blocks_at_once], listed
+            fixed = table, lines, *bins, recursion.BLOCK
+            count = kernels.sums_of_pieces(v, goal if own else goal[:0], *fixed, *scratch, *out)
+            if count:
+                places = listed[:count]
+                left.fill(v[places], start * v[places], goal[places], first)
+
+        over_blocks(fill, blocks, left.blocks_at_once, self.threads)
+        of_pieces = np.reshape(add_exactly(sums.reshape(len(sums), -1)), (len(table), kernels.SUMS))
+        derivatives = np.zeros(network.parameters)
+        kernels.gradient(table, of_pieces, derivatives)
+        (loss,) = add_exactly(np.concatenate([losses, left.rows[:, 0]])[:, None])
+        derivatives = np.array(add_exactly(np.concatenate([derivatives[None], left.rows[:, 1:]])))
+        finite = np.isfinite(loss) and np.isfinite(derivatives).all()
+        return Found(loss, derivatives.reshape(network.shape), table, lines, of_pieces) if finite else None
 
 
-class LayeredFused:
-    """The same with one Θ and one L a layer: by layers, forward and back over some entries at a time."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-    def loss_and_gradient(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array]:
-        """J and its derivatives, a row for each layer."""
-        f, x0, target, threads = self.problem.f, self.problem.x0, self.problem.target, self.problem.threads
-        return recursion.by_layer(f, theta, L, x0, target, threads)
-
-    def gauss_newton(self, theta: tuple[Theta, ...], L: Array) -> tuple[float, Array, Array]:
-        """The same, and the products of the 5t sensitivities of every entry."""
-        matrix = recursion.gauss_newton_by_layer(self.problem.f, theta, L, self.problem.x0, self.problem.threads)
-        return *self.loss_and_gradient(theta, L), matrix
-
-    def ties(self, theta: tuple[Theta, ...], L: Array) -> int:
-        """By layers, of every entry."""
-        w, x0 = self.problem.f.start().ravel(), self.problem.x0.ravel()
-        return recursion.ties(w, x0, self.problem.of_layers(theta, L))
+def _blocks_per_call(network: Sharing | Layered) -> int:
+    return blocks_per_call(BLOCKS_PER_CALL, network.effort)
 
 
-def _by_bins(
-    w: Array, target: Array, start: float, table: Array, theta: Theta, L: float, layers: int, threads: int
-) -> list[float]:
-    """Sum up the loss and the five derivatives over the entries of w, given the table of pieces of the map."""
-    from dsrl_ref.engines.kernels import fused as kernels
-    from dsrl_ref.engines.kernels.recursion import loss_and_gradient as layer_by_layer
+def make_lines(table: Array, start: float, numbers: Array, own: bool) -> Array:
+    """Make the coefficients with which an entry w becomes its residual r = x - target: a row for each piece.
 
-    own = target.ctypes.data != w.ctypes.data or bool(np.abs(table[:, E]).max() > STEEP)
-    table = split_near_identity(table) if own else table
-    bins, lines = make_bins(table, w), make_lines(table, start, theta, L, layers, own)
-    table, blocks = np.concatenate([np.zeros((1, COLUMNS)), table]), -(-w.size // BLOCK)
-    sums, left_over = np.empty((blocks, kernels.SUMS)), np.zeros((blocks, kernels.SUMS))
-
-    def fill(first: int, last: int) -> None:
-        rows, entries = slice(first, last), slice(first * BLOCK, last * BLOCK)
-        v, goal = w[entries], target[entries]
-        other = goal if own else goal[:0]
-        listed = np.empty(v.size + 1, np.int32)
-        scratch = np.empty((kernels.LANES * len(table), 2)), np.empty(kernels.CHUNK, np.int32)
-        left = kernels.loss_and_gradient(v, other, table, lines, *bins, BLOCK, *scratch, sums[rows], listed)
-        if left:
-            v, goal, end = v[listed[:left]], goal[listed[:left]], -(-left // BLOCK)
-            layer_by_layer(v, start * v, goal, BLOCK, 0, end, layers, *theta, L, left_over[rows])
-
-    return sum_over_blocks(fill, [sums, left_over], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
-
-
-def make_lines(table: Array, start: float, theta: Theta, L: float, layers: int, own: bool) -> Array:
-    """Make the coefficients with which an entry w becomes its residual r = x - target: a column for each piece.
-
-    Column k + 1 belongs to piece k, and column 0 is zeros, for the bins that are no one piece's. The rows are SLOPE,
-    ANCHOR, INTERCEPT and KEPT of `kernels.fused`, where the formula stands. Two forms keep the digits of r. Near the
-    identity x - w is a line with few digits to lose, and KEPT is 1. Elsewhere x itself is, written as a line
-    through the ANCHOR where it is 0, and KEPT is 0. Without a target of its own (`own` false) r is x - w itself.
+    Row k + 1 belongs to piece k, and row 0 is zeros, for the bins that are no one piece's. The columns are those of
+    `kernels.fused`, where the formula stands; `numbers` has w1, w2, b1, b2 and L of each layer. Two forms keep the
+    digits of r. Near the identity x - w is a line with few digits to lose, and KEPT is 1. Elsewhere x itself is,
+    written as a line through the ANCHOR where it is 0, and KEPT is 0. Without a target of its own (`own` false) r is
+    x - w itself.
     """
     from dsrl_ref.engines.kernels import fused as kernels
     from dsrl_ref.engines.kernels.pieces import anchored_lines
 
-    lines = np.zeros((4, 1 + len(table)))
-    slopes, anchors, intercepts, kept = (lines[row, 1:] for row in kernels.ROWS)
-    if not own:
-        slopes[:], intercepts[:], kept[:] = table[:, E], table[:, C], 1.0
-        return lines
+    lines = np.zeros((1 + len(table), kernels.COLUMNS))
+    slopes, intercepts = table[:, E].copy(), table[:, C].copy()
+    anchors, kept = np.zeros(len(table)), np.ones(len(table))
     nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
-    kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
-    anchored_lines(nearest, kept, start, repeated(theta, L, layers), slopes, anchors, intercepts)
+    if own:
+        kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
+        anchored_lines(nearest, kept, start, numbers, slopes, anchors, intercepts)
+    columns = {
+        kernels.SLOPE: slopes,
+        kernels.UNIT: np.ones(len(table)),
+        kernels.ANCHOR: anchors,
+        kernels.INTERCEPT: intercepts,
+        kernels.SHIFT: -origins(nearest, table[:, HIGH] - table[:, LOW]),
+        kernels.KEPT: kept,
+    }
+    for column, values in columns.items():
+        lines[1:, column] = values
     return lines
+
+
+def origins(nearest: Array, widths: Array) -> Array:
+    """Where u = w - origin is counted from on each piece, so that neither u nor its square loses digits of w.
+
+    Beside the end of the piece that is nearest to 0, by no more than half the width of the piece and an eighth of the
+    distance from 0, and no farther from 0 than it: so |u| is at most |w|, and of the size of the piece where this is
+    narrow. It has as few bits as that leaves, so that float64 is exact with it where it is with w.
+    """
+    _, exponents = np.frexp(np.maximum(np.minimum(widths / 2, np.abs(nearest) / 8), NARROWEST_ROOM))
+    units = np.ldexp(1.0, exponents - 1)
+    return np.trunc(nearest / units) * units
 
 
 def split_near_identity(table: Array) -> Array:
@@ -179,11 +243,22 @@ def make_bins(table: Array, w: Array) -> Bins:
     return Bins(np.where(whole, piece + 1, 0).astype(np.uint16), origin, 1 / width)
 
 
+def prepare(problem: Problem) -> Prepared:
+    """With one Θ and one L for all layers."""
+    layers = int(problem.layers)
+    return Fused(problem, lambda theta, L: Sharing(theta, L, layers))
+
+
+def prepare_layers(problem: Problem) -> PreparedLayers:
+    """With one Θ and one L a layer."""
+    return Fused(problem, Layered)
+
+
 ENGINE = Engine(
     "fused",
     "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size: best "
     "for few evaluations, and for an x0 that is neither W nor zeros",
     unless_fidelity,
-    Fused,
-    LayeredFused,
+    prepare,
+    prepare_layers,
 )

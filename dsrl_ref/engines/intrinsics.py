@@ -33,6 +33,7 @@ INT8, INT32, INT64 = (ir.IntType(bits) for bits in (8, 32, 64))
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 ZEROS, UNDEFINED = ir.Constant(VECTOR, [0.0] * LANES), ir.Constant(VECTOR, ir.Undefined)
 FIRST_LANE = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
+PAIR, FOUR = (ir.VectorType(ir.DoubleType(), lanes) for lanes in (2, 4))
 
 
 def compiled_or_plain(function: Any, plain: Callable[..., Any]) -> Any:
@@ -70,13 +71,21 @@ class Instructions:
         place = self.builder.mul(row, length)
         return self.further(array, place if column is None else self.builder.add(place, column))
 
-    def load(self, address: Any) -> Any:
-        """A vector of 8 lanes, which need not be aligned."""
-        return self.builder.load(self.builder.bitcast(address, VECTOR.as_pointer()), align=8)
+    def load(self, address: Any, form: Any = VECTOR) -> Any:
+        """A vector, of 8 lanes unless another form is given, which need not be aligned."""
+        return self.builder.load(self.builder.bitcast(address, form.as_pointer()), align=8)
 
     def store(self, vector: Any, address: Any) -> None:
         """The same, written."""
-        self.builder.store(vector, self.builder.bitcast(address, VECTOR.as_pointer()), align=8)
+        self.builder.store(vector, self.builder.bitcast(address, vector.type.as_pointer()), align=8)
+
+    def chosen(self, one: Any, other: Any, lanes: list[int]) -> Any:
+        """A vector of the lanes that are numbered, those of `one` first and those of `other` behind them."""
+        return self.builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))
+
+    def pair(self, number: Any) -> Any:
+        """A vector of two lanes: a number, and 0."""
+        return self.builder.insert_element(ir.Constant(PAIR, [0.0, 0.0]), number, ir.Constant(INT32, 0))
 
     def on_all_lanes(self, number: Any) -> Any:
         """One number, 8 times."""
@@ -216,6 +225,50 @@ def rows_times_list(entries: int, vectors: int) -> Any:
     return compiled_or_plain(function, plain)
 
 
+def add_entry(beside_target: bool) -> Any:
+    """The function ``(lines, k, w, target, sums, row)``, that adds an entry w to four sums and returns its residual.
+
+    Row k of `lines` (pieces, 8) is a slope, 1, an anchor, 0, an intercept, a shift, a factor, 0. To the four numbers of
+    sums[row] are added r, u, r·w and u², where
+
+        u = w + shift,
+        r = slope·w + intercept, or slope·(w - anchor) + intercept + (factor·w - target) if `beside_target`.
+
+    Pairs are formed at once, (r, u) and then (r·w, u·u), and nothing is fused: the bits are those of scalars.
+    """
+
+    @intrinsic
+    def function(typingctx, lines, k, w, target, sums, row):
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = Instructions(context, builder, signature, arguments)
+            line = code.further(code.data(0), arguments[1], LANES)
+            slopes, anchors, intercepts, factors = (
+                code.load(code.further(line, integer(j)), PAIR) for j in range(0, LANES, 2)
+            )
+            w = code.chosen(code.pair(arguments[2]), ir.Constant(PAIR, ir.Undefined), [0, 0])
+            found = builder.fsub(w, anchors) if beside_target else w
+            found = builder.fadd(builder.fmul(slopes, found), intercepts)
+            if beside_target:
+                found = builder.fadd(found, builder.fsub(builder.fmul(factors, w), code.pair(arguments[3])))
+            products = builder.fmul(found, code.chosen(w, found, [0, 3]))
+            place = code.further(code.data(4), arguments[5], 4)
+            added = builder.fadd(code.load(place, FOUR), code.chosen(found, products, [0, 1, 2, 3]))
+            code.store(added, place)
+            return builder.extract_element(found, ir.Constant(INT32, 0))
+
+        return types.float64(lines, types.intp, types.float64, types.float64, sums, types.intp), codegen
+
+    def plain(lines, k, w, target, sums, row):
+        slope, _, anchor, _, intercept, shift, factor, _ = lines[k]
+        r, u = slope * w + intercept, w + shift
+        if beside_target:
+            r = slope * (w - anchor) + intercept + (factor * w - target)
+        sums[row] += (r, u, r * w, u * u)
+        return r
+
+    return compiled_or_plain(function, plain)
+
+
 @intrinsic
 def _preactivation(typingctx, products, row, C, column, x, step, b1, z):
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -273,3 +326,4 @@ four_vectors, two_vectors, one_vector = (panel_times_lists(1, vectors) for vecto
 sixteen_rows, eight_rows, four_rows = (rows_times_list(entries, 1) for entries in (16, 8, 4))
 eight_rows_of_two, four_rows_of_two = (rows_times_list(entries, 2) for entries in (8, 4))
 eight_rows_of_three, four_rows_of_three = (rows_times_list(entries, 3) for entries in (8, 4))
+add_on_piece, add_beside_target = add_entry(False), add_entry(True)

@@ -29,32 +29,23 @@ def add_exactly(rows: Array) -> list[float]:
         return [math.nan] * rows.shape[1]
 
 
-def sum_over_blocks(
-    fill: Callable[[int, int], None], sums: Sequence[Array], blocks_at_once: int, threads: int
-) -> list[float]:
-    """Let threads fill arrays of sums, a row for each block, and add all their rows exactly.
+def over_blocks(fill: Callable[[int, int], None], blocks: int, blocks_at_once: int, threads: int) -> None:
+    """Let threads fill arrays that have a row for each block, or for each `blocks_at_once` blocks.
 
     Parameters
     ----------
     fill : callable
-        ``fill(first, last)`` writes the rows first..last-1 of every array in `sums`, and no others.
-    sums : sequence of ndarray (blocks, quantities)
-        Where it writes. Arrays beside the first hold further terms of the same quantities.
+        ``fill(first, last)`` writes what belongs to the blocks first..last-1, and nothing else.
+    blocks : int
+        How many there are.
     blocks_at_once : int
-        How many rows a call of `fill` writes, the last call perhaps fewer.
+        How many a call of `fill` is for, the last call perhaps fewer.
     threads : int
         How many threads call it.
-
-    Returns
-    -------
-    list of float
-        The sum of each quantity.
     """
-    blocks = len(sums[0])
     in_threads(
         lambda first: fill(first, min(blocks, first + blocks_at_once)), range(0, blocks, blocks_at_once), threads
     )
-    return add_exactly(np.concatenate(sums))
 
 
 def blocks_per_call(most: int, layers: int) -> int:

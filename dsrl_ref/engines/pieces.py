@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows, near_knots
-from dsrl_ref.smooth import Fidelity
 from dsrl_ref.threads import LOOK, in_threads
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
@@ -156,8 +156,9 @@ class Pieces(Generic[Thetas, Constants]):
         upper, lost = np.zeros((count, count, 2)), np.empty(len(parts.table), np.bool_)
         left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, upper, lost)
         matrix = upper[..., 0] + np.triu(upper[..., 0], 1).T
-        for f, x0, _ in map(self._problem, parts.left_over(lost) if left else parts.ranges):
-            matrix += network.gauss_newton(f, x0, self.threads)
+        for entries in map(self._entries, parts.left_over(lost) if left else parts.ranges):
+            *_, products = recursion.gauss_newton(network, *entries, self.threads)
+            matrix += products
         _, dx = network.sensitivities(np.zeros(1), np.zeros(1))
         return *self._sums(network, parts), matrix + self.zeros * (dx @ dx.T)
 
@@ -175,17 +176,16 @@ class Pieces(Generic[Thetas, Constants]):
         of_pieces = *parts[:4], self.w, parts.begins, self.target.size > 0
         left = kernels.loss_and_gradient(*of_pieces, self.start, network.numbers, out, lost)
         results = [out[:, 0]]
-        for f, x0, target in map(self._problem, parts.left_over(lost) if left else parts.ranges):
-            loss, gradient = network.loss_and_gradient(f, x0, target, self.threads)
+        for entries in map(self._entries, parts.left_over(lost) if left else parts.ranges):
+            loss, gradient = recursion.loss_and_gradient(network, *entries, self.threads)
             results.append(np.array([loss, *gradient.ravel()]))
         totals = add_exactly(np.array(results))
         return totals[0], np.array(totals[1:]).reshape(network.shape)
 
-    def _problem(self, entries: tuple[int, int]) -> tuple[Fidelity, Array, Array]:
-        """Some entries as a network of their own."""
-        w = self.w[slice(*entries)].reshape(1, -1)
-        target = self.target[slice(*entries)].reshape(1, -1) if self.target.size else w
-        return Fidelity(w), w if self.start else np.zeros(w.shape), target
+    def _entries(self, begin_and_end: tuple[int, int]) -> tuple[Array, Array, Array]:
+        """W, X_(0) and the target of some entries."""
+        w = self.w[slice(*begin_and_end)]
+        return w, w if self.start else np.zeros(w.size), self.target[slice(*begin_and_end)] if self.target.size else w
 
     def _parts(self, network: Network) -> Parts:
         from dsrl_ref.engines.kernels import pieces as kernels

@@ -5,13 +5,14 @@ do not hold. Blocks of fixed size are summed on their own and their sums added e
 bits for any number of threads.
 """
 
+from typing import Protocol
+
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import forward
-from dsrl_ref.engines.parts import blocks_per_call, sum_over_blocks
+from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Layers
 from dsrl_ref.smooth import Fidelity
 
@@ -19,38 +20,93 @@ BLOCK = 8192  # entries whose sums are formed by themselves
 BLOCKS_PER_CALL = 8  # up to MANY_LAYERS a kernel call of milliseconds: Ctrl-C waits for it
 
 
-def loss_and_gradient(
-    f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, target: Array, threads: int = 1
-) -> tuple[float, Array]:
-    """J and its derivatives in w1, w2, b1, b2, L; f is a dense `Fidelity`."""
-    from dsrl_ref.engines.kernels import recursion as kernels
+class Network(Protocol):
+    """A network of some layers, with numbers that all layers share or with numbers of each.
 
-    w, start, goal = f.start().ravel(), x0.ravel(), target.ravel()
+    Attributes
+    ----------
+    parameters : int
+        How many derivatives it has.
+    shape : tuple of int
+        Of the array of them.
+    effort : int
+        The work for an entry with all its derivatives and their products, in layers of a network that shares its
+        numbers.
+    """
 
-    sums = np.empty((-(-w.size // BLOCK), kernels.SUMS))
+    parameters: int
+    shape: tuple[int, ...]
+    effort: int
 
-    def fill(first: int, last: int) -> None:
-        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, layers, *theta, L, sums)
+    def fill(self, w: Array, x0: Array, target: Array, sums: Array) -> None:
+        """Write a row for each `BLOCK` of the entries: their loss, and its derivatives."""
 
-    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
-    return totals[0], np.array(totals[1:])
+    def fill_and_multiply(self, w: Array, x0: Array, target: Array, sums: Array, products: Array) -> None:
+        """Write the same, to the bit, and add Σ (∂x/∂p)(∂x/∂q) to products[p, q], p <= q."""
 
 
-def gauss_newton(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array, threads: int = 1) -> Array:
-    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5×5."""
-    from dsrl_ref.engines.kernels import recursion as kernels
+class Sums:
+    """What entries add up to that go through the layers, in blocks: the loss, and its derivatives.
 
-    w, start = f.start().ravel(), x0.ravel()
+    Attributes
+    ----------
+    rows : ndarray (blocks, 1 + parameters)
+        Of each block; zeros until it is filled.
+    """
 
-    sums = np.empty((-(-w.size // BLOCK), kernels.PRODUCTS))
+    def __init__(self, network: Network, entries: int, blocks_at_once: int) -> None:
+        self.network, self.blocks_at_once = network, blocks_at_once
+        self.rows = np.zeros((-(-entries // BLOCK), 1 + network.parameters))
 
-    def fill(first: int, last: int) -> None:
-        kernels.gauss_newton(w, start, BLOCK, first, last, layers, *theta, L, sums)
+    def fill(self, w: Array, x0: Array, target: Array, first: int) -> None:
+        """Take so many entries, no more than `blocks_at_once` blocks, for what the block `first` begins with."""
+        self.network.fill(w, x0, target, self.rows[first : first - (-w.size // BLOCK)])
 
-    matrix = np.zeros((5, 5))
-    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, layers), threads)
-    matrix[np.triu_indices(5)] = totals
-    return matrix + np.triu(matrix, 1).T
+    def fill_all(self, w: Array, x0: Array, target: Array, threads: int) -> None:
+        """Take all entries."""
+
+        def fill(first: int, last: int) -> None:
+            part = slice(first * BLOCK, last * BLOCK)
+            self.fill(w[part], x0[part], target[part], first)
+
+        over_blocks(fill, len(self.rows), self.blocks_at_once, threads)
+
+
+class SumsAndProducts(Sums):
+    """The same, and Σ (∂x/∂p)(∂x/∂q), by itself for the entries of each call of `fill`."""
+
+    def __init__(self, network: Network, entries: int, blocks_at_once: int) -> None:
+        super().__init__(network, entries, blocks_at_once)
+        self.products: dict[int, Array] = {}
+
+    def fill(self, w: Array, x0: Array, target: Array, first: int) -> None:
+        """Take so many entries."""
+        products = np.zeros((self.network.parameters, self.network.parameters))
+        self.network.fill_and_multiply(w, x0, target, self.rows[first : first - (-w.size // BLOCK)], products)
+        self.products[first] = products
+
+    def matrix(self) -> Array:
+        """The sum of all products, 5×5 or 5t×5t, in the order of the entries."""
+        upper = np.zeros((self.network.parameters, self.network.parameters))
+        for _, products in sorted(self.products.items()):
+            upper += products
+        return upper + np.triu(upper, 1).T
+
+
+def loss_and_gradient(network: Network, w: Array, x0: Array, target: Array, threads: int = 1) -> tuple[float, Array]:
+    """J and its derivatives, of the shape that the network has them in, over the entries of vectors of one size."""
+    sums = Sums(network, w.size, blocks_per_call(BLOCKS_PER_CALL, network.effort))
+    sums.fill_all(w, x0, target, threads)
+    loss, *derivatives = add_exactly(sums.rows)
+    return loss, np.reshape(derivatives, network.shape)
+
+
+def gauss_newton(network: Network, w: Array, x0: Array, target: Array, threads: int = 1) -> tuple[float, Array, Array]:
+    """The same, to the bit, and Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), from the same pass."""
+    sums = SumsAndProducts(network, w.size, blocks_per_call(BLOCKS_PER_CALL, network.effort))
+    sums.fill_all(w, x0, target, threads)
+    loss, *derivatives = add_exactly(sums.rows)
+    return loss, np.reshape(derivatives, network.shape), sums.matrix()
 
 
 def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> tuple[Array, Array]:
@@ -60,37 +116,6 @@ def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> t
     x, dx = np.empty(w.size), np.empty((5, w.size))
     kernels.sensitivities(w, x0, layers, *theta, L, x, dx)
     return x, dx
-
-
-def by_layer(
-    f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array, target: Array, threads: int = 1
-) -> tuple[float, Array]:
-    """J and its derivatives in the w1, w2, b1, b2, L of every layer, a row each; f is a dense `Fidelity`."""
-    from dsrl_ref.engines.kernels import recursion_layers as kernels
-
-    w, start, goal, numbers = f.start().ravel(), x0.ravel(), target.ravel(), numbers_of(thetas, L)
-    sums = np.empty((-(-w.size // BLOCK), 1 + numbers.size))
-
-    def fill(first: int, last: int) -> None:
-        kernels.loss_and_gradient(w, start, goal, BLOCK, first, last, numbers, sums)
-
-    totals = sum_over_blocks(fill, [sums], blocks_per_call(BLOCKS_PER_CALL, len(thetas)), threads)
-    return totals[0], np.reshape(totals[1:], numbers.shape)
-
-
-def gauss_newton_by_layer(f: SmoothTerm, thetas: tuple[Theta, ...], L: Array, x0: Array, threads: int = 1) -> Array:
-    """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t), 5t×5t."""
-    from dsrl_ref.engines.kernels import recursion_layers as kernels
-
-    w, start, numbers = f.start().ravel(), x0.ravel(), numbers_of(thetas, L)
-    sums = np.empty((-(-w.size // BLOCK), numbers.size * (numbers.size + 1) // 2))
-
-    def fill(first: int, last: int) -> None:
-        kernels.gauss_newton(w, start, BLOCK, first, last, numbers, sums)
-
-    matrix = np.zeros((numbers.size, numbers.size))
-    matrix[np.triu_indices(numbers.size)] = sum_over_blocks(fill, [sums], 1, threads)
-    return matrix + np.triu(matrix, 1).T
 
 
 def sensitivities_by_layer(w: Array, x0: Array, thetas: tuple[Theta, ...], L: Array) -> tuple[Array, Array]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.theta import Theta, ThetasLike, as_theta, as_thetas
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, as_step_constant, as_step_constants
 from dsrl_ref.engines import recursion
-from dsrl_ref.smooth import Fidelity
 
 MOST_PIECES = 1024
+PRODUCTS_A_LAYER = 20  # entries of a square matrix of products, half of which are formed in the time of a layer
 LOW, HIGH, A, E, C = range(5)  # columns of a table of pieces, as its kernels fill it
 DERIVATIVES = 7  # from here on: of A, then of C, in as many parameters as there are
 COLUMNS = DERIVATIVES + 2 * 5  # where all layers share Θ and L
@@ -163,6 +163,7 @@ class Sharing:
 
     def __init__(self, theta: Theta, L: float, layers: int) -> None:
         self.theta, self.L, self.layers, self.numbers = theta, L, layers, repeated(theta, L, layers)
+        self.effort = layers
 
     def pieces(self, start: float) -> Array | None:
         """The table of the map's pieces, see `pieces_of_map`."""
@@ -172,13 +173,18 @@ class Sharing:
         """X_(t) and its derivatives, a row each, entry by entry."""
         return recursion.sensitivities(w, x0, self.theta, self.L, self.layers)
 
-    def loss_and_gradient(self, f: Fidelity, x0: Array, target: Array, threads: int) -> tuple[float, Array]:
-        """J and its derivatives, layer by layer."""
-        return recursion.loss_and_gradient(f, self.theta, self.L, self.layers, x0, target, threads)
+    def fill(self, w: Array, x0: Array, target: Array, sums: Array) -> None:
+        """Write the sums of each block, layer by layer: see `recursion.Network`."""
+        from dsrl_ref.engines.kernels import recursion as kernels
 
-    def gauss_newton(self, f: Fidelity, x0: Array, threads: int) -> Array:
-        """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
-        return recursion.gauss_newton(f, self.theta, self.L, self.layers, x0, threads)
+        kernels.loss_and_gradient(w, x0, target, recursion.BLOCK, self.layers, *self.theta, self.L, sums)
+
+    def fill_and_multiply(self, w: Array, x0: Array, target: Array, sums: Array, products: Array) -> None:
+        """Write them, and add the products of the derivatives."""
+        from dsrl_ref.engines.kernels import recursion as kernels
+
+        numbers = *self.theta, self.L
+        kernels.gauss_newton(w, x0, target, recursion.BLOCK, self.layers, *numbers, sums, products)
 
     def ties(self, w: Array, x0: Array) -> int:
         """Count the Z of the entries of w that are on a knot."""
@@ -191,7 +197,8 @@ class Layered:
     def __init__(self, thetas: tuple[Theta, ...], L: Array) -> None:
         self.thetas, self.L, self.numbers = thetas, L, recursion.numbers_of(thetas, L)
         self.shape: tuple[int, ...] = self.numbers.shape
-        self.parameters = self.numbers.size
+        self.layers, self.parameters = len(thetas), self.numbers.size
+        self.effort = max(self.layers, self.parameters**2 // PRODUCTS_A_LAYER)
 
     def pieces(self, start: float) -> Array | None:
         """The table of the map's pieces: the derivatives in the numbers of each layer are left apart."""
@@ -201,13 +208,17 @@ class Layered:
         """X_(t) and its derivatives, a row each, entry by entry."""
         return recursion.sensitivities_by_layer(w, x0, self.thetas, self.L)
 
-    def loss_and_gradient(self, f: Fidelity, x0: Array, target: Array, threads: int) -> tuple[float, Array]:
-        """J and its derivatives, layer by layer."""
-        return recursion.by_layer(f, self.thetas, self.L, x0, target, threads)
+    def fill(self, w: Array, x0: Array, target: Array, sums: Array) -> None:
+        """Write the sums of each block, layer by layer: see `recursion.Network`."""
+        from dsrl_ref.engines.kernels import recursion_layers as kernels
 
-    def gauss_newton(self, f: Fidelity, x0: Array, threads: int) -> Array:
-        """Σ (∂x/∂p)(∂x/∂q) over the entries x of X_(t)."""
-        return recursion.gauss_newton_by_layer(f, self.thetas, self.L, x0, threads)
+        kernels.loss_and_gradient(w, x0, target, recursion.BLOCK, self.numbers, sums)
+
+    def fill_and_multiply(self, w: Array, x0: Array, target: Array, sums: Array, products: Array) -> None:
+        """Write them, and add the products of the derivatives."""
+        from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+        kernels.gauss_newton(w, x0, target, recursion.BLOCK, self.numbers, sums, products)
 
     def ties(self, w: Array, x0: Array) -> int:
         """Count the Z of the entries of w that are on a knot."""

@@ -17,7 +17,7 @@ those of here.
 **Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
 threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is sparse: more only where a single column
 has more in all its layers. With one Θ and one L a layer the sums are 1 + 5t numbers a column, and the Gauss-Newton
-matrix takes half a 5t×5t matrix for every `TOGETHER` columns.
+matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,9 +37,9 @@ from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
 TAPE = 2**21  # entries that a block of columns may keep, in all layers
-AT_ONCE = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
+MOST_MULTIPLICATIONS = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
 BESIDES = 4  # entries, for each of a layer, that are kept besides the tape
-TOGETHER = 32  # columns whose Gauss-Newton matrices are added to one, where they are larger than 5×5
+COLUMNS_A_MATRIX = 32  # columns whose Gauss-Newton matrices are added to one, where they are larger than 5×5
 LARGEST = 2**31  # bytes of DᵀD
 EIGHT = 8  # columns whose sums are added before they are added exactly
 LANES = 8  # of a vector, as the kernels have it
@@ -97,12 +97,15 @@ class Support(Generic[Thetas, Constants]):
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """One pass forward, with the sensitivities where Z is active, and no tape.
 
-        Matrices of 5×5 are added as the other sums are; of larger ones there is one for every `TOGETHER` columns.
+        Matrices of 5×5 are added as the other sums are; of larger ones there is one for every `COLUMNS_A_MATRIX`
+        columns.
         """
         layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
         width = self._width(BESIDES + 4 * lanes // 5, lanes)
-        columns, width, share = (1, width, width) if parameters == 5 else (TOGETHER, min(width, TOGETHER), TOGETHER)
+        columns, width, share = (
+            (1, width, width) if parameters == 5 else (COLUMNS_A_MATRIX, min(width, COLUMNS_A_MATRIX), COLUMNS_A_MATRIX)
+        )
         sums = np.zeros((self.m, 1 + parameters))
         matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
         work = partial(Block.tangents, columns=columns, matrices=matrices)
@@ -120,7 +123,7 @@ class Support(Generic[Thetas, Constants]):
 
     def _width(self, entries: int, lanes: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
-        room = min(TAPE // (entries * self.n), AT_ONCE // (max(1, lanes) * self.n**2))
+        room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // (max(1, lanes) * self.n**2))
         share = -(-self.m // self.threads)
         return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
@@ -190,11 +193,11 @@ class Block:
         self.found = np.empty(entries, np.uint32), np.empty(entries), np.empty(entries)
         self.cuts = np.empty((len(prepared.G) + 1, self.columns), np.int64)
         self.at = np.empty(self.columns, np.int64), np.empty(self.columns, np.int64)
-        fours, together = self.columns // FOUR, self.columns // FOUR + 1
+        fours, ends = self.columns // FOUR, self.columns // FOUR + 1
         self.four = (
             np.empty(fours * n + n, np.uint32),
             np.empty((fours * n + n, FOUR)),
-            np.zeros(together + 1, np.int64),
+            np.zeros(ends + 1, np.int64),
         )
         self.line = np.empty((n, FOUR))
 
@@ -265,8 +268,8 @@ class Block:
 
     def _step(self, i: int) -> tuple[Any, ...]:
         """What kernels need to form X - step·∇f(X) of the present X, with the step of layer i + 1."""
-        prepared, together = self.prepared, self._together(self.X)
-        return prepared.G, prepared.n, *self.X, *together, prepared.C, self.first, 1.0 / self.layers[i][1]
+        prepared, unions = self.prepared, self._unions(self.X)
+        return prepared.G, prepared.n, *self.X, *unions, prepared.C, self.first, 1.0 / self.layers[i][1]
 
     def _residual(self) -> Array:
         """X_(t) - X̃ where X_(t) is listed; its squares, of all entries, go into the sums."""
@@ -281,12 +284,10 @@ class Block:
         from dsrl_ref.engines.kernels import support as kernels
 
         dX = np.empty(len(before.rows))
-        kernels.backward_product(
-            self.prepared.G, *dZ, *self._together(dZ), step, before.rows, before.start, *self.at, dX
-        )
+        kernels.backward_product(self.prepared.G, *dZ, *self._unions(dZ), step, before.rows, before.start, *self.at, dX)
         return dX
 
-    def _together(self, lists: Lists) -> tuple[NDArray[np.uint32], Array, NDArray[np.int64]]:
+    def _unions(self, lists: Lists) -> tuple[NDArray[np.uint32], Array, NDArray[np.int64]]:
         """The lists of every four columns with much in common, listed together."""
         from dsrl_ref.engines.kernels import support as kernels
 

@@ -33,7 +33,7 @@ ENGINES: dict[str, Engine] = {
 # entries takes 2.1 ms in NumPy and .28 ms compiled, of 20,000 entries 9 and 1.9 ms (10 layers, CPU time): loading is
 # made up for after 150 to 300 evaluations of the first. So an objective is taken to be evaluated often; who needs it
 # a few times says so by ``evaluations=``. The choice is made once, since another engine would have other bits.
-MANY = 100  # evaluations that an objective is chosen for unless it is told otherwise
+EVALUATIONS = 100  # evaluations that an objective is chosen for unless it is told otherwise
 WORTH_LOADING = 200_000  # entries in all evaluations together, from which compiled code is taken
 FEW_TIMES = 5  # the nonzeros of the target: so many X_(1), ..., X_(t) are taken to have
 MANY_ROWS = 256  # of X, from which products take longer than what is around them
@@ -93,7 +93,7 @@ RULES = (
 )
 
 
-def choose(problem: Problem, evaluations: int = MANY) -> Engine:
+def choose(problem: Problem, evaluations: int = EVALUATIONS) -> Engine:
     """Take the first engine of `RULES` whose rule holds and that can take the problem: what "auto" is.
 
     The choice depends on the problem and the number of evaluations alone, never on what is loaded already.

@@ -18,7 +18,7 @@ from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_finite
 from dsrl_ref.engines.forward import activate, derivatives, forward, ties
 from dsrl_ref.engines.problem import Layers, Problem
 
-AT_ONCE = 2**21  # numbers of the sensitivities of some columns, 16 MiB
+MOST_NUMBERS = 2**21  # numbers of the sensitivities of some columns, 16 MiB
 
 
 def sensitivities(f: SmoothTerm, theta: Theta, L: float, layers: int, x0: Array) -> tuple[Array, Array]:
@@ -64,8 +64,8 @@ class Tangent(Generic[Thetas, Constants]):
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """Forward, and then with the sensitivities.
 
-        With those of some columns at a time, `AT_ONCE` numbers, where columns do not interact; of an f of your own, of
-        all at once.
+        With those of some columns at a time, `MOST_NUMBERS` numbers, where columns do not interact; of an f of your
+        own, of all at once.
         """
         problem, layers = self.problem, self.problem.of_layers(theta, L)
         X, tape = problem.x0, list[tuple[Array, Array]]()
@@ -73,7 +73,7 @@ class Tangent(Generic[Thetas, Constants]):
             tape.append((Z, g))
         residual = X - problem.target
         (n, m), count = X.shape, problem.parameters
-        width = max(1, AT_ONCE // max(1, count * n)) if problem.has_columns_apart else m
+        width = max(1, MOST_NUMBERS // max(1, count * n)) if problem.has_columns_apart else m
         gradient, matrix = np.zeros(count), np.zeros((count, count))
         for start in range(0, m, width):
             part = np.s_[:, start : start + width]

@@ -98,7 +98,7 @@ def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
     Where it is not known how many there are, the eigengap of the strongest edges says it.
     """
     strongest = thresholded(W, WEAKEST)
-    count = eigengap(strongest)[0] if clusters is None else min(clusters, W.shape[0])
+    count = eigengap(strongest)[0] if clusters is None else clusters
     embedding = np.hstack([embed(graph, count) for graph in (W, strongest)])
     return k_means(embedding, count, RESTARTS, np.random.default_rng(0))
 

@@ -11,12 +11,13 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.conventions import not_fitted
+from dsrl_ref.multiview.conventions import as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+from dsrl_ref.threads import limited
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class DSRLClassifier(Estimator):
     ----------
     affinity : {"views", "precomputed"}
         What X is: views, or a graph (n, n), dense or sparse, of which what is not positive is no edge.
-    propagation : {"balanced", "one-hot", "normalized"}
+    propagation : {"balanced", "one-hot", "normalized", "poisson"}
         "balanced": every class is one source, shared by its labelled samples, so that a class with more of them
         does not flood the others. "one-hot": every labelled sample is one, as the authors have it. "normalized":
-        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004).
+        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson": the labelled
+        samples are sources less their mean, (D - W) u = Σ_j (y_j - ȳ) δ_j, in each component of the graph for itself
+        (Calder et al. 2020, without their factors for known sizes of classes: sources are balanced by ȳ); good where
+        few are labelled, on text above all.
     alpha : float
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
-        such d.
+        such d. "poisson" has no α, and this one is not looked at.
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
@@ -74,6 +78,9 @@ class DSRLClassifier(Estimator):
         `alpha`, `weights`, `view_weights`, `standardize` and `keep` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
+    n_jobs : int, optional
+        How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
+        for 1. What they find does not depend on it.
 
     Attributes
     ----------
@@ -83,10 +90,12 @@ class DSRLClassifier(Estimator):
         A class for every sample that `fit` saw; the labelled ones keep theirs. The first class where `reached_` is
         false: nothing is known of such a sample.
     label_distributions_ : ndarray (n, c)
-        Rows of sum 1; uniform, 1/c for every class, where `reached_` is false.
+        Rows of sum 1; uniform, 1/c for every class, where `reached_` is false. F divided by the sums of its rows; for
+        "poisson" exp(u/s) divided by those, over the classes with a label in the same component of the graph, s being
+        the usual size of u there: they grow with u, and are no frequencies.
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
-        those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``.
+        those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
     affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
@@ -126,6 +135,7 @@ class DSRLClassifier(Estimator):
         learning_rate: float | None = None,
         preset: str | None = None,
         view_sizes: Sequence[int] | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.affinity = affinity
         self.propagation = propagation
@@ -140,6 +150,7 @@ class DSRLClassifier(Estimator):
         self.learning_rate = learning_rate
         self.preset = preset
         self.view_sizes = view_sizes
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the graph and spread the labels over it.
@@ -166,10 +177,11 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        seen = self._seen(data, X, len(labels.classes))
-        W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
-        learned = self._train(W)
-        F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
+        with limited(as_jobs(self.n_jobs)):
+            seen = self._seen(data, X, len(labels.classes))
+            W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
+            learned = self._train(W)
+            F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
@@ -181,6 +193,7 @@ class DSRLClassifier(Estimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        as_jobs(self.n_jobs)
         require_known(self.propagation, PROPAGATION, "propagation")
         if as_number(self.alpha, "alpha") < 0:
             raise ValueError(f"alpha must not be negative, got {self.alpha}")
@@ -229,7 +242,8 @@ class DSRLClassifier(Estimator):
         if not hasattr(self, "_fitted"):
             raise not_fitted(self)
         fitted = self._fitted
-        links = self._links(X, fitted)
+        with limited(as_jobs(self.n_jobs)):
+            links = self._links(X, fitted)
         reached = np.asarray(links @ fitted.reached.astype(np.float64)) > 0
         _warn_of_unreached(reached, "fit with more labels, or with samples that are like them", 4)
         return distributions(links @ fitted.label_distributions), reached

@@ -11,10 +11,11 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, require_known
 from dsrl_ref.errors import GraphWarning
-from dsrl_ref.multiview.conventions import as_generator, not_fitted
+from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, k_means, row_affinity
+from dsrl_ref.threads import limited
 
 EMBEDDINGS = "graph", "rows"
 KEEP_OF_GRAPH = 0.5  # of a precomputed graph, which is no list of candidates
@@ -80,6 +81,9 @@ class DSRLClustering(Estimator):
         Restarts of k-means.
     random_state : None, int, SeedSequence, Generator or RandomState
         Seeds of k-means; all else is deterministic.
+    n_jobs : int, optional
+        How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
+        for 1. What they find does not depend on it.
 
     Attributes
     ----------
@@ -143,6 +147,7 @@ class DSRLClustering(Estimator):
         view_sizes: Sequence[int] | None = None,
         n_init: int = 10,
         random_state: Any = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.affinity = affinity
@@ -159,6 +164,7 @@ class DSRLClustering(Estimator):
         self.view_sizes = view_sizes
         self.n_init = n_init
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the graph and cluster it.
@@ -189,11 +195,12 @@ class DSRLClustering(Estimator):
                 f"n_clusters = {self.n_clusters} is more than the {count_samples(data)} samples (n_samples)"
             )
         rng = as_generator(self.random_state)
-        seen = self._seen(data, X, self.n_clusters)
-        learned = self._train(seen.graph)
-        clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
-        embedding = self._embedded(seen.graph, learned.graph, clusters)
-        labels = k_means(embedding, clusters, 1 if self.preset == "authors" else self.n_init, rng)
+        with limited(as_jobs(self.n_jobs)):
+            seen = self._seen(data, X, self.n_clusters)
+            learned = self._train(seen.graph)
+            clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
+            embedding = self._embedded(seen.graph, learned.graph, clusters)
+            labels = k_means(embedding, clusters, 1 if self.preset == "authors" else self.n_init, rng)
         found = len(np.unique(labels))
         if found < clusters:
             message = f"only {found} of {clusters} clusters came out: the graph tells no more places apart; "
@@ -211,6 +218,7 @@ class DSRLClustering(Estimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        as_jobs(self.n_jobs)
         if self.n_clusters is not None:
             as_count(self.n_clusters, "n_clusters", least=1)
         require_known(self.embedding, EMBEDDINGS, "embedding")
@@ -256,7 +264,9 @@ class DSRLClustering(Estimator):
         if not hasattr(self, "_fitted"):
             raise not_fitted(self)
         fitted = self._fitted
-        counts = self._links(X, fitted) @ np.eye(fitted.n_clusters)[fitted.labels]
+        with limited(as_jobs(self.n_jobs)):
+            links = self._links(X, fitted)
+        counts = links @ np.eye(fitted.n_clusters)[fitted.labels]
         alone = ~(counts > 0).any(axis=1)
         if alone.any():
             place = int(np.argmax(alone))

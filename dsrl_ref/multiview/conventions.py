@@ -6,6 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from dsrl_ref.arrays import as_count
+
+
+def as_jobs(n_jobs: Any) -> int | None:
+    """A number of threads, from 1 on; None, and -1 as scikit-learn has it, is all processors."""
+    return None if n_jobs is None or n_jobs == -1 else as_count(n_jobs, "n_jobs", least=1)
+
 
 def not_fitted(estimator: Any) -> Exception:
     """The error that says `fit` comes first: scikit-learn's, where that is at work."""

@@ -106,7 +106,8 @@ def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[st
     """Accuracy of `DSRLClassifier` on the unlabelled samples of every split; `training` are more of its parameters."""
     if not training.get("preset"):
         model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[0]))
-        return classify_on(model, data, labelled)  # its graph asks no labels, and is that of every split
+        # its graph asks no labels, and is that of every split
+        return classify_on(model, data, labelled, model.propagation, float(model.alpha))
     outcome = Outcome("dsrl", propagation="one-hot")
     for known in labelled:
         model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, known))
@@ -115,9 +116,15 @@ def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[st
     return outcome
 
 
-def classify_on(model: Any, data: Data, labelled: Sequence[NDArray[np.intp]]) -> Outcome:
-    """Spread the labels of every split over the graph that an estimator has learned."""
-    return Outcome("dsrl", _scores(_spread_over(model), data, labelled, "balanced"), "balanced", model)
+def classify_on(
+    model: Any,
+    data: Data,
+    labelled: Sequence[NDArray[np.intp]],
+    form: str = "balanced",
+    alpha: float | None = ALPHA,
+) -> Outcome:
+    """Spread the labels of every split over the graph that an estimator has learned, as `propagate` does."""
+    return Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form, model)
 
 
 def _spread_over(model: Any) -> csr_array:
@@ -141,10 +148,10 @@ def classification_controls(
     if data.graph is None and model.preset is None:
         starts[CANDIDATES] = model.affinity_matrix_
     outcomes = []
-    for form in FORMS:
+    for form, alpha in FORMS.items():
         if form != dsrl.propagation and model.preset is None:
-            outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form), form))
-        score = partial(_scores, data=data, labelled=labelled, form=form)
+            outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form))
+        score = partial(_scores, data=data, labelled=labelled, form=form, alpha=alpha)
         for names, W in starts.items():
             of_graph = score if names == RAW else partial(_score_mixed, W, score)
             tried = _with_thresholds(names, W, model.share, hindsight, of_graph)
@@ -153,7 +160,7 @@ def classification_controls(
 
 
 def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
-    return score(mixed(candidates, graph))
+    return score(graph if graph is candidates else mixed(candidates, graph))
 
 
 def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
@@ -168,7 +175,8 @@ def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], trai
             found = _authors(alone, own, training)
         else:
             first = classify(alone, own, training)
-            found = [first, Outcome("", _scores(_spread_over(first.found), alone, own, "one-hot"), "one-hot")]
+            one_hot = _scores(_spread_over(first.found), alone, own, "one-hot", FORMS["one-hot"])
+            found = [first, Outcome("", one_hot, "one-hot")]
         outcomes += [Outcome(name, outcome.scores, outcome.propagation) for outcome in found]
     return outcomes
 
@@ -180,7 +188,7 @@ def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> l
     for known in labelled:
         graph = model.fit(data.heat, _labels(data.codes, known)).graph_
         for form, outcome in outcomes.items():
-            outcome.add(accuracy=_scores(graph, data, [known], form)["accuracy"][0])
+            outcome.add(accuracy=_scores(graph, data, [known], form, FORMS[form])["accuracy"][0])
     return list(outcomes.values())
 
 
@@ -263,9 +271,9 @@ def _accuracy(predicted: NDArray[Any], codes: NDArray[np.intp], known: NDArray[n
     return float(np.mean(predicted[unknown] == codes[unknown]))
 
 
-def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str) -> Scores:
+def _scores(graph: csr_array, data: Data, labelled: Sequence[Any], form: str, alpha: float | None) -> Scores:
     codes, classes = data.codes, int(data.codes.max()) + 1
-    found = propagate(graph, [_hidden(codes, known) for known in labelled], classes, form, FORMS[form])
+    found = propagate(graph, [_hidden(codes, known) for known in labelled], classes, form, alpha)
     accuracies = []
     for F, known in zip(found, labelled, strict=True):
         seen = np.unique(codes[known])  # a class without a label is not known to be there

@@ -40,7 +40,9 @@ class Fitted:
     learned: LearnedGraph
 
     def __post_init__(self) -> None:
-        """Let nobody write to what was learned any more."""
+        """Let nobody write to what was learned any more; give its graphs the indices that others take."""
+        for graph in (self.seen.graph, self.affinity_matrix, self.learned.graph):
+            narrow(graph)
         seal(self)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -84,6 +86,13 @@ class FromFit:
     def __set__(self, estimator: Any, value: Any) -> None:
         """Refuse: it is what was learned."""
         raise AttributeError(f"{self.name} is what fit learned, and cannot be set")
+
+
+def narrow(graph: csr_array) -> None:
+    """Give a graph indices of 32 bits, where they fit: scikit-learn takes no others."""
+    if max(graph.nnz, *graph.shape) <= np.iinfo(np.int32).max:
+        graph.indices = graph.indices.astype(np.int32, copy=False)
+        graph.indptr = graph.indptr.astype(np.int32, copy=False)
 
 
 def seal(value: Any) -> None:

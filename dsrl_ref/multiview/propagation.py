@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.threads import blas_threads, processors
+from dsrl_ref.threads import blas_threads
 
-PROPAGATION = "balanced", "one-hot", "normalized"
+PROPAGATION = "balanced", "one-hot", "normalized", "poisson"
 ALPHA = 10.0
 DENSE = 2_500  # samples up to which a dense factorisation is faster
 TOLERANCE = 1e-12  # relative residual of the linear equations above that
 MOST = 1e12  # alpha times the largest degree: four digits are left then of what I adds
 SHELL = 1e-6  # of the largest entry: what is below it is solved again
+LEFT = 1e-8  # of the largest source: what Poisson's equation may leave in any row
 
 
 def propagate(
@@ -31,21 +32,26 @@ def propagate(
         Codes of classes; negative is unlabelled.
     classes : int
         c.
-    form : {"balanced", "one-hot", "normalized"}
+    form : {"balanced", "one-hot", "normalized", "poisson"}
         As for `DSRLClassifier`.
     alpha : float or None
-        How far labels spread, in units of the mean degree; None for the authors' 1, which has no units.
+        How far labels spread, in units of the mean degree; None for the authors' 1, which has no units. "poisson" has
+        no such number, and does not look at it.
 
     Returns
     -------
     list of ndarray (n, c)
-        F of (I + αL) F = sources for each; rows of 0 where no source reaches.
+        For each, F of (I + αL) F = sources, or the shares that `poisson_shares` makes of u; rows of 0 where no source
+        reaches.
 
     Raises
     ------
     ValueError
-        For an alpha beside which float64 does not see I.
+        For an alpha beside which float64 does not see I, and for a graph whose weights are so different that float64
+        does not hold u.
     """
+    if form == "poisson":
+        return _poisson(W, labellings, classes)
     columns = np.hstack([_sources(codes, classes, form == "balanced") for codes in labellings])
     degrees = W.sum(axis=1)
     laplacian: Any = diags_array(degrees) - W
@@ -70,6 +76,112 @@ def distributions(F: Array) -> Array:
     return np.where(total > 0, positive / np.where(total > 0, total, 1.0), 1 / F.shape[1])
 
 
+def _poisson(W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int) -> list[Array]:
+    """Shares of the classes by Poisson learning (Calder, Cook, Thorpe and Slepčev 2020), for each labelling.
+
+    L u = Σ_j (y_j - ȳ) δ_j over the labelled samples j, L = D - W. On a connected graph it has a solution, as the
+    sources add up to 0, and one of which Σ_i d_i u_i = 0. Here every component has its own equation, with ȳ the mean of
+    its labelled samples. Where all of them are of one class its u is 0.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    W = csr_array(W, copy=True)
+    W.eliminate_zeros()
+    parts: NDArray[np.intp] = connected_components(W, directed=False)[1]
+    columns = np.hstack([_centred_sources(codes, classes, parts) for codes in labellings])
+    u = np.zeros(columns.shape)
+    joined = np.flatnonzero(W.sum(axis=1) > 0)
+    if joined.size:
+        u[joined] = _solved_with_mean_0(csr_array(W[joined][:, joined]), parts[joined], columns[joined])
+    found = np.split(u, len(labellings), axis=1)
+    return [poisson_shares(each, codes, parts) for each, codes in zip(found, labellings, strict=True)]
+
+
+def poisson_shares(u: Array, codes: NDArray[np.intp], parts: NDArray[np.intp]) -> Array:
+    """What a sample's u says of its class, as shares of sum 1 that grow with u; rows of 0 where no label reaches.
+
+    In each component of the graph, those classes have a share that have a label there: exp(u/s) divided by its sum
+    over them. The unit s is the size of u that is usual there: the median over its samples of the root mean square of a
+    row, the largest if that is 0. It depends neither on the weights' unit nor on single samples that hang by a thread.
+
+    Parameters
+    ----------
+    u : ndarray (n, c)
+        Solution of Poisson's equation.
+    codes : ndarray (n,)
+        Codes of classes; negative is unlabelled.
+    parts : ndarray (n,)
+        The component of each sample.
+    """
+    shares = np.zeros(u.shape)
+    for part in np.unique(parts[codes >= 0]):
+        members = np.flatnonzero(parts == part)
+        present = np.unique(codes[members][codes[members] >= 0])
+        own = u[np.ix_(members, present)]
+        largest = float(np.abs(own).max()) or 1.0  # squares of what is larger may leave float64
+        sizes = np.sqrt(((own / largest) ** 2).mean(axis=1))
+        usual = float(np.median(sizes)) or float(sizes.max()) or 1.0
+        powers = np.exp((own - own.max(axis=1, keepdims=True)) / largest / usual)
+        shares[np.ix_(members, present)] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _centred_sources(codes: NDArray[np.intp], classes: int, parts: NDArray[np.intp]) -> Array:
+    """y_j - ȳ at the labelled samples, ȳ being the mean over those of the same component; elsewhere 0."""
+    labelled = np.flatnonzero(codes >= 0)
+    columns = _sources(codes, classes, balanced=False)
+    members = csr_array((np.ones(labelled.size), (parts[labelled], labelled)), shape=(parts.max() + 1, len(codes)))
+    counts = members.sum(axis=1)
+    means = (members @ columns) / np.maximum(counts, 1.0)[:, np.newaxis]
+    columns[labelled] -= means[parts[labelled]]
+    return columns
+
+
+def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -> Array:
+    """Solve L u = columns with Σ d_i u_i = 0 in each component, of which none is a single sample.
+
+    Of L the constants of a component are the kernel. L + Σ d dᵀ / Σd, over the components, is positive definite, and
+    as the columns add up to 0 in each, its solution is that of L whose weighted mean is 0: multiply by 1ᵀ. Conjugate
+    gradients that begin at 0 and are scaled by D⁻¹ keep the mean 0 by themselves.
+    """
+    degrees = W.sum(axis=1)
+    laplacian = csr_array(diags_array(degrees) - W)
+    largest = np.abs(columns).max(axis=0)
+    scaled = columns / np.where(largest > 0, largest, 1.0)
+    if len(parts) <= DENSE:
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        _, places = np.unique(parts, return_inverse=True)
+        totals = np.bincount(places, weights=degrees)
+        means = csr_array((degrees / np.sqrt(totals[places]), (np.arange(len(parts)), places)))
+        try:
+            with blas_threads(1):
+                factor = cho_factor((laplacian + means @ means.T).toarray(), lower=True, overwrite_a=True)
+                u = cho_solve(factor, scaled)
+                u += cho_solve(factor, scaled - laplacian @ u - means @ (means.T @ u))
+        except LinAlgError:
+            u = np.full(scaled.shape, np.inf)
+    else:
+        with blas_threads(1):
+            u = np.column_stack([_poisson_gradients(laplacian, column) for column in scaled.T])
+    if not (np.abs(laplacian @ u - scaled) <= LEFT).all():
+        raise ValueError(
+            "propagation='poisson': parts of the graph hang together by weights so small that float64 does not hold "
+            "the solution; take propagation='balanced', or keep more edges"
+        )
+    return u * largest
+
+
+def _poisson_gradients(laplacian: csr_array, column: Array) -> Array:
+    """Conjugate gradients; what they leave is judged by who asked."""
+    from scipy.sparse.linalg import cg
+
+    inverse_diagonal = diags_array(1 / laplacian.diagonal())
+    most = 20 * len(column)
+    solution: Array = cg(laplacian, column, rtol=TOLERANCE, atol=0.0, maxiter=most, M=inverse_diagonal)[0]
+    return solution
+
+
 def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
     """One column a class: 1 at its labelled samples, or one part in their number."""
     labelled = np.flatnonzero(codes >= 0)
@@ -80,13 +192,12 @@ def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
 
 def _solved(matrix: csr_array, columns: Array) -> Array:
     """Solve with a symmetric positive definite matrix, for any number of right-hand sides."""
-    n = matrix.shape[0]
-    if n > DENSE:
+    if matrix.shape[0] > DENSE:
         with blas_threads(1):
             return _in_shells(matrix, columns)
     from scipy.linalg import cho_factor, cho_solve  # before the limit, which is then on this library too
 
-    with blas_threads(processors(), n**3 // 6):
+    with blas_threads(1):  # by more of them it would be rounded in another way
         factor = cho_factor(matrix.toarray(), lower=True, overwrite_a=True)
         solution: Array = cho_solve(factor, columns)
     return solution

@@ -6,7 +6,7 @@ from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.errors import SizeError
-from dsrl_ref.threads import blas_threads, processors
+from dsrl_ref.threads import blas_threads
 
 DENSE = 200  # samples up to which all eigenvectors are computed
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
@@ -132,7 +132,7 @@ def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None 
     known = csr_array((n, 0)) if known is None else known
     if n <= max(DENSE, 2 * count + 2):
         lowered = symmetric.toarray() - LOWERED * (known @ known.T).toarray()
-        with blas_threads(processors(), n**3):
+        with blas_threads(1):  # by more of them it would be rounded in another way
             vectors: Array = np.linalg.eigh(lowered)[1][:, ::-1][:, :count]
         return vectors
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh

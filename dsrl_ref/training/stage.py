@@ -33,7 +33,7 @@ GOOD, FAIR = 0.75, 0.25  # of the gain that the model promises
 LEAST_GAIN, WINDOW = 1e-2, 10  # of the loss, by so many steps together, or a stage ends
 REFUSED = 6  # steps in a row, after which it ends
 RISE = 1.5  # times the least held-out loss: a step to more is unstable
-PATIENCE = 5  # steps taken since the least held-out loss, after which a stage ends
+PATIENCE = 10  # steps taken since the least held-out loss, after which a stage ends
 
 # Why a stage ends.
 GAIN = f"{WINDOW} steps that together lowered the loss by less than {LEAST_GAIN:g} of it"

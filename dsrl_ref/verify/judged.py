@@ -19,6 +19,7 @@ ENGINES = (
 MATRICES = (
     "objective.Objective.gauss_newton",
     "engines.tangent.Tangent.gauss_newton",
+    "engines.fused.Fused.gauss_newton",
     "engines.recursion.gauss_newton",
     "engines.pieces.Pieces.gauss_newton",
     "engines.columns.Columns.gauss_newton",

@@ -248,7 +248,7 @@ EQUATIONS: dict[Equation, Row] = {
         (partials.derivative_in_L, partials.dL_is_exact, partials.dL_rounds_little, partials.index_is_needed),
     ),
     LAYERS: Row(
-        ("forward", *APPENDIX_OF_LAYERS, *OBJECTIVE_OF_LAYERS, *ENGINES_OF_LAYERS),
+        (*APPENDIX_OF_LAYERS, "forward", *OBJECTIVE_OF_LAYERS, *ENGINES_OF_LAYERS),
         (
             layers.terms_agree,
             layers.terms_are_differences,

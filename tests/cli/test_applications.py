@@ -1,6 +1,7 @@
 """What cluster and classify share: data from files, tables, records, and files of what was found."""
 
 import argparse
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,6 @@ from dsrl_ref import Theta
 from dsrl_ref.cli import applications
 from dsrl_ref.multiview import similarity_graph
 from dsrl_ref.multiview.experiments import Outcome
-from dsrl_ref.multiview.spectral import embed
 
 RING = csr_array(np.roll(np.eye(6), 1, axis=1) + np.roll(np.eye(6), -1, axis=1))
 CHAIN = csr_array(np.diag(np.arange(1.0, 6.0), 1) + np.diag(np.arange(1.0, 6.0), -1))
@@ -214,18 +214,39 @@ def test_what_was_learned_is_one_line():
     )
 
 
-@pytest.mark.parametrize("embedding", [None, np.arange(12.0).reshape(6, 2)])
-def test_the_picture_shows_both_graphs_and_the_embedding(tmp_path, monkeypatch, embedding):
+def test_the_picture_that_is_asked_for_shows_what_was_found(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(applications, "draw_learned_graph", lambda *shown: drawn.append(shown) or "a figure")
+    monkeypatch.setattr(applications, "draw_estimator", lambda *a, **b: drawn.append((a, b)) or "a figure")
     monkeypatch.setattr(applications, "as_bytes", lambda figure, kind: f"{figure} as {kind}".encode())
-    model = SimpleNamespace(**vars(MODEL), **({} if embedding is None else {"embedding_": embedding}))
-    order = np.array([5, 3, 1, 0, 2, 4])
-    applications.draw(tmp_path / "picture.svg", model, order)
-    ((before, after, points, theta, shown),) = drawn
-    assert (before is RING, after is CHAIN, theta, shown is order) == (True, True, MODEL.theta_, True)
-    assert np.array_equal(points, embed(CHAIN, 3)[:, 1:] if embedding is None else embedding)
+    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
+    arguments = parsed(views_file(tmp_path), "--plot", tmp_path / "picture.svg")
+    data, _ = applications.read(arguments)
+    applications.draw(arguments, data, MODEL, labelled=[3])
     assert (tmp_path / "picture.svg").read_text() == "a figure as svg"
+    names = [f"view {v} (10 features)" for v in range(3)]
+    assert drawn.pop() == ((MODEL, "overview"), {"view_names": names, "labelled": [3]})
+    arguments = parsed("digits", "--plot", tmp_path / "picture.svg", "--picture", "graphs")
+    applications.draw(arguments, replace(data, views=[]), MODEL)
+    assert drawn.pop() == ((MODEL, "graphs"), {"view_names": None})
+    applications.draw(parsed("digits"), data, MODEL)
+    assert drawn == []
+
+
+def test_a_picture_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
+    with pytest.raises(ValueError, match="--picture graphs says what is drawn: give --plot FILE too"):
+        applications.prepare(parsed("digits", "--picture", "graphs"))
+    plot = ("--plot", tmp_path / "x.png", "--picture")
+    with pytest.raises(ValueError, match="--picture weights is of views, and --graph is given in their place"):
+        applications.prepare(parsed("digits", "--graph", "g.npy", *plot, "weights"))
+    applications.prepare(parsed("digits", *plot, "weights"))
+    with pytest.raises(ValueError, match="--picture confusion is of known classes beside found ones; digits has no"):
+        applications.refuse_confusion(parsed("digits", *plot, "confusion"))
+    assert applications.refuse_confusion(parsed("digits", *plot, "graphs")) is None
+
+
+def test_what_is_known_is_codes_and_none():
+    assert applications.known_but(np.array([2, -1, 0, 1]), [3]) == [2, None, 0, None]
 
 
 def test_what_was_learned_is_arrays_that_make_the_graph_again():

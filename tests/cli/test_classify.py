@@ -226,13 +226,26 @@ def test_nothing_is_scored_that_is_not_known(option, tmp_path, capsys):
     assert f"{option[0]} is for data of which every label is known; " in capsys.readouterr().err
 
 
-def test_the_picture_shows_what_was_unlabelled_by_its_class(tmp_path, monkeypatch, capsys):
+def test_the_picture_marks_what_was_labelled(tmp_path, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
-    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
-    assert cli.main(["classify", views_file(tmp_path, HALF), "--plot", str(tmp_path / "picture.png")]) == 0
-    ((_, model, order),) = drawn
-    assert order.tolist() == sorted(range(80), key=lambda sample: model.transduction_[sample])
+    monkeypatch.setattr(applications, "draw", lambda *shown, **more: drawn.append((shown, more)))
+    assert cli.main(["classify", views_file(tmp_path, HALF)]) == 0
+    ((_, _, model), more) = drawn.pop()
+    assert np.array_equal(model.transduction_, DSRLClassifier().fit(VIEWS, HALF).transduction_)
+    assert list(more) == ["labelled"]
+    assert more["labelled"].tolist() == list(range(30))
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_confusion_matrix_of_nothing_is_refused_and_of_something_drawn(data, tmp_path, capsys):
+    options = ["--repeats", "1", "--plot", str(tmp_path / "x.svg"), "--picture"]
+    assert cli.main(["classify", data, *options, "confusion"]) == 0
+    assert (tmp_path / "x.svg").read_bytes().startswith(b"<?xml")
+    assert cli.main(["classify", views_file(tmp_path, HALF), *options, "confusion"]) == 3
+    assert "--picture confusion is of known classes beside found ones" in capsys.readouterr().err
+    assert cli.main(["classify", data, *options, "eigengap"]) == 2
+    assert "invalid choice: 'eigengap'" in capsys.readouterr().err
 
 
 def test_without_labels_it_is_3(tmp_path, capsys):
@@ -248,16 +261,16 @@ def test_places_are_tried_before_the_data_is_read(data, tmp_path, capsys):
         assert f"folder.{suffix}" in capsys.readouterr().err
 
 
-def test_the_picture_shows_the_samples_by_class(data, tmp_path, monkeypatch, capsys):
+def test_the_picture_shows_classes_beside_those_that_were_hidden(data, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
-    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
-    assert cli.main(["classify", data, "--repeats", "1", "--plot", str(tmp_path / "picture.png")]) == 0
-    ((path, model, order),) = drawn
-    ((_, expected),) = fitted()
-    assert path == tmp_path / "picture.png"
+    monkeypatch.setattr(applications, "draw", lambda *shown, **more: drawn.append((shown, more)))
+    assert cli.main(["classify", data, "--repeats", "1"]) == 0
+    ((_, _, model), more) = drawn.pop()
+    ((known, expected),) = fitted()
     assert np.array_equal(model.transduction_, expected.transduction_)
-    assert order.tolist() == sorted(range(80), key=lambda sample: LABELS[sample])
+    assert more["labelled"].tolist() == known.tolist()
+    assert more["true"] == [None if i in known else label for i, label in enumerate(LABELS.tolist())]
+    assert more["names"] == [1, 2, 3, 4]
 
 
 @pytest.mark.peer
@@ -288,3 +301,27 @@ def test_the_defaults_beat_the_controls_on_the_authors_views(name, least, capsys
         error = np.std(np.subtract(first["accuracy"]["values"], control["accuracy"]["values"]), ddof=1) / 10**0.5
         gain = first["accuracy"]["mean"] - control["accuracy"]["mean"]
         assert gain > (error if control["propagation"] == "one-hot" else -0.01), control["method"]
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_no_more_threads_are_taken_than_asked_for(data, capsys):
+    assert cli.main(["classify", data, "--repeats", "1", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("80 samples, 4 classes")
+
+
+def test_labels_spread_as_asked_for_scored_or_not(data, tmp_path, capsys):
+    (result,) = in_json(capsys, "classify", data, "--repeats", "2", "--propagation", "poisson")["results"]
+    assert result["propagation"] == "poisson"
+    assert result["accuracy"]["values"] == accuracies(repeats=2, propagation="poisson")
+    (result,) = in_json(capsys, "classify", data, "--repeats", "2", "--propagation", "one-hot")["results"]
+    assert result["accuracy"]["values"] == accuracies(repeats=2, propagation="one-hot")
+    arguments = ["--propagation", "poisson", "--model", tmp_path / "model"]
+    found = in_json(capsys, "classify", views_file(tmp_path, HALF), *arguments)["found"]
+    model = DSRLClassifier(propagation="poisson").fit(VIEWS, HALF)
+    assert found["probability"] == model.label_distributions_.max(axis=1).tolist()
+    assert load(tmp_path / "model").propagation == "poisson"
+
+
+def test_the_preset_spreads_as_its_authors_have_it(data, capsys):
+    assert cli.main(["classify", data, "--preset", "authors", "--propagation", "balanced"]) == 3
+    assert "--preset authors has a propagation of its own: leave --propagation out" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import pkgutil
+import re
 import sys
 
 import children
@@ -177,6 +179,27 @@ def test_verify_json(capsys):
     (equation,) = document["equations"]
     assert (equation["equation"], equation["verdict"]) == (12, "confirmed with a remark")
     assert {"name", "passed", "figure"} == set(equation["checks"][0])
+
+
+def test_verify_markdown_is_a_table_of_functions_that_exist(capsys):
+    assert cli.main(["verify", "--quick", "--markdown"]) == 0
+    header, rule, *lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    assert (header.count("|"), rule.count("|")) == (6, 6)
+    assert [row[0] for row in rows] == [*(f"({n})" for n in range(1, 18)), "layers"]
+    assert {row[4] for row in rows} == {"confirmed", "confirmed with a remark", "erratum"}
+    for row in rows:
+        assert int(row[3]) > 2
+        for function in re.findall(r"`([\w.]+)`", row[2]):
+            assert callable(pkgutil.resolve_name(f"dsrl_ref.{function}"))
+
+
+def test_verify_markdown_of_what_failed_exits_1(monkeypatch, capsys):
+    from dsrl_ref.appendix import partials
+
+    monkeypatch.setattr(partials, "dw1", lambda Z, theta: 0 * Z)
+    assert cli.main(["verify", "--quick", "--markdown", "--equation", "12"]) == 1
+    assert capsys.readouterr().out.endswith("| failed |\n")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

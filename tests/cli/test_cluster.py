@@ -216,16 +216,28 @@ def test_what_is_written_makes_the_graph_again(data, tmp_path, capsys):
     assert graph.toarray()[graph.toarray() > 0] == pytest.approx(made[graph.toarray() > 0])
 
 
-def test_the_picture_shows_the_samples_by_cluster(data, tmp_path, monkeypatch, capsys):
+def test_the_picture_shows_the_clusters_beside_the_classes(tmp_path, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(applications, "require_kind", lambda kind: None)
-    monkeypatch.setattr(applications, "draw", lambda *shown: drawn.append(shown))
-    assert cli.main(["cluster", data, "--repeats", "1", "--plot", str(tmp_path / "picture.png")]) == 0
-    ((path, model, order),) = drawn
-    labels = DSRLClustering(4, random_state=2021).fit_predict(VIEWS)
-    assert path == tmp_path / "picture.png"
-    assert np.array_equal(model.labels_, labels)
-    assert order.tolist() == sorted(range(80), key=lambda sample: labels[sample])
+    monkeypatch.setattr(applications, "draw", lambda *shown, **more: drawn.append((shown, more)))
+    assert cli.main(["cluster", views_file(tmp_path, np.where(LABELS == 2, -1, LABELS)), "--repeats", "1"]) == 0
+    ((arguments, data, model), more) = drawn.pop()
+    assert arguments.repeats == 1
+    assert [view.shape for view in data.views] == [(80, 10)] * 3
+    assert np.array_equal(model.labels_, DSRLClustering(3, random_state=2021).fit_predict(VIEWS))
+    assert more["true"] == [None if label == 2 else min(label, 2) for label in LABELS.tolist()]
+    assert more["names"] == [0, 1, 3]
+    assert cli.main(["cluster", views_file(tmp_path, None), "--repeats", "1", "--clusters", "4"]) == 0
+    assert drawn.pop()[1] == {"true": None, "names": None}
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_confusion_matrix_of_nothing_is_refused_and_of_something_drawn(tmp_path, capsys):
+    options = ["--repeats", "1", "--plot", str(tmp_path / "x.svg"), "--picture", "confusion"]
+    assert cli.main(["cluster", views_file(tmp_path, None), *options]) == 3
+    assert "--picture confusion is of known classes beside found ones" in capsys.readouterr().err
+    assert cli.main(["cluster", views_file(tmp_path), *options]) == 0
+    assert (tmp_path / "x.svg").read_bytes().startswith(b"<?xml")
 
 
 @pytest.mark.peer
@@ -252,3 +264,9 @@ def test_the_defaults_beat_the_controls_on_the_authors_views(name, least, capsys
     for control in controls:  # a threshold on the candidates, whose graph is DSRL's own, may do as well
         own = control["method"].startswith("candidates, ")
         assert own or first["accuracy"]["mean"] > control["accuracy"]["mean"], control["method"]
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_no_more_threads_are_taken_than_asked_for(tmp_path, capsys):
+    assert cli.main(["cluster", views_file(tmp_path), "--repeats", "1", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("80 samples, 4 clusters")

@@ -157,11 +157,37 @@ def test_whitening_is_of_data_and_they_are_not_written_over(tmp_path, model, dra
     assert path.read_bytes() == before
 
 
-def test_a_fitted_estimator_is_not_drawn_and_the_message_says_what_draws_it(tmp_path, drawn, capsys):
+@pytest.fixture
+def clusters(tmp_path):
+    """A clustering in a file."""
     views = [np.random.default_rng(0).normal(size=(12, 3))]
-    save(tmp_path / "model", DSRLClustering(2, n_neighbors=3, random_state=0).fit(views))
-    assert main(["plot", str(tmp_path / "model")]) == 4
-    assert (
-        "model holds a DSRLClustering, and plot draws what fit learned; see cluster --plot" in capsys.readouterr().err
-    )
-    assert [*tmp_path.iterdir()] == [tmp_path / "model"]
+    save(tmp_path / "clusters", DSRLClustering(2, n_neighbors=3, random_state=0).fit(views))
+    return tmp_path / "clusters"
+
+
+def test_a_fitted_estimator_is_drawn_as_it_is(clusters, drawn, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(plot, "draw_estimator", lambda model, picture: seen.append((model, picture)) or picture)
+    assert main(["plot", str(clusters)]) == 0
+    assert main(["plot", str(clusters), "--picture", "graphs", "-o", str(clusters.with_name("x.pdf"))]) == 0
+    assert capsys.readouterr().out == f"{clusters}.png\n{clusters.with_name('x.pdf')}\n"
+    assert [picture for _, picture in seen] == ["overview", "graphs"]
+    assert np.array_equal(seen[0][0].labels_, load(clusters).labels_)
+    assert clusters.with_name("x.pdf").read_text() == "graphs as pdf"
+
+
+def test_options_of_other_models_are_refused(clusters, model, drawn, capsys):
+    for options in (["--layers", "0"], ["--whiten"], ["--data", str(model)]):
+        assert main(["plot", str(clusters), *options]) == 3
+        assert f"{options[0]} is for what fit learned; {clusters} holds a DSRLClustering" in capsys.readouterr().err
+    assert main(["plot", str(model), "--picture", "graphs"]) == 3
+    assert f"--picture is for clusters and classes, and {model} holds what fit learned" in capsys.readouterr().err
+    assert main(["plot", str(clusters), "--picture", "confusion"]) == 2
+    assert drawn == []
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("matplotlib")
+def test_a_fitted_estimator_is_really_drawn(clusters, capsys):
+    assert main(["plot", str(clusters), "-o", str(clusters.with_name("x.svg"))]) == 0
+    assert clusters.with_name("x.svg").read_bytes().startswith(b"<?xml")

@@ -223,3 +223,14 @@ def test_the_digits_are_read_whatever_file_has_their_name(model, tmp_path, monke
     (tmp_path / "digits").write_text("a file of this name is not read")
     assert cli.main(["predict", model, "digits"]) == 3
     assert "X has 248 features, but DSRLClassifier is expecting 30 features" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_no_more_threads_are_taken_than_asked_for(tmp_path, new, capsys):
+    given = [view[:60] for view in VIEWS]
+    save(
+        tmp_path / "clusters",
+        DSRLClustering(4, n_neighbors=6, n_jobs=1, random_state=0).fit(given).set_params(n_jobs=None),
+    )
+    assert cli.main(["predict", str(tmp_path / "clusters"), new, "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.startswith("sample,cluster")

@@ -260,7 +260,7 @@ def test_a_tall_sparse_D_is_a_small_square_that_is_dense():
 def test_no_product_is_so_long_that_an_interrupt_waits_for_it(monkeypatch, shape):
     f, L, target = problem(*shape)
     expected = evaluate("columns", f, THETA, L, LAYERS, 0.5 * target, target)
-    monkeypatch.setattr(columns, "AT_ONCE", 2_000)
+    monkeypatch.setattr(columns, "MOST_MULTIPLICATIONS", 2_000)
     widths, apply = [], columns.Curvature.apply
 
     def counted(self, V, out):
@@ -285,7 +285,7 @@ def test_nor_is_a_product_with_sensitivities(monkeypatch, k):
     curvature = columns.Curvature(D.view(Counting), 100)
     if k == 20:
         curvature.gram = curvature.gram.view(Counting)
-    monkeypatch.setattr(columns, "AT_ONCE", 1_000)
+    monkeypatch.setattr(columns, "MOST_MULTIPLICATIONS", 1_000)
     products = work(lambda: answers.append(curvature.apply_listed(V, rows, rows)))
     assert len(products) > 1
     assert 900 < max(products) <= 1_000
@@ -298,7 +298,7 @@ def test_no_product_with_a_sparse_D_takes_longer_than_that(monkeypatch, shape):
     f, L, target = problem(*shape)
     f = LeastSquares(sp.csr_array(f.D), f.Y)
     expected = evaluate("columns", f, THETA, L, LAYERS, 0.5 * target, target)
-    monkeypatch.setattr(columns, "AT_ONCE", 20_000)
+    monkeypatch.setattr(columns, "MOST_MULTIPLICATIONS", 20_000)
     widths, apply = [], columns.Curvature.apply
     monkeypatch.setattr(
         columns.Curvature, "apply", lambda self, V, out: widths.append(V.shape[1]) or apply(self, V, out)

@@ -11,8 +11,9 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from cancelling import beside_knots, float_path, rounded_step
 from hypothesis import given
-from strategies import exact, examples, floats, problems
+from strategies import exact, examples, floats, layered_problems, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import fused, recursion, scalar_map
@@ -24,8 +25,8 @@ SIZE = 40_000 if JIT else 3_000  # several blocks
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
+    monkeypatch.setattr(recursion, "BLOCK", 512)
     for engine in (fused, recursion):
-        monkeypatch.setattr(engine, "BLOCK", 512)
         monkeypatch.setattr(engine, "BLOCKS_PER_CALL", 3)
 
 
@@ -151,9 +152,9 @@ def entries_through_the_layers(monkeypatch, W, theta=THETA):
 
     counts, kernel = [], kernels.loss_and_gradient
 
-    def counting(w, x0, target, block, first, last, *rest):
-        counts.append(min(w.size, last * block) - first * block)
-        kernel(w, x0, target, block, first, last, *rest)
+    def counting(w, *rest):
+        counts.append(w.size)
+        kernel(w, *rest)
 
     monkeypatch.setattr(kernels, "loss_and_gradient", counting)
     Objective(Fidelity(W), layers=LAYERS, method="fused")(theta, 1.1)
@@ -227,14 +228,179 @@ def test_one_evaluation_of_large_data_takes_it(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [1, 255, 513, 5000])
-def test_gauss_newton_is_the_sum_of_outer_products(size):
+@pytest.mark.parametrize("start", [0, 1, 2])
+@pytest.mark.parametrize("own_target", [False, True])
+def test_gauss_newton_is_the_sum_of_outer_products(size, start, own_target):
     W = data(size)
-    for x0 in (W, 2 * W):
-        J = Objective(Fidelity(W), layers=LAYERS, x0=x0, method="fused", threads=2)
-        loss, gradient, matrix = J.gauss_newton(THETA, L)
-        assert (loss, gradient) == J(THETA, L)
-        assert matrix == pytest.approx(entrywise.answer(W, THETA, L, LAYERS, x0).matrix, rel=1e-12)
-        assert np.array_equal(matrix, matrix.T)
+    x0, target = start * W, data(size, seed=1) if own_target else W
+    J = Objective(Fidelity(W), target, layers=LAYERS, x0=x0, method="fused", threads=2)
+    loss, gradient, matrix = J.gauss_newton(THETA, L)
+    assert (loss, gradient) == J(THETA, L)
+    assert matrix == pytest.approx(entrywise.answer(W, THETA, L, LAYERS, x0).matrix, rel=1e-12)
+    assert np.array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2])
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_gauss_newton_has_the_same_bits_for_any_number_of_threads(start, per_layer):
+    """Many entries on knots, which go through the layers, among others."""
+    W = np.concatenate([data(SIZE // 2), np.resize(KNOT_DATA, (1, SIZE // 2))], axis=1)
+    layers = 3
+    found = set()
+    for threads in (1, 2, 3, 5, 8):
+        J = Objective(Fidelity(W), layers=layers, x0=start * W, method="fused", threads=threads, per_layer=per_layer)
+        loss, gradient, matrix = J.gauss_newton((1.5, 0.5, 0.2, 0.6), 1.0)
+        again, same = J((1.5, 0.5, 0.2, 0.6), 1.0)
+        assert (again, np.array(same).tolist()) == (loss, np.array(gradient).tolist())
+        found.add((loss, np.array(gradient).tobytes(), matrix.tobytes()))
+    assert len(found) == 1
+
+
+def sensitivities_through(problem, rows):
+    """The derivatives of each entry of X_(t) in rationals, through the regions `rows`, and how large they are.
+
+    With X_(t) less a unit as the target the gradient is that of one entry.
+    """
+    last = naive.forward(*problem.arguments[:5], rows)[0][-1]
+    units = [[[x - (i == j) for i, x in enumerate(last[0])]] for j in range(len(last[0]))]
+    found = [naive.reverse_gradient(*problem.but(target=unit).arguments, rows) for unit in units]
+    sizes, _ = naive.sizes_of_sensitivities(*problem.arguments[:3], problem.x0, rows)
+    return found, [[V[0][j] for V in sizes] for j in range(len(last[0]))]
+
+
+@pytest.mark.parametrize("method", ["fused", "pieces"])
+@pytest.mark.parametrize("attenuated", [False, True])
+def test_rounding_of_the_matrix_is_bounded_by_what_the_sensitivities_add_up(method, attenuated):
+    """A hundredth of what is promised, on entries beside knots, through the regions of the float recursion."""
+
+    @examples(40)
+    @given(beside_knots(attenuated))
+    def holds(problem):
+        _, rows = float_path(problem)
+        found, sizes = sensitivities_through(rounded_step(problem), rows)
+        x0, target = floats(problem.x0), floats(problem.target)
+        J = Objective(problem.term, target, layers=problem.layers, x0=x0, method=method)
+        *_, matrix = J.gauss_newton(problem.float_theta, float(problem.L))
+        S = [float(sum(entry[p] ** 2 for entry in sizes)) for p in range(5)]
+        for p, q in np.ndindex(5, 5):
+            right = sum(entry[p] * entry[q] for entry in found)
+            error = float(abs(Fraction(matrix[p, q]) - right))
+            assert error <= 10 * (problem.layers + 1) * 2.0**-53 * np.sqrt(S[p] * S[q]) + 1e-300
+
+    holds()
+
+
+@pytest.mark.parametrize("copies", [1, 5, 600, 3000])
+def test_no_square_of_a_sensitivity_has_a_negative_sum(copies):
+    """The entries are where ∂x/∂w2 crosses 0, as near as floats come, or within a few units of it."""
+    theta, layers = (1.3, 0.7, 0.2, 0.6), 3
+    found = Objective(Fidelity(np.ones((1, 1))), layers=layers).scalar_map(theta, L)
+    a, c = found.slope_derivatives[:, 1], found.intercept_derivatives[:, 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        zero = -c / a
+    zero = zero[(found.intervals[:, 0] < zero) & (zero < found.intervals[:, 1])]
+    assert zero.size
+    for w in zero:
+        for spread in (0.0, 2.0**-50, 2.0**-30):
+            W = w * (1 + spread * np.random.default_rng(0).normal(size=(1, copies)))
+            _, _, matrix = Objective(Fidelity(W), layers=layers, method="fused").gauss_newton(theta, L)
+            right = entrywise.answer(W, theta, L, layers).matrix
+            assert matrix[1, 1] >= 0
+            assert matrix == pytest.approx(right, rel=1e-12, abs=1e-15 * np.abs(right).max())
+
+
+@pytest.mark.parametrize("power", [-160, -150, 100, 150])
+def test_the_matrix_of_any_scale_of_data(power):
+    scale = 10.0**power
+    W, theta = scale * data(700), (1.1, 0.5, 0.2 * scale, 0.6 * scale)
+    ours, others = (
+        Objective(Fidelity(W), layers=3, method=method).gauss_newton(theta, L)[2] for method in ("fused", "tangent")
+    )
+    assert ours == pytest.approx(others, rel=1e-11, abs=0)
+
+
+def test_a_matrix_whose_sums_underflow_is_formed_by_layers():
+    """∂x/∂L is of the size of 10^-135, and W of 10^-165, whose squares are nothing."""
+    W, theta = 1e-165 * data(700), (1e30, 1e30, 0.0, 0.0)
+    ours, others = (
+        Objective(Fidelity(W), layers=1, x0=0 * W, method=method).gauss_newton(theta, 2.0)[2]
+        for method in ("fused", "tangent")
+    )
+    assert ours[4, 4] > 1e-270
+    assert ours == pytest.approx(others, rel=1e-12, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # not compiled, NumPy tells
+def test_a_matrix_whose_sums_overflow_is_formed_by_layers():
+    """All entries are dead, and their squares beyond float64."""
+    W = 1e160 * data(700)
+    J = Objective(Fidelity(W), 0 * W, layers=2, method="fused")
+    loss, gradient, matrix = J.gauss_newton((1.0, 1.0, 1e170, 1e170), 1.0)
+    assert (loss, *gradient) == (0, 0, 0, 0, 0, 0)
+    assert not matrix.any()
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_the_matrix_takes_no_second_pass(monkeypatch, per_layer):
+    from dsrl_ref.engines.kernels import fused as kernels
+
+    passed, kernel = [], kernels.sums_of_pieces
+    monkeypatch.setattr(kernels, "sums_of_pieces", lambda w, *rest: passed.append(w.size) or kernel(w, *rest))
+    J = Objective(Fidelity(data()), layers=3, method="fused", per_layer=per_layer)
+    J.gauss_newton(THETA, 1.1)
+    assert sum(passed) == SIZE
+
+
+LAYERED = [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4), (1.3, 0.7, 0.05, 0.7)], [1.5, 0.8, 2.0]
+
+
+def layered(W, method, **options):
+    return Objective(Fidelity(W), layers=3, method=method, per_layer=True, **options)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("own_target", [False, True])
+@pytest.mark.parametrize("most", [4, 1024])
+def test_with_a_theta_a_layer_all_agree_with_the_tangents(monkeypatch, start, own_target, most):
+    monkeypatch.setattr(scalar_map, "MOST_PIECES", most)
+    W = np.concatenate([data(1500), [[0.1, -0.1, 0.5, -0.5, 0.0, *np.nextafter([0.1, 0.5, -0.1], 0.0)]]], axis=1)
+    options = {"x0": start * W, "target": data(W.size, seed=3) if own_target else W}
+    loss, gradient, matrix = layered(W, "fused", **options).gauss_newton(*LAYERED)
+    right, derivatives, products = layered(W, "tangent", **options).gauss_newton(*LAYERED)
+    assert loss == pytest.approx(right, rel=1e-13)
+    assert np.array(gradient) == pytest.approx(np.array(derivatives), rel=1e-11, abs=1e-11)
+    assert matrix == pytest.approx(products, rel=1e-11, abs=1e-11)
+
+
+@examples(60)
+@given(layered_problems(kinds=("fidelity",)))
+def test_with_a_theta_a_layer_the_pieces_equal_the_rationals(drawn):
+    """Of however few entries."""
+    problem, thetas, constants = drawn
+    x0, at = floats(problem.x0), (floats(thetas).reshape(-1, 4), [float(L) for L in constants])
+    last = naive.layered_forward(problem.f, thetas, constants, problem.x0)[0][-1]
+    expected = naive.layered_gradient(problem.f, thetas, constants, problem.x0, problem.target)
+    products = naive.layered_gauss_newton(problem.f, thetas, constants, problem.x0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fused, "WORTH_A_TABLE", 0)
+        J = Objective(
+            problem.term, floats(problem.target), layers=problem.layers, x0=x0, method="fused", per_layer=True
+        )
+        loss, gradient, matrix = J.gauss_newton(*at)
+    assert naive.loss(problem.target, last) == loss
+    assert np.array(gradient).T.tolist() == expected
+    assert matrix.tolist() == products
+
+
+def test_few_entries_go_through_layers_of_their_own_and_more_do_not(monkeypatch):
+    from dsrl_ref.engines.kernels import fused as kernels
+
+    used, kernel = [], kernels.sums_of_pieces
+    monkeypatch.setattr(kernels, "sums_of_pieces", lambda w, *rest: used.append(w.size) or kernel(w, *rest))
+    for size in (29, 30):  # three layers, ten derivatives more than of one Θ
+        layered(data(size), "fused")(*LAYERED)
+    Objective(Fidelity(data(1)), layers=50, method="fused")(THETA, 1.1)
+    assert used == [30, 1]
 
 
 @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])

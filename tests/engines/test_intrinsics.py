@@ -25,7 +25,7 @@ class Forms:
 
     def __getattr__(self, name):
         if name not in self.kept:
-            count = 1 if name == "lowest" else 9 if "_rows" in name else 8
+            count = 1 if name == "lowest" else 6 if name.startswith("add_") else 9 if "_rows" in name else 8
             self.kept[name] = self.wrapped(getattr(self.module, name), count)
         return self.kept[name]
 
@@ -35,6 +35,7 @@ class Forms:
         with compiling(True):
             forms = {
                 1: lambda a: function(a),
+                6: lambda a, b, c, d, e, f: function(a, b, c, d, e, f),
                 8: lambda a, b, c, d, e, f, g, h: function(a, b, c, d, e, f, g, h),
                 9: lambda a, b, c, d, e, f, g, h, i: function(a, b, c, d, e, f, g, h, i),
             }
@@ -186,3 +187,27 @@ def test_active_is_what_lies_outside_of_the_dead_zone_and_what_is_no_number(form
 def test_the_lowest_bit_is_found(forms, place):
     assert forms.lowest(np.uint64(1 << place)) == place
     assert forms.lowest(np.uint64(1 << place | 1 << 63)) == place
+
+
+@pytest.mark.parametrize("name", ["add_on_piece", "add_beside_target"])
+def test_an_entry_is_added_to_four_sums_and_each_operation_is_rounded(forms, name):
+    rng = np.random.default_rng(4)
+    lines, sums = rng.normal(size=(5, 8)), rng.normal(size=(6, 4))
+    lines[:, 1], lines[:, [3, 7]] = 1.0, 0.0
+    slope, _, anchor, _, intercept, shift, factor, _ = lines[3].tolist()
+    for w, target in rng.normal(size=(20, 2)).tolist():
+        before = sums.copy()
+        r = slope * w + intercept
+        if name == "add_beside_target":
+            r = slope * (w - anchor) + intercept + (factor * w - target)
+        u = w + shift
+        assert getattr(forms, name)(lines, np.uint16(3), w, target, sums, np.uint32(4)) == r
+        assert sums[4].tolist() == (before[4] + [r, u, r * w, u * u]).tolist()
+        assert np.array_equal(sums[[0, 1, 2, 3, 5]], before[[0, 1, 2, 3, 5]])
+
+
+@pytest.mark.parametrize("name", ["add_on_piece", "add_beside_target"])
+def test_a_line_of_zeros_adds_no_residual(forms, name):
+    sums = np.ones((2, 4))
+    r = getattr(forms, name)(np.zeros((1, 8)), np.uint16(0), 3.0, 0.0, sums, np.uint32(1))
+    assert (r, sums[1, 0], sums[1, 2]) == (0.0, 1.0, 1.0)

@@ -123,7 +123,7 @@ def test_the_products_are_those_of_all_columns_however_many_are_taken_at_once(mo
     f = Fidelity(X[::-1]) if kind == "fidelity" else f
     matrix_of_all = Objective(f, X, layers=4, method="tangent", per_layer=True).gauss_newton(thetas, L)[2]
     widths, carry = [], tangent.carried
-    monkeypatch.setattr(tangent, "AT_ONCE", numbers)
+    monkeypatch.setattr(tangent, "MOST_NUMBERS", numbers)
     monkeypatch.setattr(
         tangent,
         "carried",
@@ -143,7 +143,7 @@ def test_an_f_of_ones_own_is_not_divided(monkeypatch):
     f, x0 = FloatQuartic(np.eye(3)), np.full((3, 2), 0.5)
     J = Objective(f, np.ones((3, 2)), layers=2, x0=x0, method="adjoint", per_layer=True)
     expected = J.gauss_newton((1, 0.5, 0.125, 1), 4.0)[2]
-    monkeypatch.setattr(tangent, "AT_ONCE", 1)
+    monkeypatch.setattr(tangent, "MOST_NUMBERS", 1)
     assert np.array_equal(J.gauss_newton((1, 0.5, 0.125, 1), 4.0)[2], expected)
 
 

@@ -231,7 +231,7 @@ def test_no_kernel_has_more_work_at_once_than_an_interrupt_may_wait_for(monkeypa
     monkeypatch.setattr(
         support.Block, "__init__", lambda self, *given: blocks.append(given[3] - given[2]) or block(self, *given)
     )
-    monkeypatch.setattr(support, "AT_ONCE", 4 * n * n)
+    monkeypatch.setattr(support, "MOST_MULTIPLICATIONS", 4 * n * n)
     ours.loss_and_gradient(THETA, L)
     assert blocks == [4, 4, 3]
     blocks.clear()
@@ -276,7 +276,7 @@ def test_layers_of_their_own_equal_the_rationals_over_panels_and_blocks(tape, th
     arguments = problem.f, thetas, L, problem.x0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(support, "TAPE", tape)
-        patch.setattr(support, "TOGETHER", 2)
+        patch.setattr(support, "COLUMNS_A_MATRIX", 2)
         x0, target = floats(problem.x0), floats(problem.target)
         ours = prepared_layers(problem.term, x0, target, problem.layers, threads)
         loss, gradient, matrix = ours.gauss_newton(*at)
@@ -293,7 +293,7 @@ def test_layers_of_their_own_equal_the_rationals_over_panels_and_blocks(tape, th
 def test_the_bits_of_layers_of_their_own_are_those_of_any_number_of_threads_and_any_width_of_the_blocks(
     monkeypatch, repeats
 ):
-    monkeypatch.setattr(support, "TOGETHER", 8)
+    monkeypatch.setattr(support, "COLUMNS_A_MATRIX", 8)
     for seed in range(repeats(8 if JIT else 2, 300)):
         *arguments, layers, _, L = random_problem(seed)
         answers = set()
@@ -320,7 +320,7 @@ def test_more_columns_need_no_more_memory_for_layers_of_their_own(monkeypatch, s
             evaluate(*varied(3, L))
             tracemalloc.start()
             evaluate(*varied(3, L))
-            peaks.append(tracemalloc.get_traced_memory()[1] - 8 * m * (2 * 16 + 2 * 120 / support.TOGETHER))
+            peaks.append(tracemalloc.get_traced_memory()[1] - 8 * m * (2 * 16 + 2 * 120 / support.COLUMNS_A_MATRIX))
             tracemalloc.stop()
     assert peaks[2] <= 1.2 * peaks[0]
     assert peaks[3] <= 1.2 * peaks[1]

@@ -15,6 +15,7 @@ from dsrl_ref import Fidelity, Objective, forward
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import DSRLClassifier, load_dataset, similarity_graph
 from dsrl_ref.multiview.classification import join_labelled_pairs
+from dsrl_ref.multiview.propagation import propagate
 from dsrl_ref.training import fit
 
 SEEN, NEW = [view[:90] for view in VIEWS], [view[90:] for view in VIEWS]
@@ -75,6 +76,16 @@ def test_the_normalised_propagation_classifies():
     assert (model.transduction_ == LABELS)[24:].mean() > 0.8
 
 
+def test_poisson_learning_classifies_by_its_largest_share():
+    model = DSRLClassifier(propagation="poisson", alpha=0).fit(VIEWS, KNOWN)
+    (F,) = propagate(model.graph_, [KNOWN], 4, "poisson", None)
+    assert (model.transduction_ == LABELS)[24:].mean() > 0.8
+    assert np.array_equal(model.transduction_[24:], F[24:].argmax(axis=1))
+    assert model.label_distributions_[24:] == pytest.approx(F[24:])
+    assert model.label_distributions_.sum(axis=1) == pytest.approx(1)
+    assert model.reached_.all()
+
+
 def test_the_preset_is_the_authors_program():
     model = DSRLClassifier(preset="authors", alpha=7, propagation="balanced", n_neighbors=6).fit(VIEWS, KNOWN)
     W = similarity_graph(VIEWS, 6).toarray()
@@ -132,7 +143,7 @@ def test_samples_that_no_label_reaches_are_counted_and_marked_and_get_a_uniform_
 @given(
     edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.floats(0.01, 1)), max_size=20),
     labelled=st.dictionaries(st.integers(0, 11), st.sampled_from([0, 2, 3]), min_size=1, max_size=4),
-    propagation=st.sampled_from(["balanced", "one-hot", "normalized"]),
+    propagation=st.sampled_from(["balanced", "one-hot", "normalized", "poisson"]),
 )
 def test_labels_reach_what_edges_join_to_a_labelled_sample(edges, labelled, propagation):
     """Of the candidates, walked edge by edge: what the network takes away is still among what labels spread over."""
@@ -262,7 +273,7 @@ def test_bad_arguments_are_refused():
         DSRLClassifier().fit(VIEWS, KNOWN[:3])
     with pytest.raises(ValueError, match="alpha must not be negative, got -1"):
         DSRLClassifier(alpha=-1).fit(VIEWS, KNOWN)
-    with pytest.raises(ValueError, match=r"propagation must be one of .balanced., .one-hot., .normalized."):
+    with pytest.raises(ValueError, match=r"propagation must be one of .balanced., .one-hot., .normalized., .poisson."):
         DSRLClassifier(propagation="none").fit(VIEWS, KNOWN)
     with pytest.raises(ValueError, match="keep must be a share of the edges"):
         DSRLClassifier(keep=2).fit(VIEWS, KNOWN)
@@ -278,3 +289,15 @@ def test_the_digits_are_classified(samples):
     known = np.where(np.random.default_rng(0).random(samples) < 0.1, labels[:samples], -1)
     model = DSRLClassifier().fit([view[:samples] for view in views], known)
     assert (model.transduction_ == labels[:samples])[known < 0].mean() > 0.9 + 0.07 * (samples > 400)
+
+
+@pytest.mark.usefixtures("uncounted")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_threads_are_taken_than_asked_for(n_jobs):
+    model = DSRLClassifier(n_jobs=n_jobs).fit(VIEWS, KNOWN)
+    assert len(model.predict([view[:7] + 1 for view in VIEWS])) == 7
+
+
+def test_a_bad_number_of_threads_is_refused_before_the_work():
+    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+        DSRLClassifier(n_jobs=0).fit([], KNOWN)

@@ -267,3 +267,15 @@ def test_links_that_the_network_takes_away_do_not_outvote_those_that_it_keeps():
     row = np.zeros((1, 120))
     row[0, many], row[0, one] = weak, strong
     assert model.predict(row).tolist() == [0]
+
+
+@pytest.mark.usefixtures("uncounted")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_threads_are_taken_than_asked_for(n_jobs):
+    model = DSRLClustering(4, random_state=0, n_jobs=n_jobs).fit(VIEWS)
+    assert len(model.predict([view[:7] + 1 for view in VIEWS])) == 7
+
+
+def test_a_bad_number_of_threads_is_refused_before_the_work():
+    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+        DSRLClustering(4, random_state=0, n_jobs=0).fit([])

@@ -8,7 +8,7 @@ import pytest
 from views import VIEWS
 
 from dsrl_ref.multiview import DSRLClassifier
-from dsrl_ref.multiview.conventions import NotFittedError, as_generator, warn_of_column
+from dsrl_ref.multiview.conventions import NotFittedError, as_generator, as_jobs, warn_of_column
 
 
 def test_errors_and_warnings_are_scikit_learns_where_that_is_at_work(monkeypatch):
@@ -51,3 +51,12 @@ def test_random_states_of_every_kind():
 def test_bad_random_states_are_named(random_state, error, message):
     with pytest.raises(error, match=message):
         as_generator(random_state)
+
+
+def test_all_processors_are_none_or_minus_one_and_no_other_number_is_below_one():
+    assert [as_jobs(n_jobs) for n_jobs in (None, -1, 1, np.int64(3))] == [None, None, 1, 3]
+    for n_jobs in (0, -2):
+        with pytest.raises(ValueError, match=f"n_jobs must be at least 1, got {n_jobs}"):
+            as_jobs(n_jobs)
+    with pytest.raises(TypeError, match=r"n_jobs must be an integer, got 1\.5"):
+        as_jobs(1.5)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import GRAPH, KNOWN, LABELS, VIEWS, Table, holed
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views, holed
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
@@ -403,3 +403,27 @@ def test_what_was_seen_may_change_afterwards(estimator):
         view[:] = view[::-1].copy()
     assert np.array_equal(model.predict(new), expected)
     assert np.array_equal(model._fitted.seen.joiner.fusion.views[0].given, VIEWS[0])
+
+
+@both
+def test_all_processors_are_taken_unless_told_otherwise(estimator, uncounted):
+    model = type(estimator)(**{**estimator.get_params(), "n_jobs": 1}).fit(VIEWS, KNOWN)
+    for n_jobs in (None, -1):
+        with pytest.raises(pytest.fail.Exception, match="processors were counted"):
+            type(estimator)(**{**estimator.get_params(), "n_jobs": n_jobs}).fit(VIEWS, KNOWN)
+        with pytest.raises(pytest.fail.Exception, match="processors were counted"):
+            model.set_params(n_jobs=n_jobs).predict([view + 1 for view in VIEWS])
+
+
+@both
+def test_what_is_found_does_not_depend_on_the_number_of_threads(estimator):
+    """Of so many samples that neighbours are sought in several blocks, and F is a large factorisation."""
+    views, labels = hard_views(1_500)
+    known = np.where(np.arange(1_500) % 10 == 0, labels, -1)
+    found = []
+    for n_jobs in (1, 2, 3):
+        model = type(estimator)(**{**estimator.get_params(), "n_jobs": n_jobs}).fit(views, known)
+        attributes = {**model._fitted.attributes, "new": model.predict([view[:9] + 0.25 for view in views])}
+        attributes |= {"graph": model.graph_.data, "affinity_matrix": model.affinity_matrix_.data}
+        found.append({name: np.array(value).tobytes() for name, value in attributes.items() if value is not None})
+    assert found[0] == found[1] == found[2]

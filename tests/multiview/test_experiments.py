@@ -251,6 +251,15 @@ def test_single_views_are_clustered_alone(data):
         assert found[f"dsrl, view {v} alone", None]["nmi"][1] == clustering_scores(CODES, labels)["nmi"]
 
 
+@pytest.mark.parametrize("parameters", [{"propagation": "poisson"}, {"propagation": "one-hot", "alpha": 3}])
+def test_labels_spread_as_the_classifier_is_told(data, parameters):
+    outcome = classify(data, SPLITS, parameters)
+    assert outcome.propagation == parameters["propagation"]
+    for accuracy, known in zip(outcome.scores["accuracy"], SPLITS, strict=True):
+        model = DSRLClassifier(n_neighbors=5, **parameters).fit(VIEWS, hidden(known))
+        assert accuracy == np.delete(model.transduction_ == CODES, known).mean()
+
+
 def test_a_view_alone_is_asked_for_the_samples_that_it_has():
     views, seen = holed(VIEWS, 0.4)
     data = Data.of_views(views, CODES, 5)

@@ -14,7 +14,7 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table
 
 from dsrl_ref.errors import DSRLError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering
-from dsrl_ref.multiview.fitted import FromFit
+from dsrl_ref.multiview.fitted import FromFit, narrow
 
 FEW = [view[:40] for view in VIEWS]
 SOME = np.where(np.arange(40) < 12, LABELS[:40], -1)
@@ -349,3 +349,35 @@ def test_scikit_learn_sees_what_is_fitted():
     for other in (DSRLClassifier(), clone(model)):
         with pytest.raises(NotFittedError, match="is not fitted yet"):
             validation.check_is_fitted(other)
+
+
+@each_model
+@pytest.mark.parametrize("copied", [lambda model: model, lambda model: pickle.loads(pickle.dumps(model)), deepcopy])
+def test_learned_graphs_have_indices_of_32_bits(make, copied):
+    model = copied(make().fit(FEW, SOME))
+    for graph in (model.graph_, model.affinity_matrix_):
+        assert (graph.indices.dtype, graph.indptr.dtype) == (np.int32, np.int32)
+    given = sp.csr_array((GRAPH.data, GRAPH.indices.astype(np.int64), GRAPH.indptr.astype(np.int64)), GRAPH.shape)
+    model = DSRLClassifier(affinity="precomputed", epochs=100).fit(given, KNOWN)
+    assert model.affinity_matrix_.indices.dtype == np.int32
+    assert given.indices.dtype == np.int64, "the caller's graph is left as it is"
+
+
+def test_indices_that_do_not_fit_stay_as_they_are():
+    class Huge:
+        nnz, shape = 2**31, (5, 5)
+        indices = indptr = np.zeros(1, dtype=np.int64)
+
+    narrow(Huge)
+    assert Huge.indices.dtype == Huge.indptr.dtype == np.int64
+    Huge.nnz = 2**31 - 1
+    narrow(Huge)
+    assert Huge.indices.dtype == Huge.indptr.dtype == np.int32
+
+
+@pytest.mark.peer
+def test_scikit_learn_clusters_the_learned_graph():
+    cluster = pytest.importorskip("sklearn.cluster", reason="scikit-learn is missing: pip install '.[dev]'")
+    model = DSRLClustering(4, random_state=0).fit(VIEWS)
+    theirs = cluster.SpectralClustering(4, affinity="precomputed", random_state=0)
+    assert len(set(theirs.fit(model.affinity_matrix_).labels_)) == 4

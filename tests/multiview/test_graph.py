@@ -7,37 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import fewer, holed, naive_graph, naive_incomplete, random_views, standard
+from views import holed, naive_graph, naive_incomplete, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
 from dsrl_ref.multiview.edges import WEIGHTS
-from dsrl_ref.multiview.views import as_views
-
-
-def ways(views, k, weights):
-    return [view.how for view in graph.fuse(as_views(views), k, weights, None, "auto").views]
-
-
-def naive_choice(views, k):
-    """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
-    tried = []
-    for view in views:
-        n, places = len(view), np.flatnonzero(~np.isnan(view[:, 0]))
-        view = view[places]
-        ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
-        ways["features"] = standard(view.T).T
-        near = fewer(k, len(places), n, "heat")
-        graphs = {axis: naive_graph(samples, near, "heat") for axis, samples in ways.items()}
-        tried.append(
-            {axis: {*zip(*places[np.array(np.nonzero(graph))], strict=True)} for axis, graph in graphs.items()}
-        )
-    chosen = []
-    for view in tried:
-        others = [edges for other in tried if other is not view for edges in other.values()]
-        shares = {axis: sum(len(edges & other) for other in others) / len(edges) for axis, edges in view.items()}
-        chosen.append(max(shares, key=shares.get))
-    return chosen
 
 
 @pytest.mark.parametrize("k", [1, 3, 23])
@@ -77,45 +51,6 @@ def test_features_are_standardised_over_the_samples():
     units = view * [1.0, 1e3, 1e-3, 5.0, 1.0] + [0.0, 7.0, 0.0, -3.0, 1.0]
     expected = similarity_graph([view], 4, standardize="features").toarray()
     assert similarity_graph([units], 4, standardize="features").toarray() == pytest.approx(expected, rel=1e-4)
-
-
-def test_auto_does_not_take_few_features_along_samples():
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 30)
-    views = [3 * rng.normal(size=(3, 2))[labels] + rng.normal(size=(90, 2)) for _ in range(2)]
-    # along samples, two features are one of two points: such views agree in nothing but the order of the samples
-    assert ways(views, 10, "adaptive") == ["features", "features"]
-    wide = np.hstack([rng.normal(size=(90, 20)), 10 * np.eye(3)[labels]])
-    assert ways([*views, wide], 10, "adaptive")[:2] == ["features", "features"]
-
-
-def test_auto_takes_what_the_other_views_agree_with():
-    rng = np.random.default_rng(0)
-    level, pattern = rng.normal(size=(90, 1)), rng.normal(size=(90, 20))
-    levels = [level + 0.1 * rng.normal(size=(90, 20)) for _ in range(2)]  # along samples, noise is left of them
-    patterns = [pattern + 100 * rng.normal(size=(90, 1)) for _ in range(2)]  # along features, it drowns them
-    assert ways(levels, 10, "adaptive") == ["features", "features"]
-    assert ways(patterns, 10, "adaptive") == ["samples", "samples"]
-    assert ways([pattern], 10, "adaptive") == ["features"]
-    assert ways([pattern[:, :15]], 10, "adaptive") == ["features"]
-
-
-def test_auto_takes_what_shares_more_edges_with_the_other_views():
-    chosen = []
-    for seed in range(40):
-        views = random_views(14, (16, 17, 5), seed)
-        chosen.append(naive_choice(views, 3))
-        assert ways(views, 3, "heat") == chosen[-1]
-    assert {axes[0] for axes in chosen} == {axes[1] for axes in chosen} == {"samples", "features"}
-
-
-def test_auto_looks_at_some_of_many_samples(monkeypatch):
-    monkeypatch.setattr(neighbors, "SAMPLED", 12)
-    for seed in range(10):
-        views = random_views(60, (16, 17, 5), seed)
-        rows = neighbors.sampled(60)
-        expected = naive_choice([view[rows] for view in views], 10)
-        assert ways(views, 30, "heat") == expected
 
 
 def test_symmetric_without_loops_and_weights_up_to_one():
@@ -295,12 +230,13 @@ def test_counts_make_the_graph_of_their_tf_idf_whether_sparse_or_dense():
     assert np.array_equal(asked.toarray(), found.toarray())
 
 
+@pytest.mark.parametrize("constant", [[3], [3, 8]])
 @pytest.mark.parametrize("along", ["samples", "features"])
-def test_samples_that_are_constant_in_a_view_are_counted(along):
+def test_samples_that_are_constant_in_a_view_are_counted(along, constant):
     view = np.random.default_rng(0).normal(size=(30, 20))
-    view[[3, 8]] = 0
-    message = r"views\[1\]: 2 of 30 samples have nothing but equal features, the first of them sample 3: what they are"
-    with pytest.warns(GraphWarning, match=message) as warned:
+    view[constant] = 0
+    counted = f"{len(constant)} of 30 samples have nothing but equal features, the first of them sample 3"
+    with pytest.warns(GraphWarning, match=rf"views\[1\]: {counted}: what they are near to") as warned:
         similarity_graph([view[:, :3] + np.arange(3), view], 4, standardize=along)
     assert len(warned) == 1
 
@@ -365,24 +301,7 @@ def test_a_view_of_two_samples_says_nothing_of_the_others():
     assert found[4, 9] == pytest.approx(3 / 4 * before[4, 9] + 1 / 4, rel=1e-12)
 
 
-def test_what_to_standardise_is_chosen_by_the_samples_that_a_view_has():
-    chosen = []
-    for seed in range(30):
-        views, _ = holed(random_views(18, (16, 17, 5), seed), 0.2, seed)
-        chosen.append(naive_choice(views, 3))
-        assert ways(views, 3, "heat") == chosen[-1]
-    assert {axes[0] for axes in chosen} == {axes[1] for axes in chosen} == {"samples", "features"}
-
-
-def test_a_view_that_has_none_of_the_samples_looked_at_is_prepared_all_the_same(monkeypatch):
-    monkeypatch.setattr(neighbors, "SAMPLED", 12)
-    views = random_views(60, (16, 17, 5))
-    views[0][neighbors.sampled(60)] = np.nan
-    assert ways(views, 5, "heat")[0] in ("samples", "features")
-    assert similarity_graph(views, 5, standardize="auto").nnz > 0
-
-
-def test_counts_are_known_as_such_and_weighted_by_the_samples_that_a_view_has():
+def test_counts_are_weighted_by_the_samples_that_a_view_has():
     rng = np.random.default_rng(0)
     counts = (rng.random((20, 120)) < 0.05) * rng.integers(1, 5, (20, 120)).astype(float)
     counts[:, :20] = np.eye(20)
@@ -392,7 +311,6 @@ def test_counts_are_known_as_such_and_weighted_by_the_samples_that_a_view_has():
     expected = similarity_graph([counts[kept]], 4, standardize="tf-idf").toarray()
     expected += similarity_graph([other], 4, standardize="features").toarray()[np.ix_(kept, kept)]
     for view in (lacking, csr_array(lacking)):
-        assert ways([view, other], 4, "heat") == ["tf-idf", "features"]
         found = similarity_graph([view, other], 4, standardize="auto").toarray()
         assert found[np.ix_(kept, kept)] == pytest.approx(expected / 2, rel=1e-9)
 

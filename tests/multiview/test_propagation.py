@@ -136,6 +136,18 @@ def test_few_samples_are_solved_by_a_dense_factorisation(monkeypatch, most, dens
             propagate(W, [CODES], 3, "balanced", 10)
 
 
+@pytest.mark.parametrize(("most", "dense"), [(30, True), (29, False)])
+def test_few_samples_of_poisson_learning_too(monkeypatch, most, dense):
+    monkeypatch.setattr(propagation, "DENSE", most)
+    monkeypatch.setattr(linalg, "cg", lambda *_, **__: pytest.fail("conjugate gradients were taken"))
+    if dense:
+        (F,) = propagate(W, [CODES], 3, "poisson", None)
+        assert pytest.approx(poisson_by_hand(W.toarray(), CODES, 3), rel=1e-8) == F
+    else:
+        with pytest.raises(pytest.fail.Exception, match="conjugate gradients were taken"):
+            propagate(W, [CODES], 3, "poisson", None)
+
+
 @pytest.mark.parametrize("samples", [0, 10**6])
 def test_the_unit_of_the_weights_does_not_matter(monkeypatch, samples):
     monkeypatch.setattr(propagation, "DENSE", samples)
@@ -161,3 +173,159 @@ def test_blas_has_one_thread_while_small_graphs_are_solved(module, monkeypatch):
     assert found[0].shape == (4, 2)
     assert seen
     assert all(each == {1} for each in seen)
+
+
+def poisson_by_hand(graph, codes, classes):
+    """Shares of Poisson learning, from the definition: a pseudo-inverse for each component, found by walking."""
+    graph, n = np.asarray(graph), len(codes)
+    shares, left = np.zeros((n, classes)), set(range(n))
+    while left:
+        part = [left.pop()]
+        for i in part:
+            part += [left.remove(j) or j for j in sorted(left) if graph[i, j] > 0]
+        part.sort()
+        labelled = [i for i in part if codes[i] >= 0]
+        present = sorted({codes[i] for i in labelled})
+        if not labelled:
+            continue
+        laplacian = np.diag([graph[i].sum() for i in part]) - graph[np.ix_(part, part)]
+        u = np.zeros((len(part), classes))
+        for k in range(classes):
+            mean = sum(codes[j] == k for j in labelled) / len(labelled)
+            sources = [(codes[i] == k) - mean if i in labelled else 0.0 for i in part]
+            column = np.linalg.pinv(laplacian, rcond=1e-10) @ sources
+            degrees = [graph[i].sum() for i in part]
+            weighted = sum(d * x for d, x in zip(degrees, column, strict=True)) / (sum(degrees) or 1.0)
+            u[:, k] = column - weighted
+        sizes = sorted((sum(row[k] ** 2 for k in present) / len(present)) ** 0.5 for row in u)
+        middle = len(sizes) // 2
+        s = (sizes[middle] + sizes[-1 - middle]) / 2
+        for place, i in enumerate(part):
+            powers = [np.exp(u[place, k] / (s or 1.0)) if k in present else 0.0 for k in range(classes)]
+            shares[i] = np.array(powers) / sum(powers)
+    return shares
+
+
+def two_parts(seed, n=14):
+    """A component of random edges, another, three isolated samples, and random labels."""
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.random((n, n)) * (rng.random((n, n)) < 0.4), 1)
+    upper[: n // 2, n // 2 :] = 0
+    upper[-3:], upper[:, -3:] = 0, 0
+    return upper + upper.T, np.where(rng.random(n) < 0.5, rng.integers(0, 3, n), -1)
+
+
+both_solvers = pytest.mark.parametrize("samples", [0, 10**6])
+
+
+@both_solvers
+@pytest.mark.parametrize("seed", range(6))
+def test_poisson_learning_is_its_definition_in_every_component(monkeypatch, samples, seed):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    graph, codes = two_parts(seed)
+    (F,) = propagate(csr_array(graph), [codes], 3, "poisson", None)
+    assert pytest.approx(poisson_by_hand(graph, codes, 3), rel=1e-8, abs=1e-12) == F
+    connected = W.toarray()
+    (F,) = propagate(W, [np.roll(CODES, seed)], 3, "poisson", None)
+    assert pytest.approx(poisson_by_hand(connected, np.roll(CODES, seed), 3), rel=1e-8, abs=1e-12) == F
+
+
+@both_solvers
+def test_poisson_learning_of_one_class_or_of_nothing(monkeypatch, samples):
+    """Two triangles and an isolated sample: a class is alone in the first, none is in the second."""
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    triangles = np.zeros((7, 7))
+    triangles[:6, :6] = np.kron(np.eye(2), np.ones((3, 3)) - np.eye(3))
+    (F,) = propagate(csr_array(triangles), [np.array([1, -1, -1, -1, -1, -1, -1])], 2, "poisson", None)
+    assert F.tolist() == [[0, 1]] * 3 + [[0, 0]] * 4
+    (F,) = propagate(csr_array(triangles), [np.array([-1, -1, -1, -1, -1, -1, 0])], 2, "poisson", None)
+    assert F.tolist() == [[0, 0]] * 6 + [[1, 0]]
+    (F,) = propagate(csr_array((3, 3)), [np.array([0, 1, -1])], 2, "poisson", None)
+    assert F.tolist() == [[1, 0], [0, 1], [0, 0]]
+    (F,) = propagate(csr_array(triangles), [np.array([0, 1, 0, -1, -1, -1, -1])], 2, "poisson", None)  # all labelled
+    assert F[:3].argmax(axis=1).tolist() == [0, 1, 0]
+
+
+@both_solvers
+def test_poisson_learning_asks_neither_alpha_nor_the_unit_of_the_weights(monkeypatch, samples):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    (expected,) = propagate(W, [CODES], 3, "poisson", None)
+    for unit, alpha in ((2.0**-500, 1e300), (2.0**500, 0.0)):
+        assert propagate(unit * W, [CODES], 3, "poisson", alpha)[0] == pytest.approx(expected, rel=1e-9)
+
+
+@both_solvers
+def test_several_labellings_of_poisson_learning_are_each_alone(monkeypatch, samples):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    graph, codes = two_parts(3)
+    other = np.where(np.arange(14) < 7, codes, -1)
+    together = propagate(csr_array(graph), [codes, other], 3, "poisson", None)
+    for F, each in zip(together, (codes, other), strict=True):
+        assert pytest.approx(propagate(csr_array(graph), [each], 3, "poisson", None)[0], rel=1e-9, abs=1e-14) == F
+    assert not together[1][7:].any()
+
+
+def test_stored_zeros_are_no_edges():
+    graph = csr_array(np.kron(np.eye(2), [[0, 1], [1, 0]]) + 2 * np.fliplr(np.eye(4)))
+    graph.data[graph.data == 2] = 0
+    (F,) = propagate(graph, [np.array([0, -1, -1, -1])], 2, "poisson", None)
+    assert F.tolist() == [[1, 0], [1, 0], [0, 0], [0, 0]]
+    assert graph.nnz == 8, "the caller's graph is left as it is"
+
+
+def test_poisson_learning_carries_labels_to_the_far_end_of_a_chain(monkeypatch):
+    n = 3_000  # u falls in a straight line from one label to the other
+    ones = np.ones(n - 1)
+    chain = csr_array(diags_array([ones, ones], offsets=[1, -1]))
+    codes = np.full(n, -1)
+    codes[0], codes[-1] = 0, 1
+    (F,) = propagate(chain, [codes], 2, "poisson", None)
+    assert F.argmax(axis=1).tolist() == [0] * (n // 2) + [1] * (n // 2)
+    log = np.log(F[:, 0] / F[:, 1])
+    assert np.diff(log) == pytest.approx(np.full(n - 1, np.diff(log).mean()), rel=1e-5)
+
+
+@both_solvers
+@pytest.mark.parametrize("bridge", [1e-13, 1e-18, 1e-200])
+def test_a_graph_that_hangs_by_a_thread_is_refused_not_guessed(monkeypatch, samples, bridge):
+    monkeypatch.setattr(propagation, "DENSE", samples)
+    graph = np.kron(np.eye(2), np.ones((6, 6)) - np.eye(6))
+    graph[0, 6] = graph[6, 0] = bridge
+    codes = np.array([0, 1] + 4 * [-1] + [0, 1, 1] + 3 * [-1])
+    with pytest.raises(ValueError, match="propagation='poisson': parts of the graph hang together by weights so small"):
+        propagate(csr_array(graph), [codes], 2, "poisson", None)
+
+
+def test_shares_grow_with_u_in_units_of_its_usual_size():
+    u = np.array([[9.0, -9.0], [1.0, -1.0], [3.0, -3.0], [0.0, 0.0], [-5000.0, 5000.0], [5.0, -5.0]])
+    codes, parts = np.array([0, -1, -1, -1, -1, 1]), np.zeros(6, dtype=np.intp)
+    shares = propagation.poisson_shares(u, codes, parts)  # usual: the median of 0, 1, 3, 5, 9, 5000
+    assert shares.sum(axis=1) == pytest.approx(np.ones(6))
+    assert shares[:, 0] == pytest.approx([1 / (1 + np.exp(-x / 4)) for x in (18, 2, 6, 0, -2000, 10)], abs=1e-15)
+    assert propagation.poisson_shares(1e300 * u, codes, parts) == pytest.approx(shares, abs=1e-15)
+    u[0], u[1:5] = (9, -3), 0  # then the largest
+    expected = [1 / (1 + np.exp(-x / np.sqrt(45))) for x in (12, 0, 0, 0, 0, 10)]
+    assert propagation.poisson_shares(u, codes, parts)[:, 0] == pytest.approx(expected)
+
+
+def test_the_shares_of_a_class_that_the_component_does_not_know_are_0():
+    u, parts = np.array([[1.0, 5.0, -1.0], [-1.0, 5.0, 1.0]]), np.zeros(2, dtype=np.intp)
+    assert propagation.poisson_shares(u, np.array([0, 2]), parts)[:, 1].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("form", ["balanced", "poisson"])
+def test_blas_has_one_thread_also_where_many_samples_are_solved(form, monkeypatch):
+    """By more threads the factorisation is rounded in another way: a result would depend on their number."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import scipy.linalg
+
+    seen, original = [], scipy.linalg.cho_factor
+    monkeypatch.setattr(
+        scipy.linalg, "cho_factor", lambda *a, **b: (seen.append(set(blas.numbers().values())), original(*a, **b))[1]
+    )
+    n = 1_300  # n³/6 multiplications are many
+    ring = csr_array(diags_array([np.ones(n - 1), np.ones(n - 1)], offsets=[1, -1]))
+    codes = np.where(np.arange(n) % 100 == 0, np.arange(n) // 700, -1)
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        propagate(ring, [codes], 2, form, 10.0)
+    assert seen == [{1}]

@@ -139,6 +139,22 @@ def test_sparse_samples_are_joined_as_the_same_dense_ones(weights, how):
         assert found[[10, 11, 12]].tolist() == expected[[10, 11, 12]].tolist()
 
 
+def test_sparse_samples_are_told_apart_by_the_view_that_has_their_words():
+    words, none = [1.0, 0.0, 2.0], [0.0, 0.0, 0.0]
+    seen = [csr_array(np.array([words, none, [3.0, 1, 1], [1.0, 5, 1], [0.0, 2, 2]])) for _ in range(2)]
+    joiner = Joiner(fuse(seen, 2, "heat", None, "features"), 2, "heat")
+    here, there = csr_array(np.array([words])), csr_array(np.array([none]))
+    assert joiner([here, here]).toarray().tolist() == [[1, 0, 0, 0, 0]]
+    assert joiner._places([here, there]).tolist() == joiner._places([there, here]).tolist() == [-1]
+    apart = [
+        csr_array(np.array([words, [1.0, 1, 1], [2.0, 3, 1]])),
+        csr_array(np.array([none, [1.0, 1, 2], [2.0, 0, 1]])),
+    ]
+    joiner = Joiner(fuse(apart, 1, "heat", None, "features"), 1, "heat")
+    assert joiner._places([here, there]).tolist() == [0]
+    assert joiner._places([there, here]).tolist() == [-1]
+
+
 def test_sparse_samples_are_told_apart_by_places_and_values():
     seen = csr_array(np.array([[1.0, 0, 0, 2], [0, 1, 0, 2], [1, 0, 0, 3], [0, 0, 0, 0], [1, 0, 5, 2], [2, 0, 0, 1]]))
     joiner = Joiner(fuse([seen], 2, "heat", None, "features"), 2, "heat")

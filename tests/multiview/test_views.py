@@ -139,7 +139,18 @@ def test_a_view_that_has_few_samples_has_fewer_neighbours():
     view = random_views(100, (4,))[0]
     view[40:] = np.nan
     prepared = prepare(view, "samples")
-    assert [prepared.neighbours(k) for k in (1, 9, 10, 11, 24, 25, 26, 27, 50, 99)] == [1, 9, 10, 10, 10, 10, 10, 11, 20, 40]
+    assert [prepared.neighbours(k) for k in (1, 9, 10, 11, 24, 25, 26, 27, 50, 99)] == [
+        1,
+        9,
+        10,
+        10,
+        10,
+        10,
+        10,
+        11,
+        20,
+        40,
+    ]
     whole = prepare(random_views(100, (4,))[0], "samples")
     assert [whole.neighbours(k) for k in range(1, 100)] == list(range(1, 100))
 
@@ -212,6 +223,21 @@ def test_negative_counts_are_refused_and_the_message_says_where():
         prepare(view, "tf-idf")
     with pytest.raises(ValueError, match="tf-idf takes counts of words: sample 4 has -2 of word 17"):
         prepare(counts(), "tf-idf").like(view)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ([np.ones((3, 2)), np.ones((4, 2))], r"views\[1\] has 4 samples, but views\[0\] has 3; they must agree"),
+        ([np.ones((3, 2)), np.ones((2, 2))], r"views\[1\] has 2 samples, but views\[0\] has 3; they must agree"),
+        ([1e160 * np.eye(4)], r"views\[0\] has 1e\+160 for largest size: its squares leave float64"),
+        ([np.eye(4), 1e-200 * np.eye(4)], r"views\[1\] has 1e-200 for largest size"),
+    ],
+)
+def test_views_that_cannot_be_are_refused_by_name(views, message, kind):
+    with pytest.raises(ValueError, match=message):
+        as_views([kind(view) for view in views])
 
 
 def test_sparse_views_stay_sparse_and_are_the_callers_no_more():

@@ -5,7 +5,20 @@ those of the files whose name begins so. The default run of the suite hunts the 
 file, the nightly form all.
 """
 
-from mutants import appendix, cli, engines, ground, kernels, multiview, objective, solver, support, training, verify
+from mutants import (
+    appendix,
+    cli,
+    engines,
+    ground,
+    kernels,
+    multiview,
+    objective,
+    pictures,
+    solver,
+    support,
+    training,
+    verify,
+)
 
-LISTS = ground, appendix, objective, engines, kernels, support, training, solver, multiview, verify, cli
+LISTS = ground, appendix, objective, engines, kernels, support, training, solver, multiview, pictures, verify, cli
 MUTANTS = [mutant for part in LISTS for mutant in part.MUTANTS]

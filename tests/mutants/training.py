@@ -390,7 +390,7 @@ MUTANTS = [
         ("promised = -float(gradient @ move + 0.5 * move", "promised = -float(gradient @ move + move"),
         ("RISE = 1.5", "RISE = 2.0"),
         ("REFUSED = 6", "REFUSED = 5"),
-        ("PATIENCE = 5", "PATIENCE = 4"),
+        ("PATIENCE = 10", "PATIENCE = 9"),
         ("if point.loss < before.loss and self", "if point.loss <= before.loss and self"),
         ("point.loss < before.loss and self._is_stable(point.verdict)", "point.loss < before.loss"),
         ("(1 - point.loss / before.loss) / promised", "(1 - point.loss / before.loss)"),

@@ -922,13 +922,17 @@ def _of_argument(place, *index):
 
 
 KERNELS = [
-    *((row, "engines.kernels.fused.loss_and_gradient", 10, (..., k)) for row, k in ((8, 0), (10, 1), (10, 4), (15, 5))),
+    (8, "engines.kernels.fused.sums_of_pieces", 11, (...,)),
+    *((row, "engines.kernels.fused.sums_of_pieces", 12, (..., k)) for row in (10, 15) for k in (0, 2)),
+    *((11, "engines.kernels.fused.sums_of_pieces", 12, (..., k)) for k in (1, 3, 4)),
+    *((row, "engines.kernels.fused.gradient", 2, (k,)) for row, k in ((10, 0), (10, 3), (15, 4))),
+    *((row, "engines.kernels.fused.gauss_newton", 3, (k, k)) for row, k in ((11, 0), (16, 4))),
     *(
-        (row, "engines.kernels.recursion.loss_and_gradient", 12, (..., k))
+        (row, "engines.kernels.recursion.loss_and_gradient", 10, (..., k))
         for row, k in ((8, 0), (10, 1), (10, 2), (10, 3), (10, 4), (15, 5))
     ),
-    (11, "engines.kernels.recursion.gauss_newton", 11, (..., 0)),
-    (16, "engines.kernels.recursion.gauss_newton", 11, (..., 4)),
+    (11, "engines.kernels.recursion.gauss_newton", 11, (0, 0)),
+    (16, "engines.kernels.recursion.gauss_newton", 11, (4, 4)),
     (9, "engines.kernels.recursion.sensitivities", 8, (...,)),
     (11, "engines.kernels.recursion.sensitivities", 9, (slice(4),)),
     (16, "engines.kernels.recursion.sensitivities", 9, (4,)),

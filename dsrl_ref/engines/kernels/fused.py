@@ -1,27 +1,32 @@
 """One pass over the entries of W: each finds its piece of the scalar map, and adds to the sums of that piece.
 
-The residual r = x - target of an entry w on piece k follows from column k of `lines`, whose rows are SLOPE, ANCHOR,
-INTERCEPT and KEPT. Where the target is W, r = SLOPE*w + INTERCEPT. With a target of its own,
-r = SLOPE*(w - ANCHOR) + INTERCEPT + (KEPT*w - target).
+The residual r = x - target of an entry w on piece k follows from row k of `lines`, whose columns are named below. Where
+the target is W, r = SLOPE*w + INTERCEPT. With a target of its own,
 
-The loss is ½Σr². On a piece every derivative of x is an affine function of w, so that the gradient needs no more of the
-piece than Σr and Σrw.
+    r = SLOPE*(w - ANCHOR) + INTERCEPT + (KEPT*w - target).
+
+The loss is ½Σr². On a piece every derivative of x is an affine function of w, DA*w + DC. The gradient Σr·dx therefore
+needs no more of a piece than Σr and Σrw, and the Gauss-Newton matrix no more than Σ1, Σu and Σu² with u = w + SHIFT.
+These five are the sums of a piece.
 
 The piece is looked up in a table of bins of equal width: an entry in a bin that lies wholly on one piece is on that
 piece. For an entry in another bin the table of pieces is halved until its piece is found. An entry so near a knot that
 it is on no piece is listed, and left to the caller.
 """
 
+import math
+
 import numpy as np
 
+from dsrl_ref.engines.intrinsics import add_beside_target, add_on_piece
 from dsrl_ref.engines.jit import compiled, inlined
 
-LOW, HIGH, DA, DC = 0, 1, 7, 12  # columns of a table of pieces, as kernels/scalar_map.py fills it
-SLOPE, ANCHOR, INTERCEPT, KEPT = ROWS = 0, 1, 2, 3  # rows of `lines`
-R, RW = 0, 1  # columns of `added`: Σr and Σrw. Its row LANES*k + j has the sums of piece k in lane j
+LOW, HIGH, DA = 0, 1, 7  # columns of a table of pieces, as kernels/scalar_map.py fills it
+SLOPE, UNIT, ANCHOR, INTERCEPT, SHIFT, KEPT, COLUMNS = 0, 1, 2, 4, 5, 6, 8  # of `lines`: UNIT is 1, others are 0
+R, U, RW, UU, COUNT, SUMS = range(6)  # columns of `sums`; the first four are those of `lanes`
 LANES = 8  # partial sums of a piece, used in turn, so that successive entries need not wait for each other's
 CHUNK = 256  # entries whose bins are found before any is added, in a loop that the compiler vectorises
-SUMS = 6  # columns of `sums`: the loss, then its derivatives in w1, w2, b1, b2, L
+CANCELLED = 2.0**-40  # a sum of squares below this share of its terms may have come out negative
 
 
 @inlined
@@ -34,21 +39,19 @@ def find_bins(values, origin, scale, last, at):
 
 
 @inlined
-def add_by_bins(values, start, slopes, intercepts, bins, at, added, listed, left):
+def add_by_bins(values, start, lines, bins, at, lanes, counts, listed, left):
     """Add the entries `values` of a chunk to the sums of their pieces, where the target is W.
 
     Entry i of the chunk is entry start + i of the array that the caller was given, and bins[at[i]] is its piece: 0 for
-    none, whose column of `lines` is zeros, so that nothing is added. Such entries are listed from listed[left] on.
-    Returns where the list ends now, and Σr² of the chunk.
+    none, whose line is zeros, so that nothing is added. Such entries are listed from listed[left] on. `counts` counts
+    the entries of each bin. Returns where the list ends now, and Σr² of the chunk.
     """
     squares = 0.0
     for i in range(values.size):
-        value = values[i]
-        k = bins[np.uint32(at[i])]  # unsigned: no test for k < 0
-        r = slopes[k] * value + intercepts[k]
-        row = np.uint32(LANES * k + i % LANES)
-        added[row, R] += r
-        added[row, RW] += r * value
+        bin = np.uint32(at[i])  # unsigned: no test for a place < 0
+        k = bins[bin]
+        r = add_on_piece(lines, k, values[i], 0.0, lanes, np.uint32(LANES * k + i % LANES))
+        counts[bin] += 1
         squares += r * r
         listed[np.uint32(left)] = start + i
         left += k == 0
@@ -56,18 +59,15 @@ def add_by_bins(values, start, slopes, intercepts, bins, at, added, listed, left
 
 
 @inlined
-def add_with_target(values, target, start, lines, bins, at, added, listed, left):
+def add_by_bins_beside(values, target, start, lines, bins, at, lanes, counts, listed, left):
     """Do what `add_by_bins` does, beside a target of its own: `target` has the entries of the same chunk."""
-    slopes, anchors, intercepts, kept = lines[SLOPE], lines[ANCHOR], lines[INTERCEPT], lines[KEPT]
     squares = 0.0
     for i in range(values.size):
-        value = values[i]
-        k = bins[np.uint32(at[i])]
-        r = slopes[k] * (value - anchors[k]) + intercepts[k] + (kept[k] * value - target[i])
+        bin = np.uint32(at[i])
+        k = bins[bin]
+        r = add_beside_target(lines, k, values[i], target[i], lanes, np.uint32(LANES * k + i % LANES))
         r = 0.0 if k == 0 else r
-        row = np.uint32(LANES * k + i % LANES)
-        added[row, R] += r
-        added[row, RW] += r * value
+        counts[bin] += 1
         squares += r * r
         listed[np.uint32(left)] = start + i
         left += k == 0
@@ -75,7 +75,7 @@ def add_with_target(values, target, start, lines, bins, at, added, listed, left)
 
 
 @inlined
-def add_by_halving(w, target, table, lines, added, listed, begin, end):
+def add_by_halving(w, target, table, lines, lanes, sums, listed, begin, end):
     """Add the entries that listed[begin:end] names, each after halving the table until its piece is found.
 
     Row k > 0 of `table` is piece k, ascending. Entries in a gap between two pieces stay in the list, moved up to
@@ -95,33 +95,42 @@ def add_by_halving(w, target, table, lines, added, listed, begin, end):
             listed[left] = listed[i]
             left += 1
         else:
-            r = lines[SLOPE, k] * (value - lines[ANCHOR, k]) + lines[INTERCEPT, k]
-            if target.size:
-                r += lines[KEPT, k] * value - target[listed[i]]
-            added[LANES * k, R] += r
-            added[LANES * k, RW] += r * value
+            goal = target[listed[i]] if target.size else lines[k, KEPT] * value
+            r = add_beside_target(lines, k, value, goal, lanes, LANES * k)
+            sums[k, COUNT] += 1.0
             squares += r * r
     return left, squares
 
 
-@compiled
-def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added, at, sums, listed):
-    """Sum up loss and derivatives over the entries of w that are on pieces, block by block.
+@inlined
+def take_lanes(lanes, sums):
+    """Add the partial sums of each piece to its sums, and make them zeros."""
+    for k in range(1, len(sums)):
+        for s in range(COUNT):
+            total = 0.0
+            for i in range(LANES * k, LANES * (k + 1)):
+                total += lanes[i, s]
+            sums[k, s] += total
+    for i in range(len(lanes)):
+        for s in range(COUNT):
+            lanes[i, s] = 0.0
 
-    In: `w`, and `target` of the same size, or empty where it is W. Row k > 0 of `table` is piece k and column k of
-    `lines` its residual; row 0 and column 0 are zeros. `bins`, `origin` and `scale` are the lookup table: value v falls
-    in bin (v - origin)*scale, and bins[i] is the piece that bin i lies on, or 0. A block is `block` entries.
-    Out: row i of `sums` has the SUMS quantities of block i. `listed` begins with the places in w of the entries that
-    are left over; it has room for all of w and one more. Returns how many they are.
-    Scratch: `added` (LANES*len(table), 2) and `at` (CHUNK,).
+
+@compiled
+def sums_of_pieces(w, target, table, lines, bins, origin, scale, block, lanes, at, counts, losses, sums, listed):
+    """Sum up the loss, block by block, and what the derivatives need, piece by piece, over the entries on pieces.
+
+    In: `w`, and `target` of the same size, or empty where it is W. Row k > 0 of `table` is piece k and row k of `lines`
+    its residual; rows 0 are zeros. `bins`, `origin` and `scale` are the lookup table: value v falls in bin
+    (v - origin)*scale, and bins[i] is the piece that bin i lies on, or 0. A block is `block` entries.
+    Out: losses[i] is ½Σr² over block i. To row k > 0 of `sums` the SUMS of piece k are added; row 0 is of no meaning.
+    `listed` begins with the places in w of the entries that are left over; it has room for all of w and one more.
+    Returns how many they are.
+    Scratch, zeros to begin with: `lanes` (LANES*len(table), 4) and `counts`, as many as bins. Scratch: `at` (CHUNK,).
     """
     left = np.int64(0)  # a plain 0 is a type of its own, and all helpers would be compiled for both
-    slopes, intercepts = lines[SLOPE], lines[INTERCEPT]
-    for row in range(len(sums)):
-        for i in range(len(added)):
-            added[i, R] = added[i, RW] = 0.0
-        for p in range(SUMS):
-            sums[row, p] = 0.0
+    for row in range(losses.size):
+        losses[row] = 0.0
         before, end = left, (row + 1) * block
         end = end if end < w.size else w.size
         for start in range(row * block, end, CHUNK):
@@ -130,17 +139,64 @@ def loss_and_gradient(w, target, table, lines, bins, origin, scale, block, added
             find_bins(v, origin, scale, bins.size - 1.0, at)
             if target.size:
                 y = target[start:stop]
-                left, rr = add_with_target(v, y, start, lines, bins, at, added, listed, left)
+                left, rr = add_by_bins_beside(v, y, start, lines, bins, at, lanes, counts, listed, left)
             else:
-                left, rr = add_by_bins(v, start, slopes, intercepts, bins, at, added, listed, left)
-            sums[row, 0] += 0.5 * rr
-        left, rr = add_by_halving(w, target, table, lines, added, listed, before, left)
-        sums[row, 0] += 0.5 * rr
-        for k in range(1, len(table)):
-            r = rw = 0.0
-            for i in range(LANES * k, LANES * (k + 1)):
-                r += added[i, R]
-                rw += added[i, RW]
-            for p in range(5):
-                sums[row, 1 + p] += table[k, DA + p] * rw + table[k, DC + p] * r
+                left, rr = add_by_bins(v, start, lines, bins, at, lanes, counts, listed, left)
+            losses[row] += 0.5 * rr
+        left, rr = add_by_halving(w, target, table, lines, lanes, sums, listed, before, left)
+        losses[row] += 0.5 * rr
+        take_lanes(lanes, sums)
+    for i in range(bins.size):
+        sums[bins[i], COUNT] += counts[i]
     return left
+
+
+@compiled
+def gradient(table, sums, out):
+    """Add Σr·∂x/∂p over all pieces to out[p], given their sums; rows 0 of `table` and `sums` are no piece's."""
+    dc = (DA + table.shape[1]) // 2
+    for k in range(1, len(table)):
+        for p in range(out.size):
+            out[p] += table[k, DA + p] * sums[k, RW] + table[k, dc + p] * sums[k, R]
+
+
+@inlined
+def cancels(a, c, own):
+    """Tell whether Σ(a*u + c)², of one of the derivatives on a piece with the sums `own`, cancels in its terms."""
+    n, size = own[COUNT], math.sqrt(own[UU])
+    for p in range(a.size):
+        total = a[p] * a[p] * own[UU] + 2.0 * a[p] * c[p] * own[U] + c[p] * c[p] * n
+        terms = abs(a[p]) * size + abs(c[p]) * math.sqrt(n)
+        if not total >= CANCELLED * terms * terms:
+            return True
+    return False
+
+
+@compiled
+def gauss_newton(table, lines, sums, out):
+    """Add Σ(∂x/∂p)(∂x/∂q) over all pieces to out[p, q], p <= q, given their sums.
+
+    On piece k, ∂x/∂p = a[p]*u + c[p], so that the sum of the products is a[p]*a[q]*Σu² + (a[p]*c[q] + c[p]*a[q])*Σu +
+    c[p]*c[q]*Σ1. Where such a sum of squares is nothing beside its terms, the same is formed as the product at the mean
+    of u, once for every entry, and a[p]*a[q] times Σ(u - mean)²: neither is ever negative.
+    """
+    parameters = len(out)
+    a, c, dc = np.empty(parameters), np.empty(parameters), DA + parameters
+    for k in range(1, len(table)):
+        own = sums[k]
+        n, u, uu = own[COUNT], own[U], own[UU]
+        if n == 0.0:
+            continue
+        for p in range(parameters):
+            a[p] = table[k, DA + p]
+            c[p] = table[k, dc + p] - a[p] * lines[k, SHIFT]
+        if cancels(a, c, own):
+            mean = u / n
+            for p in range(parameters):
+                c[p] += a[p] * mean
+            u, uu = 0.0, max(0.0, uu - mean * u)
+        for p in range(parameters):
+            by_u, by_one, row = a[p] * uu + c[p] * u, a[p] * u + c[p] * n, out[p, p:]
+            others, beside = a[p:], c[p:]
+            for q in range(row.size):
+                row[q] += others[q] * by_u + beside[q] * by_one

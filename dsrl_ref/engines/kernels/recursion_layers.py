@@ -58,109 +58,139 @@ def summed(terms, lanes):
     return total
 
 
-@compiled
-def loss_and_gradient(w, x0, target, block, first, last, numbers, sums):
-    """Fill the rows first..last-1 of `sums` (blocks, 1 + 5t): the loss, and the five derivatives of each layer.
+@inlined
+def add_chunk(w, x0, target, numbers, before, z, d, slope, dX, sums):
+    """Take the entries of a chunk through the layers and back, and add their loss and its derivatives to `sums`.
 
-    The way back carries dJ/dX_(i), and needs Z_(i) and X_(i-1) of the chunk, which are kept.
+    Out: row i of `z` is Z_(i+1), and of `before` X_(i). Scratch: `d` (4, CHUNK), `slope` and `dX`.
     """
-    layers = len(numbers)
-    x, slope, terms, lanes = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(LANES)
-    z, before, d, dX = np.zeros((layers, CHUNK)), np.zeros((layers, CHUNK)), np.zeros((4, CHUNK)), np.zeros(CHUNK)
-    for row in range(first, last):
-        end = min(w.size, (row + 1) * block)
-        for k in range(sums.shape[1]):
-            sums[row, k] = 0.0
-        for start in range(row * block, end, CHUNK):
-            c = min(CHUNK, end - start)
-            for j in range(c):
-                x[j] = x0[start + j]
-            for i in range(layers):
-                for j in range(c):
-                    before[i, j] = x[j]
-                forward(w[start : start + c], x[:c], numbers[i : i + 1], z[i : i + 1])
+    c, layers, lanes = w.size, len(numbers), np.zeros(LANES)
+    x, terms = np.zeros(CHUNK), np.zeros(CHUNK)
+    for j in range(c):
+        x[j] = x0[j]
+    for i in range(layers):
+        for j in range(c):
+            before[i, j] = x[j]
+        forward(w, x[:c], numbers[i : i + 1], z[i : i + 1])
+    for j in range(CHUNK):
+        dX[j] = x[j] - target[j] if j < c else 0.0
+        terms[j] = 0.5 * dX[j] * dX[j]
+    sums[0] += summed(terms, lanes)
+    for i in range(layers - 1, -1, -1):
+        step = 1.0 / numbers[i, 4]
+        partials(z[i], numbers[i, 0], numbers[i, 1], numbers[i, 2], numbers[i, 3], d, slope)
+        for p in range(4):
             for j in range(CHUNK):
-                dX[j] = x[j] - target[start + j] if j < c else 0.0
-                terms[j] = 0.5 * dX[j] * dX[j]
-            sums[row, 0] += summed(terms, lanes)
-            for i in range(layers - 1, -1, -1):
-                step = 1.0 / numbers[i, 4]
-                partials(z[i], numbers[i, 0], numbers[i, 1], numbers[i, 2], numbers[i, 3], d, slope)
-                for p in range(4):
-                    for j in range(CHUNK):
-                        terms[j] = dX[j] * d[p, j]
-                    sums[row, 1 + 5 * i + p] += summed(terms, lanes)
-                for j in range(c):
-                    dZ = dX[j] * slope[j]
-                    terms[j] = dZ * (step * step * (before[i, j] - w[start + j]))
-                    dX[j] = dZ - step * dZ
-                sums[row, 5 + 5 * i] += summed(terms, lanes)
+                terms[j] = dX[j] * d[p, j]
+            sums[1 + 5 * i + p] += summed(terms, lanes)
+        for j in range(c):
+            dZ = dX[j] * slope[j]
+            terms[j] = dZ * (step * step * (before[i, j] - w[j]))
+            dX[j] = dZ - step * dZ
+        sums[5 + 5 * i] += summed(terms, lanes)
 
 
 @inlined
-def carry(w, x, numbers, z, d, slope, dx):
-    """Carry x = X_(0) of a chunk through all layers, in place, with the rows of `dx` (5t, CHUNK), five of each layer.
+def carry(w, numbers, before, z, d, slope, dx):
+    """Fill the rows of `dx` (5t, CHUNK) with the derivatives of X_(t), five of each layer, for the entries of w.
 
-    Scratch: `z` (1, CHUNK), `d` (4, CHUNK) and `slope` (CHUNK,).
+    In: `before` and `z` as `add_chunk` leaves them. Scratch: `d` (4, CHUNK) and `slope` (CHUNK,).
     """
     for i in range(len(numbers)):
         own, step = 5 * i, 1.0 / numbers[i, 4]
-        for j in range(CHUNK):
-            dx[own + 4, j] = step * step * (x[j] - w[j])
-        forward(w, x, numbers[i : i + 1], z)
-        partials(z[0], numbers[i, 0], numbers[i, 1], numbers[i, 2], numbers[i, 3], d, slope)
+        partials(z[i], numbers[i, 0], numbers[i, 1], numbers[i, 2], numbers[i, 3], d, slope)
         for s in range(own):
             for j in range(CHUNK):
                 dx[s, j] = slope[j] * (dx[s, j] - step * dx[s, j])
         for p in range(4):
             for j in range(CHUNK):
                 dx[own + p, j] = d[p, j]
-        for j in range(CHUNK):
-            dx[own + 4, j] *= slope[j]
+        for j in range(w.size):
+            dx[own + 4, j] = slope[j] * (step * step * (before[i, j] - w[j]))
+
+
+@inlined
+def add_products(dx, c, by_entries, products):
+    """Add Σ (∂x/∂p)(∂x/∂q) over the first c entries of `dx` (5t, CHUNK) to products[p, q], for p <= q.
+
+    Scratch: `by_entries` (CHUNK, 5t), the same numbers with those of an entry side by side. Four entries are added at a
+    time, so that a product is read and written once for them.
+    """
+    for p in range(len(dx)):
+        for e in range(CHUNK):
+            by_entries[e, p] = dx[p, e] if e < c else 0.0
+    for e in range(0, c, 4):
+        for p in range(len(products)):
+            one, two, three, four = (
+                by_entries[e, p:],
+                by_entries[e + 1, p:],
+                by_entries[e + 2, p:],
+                by_entries[e + 3, p:],
+            )
+            out, g, h, k, m = products[p, p:], one[0], two[0], three[0], four[0]
+            for q in range(out.size):
+                out[q] += (g * one[q] + h * two[q]) + (k * three[q] + m * four[q])
+
+
+@compiled
+def loss_and_gradient(w, x0, target, block, numbers, sums):
+    """Fill the rows of `sums` (blocks, 1 + 5t), one for each `block` entries: the loss, and five derivatives a layer.
+
+    The way back carries dJ/dX_(i), and needs Z_(i) and X_(i-1) of the chunk, which are kept.
+    """
+    layers = len(numbers)
+    z, before = np.zeros((layers, CHUNK)), np.zeros((layers, CHUNK))
+    d, slope, dX = np.zeros((4, CHUNK)), np.zeros(CHUNK), np.zeros(CHUNK)
+    for row in range(len(sums)):
+        end = min(w.size, (row + 1) * block)
+        for k in range(sums.shape[1]):
+            sums[row, k] = 0.0
+        for start in range(row * block, end, CHUNK):
+            v, y, goal = w[start : min(start + CHUNK, end)], x0[start:], target[start:]
+            add_chunk(v, y, goal, numbers, before, z, d, slope, dX, sums[row])
+
+
+@compiled
+def gauss_newton(w, x0, target, block, numbers, sums, products):
+    """Fill the rows of `sums` as `loss_and_gradient` does, and add Σ (∂x/∂p)(∂x/∂q) over all entries to `products`.
+
+    `products` (5t, 5t) is filled on and above its diagonal. The sums over a block are formed by themselves.
+    """
+    layers, count = len(numbers), len(products)
+    z, before = np.zeros((layers, CHUNK)), np.zeros((layers, CHUNK))
+    d, slope, dX = np.zeros((4, CHUNK)), np.zeros(CHUNK), np.zeros(CHUNK)
+    dx, by_entries, own = np.zeros((count, CHUNK)), np.zeros((CHUNK, count)), np.zeros((count, count))
+    for row in range(len(sums)):
+        end = min(w.size, (row + 1) * block)
+        for k in range(sums.shape[1]):
+            sums[row, k] = 0.0
+        for start in range(row * block, end, CHUNK):
+            v, y, goal = w[start : min(start + CHUNK, end)], x0[start:], target[start:]
+            add_chunk(v, y, goal, numbers, before, z, d, slope, dX, sums[row])
+            carry(v, numbers, before, z, d, slope, dx)
+            add_products(dx, v.size, by_entries, own)
+        for p in range(count):
+            for q in range(p, count):
+                products[p, q] += own[p, q]
+                own[p, q] = 0.0
 
 
 @compiled
 def sensitivities(w, x0, numbers, x, dx):
     """Fill x with X_(t), and the rows of `dx` (5t, entries) with its derivatives, five of each layer."""
-    v, y, slope = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK)
-    z, d, own = np.zeros((1, CHUNK)), np.zeros((4, CHUNK)), np.zeros((len(dx), CHUNK))
+    layers = len(numbers)
+    z, before, slope = np.zeros((layers, CHUNK)), np.zeros((layers, CHUNK)), np.zeros(CHUNK)
+    d, own = np.zeros((4, CHUNK)), np.zeros((len(dx), CHUNK))
     for start in range(0, w.size, CHUNK):
-        c = min(CHUNK, w.size - start)
-        for j in range(c):
-            v[j], y[j] = w[start + j], x0[start + j]
-        carry(v, y, numbers, z, d, slope, own)
-        for j in range(c):
+        v = w[start : start + CHUNK]
+        y = x0[start : start + CHUNK].copy()
+        for i in range(layers):
+            for j in range(v.size):
+                before[i, j] = y[j]
+            forward(v, y, numbers[i : i + 1], z[i : i + 1])
+        carry(v, numbers, before, z, d, slope, own)
+        for j in range(v.size):
             x[start + j] = y[j]
         for p in range(len(dx)):
-            for j in range(c):
+            for j in range(v.size):
                 dx[p, start + j] = own[p, j]
-
-
-@compiled
-def gauss_newton(w, x0, block, first, last, numbers, sums):
-    """Fill the rows first..last-1 of `sums` with Σ (∂x/∂p)(∂x/∂q) over the entries of each block.
-
-    A row holds the upper triangle of the matrix 5t×5t, row by row.
-    """
-    count = 5 * len(numbers)
-    v, x, slope, products, lanes = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(LANES)
-    z, d, dx = np.zeros((1, CHUNK)), np.zeros((4, CHUNK)), np.zeros((count, CHUNK))
-    for row in range(first, last):
-        end = min(w.size, (row + 1) * block)
-        for k in range(sums.shape[1]):
-            sums[row, k] = 0.0
-        for start in range(row * block, end, CHUNK):
-            c = min(CHUNK, end - start)
-            for j in range(c):
-                v[j], x[j] = w[start + j], x0[start + j]
-            carry(v, x, numbers, z, d, slope, dx)
-            for p in range(count):
-                for j in range(c, CHUNK):
-                    dx[p, j] = 0.0
-            k = 0
-            for p in range(count):
-                for q in range(p, count):
-                    for j in range(CHUNK):
-                        products[j] = dx[p, j] * dx[q, j]
-                    sums[row, k] += summed(products, lanes)
-                    k += 1

@@ -8,7 +8,7 @@ What the arrays hold, here and in `support_tangents`:
   the same places of other arrays hold what belongs to them: ``x``, ``z``, ``g``. ``start`` has B + 1 entries. X_(i)
   is listed where Z_(i) is active, b1 <= z or z < -b1; elsewhere X_(i), its cotangent and its sensitivities are 0.
 * ``first``: the number, among the m columns, of the column that is q = 0 of the block.
-* ``together``, ``t_rows``, ``t_values``: the lists once more, of every four columns with much in common: see `unions`.
+* ``u_rows``, ``u_values``, ``u_start``: the lists once more, of every four columns with much in common: see `unions`.
 
 A product of G and a list takes the rows in ascending order, whichever of its forms computes it, so that the forms
 agree to the last bit: see `dsrl_ref.engines.intrinsics`.
@@ -29,7 +29,7 @@ from dsrl_ref.engines.jit import compiled
 
 WIDTH = 64  # columns of a panel
 LANES = 8  # of a vector
-MANY = 0.75  # of n: the entries of four columns from which they share one pass over a panel, if it saves as much
+WORTH_A_UNION = 0.75  # of n: the entries of four columns from which they share a pass over a panel, if it saves as much
 ALMOST_ALL = 7  # vectors of a row of a panel, from which all 8 take no longer
 EVERY_ROW = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -49,22 +49,22 @@ def add_products(panel, rows, values, start, out):
 
 
 @compiled
-def unions(n, rows, values, start, t_rows, t_values, together, line):
+def unions(n, rows, values, start, u_rows, u_values, u_start, line):
     """List together every four columns with so much in common that one pass over a panel serves them all.
 
     In: lists of B columns, of n rows. Out: for the columns 4·k, .., 4·k + 3 the rows of any of them are
-    t_rows[together[k] : together[k + 1]], ascending, and a row of `t_values` (entries, 4) has the four values side by
-    side, 0 where a column has no entry. Where four lists by themselves are less work, together[k] == together[k + 1],
+    u_rows[u_start[k] : u_start[k + 1]], ascending, and a row of `u_values` (entries, 4) has the four values side by
+    side, 0 where a column has no entry. Where four lists by themselves are less work, u_start[k] == u_start[k + 1],
     and so it is for the one to three columns at the end that are no four. `line` (n, 4) is room to work in.
     """
     end = 0
-    for k in range(together.size - 1):
-        together[k] = end
+    for k in range(u_start.size - 1):
+        u_start[k] = end
         q = 4 * k
         if q + 4 > start.size - 1:
             continue
         total = start[q + 4] - start[q]
-        if total <= MANY * n:
+        if total <= WORTH_A_UNION * n:
             continue
         for p in range(n):
             for s in range(4):
@@ -73,19 +73,19 @@ def unions(n, rows, values, start, t_rows, t_values, together, line):
             for e in range(start[q + s], start[q + s + 1]):
                 line[rows[e], s] = values[e]
         for p in range(n):
-            t_rows[end] = p
+            u_rows[end] = p
             listed = False
             for s in range(4):
-                t_values[end, s] = line[p, s]
+                u_values[end, s] = line[p, s]
                 listed |= line[p, s] != 0.0
             end += listed
-        if end - together[k] > MANY * total:
-            end = together[k]
-    together[together.size - 1] = end
+        if end - u_start[k] > WORTH_A_UNION * total:
+            end = u_start[k]
+    u_start[u_start.size - 1] = end
 
 
 @compiled
-def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, at, n_rows, n_z, n_g, cuts):
+def forward_layer(G, n, rows, x, start, u_rows, u_values, u_start, C, first, step, b1, at, n_rows, n_z, n_g, cuts):
     """One layer of a block: Z = X - step·(GX - C), of which the active entries are listed.
 
     In: X_(i-1) as lists. Out, in the order of the work, panel by panel: ``n_rows``, ``n_z`` and ``n_g``, the row,
@@ -101,13 +101,13 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
         base, panel, offset_of = t * WIDTH, G[t], C[t]
         inside = EVERY_ROW if n - base >= WIDTH else (bit << np.uint64(n - base)) - bit
         for q in range(columns):
-            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            row, begin, many = q % 4, u_start[q // 4], u_start[q // 4 + 1] - u_start[q // 4]
             if many == 0:
                 row = 4
                 one_column(panel, rows, x, start[q], start[q + 1] - start[q], offsets, 0, one)
             elif row == 0:
-                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 0, products)
-                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 4, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 0, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 4, products)
             e = at[q]
             while e < start[q + 1] and rows[e] < base + WIDTH:
                 own[rows[e] - base] = x[e]
@@ -127,7 +127,7 @@ def forward_layer(G, n, rows, x, start, t_rows, t_values, together, C, first, st
 
 
 @compiled
-def count_ties(G, n, rows, x, start, t_rows, t_values, together, C, first, step, b1, b2, at):
+def count_ties(G, n, rows, x, start, u_rows, u_values, u_start, C, first, step, b1, b2, at):
     """Count the entries of Z_(i), listed or not, that sit on a knot, b1 or b2 in size.
 
     The arguments are those of `forward_layer`, and so is the arithmetic, bit for bit; nothing is written but `at`.
@@ -140,13 +140,13 @@ def count_ties(G, n, rows, x, start, t_rows, t_values, together, C, first, step,
     for t in range(G.shape[0]):
         base, panel, offset_of = t * WIDTH, G[t], C[t]
         for q in range(start.size - 1):
-            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            row, begin, many = q % 4, u_start[q // 4], u_start[q // 4 + 1] - u_start[q // 4]
             if many == 0:
                 row = 4
                 one_column(panel, rows, x, start[q], start[q + 1] - start[q], offsets, 0, one)
             elif row == 0:
-                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 0, products)
-                half_of_four_columns(panel, t_rows, t_values, begin, many, offsets, 4, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 0, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 4, products)
             while at[q] < start[q + 1] and rows[at[q]] < base + WIDTH:
                 own[rows[at[q]] - base] = x[at[q]]
                 at[q] += 1
@@ -241,7 +241,7 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
 
 
 @compiled
-def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_rows, p_start, at, p_at, p_dX):
+def backward_product(G, rows, dZ, start, u_rows, u_values, u_start, step, p_rows, p_start, at, p_at, p_dX):
     """Backward through Z_(i) = X_(i-1) - step·∇f(X_(i-1)).
 
     In: dJ/dZ_(i) as lists, once by columns and once by fours, and where X_(i-1) is listed, `p_rows` and `p_start`. Out:
@@ -255,10 +255,10 @@ def backward_product(G, rows, dZ, start, t_rows, t_values, together, step, p_row
     for t in range(G.shape[0]):
         base, panel = t * WIDTH, G[t]
         for q in range(start.size - 1):
-            row, begin, many = q % 4, together[q // 4], together[q // 4 + 1] - together[q // 4]
+            row, begin, many = q % 4, u_start[q // 4], u_start[q // 4 + 1] - u_start[q // 4]
             if many and row == 0:
-                half_of_four_columns(panel, t_rows, t_values, begin, many, every, 0, products)
-                half_of_four_columns(panel, t_rows, t_values, begin, many, every, 4, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, every, 0, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, every, 4, products)
             a, vectors, before = p_at[q], 0, np.int64(-1)
             while a < p_start[q + 1] and p_rows[a] < base + WIDTH:
                 offset = np.int64(p_rows[a] - base) & -LANES
