@@ -29,7 +29,7 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     assert printed[5].startswith("converged: the minimum")
     assert printed[6].endswith("}")
     assert printed[7].startswith("Theta(")
-    assert printed[-2].startswith("{'accuracy': 0.9")
+    assert float(re.search("'accuracy': ([0-9.]+)", printed[-2])[1]) > 0.89
     assert float(printed[-1]) > 0.97
 
 

@@ -78,7 +78,7 @@ def test_the_normalised_propagation_classifies():
 
 def test_poisson_learning_classifies_by_its_largest_share():
     model = DSRLClassifier(propagation="poisson", alpha=0).fit(VIEWS, KNOWN)
-    (F,) = propagate(model.graph_, [KNOWN], 4, "poisson", None)
+    (F,) = propagate(beside(model.affinity_matrix_, model.graph_), [KNOWN], 4, "poisson", None)
     assert (model.transduction_ == LABELS)[24:].mean() > 0.8
     assert np.array_equal(model.transduction_[24:], F[24:].argmax(axis=1))
     assert model.label_distributions_[24:] == pytest.approx(F[24:])

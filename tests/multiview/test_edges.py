@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import naive_graph, naive_weights, random_views
+from views import euclidean, naive_graph, naive_weights, nearest_first, random_views
 
 from dsrl_ref.multiview import edges
 from dsrl_ref.multiview.edges import WEIGHTS, links, mean_graph, room, thresholded, view_graph
@@ -69,6 +69,31 @@ def test_what_has_no_words_is_joined_to_the_first_samples_evenly():
     assert near.tolist() == blank[:8].tolist()
 
 
+@pytest.mark.parametrize("k", [1, 4, 18])
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_the_graph_of_a_view_equals_the_recipe_in_scalar_loops(kind, k):
+    rows = random_views(20, (6,))[0]
+    found = view_graph(Dense(np.ascontiguousarray(rows.T)), k, kind)
+    assert found.toarray() == pytest.approx(naive_graph(rows, k, kind), rel=1e-9, abs=1e-14)
+    assert (found.data > 0).all()
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_links_of_new_samples_equal_the_recipe_in_scalar_loops(kind):
+    seen, new = random_views(20, (6,))[0], random_views(7, (6,), 1)[0]
+    among = euclidean(seen, seen)
+    mean = sum(map(sum, among)) / 400
+    scales = [row[nearest_first(row, i)[3]] for i, row in enumerate(among)]
+    expected = np.zeros((7, 20))
+    for i, lengths in enumerate(euclidean(new, seen)):
+        for j, weight in naive_weights(lengths, 4, kind, mean, scales).items():
+            expected[i, j] = weight
+    found = edges.links(*(Dense(np.ascontiguousarray(rows.T)) for rows in (new, seen)), 4, kind)
+    assert found.toarray() == pytest.approx(expected, rel=1e-9, abs=1e-14)
+    equal = Dense(np.zeros((6, 20)))
+    assert edges.links(equal.take(slice(7)), equal, 4, kind).nnz == view_graph(equal, 4, kind).nnz == 0
+
+
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_sparse_points_have_the_edges_of_the_same_dense_ones(kind):
     rows = random_views(20, (6,))[0] * (random_views(20, (6,), 1)[0] > 0)
@@ -89,6 +114,10 @@ def test_the_mean_of_graphs_is_in_order_whatever_they_are():
 def test_a_soft_threshold_takes_a_share_of_the_edges():
     W = csr_array(np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 5.0], [2.0, 5.0, 0.0]]))
     assert thresholded(W, 0.5).toarray().tolist() == [[0, 0, 0], [0, 0, 3], [0, 3, 0]]
+    assert thresholded(W, 0.5).nnz == 2
+    before = W.toarray().tolist()
+    thresholded(W, 0.5).indices[:] = 0
+    assert W.toarray().tolist() == before
     assert thresholded(W, 0) is W
     assert thresholded(csr_array((3, 3)), 0.5).nnz == 0
 

@@ -164,6 +164,7 @@ def test_what_is_equal_but_for_rounding_of_its_norm_is_at_distance_0_where_that_
     some, others = in_columns(far), in_columns(far[:, [2, 1, 0]])
     near = in_columns(far[:, [2, 1, 0]] + 1e-2)
     exact = distances(some, others, 1e-9)
+    assert not nearest(some, others, 1, 1e-9)[0][:3].any()
     assert [exact[i, 2 - i] for i in range(3)] == [0, 0, 0]
     assert np.count_nonzero(exact) == 6
     assert np.count_nonzero(distances(some, near, 1e-9)) == 6  # 1e-8 of the norms is rounding

@@ -74,6 +74,8 @@ def test_sparse_views_are_prepared_as_the_same_dense_ones(how):
     assert sparse == pytest.approx(dense, rel=1e-9, abs=1e-12)
     assert rows_of(csr_array(seen), how, csr_array(new)) == pytest.approx(rows_of(seen, how, new), rel=1e-9, abs=1e-12)
     assert rows_of(csr_array(seen), how, new) == pytest.approx(rows_of(seen, how, csr_array(new)), rel=1e-9, abs=1e-12)
+    assert isinstance(prepare(csr_array(seen), how).like(new), Sparse)
+    assert isinstance(prepare(seen, how).like(csr_array(new)), Sparse if how == "tf-idf" else Dense)
     assert isinstance(prepare(csr_array(seen), how).points, Sparse)
     assert isinstance(prepare(seen, how).points, Sparse if how == "tf-idf" else Dense)
 
@@ -217,8 +219,9 @@ def test_counts_of_words_are_of_a_hundred_words_at_least_and_less_than_a_tenth_o
 
 
 def test_negative_counts_are_refused_and_the_message_says_where():
+    assert prepare(np.zeros((3, 120)), "tf-idf").points.are_equal()
     view = counts()
-    view[4, 17] = -2
+    view[4, :17], view[4, 17] = 0, -2  # the first that is stored of its sample
     with pytest.raises(ValueError, match="tf-idf takes counts of words: sample 4 has -2 of word 17"):
         prepare(view, "tf-idf")
     with pytest.raises(ValueError, match="tf-idf takes counts of words: sample 4 has -2 of word 17"):

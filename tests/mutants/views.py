@@ -183,7 +183,6 @@ MUTANTS = [
         ),
         ("weights_by_agreement(graphs, clusters) if given is None else given", "np.full(len(graphs), 1 / len(graphs))"),
         ('require_known(view_weights, ("auto",), "view_weights")', "pass"),
-        ("view.scattered(view_graph(view.points, k, weights))", "view_graph(view.points, k, weights)"),
     ),
     *of(
         "multiview/unseen.py",
