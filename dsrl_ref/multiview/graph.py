@@ -41,7 +41,8 @@ def similarity_graph(
     Parameters
     ----------
     views : sequence of array_like or sparse (n, d_v)
-        The same n samples in the same order, seen in different features. A sparse view is never made dense.
+        The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
+        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -74,14 +75,17 @@ def similarity_graph(
     Raises
     ------
     ValueError
-        For views of different length (the message names the view), no view, k out of range, or negative counts.
+        For views of different length (the message names the view), no view, k out of range, or negative counts; for a
+        row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
+        where the indices differ: the message says what joins them.
 
     Warns
     -----
     GraphWarning
         For a view in which all samples are equal, once standardised: it has no edges. For a view of which some samples
         have no words, or features that are all equal, with their number: they are near to all, or to one another,
-        which means nothing.
+        which means nothing. For a view that has one sample alone, and for samples that only views of weight 0 have:
+        these are without edges.
 
     Notes
     -----
@@ -91,6 +95,13 @@ def similarity_graph(
     features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
     takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
     "adaptive" of Nie, Wang and Huang (2014).
+
+    A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
+    neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
+    sum over views of weight times edge, divided by √s, where s is the sum of the weights of the views that have both
+    samples: the mean over these views, times √s, as what few views say of a pair is known less well. Where all views
+    have all samples, s is 1 and is not divided by. For ``view_weights="auto"``, a view that counts nothing but alone has
+    some sample counts as the least of the others.
 
     Examples
     --------
