@@ -45,7 +45,7 @@ class Size:
 
 
 SIZES = {
-    "full": Size((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 10, 5, 10, 600),
+    "full": Size((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 10, 5, 10, 300),
     "quick": Size((0.0, 0.25, 0.5), 2, 2, 3, 300),
     "smallest": Size((0.0, 0.5), 1, 1, 1, 60),
 }
@@ -53,7 +53,7 @@ SIZES = {
 
 def incomplete(size: str) -> Row:
     """Accuracies as samples go missing from the views, beside filling with means and each view alone."""
-    notes, chosen = ["clustering/classification accuracy, means over masks; - : not of this size"], SIZES[size]
+    notes, chosen = ["clustering/classification accuracy, means over masks"], SIZES[size]
     views, labels = complementary_views(chosen.generated, 5, 4, random_state=0)
     notes += curves("generated", views, labels, chosen)
     for name, file in FILES.items() if size != "smallest" else ():
