@@ -100,8 +100,8 @@ def similarity_graph(
     neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
     sum over views of weight times edge, divided by √s, where s is the sum of the weights of the views that have both
     samples: the mean over these views, times √s, as what few views say of a pair is known less well. Where all views
-    have all samples, nothing is divided. For ``view_weights="auto"``, a view that would count nothing, but alone has some
-    sample, counts as the least of the others.
+    have all samples, nothing is divided. For ``view_weights="auto"``, a view that would count nothing, but alone has
+    some sample, counts as the least of the others.
 
     Examples
     --------
