@@ -25,7 +25,6 @@ def view_graph(points: Points, k: int, weights: str) -> csr_array:
     if points.are_equal():
         return csr_array((n, n))
     adaptive = weights == "adaptive"
-    k = room(k, n, weights)
     # The sample itself is one of them.
     lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
     bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]

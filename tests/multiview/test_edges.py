@@ -158,6 +158,9 @@ def test_the_mean_is_over_the_views_that_have_both_samples_of_a_pair(seed, share
     assert found.has_sorted_indices
     assert found.nnz == np.count_nonzero(found.toarray())
     assert found.data.max(initial=0) <= 1 + 1e-15
+    everyone = np.ones_like(rows)  # new samples, say, that lack nothing
+    found = mean_graph([csr_array(graph) for graph in graphs], weights, everyone, columns)
+    assert found.toarray() == pytest.approx(naive_mean(graphs, weights, everyone, columns), rel=1e-12)
 
 
 def test_where_every_view_has_every_sample_it_is_the_mean_to_the_last_bit():

@@ -163,6 +163,7 @@ def test_links_between_those_that_are_there_are_links_between_all():
     found = scattered(links, rows, columns).toarray()
     assert found.tolist() == [[0, 1, 2], [0, 0, 0], [0, 0, 3], [0, 4, 0]]
     assert scattered(links, np.ones(3, dtype=bool), np.ones(2, dtype=bool)) is links
+    assert scattered(links, np.ones(3, dtype=bool), columns).toarray().tolist() == [[0, 1, 2], [0, 0, 3], [0, 4, 0]]
 
 
 def test_views_lack_samples_but_not_all_the_same():

@@ -118,7 +118,6 @@ MUTANTS = [
         ),
         ("undirected = csr_array(directed.maximum(directed.T))", "undirected = csr_array(directed)"),
         ("min(k + 1 + adaptive, n)", "min(k + adaptive, n)"),
-        ("    k = room(k, n, weights)\n", ""),
         ("max(1, min(k, n - 1 - ", "max(1, min(k, n - "),
         ("max(1, min(k, n - 1 - (weights", "max(0, min(k, n - 1 - (weights"),
         ("room(k, seen.count, weights)", "k"),
