@@ -188,6 +188,8 @@ def as_matrix_or_csr(value: Any, name: str) -> Any:
 
 def as_number(value: Any, name: str) -> float:
     """Convert one finite real number, 0-d arrays included."""
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     array = as_real(value, name)
     if array.ndim:
         raise TypeError(f"{name} must be one number, got an array of shape {array.shape}")
