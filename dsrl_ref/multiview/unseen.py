@@ -49,8 +49,6 @@ class Joiner:
 
     def _joined(self, view: PreparedView, new: View, present: NDArray[np.bool_]) -> csr_array:
         """Weights of new samples to the seen ones by one view, of those that it has."""
-        if not present.any():
-            return csr_array((len(present), len(view.seen)))
         found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights)
         return scattered(found, present, view.seen)
 

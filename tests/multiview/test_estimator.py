@@ -152,6 +152,8 @@ def test_samples_without_a_view_are_refused_by_the_names_of_a_table():
     for given in (X, [X, X]):
         with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
             DSRLClassifier().fit(given, KNOWN)
+    with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
+        DSRLClassifier(view_sizes=[4, 6]).fit(X, KNOWN)
     other = X.view(Frame)
     other.index = Named(reversed(Frame.index))
     with pytest.raises(ValueError, match=r"the index of views\[1\] is not that of views\[0\]"):

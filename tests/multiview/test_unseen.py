@@ -197,6 +197,16 @@ def test_a_new_sample_without_a_view_is_joined_by_the_others_alone(weights):
     assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[:3] == pytest.approx(whole, rel=1e-12)
 
 
+@pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_view_that_none_of_the_new_samples_has_joins_nothing(kind, how):
+    seen = [SEEN[0], kind(np.random.default_rng(0).poisson(3.0, size=(25, 20)) + 0.0)]
+    fusion = fuse(as_views(seen), 4, "adaptive", None, "samples")
+    fusion.views[1] = prepare(as_views(seen)[1], how)
+    found = Joiner(fusion, 4, "adaptive")(as_views([NEW[0], kind(np.full((7, 20), np.nan))])).toarray()
+    assert found == pytest.approx(0.5**0.5 * naive_links(SEEN[0], NEW[0], 4, "adaptive", "samples"), rel=1e-9)
+
+
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
 def test_a_sample_that_was_seen_in_some_views_is_known_again(kind):
     seen, _ = holed(SEEN, 0.4, seed=2)

@@ -235,7 +235,6 @@ MUTANTS = [
             "mean_graph(joined, np.full(len(joined), 1 / len(joined)), present, seen)",
         ),
         ("self.fusion.view_weights, present, seen)", "self.fusion.view_weights)"),
-        ("        if not present.any():\n", "        if False:\n"),
         ("view.neighbours(self.k)", "self.k"),
         ("scattered(found, present, view.seen)", "scattered(found, present, np.ones(found.shape[1], dtype=bool))"),
         ("np.where(np.isnan(values), np.nan, values + 0.0)", "values + 0.0"),
