@@ -88,8 +88,7 @@ def weights_by_agreement(
 def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
     """The same, but that no sample is left without a view that counts: such views count as the least of the others."""
     cut_off = ~seen[:, agreed > 0].any(axis=1)
-    needed = (agreed == 0) & seen[cut_off].any(axis=0)
-    return np.where(needed, agreed[agreed > 0].min(), agreed)
+    return np.where(seen[cut_off].any(axis=0), agreed[agreed > 0].min(), agreed)
 
 
 def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:

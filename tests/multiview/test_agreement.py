@@ -223,17 +223,20 @@ def test_counts_are_known_by_the_samples_that_a_view_has():
 def test_no_sample_is_left_without_a_view_that_counts():
     """Noise counts nothing, unless it is all that there is of a sample: then as little as the least of the others."""
     seen = np.ones((120, 4), dtype=bool)
-    seen[:, 3] = np.arange(120) < 60
-    lacking = csr_array(GRAPHS[3].multiply(np.outer(seen[:, 3], seen[:, 3])))
-    graphs = [*GRAPHS[:3], lacking]
-    found = weights_by_agreement(graphs, 4, seen)
+    seen[:, 3], seen[9, 0] = np.arange(120) < 60, False
+
+    def weights():
+        lacking = [csr_array(graph.multiply(np.outer(has, has))) for graph, has in zip(GRAPHS, seen.T, strict=True)]
+        return weights_by_agreement(lacking, 4, seen)
+
+    found = weights()
     assert found[3] == 0
     assert found.sum() == pytest.approx(1, rel=1e-15)
-    seen[7, :3] = False
-    there = np.outer(np.arange(120) != 7, np.arange(120) != 7)
-    kept = weights_by_agreement([*(csr_array(graph.multiply(there)) for graph in graphs[:3]), lacking], 4, seen)
+    seen[[7, 8], :3], seen[8, 2] = False, True
+    kept = weights()
     assert kept.sum() == pytest.approx(1, rel=1e-15)
     assert kept[3] == kept[:3].min() > 0
+    assert len(set(kept[:3])) == 3
 
 
 def test_a_consensus_of_views_that_lack_samples_is_of_pairs_as_the_views_have_them():

@@ -181,8 +181,8 @@ def naive_joined(seen, new, k, kind, along, shares):
 def test_views_that_lack_samples_join_those_that_they_have(weights, along):
     for seed in range(4):
         (seen, _), (new, _) = holed(SEEN, 0.3, seed), holed(NEW, 0.4, seed)
-        found = joined(seen, new, 4, weights, along, [1, 3])
-        assert found == pytest.approx(naive_joined(seen, new, 4, weights, along, [0.25, 0.75]), rel=1e-9, abs=1e-14)
+        found = joined(seen, new, 6, weights, along, [1, 3])
+        assert found == pytest.approx(naive_joined(seen, new, 6, weights, along, [0.25, 0.75]), rel=1e-9, abs=1e-14)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
