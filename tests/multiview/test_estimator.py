@@ -136,6 +136,7 @@ def test_new_samples_may_lack_views_too(estimator):
             r"^X\[:, 0:6\] contains NaN: X\[:, 0:6\]\[7, 5\] = nan",
         ),
         (np.where(np.arange(120)[:, None] == 7, np.inf, VIEWS[0]), None, r"^X contains infinity: X\[7, 0\] = inf"),
+        (VIEWS[0].ravel(), [6, 4], "^X: Expected 2D array, got 1D array"),
     ],
 )
 def test_what_is_missing_in_a_table_is_refused_by_place(estimator, X, sizes, message):
