@@ -105,15 +105,27 @@ def splits(n: int, labelled: float, repeats: int, seed: int) -> Iterator[NDArray
 def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
     """Accuracy of `DSRLClassifier` on the unlabelled samples of every split; `training` are more of its parameters."""
     if not training.get("preset"):
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[0]))
-        # its graph asks no labels, and is that of every split
-        return classify_on(model, data, labelled, model.propagation, float(model.alpha))
+        return _classify_by_few_graphs(data, labelled, training)
     outcome = Outcome("dsrl", propagation="one-hot")
     for known in labelled:
         model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, known))
         outcome.found = outcome.found or model
         outcome.add(accuracy=_accuracy(model.transduction_, data.codes, known))
     return outcome
+
+
+def _classify_by_few_graphs(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
+    """The same with a graph for all splits, as it asks no labels; for weights "auto" one for each number of classes."""
+    asked = data.graph is None and isinstance(training.get("view_weights", "auto"), str)
+    counts = [len(np.unique(data.codes[known])) if asked else 0 for known in labelled]
+    accuracies, outcomes = np.empty(len(labelled)), []
+    for count in dict.fromkeys(counts):
+        places = np.flatnonzero(np.array(counts) == count).tolist()
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[places[0]]))
+        those = [labelled[place] for place in places]
+        outcomes.append(classify_on(model, data, those, model.propagation, float(model.alpha)))
+        accuracies[places] = outcomes[-1].scores["accuracy"]
+    return replace(outcomes[0], scores={"accuracy": accuracies.tolist()})
 
 
 def classify_on(

@@ -78,6 +78,13 @@ def test_the_graph_of_a_view_equals_the_recipe_in_scalar_loops(kind, k):
     assert (found.data > 0).all()
 
 
+def test_of_equal_samples_the_first_are_neighbours_and_one_may_not_be_its_own():
+    rows = np.array([[0.0, 1.0, 5.0]] * 4 + [[5.0, 1.0, 0.0]])
+    found = view_graph(Dense(np.ascontiguousarray(rows.T)), 2, "heat").toarray()
+    assert (found[3] == [1, 1, 1, 0, 0]).all()  # its three nearest are 0, 1, 2, before itself
+    assert not found.diagonal().any()
+
+
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_links_of_new_samples_equal_the_recipe_in_scalar_loops(kind):
     seen, new = random_views(20, (6,))[0], random_views(7, (6,), 1)[0]

@@ -124,6 +124,17 @@ def test_classify_is_the_classifier_on_every_split(data):
     assert outcome.found.transduction_.tolist() == models[0].transduction_.tolist()
 
 
+def test_splits_that_show_fewer_classes_have_a_graph_of_as_many(data):
+    lacking = [np.arange(12), np.flatnonzero(CODES > 0)[:9], np.arange(20, 36), np.flatnonzero(CODES != 2)[5:14]]
+    assert [len(np.unique(CODES[known])) for known in lacking] == [4, 3, 4, 3]
+    found = classify(data, lacking, {})
+    models = [DSRLClassifier(n_neighbors=5).fit(VIEWS, hidden(known)) for known in lacking]
+    assert models[0].view_weights_.tolist() != models[1].view_weights_.tolist()
+    expected = [np.mean(np.delete(m.transduction_ == CODES, known)) for m, known in zip(models, lacking, strict=True)]
+    assert found.scores == {"accuracy": pytest.approx(expected)}
+    assert found.found.view_weights_.tolist() == models[0].view_weights_.tolist()
+
+
 def test_classify_by_the_preset_learns_a_graph_for_every_split(data):
     outcome = classify(data, SPLITS, AUTHORS)
     models = [DSRLClassifier(n_neighbors=5, **AUTHORS).fit(VIEWS, hidden(known)) for known in SPLITS]
