@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks import peers
-from benchmarks.measure import Result, most_allocated, peak_since, reset_peak, time_in_turn
+from benchmarks.measure import Result, cpu_in_turn, most_allocated, peak_since, reset_peak, time_in_turn
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, loss_and_gradient
 from dsrl_ref.engines import recursion
 from dsrl_ref.verify import exact
@@ -116,6 +116,30 @@ def evaluate_once(f: Fidelity, method: str) -> Any:
 def _per_entry(results: list[Result]) -> str:
     rates = [1e9 * (r.seconds or 0) / int(r.contestant.split()[0].replace(",", "")) for r in results]
     return "nanoseconds an entry: " + ", ".join(f"{rate:.2f}" for rate in rates)
+
+
+def fused_matrix(size: str) -> Row:
+    """The Gauss-Newton matrix of a dense Fidelity by "fused", beside loss and gradient alone, in time of processors."""
+    entries = {"full": 1_000_000, "quick": 100_000, "smallest": 2_000}[size]
+    W, other = np.random.default_rng(0).random((2, 1, entries))
+    results, notes = [], []
+    cases: dict[str, dict[str, Any]] = {
+        "x0 = W": {},
+        "a target of its own": {"target": other},
+        "another x0": {"x0": other},
+        "a Θ a layer": {"per_layer": True},
+        "a Θ a layer, another x0": {"per_layer": True, "x0": other},
+    }
+    for case, options in cases.items():
+        J = Objective(Fidelity(W), layers=LAYERS, method="fused", **options)
+        alone, matrix = partial(J, THETA, L), partial(J.gauss_newton, THETA, L)
+        loss, gradient, _ = matrix()
+        require_agreement({"alone": alone, "with the matrix": partial(lambda *answer: answer, loss, gradient)})
+        timed = cpu_in_turn({f"dsrl_ref fused, {case}": alone, f"dsrl_ref fused, {case}, Gauss-Newton": matrix})
+        results += timed
+        notes.append(f"{case} {(timed[1].seconds or 0) / (timed[0].seconds or 1):.2f}×")
+    work = f"{entries:,} entries, {LAYERS} layers"
+    return Row("fused-matrix", work, results, notes=["with the matrix / alone: " + ", ".join(notes)])
 
 
 def pieces_evaluate(size: str) -> Row:
@@ -284,6 +308,7 @@ def _in_new_process(code: str, cache: str) -> float:
 ROWS: dict[str, Callable[[str], Row]] = {
     "fused-dense": fused_dense,
     "fused-csr": fused_csr,
+    "fused-matrix": fused_matrix,
     "pieces-evaluate": pieces_evaluate,
     "pieces-prepare": pieces_prepare,
     "least-squares": least_squares,

@@ -394,8 +394,13 @@ def whitening_rules(package):
 
 def pieces(package):
     """The scalar map and sums over its pieces: exact on a grid, right on knots, with all digits near the identity."""
-    kernels = importlib.import_module(f"{package.__name__}.engines.kernels.pieces")
-    kernels.BLOCK = 8
+    for name, setting in (
+        ("pieces", "BLOCK"),
+        ("fused", "CHUNK"),
+        ("recursion", "CHUNK"),
+        ("recursion_layers", "CHUNK"),
+    ):
+        setattr(importlib.import_module(f"{package.__name__}.engines.kernels.{name}"), setting, 8)
     fused, recursion = package.engines.fused, package.engines.recursion
     recursion.BLOCK, recursion.BLOCKS_PER_CALL = 16, 2
     fused.BLOCKS_PER_CALL, fused.SAMPLE = 2, 3  # so small a sample misses the ends
@@ -407,7 +412,11 @@ def pieces(package):
     pieces_whose_terms_cancel(package)
     pieces_below_running_sums(package)
     pieces_with_small_sensitivities(package)
+    matrix_of_many_bits(package)
+    matrices_near_knots(package)
+    matrices_out_of_range(package)
     pieces_of_layers(package)
+    one_pass_where_it_is_worth_a_table(package)
 
 
 def pieces_on_the_grid(package):
@@ -437,6 +446,16 @@ def pieces_on_the_grid(package):
         for start in (x0, other):
             J = package.Objective(package.Fidelity(floats(W)), layers=layers, x0=floats(start), method="fused")
             same(J.gauss_newton(numbers, float(L))[2], outer_products(f, theta, L, layers, start))
+
+
+def matrix_of_many_bits(package):
+    """Exactly, of entries of 20 bits behind the point, whose mean has more than float64: Σ(∂x/∂w2)² is Σ(w - b2)²."""
+    rng = random.Random(33)
+    for size in range(3, 45):
+        W = [[Fraction(k, 2**20) for k in rng.sample(range(2**20, 2**21), size)]]
+        J = package.Objective(package.Fidelity(floats(W)), layers=1, method="fused")
+        matrix = J.gauss_newton((1.5, 0.75, 0.25, 0.5), 1.0)[2]
+        same(matrix[1, 1], [sum((w - Fraction(1, 2)) ** 2 for w in W[0])])
 
 
 def outer_products(f, theta, L, layers, x0):
@@ -606,6 +625,78 @@ def pieces_with_small_sensitivities(package):
                 )
                 assert ours[1, 1] >= 0
                 assert np.allclose(ours, other, rtol=1e-9, atol=1e-12 * np.abs(other).max())
+
+
+def matrices(package, W, theta, L, methods, **options):
+    """The Gauss-Newton matrix of some entries of W, two layers of them, by each method."""
+    f = package.Fidelity(np.array([W]))
+    return [package.Objective(f, layers=2, method=method, **options).gauss_newton(theta, L)[2] for method in methods]
+
+
+def matrices_near_knots(package):
+    """On a piece that is narrow, or beside the end of a wide one: sensitivities are far below W, and their terms.
+
+    Where one crosses 0 among entries that differ by rounding alone, the sum of its squares is not negative.
+    """
+    near = np.random.default_rng(30).random(40)
+    for W, theta in (
+        (0.6 + 1e-6 * near, (1.1, 0.7, 0.6, 0.6 + 1e-6)),
+        (0.3 + 1e-3 * near, (1.1, 0.7, 0.2, 0.3)),
+        (-0.3 - 1e-3 * near, (1.1, 0.7, 0.2, 0.3)),
+    ):
+        ours, other = matrices(package, W, theta, 1.0, ("fused", "tangent"))
+        assert np.allclose(ours, other, rtol=3e-12, atol=0)
+    theta, L = (1.3, 0.7, 0.2, 0.6), 0.8
+    found = package.Objective(package.Fidelity([[1.0]]), layers=3).scalar_map(theta, L)
+    for (low, high), a, c in zip(
+        found.intervals, found.slope_derivatives[:, 1], found.intercept_derivatives[:, 1], strict=True
+    ):
+        if a and low < -c / a < high:
+            for copies, spread in (
+                (1, 0.0),
+                *((k, 0.0) for k in range(65, 94, 4)),
+                *((40, 2.0**-k) for k in (50, 40, 24)),
+            ):
+                W = -c / a * (1 + spread * (np.resize(near, copies) - 0.5))
+                f = package.Fidelity(np.array([W]))
+                ours, other = (
+                    package.Objective(f, layers=3, method=method).gauss_newton(theta, L)[2]
+                    for method in ("fused", "tangent")
+                )
+                assert ours[1, 1] >= 0
+                assert np.allclose(ours, other, rtol=1e-12, atol=1e-15 * np.abs(other).max())
+
+
+def matrices_out_of_range(package):
+    """Where squares of W underflow and those of ∂x/∂L do not; where they overflow and all entries are dead."""
+    near = np.random.default_rng(31).random(20)
+    ours, other = matrices(
+        package, 1e-165 * near, (1e30, 1e30, 0.0, 0.0), 4.0, ("fused", "tangent"), x0=np.zeros((1, 20))
+    )
+    assert ours[4, 4] > 0
+    assert np.allclose(ours, other, rtol=1e-12, atol=0)
+    for size, knot in ((1e160, 1e170), (1e308, 1.7e308)):
+        dead = matrices(package, size * near, (1.0, 1.0, knot, knot), 1.0, ("fused",), target=np.zeros((1, 20)))
+        assert not dead[0].any()
+
+
+def one_pass_where_it_is_worth_a_table(package):
+    """Plain data never go through the layers for their matrix, and a few entries get no table of 5t derivatives."""
+    recursion, scalar_map = package.engines.recursion, package.engines.scalar_map
+    kept = recursion.gauss_newton, scalar_map._pieces
+    one, more = package.Fidelity(np.array([[1.0, 0.7]])), package.Fidelity(np.random.default_rng(32).random((1, 60)))
+    theta = (1.1, 0.7, 0.2, 0.6)
+    package.engines.fused.WORTH_A_TABLE = 1
+    recursion.gauss_newton = None
+    for per_layer in (False, True):
+        package.Objective(more, layers=3, method="fused", per_layer=per_layer).gauss_newton(theta, 1.1)
+    recursion.gauss_newton, scalar_map._pieces = kept[0], None
+    package.Objective(one, layers=3, method="fused", per_layer=True).gauss_newton(theta, 1.1)
+    scalar_map._pieces = kept[1]
+    (loss, _), (other, _) = (
+        package.Objective(one, layers=2, method=method)((2, 2, 0, 0), 0.5) for method in ("fused", "adjoint")
+    )  # of which no entry is on a piece
+    assert loss == other
 
 
 def pieces_near_the_identity(package):

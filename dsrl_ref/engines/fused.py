@@ -60,10 +60,11 @@ class Found(NamedTuple):
     sums: Array
 
     def matrix(self) -> Array | None:
-        """Σ (∂x/∂p)(∂x/∂q) over the entries on pieces; None where squares may have underflowed."""
+        """Σ (∂x/∂p)(∂x/∂q) over the entries on pieces; None where their squares overflow, or may have underflowed."""
         from dsrl_ref.engines.kernels import fused as kernels
 
-        if np.any((self.sums[1:, kernels.UU] < LEAST_SQUARE) & (self.sums[1:, kernels.U] != 0)):
+        u, uu = self.sums[1:, kernels.U], self.sums[1:, kernels.UU]
+        if np.any((uu < LEAST_SQUARE) & (u != 0)) or not np.isfinite(uu).all():
             return None
         upper = np.zeros((self.gradient.size, self.gradient.size))
         kernels.gauss_newton(self.table, self.lines, self.sums, upper)
@@ -94,10 +95,7 @@ class Fused(Generic[Thetas, Constants]):
         return found.loss, found.gradient
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
-        """The same, to the bit, and the matrix from the same pass.
-
-        A matrix that is not finite, or whose sums underflowed, is formed by layers.
-        """
+        """The same, to the bit, and the matrix from the same pass, unless its sums are out of range: then by layers."""
         network = self.network(theta, L)
         left = recursion.SumsAndProducts(network, self.w.size, _blocks_per_call(network))
         found = self._by_bins(network, left)
@@ -105,7 +103,7 @@ class Fused(Generic[Thetas, Constants]):
         if found is None:
             return recursion.gauss_newton(*by_layers)
         matrix = found.matrix()
-        if matrix is None or not np.isfinite(matrix).all():
+        if matrix is None:
             *_, matrix = recursion.gauss_newton(*by_layers)
             return found.loss, found.gradient, matrix
         return found.loss, found.gradient, matrix + left.matrix()
@@ -151,7 +149,7 @@ class Fused(Generic[Thetas, Constants]):
                 left.fill(v[places], start * v[places], goal[places], first)
 
         over_blocks(fill, blocks, left.blocks_at_once, self.threads)
-        of_pieces = np.reshape(add_exactly(sums.reshape(len(sums), -1)), (len(table), kernels.SUMS))
+        of_pieces = np.sum(sums, axis=0)  # call by call, in the order of the entries
         derivatives = np.zeros(network.parameters)
         kernels.gradient(table, of_pieces, derivatives)
         (loss,) = add_exactly(np.concatenate([losses, left.rows[:, 0]])[:, None])
@@ -179,7 +177,7 @@ def make_lines(table: Array, start: float, numbers: Array, own: bool) -> Array:
     lines = np.zeros((1 + len(table), kernels.COLUMNS))
     slopes, intercepts = table[:, E].copy(), table[:, C].copy()
     anchors, kept = np.zeros(len(table)), np.ones(len(table))
-    nearest = np.clip(0.0, table[:, LOW], table[:, HIGH])  # to 0, of the entries on each piece
+    nearest = np.minimum(np.maximum(table[:, LOW], 0.0), table[:, HIGH])  # to 0, of the entries on each piece
     if own:
         kept[:] = np.abs(nearest) >= _identity_from(table) * (1 - 1e-9)
         anchored_lines(nearest, kept, start, numbers, slopes, anchors, intercepts)
@@ -256,8 +254,8 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 ENGINE = Engine(
     "fused",
-    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size: best "
-    "for few evaluations, and for an x0 that is neither W nor zeros",
+    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size and has the "
+    "Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor zeros",
     unless_fidelity,
     prepare,
     prepare_layers,

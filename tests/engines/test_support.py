@@ -25,17 +25,18 @@ from wide import (
 )
 
 from dsrl_ref import LeastSquares, Objective, Theta
-from dsrl_ref.engines import support
+from dsrl_ref.engines import panels, support
 from dsrl_ref.errors import DivergenceError, SizeError
 
 
-@pytest.mark.parametrize(("tape", "threads"), [(1, 2), (2**21, 1)])
+@pytest.mark.parametrize(("tape", "threads", "rows"), [(1, 2, 1), (2**21, 1, 1024)])
 @examples(12)
 @given(problem=wide_problems())
-def test_equals_the_rationals_over_panels_and_blocks(tape, threads, problem):
-    """A column at a time, or all of them, of which four may share a pass."""
+def test_equals_the_rationals_over_panels_and_blocks(tape, threads, rows, problem):
+    """A column at a time and DᵀD from D row by row, or all columns, of which four may share a pass, and all rows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(support, "TAPE", tape)
+        patch.setattr(panels, "CHUNK", rows)
         ours = prepared(problem.term, floats(problem.x0), floats(problem.target), problem.layers, threads)
         loss, gradient = ours.loss_and_gradient(Theta(*problem.float_theta), float(problem.L))
         ties = ours.ties(Theta(*problem.float_theta), float(problem.L))

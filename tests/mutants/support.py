@@ -70,7 +70,10 @@ MUTANTS = [
         ("range(min(WIDTH, n - base))", "range(WIDTH)"),
         ("wrong += not abs(x[e]) < np.inf", "wrong += abs(x[e]) == np.inf"),
         ("x[e] = sign * (w2 * past2", "x[e] = sign * (w1 * past2"),
-        ("if (z[e] >= b2) | (z[e] < -b2) else 0.0", "if (z[e] > b2) | (z[e] < -b2) else 0.0", 1, 2),
+        (
+            *("if (z[e] >= b2) | (z[e] < -b2) else 0.0", "if (z[e] > b2) | (z[e] < -b2) else 0.0", 1, 2),
+            "at b2 both pieces of ξ have the value w1·(b2 - b1), to the bit",
+        ),
         ("if (z[e] >= b2) | (z[e] < -b2) else 0.0", "if (z[e] > b2) | (z[e] < -b2) else 0.0", 2, 2),
         ("if (z[e] >= b2) | (z[e] < -b2) else 0.0", "if (z[e] >= b2) | (z[e] <= -b2) else 0.0", 2, 2),
         ("d[r] = -target[t, first + q, r]", "d[r] = -target[t, q, r]"),
@@ -82,7 +85,10 @@ MUTANTS = [
         ("            dX[e] = dZ", "            pass"),
         ("own - step * products", "own + step * products"),
         ("own = dZ[e] if", "own = 0.0 * dZ[e] if"),
-        ("                    j += 4", "                    j += 3"),
+        (
+            *("                    j += 4", "                    j += 3", 1, 1),
+            "the last of the four vectors is formed once more, and is the same",
+        ),
         ("if vectors > j:", "if vectors > j + 1:"),
         ("offset = np.int64(p_rows[a] - base) & -LANES", "offset = np.int64(p_rows[a] - base)"),
     ),

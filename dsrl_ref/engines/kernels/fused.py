@@ -105,15 +105,18 @@ def add_by_halving(w, target, table, lines, lanes, sums, listed, begin, end):
 @inlined
 def take_lanes(lanes, sums):
     """Add the partial sums of each piece to its sums, and make them zeros."""
-    for k in range(1, len(sums)):
-        for s in range(COUNT):
-            total = 0.0
-            for i in range(LANES * k, LANES * (k + 1)):
-                total += lanes[i, s]
-            sums[k, s] += total
-    for i in range(len(lanes)):
-        for s in range(COUNT):
-            lanes[i, s] = 0.0
+    for k in range(len(sums)):
+        r = u = rw = uu = 0.0
+        for i in range(LANES * k, LANES * (k + 1)):
+            r += lanes[i, R]
+            u += lanes[i, U]
+            rw += lanes[i, RW]
+            uu += lanes[i, UU]
+            lanes[i, R] = lanes[i, U] = lanes[i, RW] = lanes[i, UU] = 0.0
+        sums[k, R] += r
+        sums[k, U] += u
+        sums[k, RW] += rw
+        sums[k, UU] += uu
 
 
 @compiled
