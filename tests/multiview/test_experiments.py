@@ -15,6 +15,7 @@ from dsrl_ref.multiview.experiments import (
     Outcome,
     classification_controls,
     classify,
+    classify_on,
     classify_single_views,
     cluster,
     cluster_single_views,
@@ -280,7 +281,10 @@ def test_a_view_alone_is_asked_for_the_samples_that_it_has():
     assert {name for name, _ in found} == set(names)
     alone = Data.of_views([VIEWS[1][places]], CODES[places], 5)
     own = [np.flatnonzero(np.isin(places, known)) for known in SPLITS]
-    assert found[names[1], "balanced"] == classify(alone, own, {}).scores
+    first = classify(alone, own, {})
+    assert found[names[1], "balanced"] == first.scores
+    theirs, ours = (classify_on(first.found, alone, own, "one-hot", alpha).scores for alpha in (None, 10.0))
+    assert found[names[1], "one-hot"] == theirs != ours
     assert as_dict(cluster_single_views(data, 4, SEEDS, {}))[names[1], None] == cluster(alone, 4, SEEDS, {}).scores
     few = [np.flatnonzero(~seen[:, 1])[:3], SPLITS[0]]  # the first labels no sample of this view
     assert as_dict(classify_single_views(data, few, {}))[names[1], "balanced"] == classify(alone, own[:1], {}).scores
