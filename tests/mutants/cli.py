@@ -233,8 +233,11 @@ MUTANTS = [
         ("label is None or label == -1 for", "label is None for"),
         ("label is None or label == -1 for", "label == -1 for"),
         ('raise ValueError(f"{source}, labels Y: {error}") from error', "raise"),
-        ('"epochs": arguments.epochs', '"epochs": None'),
-        ('"learning_rate": arguments.learning_rate', '"learning_rate": None'),
+        ("{name: getattr(arguments, name) for name in names}", "{name: None for name in names}"),
+        (
+            "{name: getattr(arguments, name) for name in names}",
+            "{name: getattr(arguments, name) for name in names[:2]}",
+        ),
         ('"std": float(np.std(values))', '"std": float(np.std(values, ddof=1))'),
         ('"mean": float(np.mean(values))', '"mean": float(np.median(values))'),
         ("{} if outcome.propagation is None else", ""),
