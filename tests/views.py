@@ -98,6 +98,33 @@ def naive_graph(samples, k, kind):
     return np.maximum(directed, directed.T)
 
 
+def holed(views, share=0.3, seed=0):
+    """Copies with rows of NaN, a share of each view's but for what would leave a sample in none; and what is left."""
+    rng = np.random.default_rng(seed)
+    seen = rng.random((len(views[0]), len(views))) >= share
+    seen[~seen.any(axis=1), rng.integers(len(views))] = True
+    return [np.where(seen[:, [v]], view, np.nan) for v, view in enumerate(views)], seen
+
+
+def fewer(k, m, n, kind):
+    """How many of k neighbours among n samples a view has that has m of them."""
+    if k > m / 4:
+        k = min(k, max(m // 4, round(k * m / n)))
+    return max(1, min(k, m - 1 - (kind == "adaptive")))
+
+
+def naive_incomplete(views, k, kind, along, shares):
+    """The graph of views with rows of NaN: each view's among its samples, pairs by what the views with both say."""
+    n, total, weight = len(views[0]), 0.0, 0.0
+    for view, share in zip(views, shares, strict=True):
+        seen = ~np.isnan(view[:, 0])
+        samples = standard(view[seen]) if along == "samples" else standard(view[seen].T).T
+        graph, places = np.zeros((n, n)), np.flatnonzero(seen)
+        graph[np.ix_(places, places)] = naive_graph(samples, fewer(k, len(places), n, kind), kind)
+        total, weight = total + share * graph, weight + share * np.outer(seen, seen)
+    return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
+
+
 VIEWS, LABELS = hard_views()
 KNOWN = np.where(np.arange(120) < 24, LABELS, -1)  # the first 24 are labelled
 GRAPH = csr_array(np.mean([naive_graph(standard(view), 8, "heat") for view in VIEWS], axis=0))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.neighbors import sampled
 from dsrl_ref.multiview.spectral import eigengap, embed, k_means
@@ -25,15 +26,20 @@ def chosen(views: Sequence[View], k: int, weights: str) -> list[str]:
         return [own[0] for own in ways]
     rows = sampled(views[0].shape[0])
     k = min(k, max(1, len(rows) - 2))
-    tried = [
-        {way: view_graph(prepare(view[rows], way).points, k, weights) for way in own}
-        for view, own in zip(views, ways, strict=True)
-    ]
+    tried = [{way: _graph(view[rows], way, k, weights) for way in own} for view, own in zip(views, ways, strict=True)]
     found = []
     for v, own in enumerate(tried):
         others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
         found.append(max(own, key=lambda way: mean_overlap(own[way], others)))
     return found
+
+
+def _graph(view: View, way: str, k: int, weights: str) -> csr_array:
+    """The graph of a view that is prepared in some way; one without edges where none of the samples is in the view."""
+    if is_absent(view).all():
+        return csr_array((view.shape[0], view.shape[0]))
+    prepared = prepare(view, way)
+    return prepared.scattered(view_graph(prepared.points, prepared.neighbours(k), weights))
 
 
 def _ways(view: View, single: bool) -> list[str]:
@@ -48,27 +54,41 @@ def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
     return float(np.mean(shared)) / max(1, graph.nnz)
 
 
-def weights_by_agreement(graphs: Sequence[csr_array], clusters: int | None) -> Array:
+def weights_by_agreement(
+    graphs: Sequence[csr_array], clusters: int | None, seen: NDArray[np.bool_] | None = None
+) -> Array:
     """Weights of views, of sum 1: how well the clusters of their mean with equal weights are clusters of each.
 
     The mean is clustered once, as `consensus` does, and a view counts by the power ¾ of what its graph makes of that
     partition, see `separation`. One that makes less than a tenth of it of what another does counts nothing: so little
-    chance gives too. Where none makes anything of it, all are equal.
+    chance gives too. Where none makes anything of it, all are equal. One that would count nothing, but alone has some
+    sample, counts as the least of the others.
 
     Parameters
     ----------
     graphs : sequence of csr_array (n, n)
-        One a view; a sample that the view does not have is without edges.
+        One a view; a sample that the view does not have is without edges, and counts for nothing there.
     clusters : int or None
         How many there are; None where that is not known.
+    seen : ndarray (n, V), optional
+        Which samples are in which views; by default all are in all.
     """
     equal = np.full(len(graphs), 1 / len(graphs))
     if len(graphs) == 1:
         return equal
-    partition = consensus(mean_graph(graphs, equal), clusters)
+    partition = consensus(mean_graph(graphs, equal, seen, seen), clusters)
     agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
+    if not agreed.any():
+        return equal
     agreed = np.where(agreed < LEAST * agreed.max(), 0.0, agreed**POWER)
-    return agreed / agreed.sum() if agreed.any() else equal
+    agreed = agreed if seen is None else _with_everyone(agreed, seen)
+    return agreed / agreed.sum()
+
+
+def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
+    """The same, but that no sample is left without a view that counts: such views count as the least of the others."""
+    cut_off = ~seen[:, agreed > 0].any(axis=1)
+    return np.where(seen[cut_off].any(axis=0), agreed[agreed > 0].min(), agreed)
 
 
 def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:

@@ -20,13 +20,13 @@ def rounding_of(weights: str) -> float:
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
-    """The graph of the samples of one view; `weights` as for `similarity_graph`."""
+    """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
     n = points.count
     if points.are_equal():
         return csr_array((n, n))
     adaptive = weights == "adaptive"
     # The sample itself is one of them.
-    lengths, columns = nearest(points, points, k + 1 + adaptive, rounding_of(weights))
+    lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
     bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
     others = columns != np.arange(n)[:, np.newaxis]
     if adaptive:
@@ -42,12 +42,20 @@ def view_graph(points: Points, k: int, weights: str) -> csr_array:
     return undirected
 
 
+def room(k: int, n: int, weights: str) -> int:
+    """How many of k neighbours there can be among n samples, two at least, with a further one that bounds them.
+
+    Of two samples the other is at the bound itself, and its weight is 1.
+    """
+    return max(1, min(k, n - 1 - (weights == "adaptive")))
+
+
 def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
     """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another."""
     shape = new.count, seen.count
     if seen.are_equal():
         return csr_array(shape)
-    rounding = rounding_of(weights)
+    rounding, k = rounding_of(weights), room(k, seen.count, weights)
     lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
     bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
     if weights == "adaptive":
@@ -84,14 +92,45 @@ def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> A
     return np.where(total > 0, slack / np.where(total > 0, total, 1.0), even)
 
 
-def mean_graph(graphs: Sequence[csr_array], weights: Array) -> csr_array:
-    """Weighted mean of the graphs, in canonical form."""
+def mean_graph(
+    graphs: Sequence[csr_array],
+    weights: Array,
+    rows: NDArray[np.bool_] | None = None,
+    columns: NDArray[np.bool_] | None = None,
+) -> csr_array:
+    """Weighted mean of the graphs, in canonical form, over the views that have both samples of a pair.
+
+    The sum over views of weight times edge is divided by the root of the sum s of the weights of those views that have
+    both samples. That is the mean over these views, times √s: what few views say of a pair counts for less than what
+    many say, but for more than if the others had said that it is no edge.
+
+    Parameters
+    ----------
+    graphs : sequence of csr_array (m, n)
+        One a view, with no edges at samples that the view does not have.
+    weights : ndarray (V,)
+        Of the views, of sum 1.
+    rows, columns : ndarray (m, V) and (n, V), optional
+        Which samples are in which views; by default all are in all.
+    """
     fused = csr_array(graphs[0].shape)
     for graph, weight in zip(graphs, weights, strict=True):
         fused = fused + weight * graph
     fused = csr_array(fused)
     fused.sort_indices()
+    if rows is None or columns is None or (rows.all() and columns.all()):
+        return fused
+    fused.data /= np.sqrt(_shared(fused, weights, rows, columns))
     return fused
+
+
+def _shared(graph: csr_array, weights: Array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> Array:
+    """For each stored edge the sum of the weights of the views that have both its samples."""
+    row = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    shared = np.zeros(graph.nnz)
+    for v, weight in enumerate(weights):
+        shared += weight * (rows[row, v] & columns[graph.indices, v])
+    return shared
 
 
 def thresholded(W: csr_array, share: float) -> csr_array:

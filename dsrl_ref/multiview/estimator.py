@@ -12,14 +12,17 @@ from scipy.sparse import csr_array, diags_array
 from dsrl_ref.arrays import (
     as_count,
     as_csr,
+    as_csr_numbers,
     as_matrix,
-    as_matrix_or_csr,
     as_number,
+    as_numbers,
     is_sparse,
     require_in_memory,
     require_known,
+    require_matrix_shape,
 )
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import as_rows, names_of
 from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
@@ -116,7 +119,7 @@ class Estimator:
             estimator_type=self._kind,
             target_tags=TargetTags(required=classifier),
             classifier_tags=ClassifierTags() if classifier else None,
-            input_tags=InputTags(pairwise=precomputed, sparse=True),
+            input_tags=InputTags(pairwise=precomputed, sparse=True, allow_nan=self.view_sizes is not None),
         )
 
     def _check_parameters(self) -> None:
@@ -269,11 +272,13 @@ def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View]:
         if view_sizes is not None:
             raise ValueError("view_sizes is for one array; X is a list of views already")
         return as_views(X)
-    whole = as_matrix_or_csr(X, "X")
+    whole, samples = as_csr_numbers(X, "X") if is_sparse(X) else as_numbers(X, "X"), names_of([X])
+    require_matrix_shape(whole.shape, "X")
     if view_sizes is None:
-        return as_views([whole])
+        return as_views([as_rows(whole, "X")], samples)
     sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
     ends = np.cumsum(sizes)
-    return as_views([whole[:, end - size : end] for size, end in zip(sizes, ends, strict=True)])
+    parts = [(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return as_views([as_rows(whole[:, a:b], f"X[:, {a}:{b}]") for a, b in parts], samples)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.edges import thresholded
@@ -66,10 +67,17 @@ class Data:
         """What an estimator is given."""
         return self.views if self.graph is None else self.graph
 
-    def single_views(self) -> Iterator[tuple[str, Self]]:
-        """Each view alone, and what it is called; none where the graph was given."""
+    def single_views(self) -> Iterator[tuple[str, Self, NDArray[np.intp]]]:
+        """Each view alone, with what it is called and the places of its samples; none where the graph was given.
+
+        It is asked for the samples that it has; where these are not all, its name tells how many.
+        """
         for v, view in enumerate(self.views if self.graph is None else []):
-            yield f"dsrl, view {v} alone", type(self).of_views([view], self.codes, self.n_neighbors)
+            places = np.flatnonzero(~is_absent(view))
+            name, own = f"dsrl, view {v} alone", view
+            if len(places) < len(self.codes):
+                name, own = f"dsrl, view {v}, its {len(places)}", view[places]
+            yield name, type(self).of_views([own], self.codes[places], self.n_neighbors), places
 
 
 @dataclass
@@ -172,12 +180,16 @@ def classify_single_views(
 ) -> Iterator[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
     training = {**training, "view_weights": None}
-    for name, alone in data.single_views():
+    for name, alone, places in data.single_views():
+        own = [np.flatnonzero(np.isin(places, known)) for known in labelled]
+        own = [known for known in own if known.size]  # a split may have no labelled sample in this view
+        if not own:
+            continue
         if training.get("preset"):
-            found = _authors(alone, labelled, training)
+            found = _authors(alone, own, training)
         else:
-            first = classify(alone, labelled, training)
-            one_hot = _scores(_spread_over(first.found), alone, labelled, "one-hot", FORMS["one-hot"])
+            first = classify(alone, own, training)
+            one_hot = _scores(_spread_over(first.found), alone, own, "one-hot", FORMS["one-hot"])
             found = [first, Outcome("", one_hot, "one-hot")]
         yield from (Outcome(name, outcome.scores, outcome.propagation) for outcome in found)
 
@@ -237,7 +249,7 @@ def cluster_single_views(
 ) -> Iterator[Outcome]:
     """The same with each view alone; none where the graph was given."""
     training = {**training, "view_weights": None}
-    for name, alone in data.single_views():
+    for name, alone, _ in data.single_views():
         yield Outcome(name, cluster(alone, clusters, seeds, training).scores)
 
 

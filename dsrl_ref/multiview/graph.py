@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
 from dsrl_ref.multiview.conventions import as_jobs, narrow
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
@@ -42,7 +44,8 @@ def similarity_graph(
     Parameters
     ----------
     views : sequence of array_like or sparse (n, d_v)
-        The same n samples in the same order, seen in different features. A sparse view is never made dense.
+        The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
+        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -78,14 +81,17 @@ def similarity_graph(
     Raises
     ------
     ValueError
-        For views of different length (the message names the view), no view, k out of range, or negative counts.
+        For views of different length (the message names the view), no view, k out of range, or negative counts; for a
+        row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
+        where the indices differ: the message says what joins them.
 
     Warns
     -----
     GraphWarning
         For a view in which all samples are equal, once standardised: it has no edges. For a view of which some samples
         have no words, or features that are all equal, with their number: they are near to all, or to one another,
-        which means nothing.
+        which means nothing. For a view that has one sample alone, and for samples that only views of weight 0 have:
+        these are without edges.
 
     Notes
     -----
@@ -95,6 +101,13 @@ def similarity_graph(
     features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
     takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
     "adaptive" of Nie, Wang and Huang (2014).
+
+    A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
+    neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
+    sum over views of weight times edge, divided by √s, where s is the sum of the weights of the views that have both
+    samples: the mean over these views, times √s, as what few views say of a pair is known less well. Where all views
+    have all samples, nothing is divided. For ``view_weights="auto"``, a view that would count nothing, but alone has
+    some sample, counts as the least of the others.
 
     Examples
     --------
@@ -120,19 +133,29 @@ def fuse(
     """
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
+    for v, view in enumerate(views):
+        if is_absent(view).all():
+            raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
     given = _given_weights(view_weights, len(views))
     ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
     prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
     for v, view in enumerate(prepared):
         _warn_of_blanks(view, f"views[{v}]")
-    graphs = [view.scattered(view_graph(view.points, k, weights)) for view in prepared]
-    shares = weights_by_agreement(graphs, clusters) if given is None else given
-    return Fusion(mean_graph(graphs, shares), prepared, shares)
+    graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
+    seen = np.stack([view.seen for view in prepared], axis=1)
+    shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
+    _warn_of_those_without_weight(seen[:, shares > 0])
+    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
 
 
 def _warn_of_blanks(view: PreparedView, name: str) -> None:
     """Warn of what tells no sample from another: a view that is constant, and samples that are constant in it."""
+    count = view.points.count
+    if count == 1:
+        message = f"{name} has one sample alone, {int(np.argmax(view.seen))}: it joins none to another; leave it out"
+        warnings.warn(message, GraphWarning, stacklevel=4)
+        return
     if view.points.are_equal():
         message = f"{name} is constant: standardised along {view.how}, all its samples are equal; leave it out"
         warnings.warn(message, GraphWarning, stacklevel=4)
@@ -140,8 +163,17 @@ def _warn_of_blanks(view: PreparedView, name: str) -> None:
     blank = view.blank()
     if blank.size:
         kind = "no words" if view.how == "tf-idf" else "nothing but equal features"
-        message = f"{name}: {blank.size} of {view.given.shape[0]} samples have {kind}, the first of them sample "
-        warnings.warn(f"{message}{blank[0]}: what they are near to means nothing in this view", GraphWarning, 4)
+        first = np.flatnonzero(view.seen)[blank[0]]
+        message = f"{name}: {blank.size} of {count} samples have {kind}, the first of them sample "
+        warnings.warn(f"{message}{first}: what they are near to means nothing in this view", GraphWarning, 4)
+
+
+def _warn_of_those_without_weight(seen: NDArray[np.bool_]) -> None:
+    """Warn of samples that only views have which count for nothing; `seen` is of those that count."""
+    alone = np.flatnonzero(~seen.any(axis=1))
+    if alone.size:
+        message = f"{alone.size} of {len(seen)} samples are in no view but such of weight 0, the first of them sample "
+        warnings.warn(f"{message}{alone[0]}: they have no edges; give their views a weight", GraphWarning, stacklevel=3)
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:

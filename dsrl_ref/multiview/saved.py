@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, require_known
+from dsrl_ref.multiview.absent import as_rows
 from dsrl_ref.multiview.classification import DSRLClassifier, FittedClasses
 from dsrl_ref.multiview.clustering import DSRLClustering, FittedClusters
 from dsrl_ref.multiview.conventions import not_fitted
@@ -172,7 +173,8 @@ def _view_to_file(name: str, view: View) -> Arrays:
 
 
 def _view_from_file(name: str, arrays: Mapping[str, Any]) -> View:
-    return as_matrix(arrays[name], name) if name in arrays else _sparse_from_file(name, arrays)
+    view: View = as_rows(arrays[name] if name in arrays else _sparse_from_file(name, arrays), name)
+    return view
 
 
 def _sparse_to_file(name: str, matrix: csr_array) -> Arrays:
@@ -181,17 +183,17 @@ def _sparse_to_file(name: str, matrix: csr_array) -> Arrays:
 
 
 def _sparse_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
-    """A sparse matrix whose indices are checked before anything reads through them."""
+    """A sparse matrix as it is in the file: its indices are to be checked before anything reads through them."""
     data, indices, indptr, shape = (arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr", "shape"))
     sizes = tuple(as_count(size, f"{name}_shape") for size in shape.tolist())
-    return csr_array(as_csr(csr_array((data, indices, indptr), shape=sizes), name))
+    return csr_array((data, indices, indptr), shape=sizes)
 
 
 def _graph_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
     shape = arrays[f"{name}_shape"].tolist()
     if shape != shape[:1] * 2:
         raise ValueError(f"{name} must be a square graph, got {shape}")
-    return _sparse_from_file(name, arrays)
+    return csr_array(as_csr(_sparse_from_file(name, arrays), name))
 
 
 def _shaped(arrays: Mapping[str, Any], name: str, shape: Sequence[int]) -> Array:

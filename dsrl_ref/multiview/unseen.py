@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.edges import links, mean_graph
 from dsrl_ref.multiview.graph import Fusion
-from dsrl_ref.multiview.views import View
+from dsrl_ref.multiview.views import PreparedView, View, scattered
 
 
 class Joiner:
@@ -39,12 +41,16 @@ class Joiner:
         new, old = np.flatnonzero(places < 0), np.flatnonzero(places >= 0)
         shape = len(places), self.fusion.graph.shape[0]
         itself = csr_array((np.ones(old.size), (old, places[old])), shape=shape)
-        joined = [
-            links(view.like(rows[new]), view.points, self.k, self.weights)
-            for view, rows in zip(views, given, strict=True)
-        ]
+        present = ~np.stack([is_absent(rows[new]) for rows in given], axis=1)
+        joined = [self._joined(view, rows[new], here) for view, rows, here in zip(views, given, present.T, strict=True)]
         among = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
-        return csr_array(itself + among @ mean_graph(joined, self.fusion.view_weights))
+        seen = np.stack([view.seen for view in views], axis=1)
+        return csr_array(itself + among @ mean_graph(joined, self.fusion.view_weights, present, seen))
+
+    def _joined(self, view: PreparedView, new: View, present: NDArray[np.bool_]) -> csr_array:
+        """Weights of new samples to the seen ones by one view, of those that it has."""
+        found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights)
+        return scattered(found, present, view.seen)
 
     def _places(self, new_views: Sequence[View]) -> NDArray[np.intp]:
         """Which of the seen samples equals each new one in all views, the first if several do; -1 where none does."""
@@ -63,6 +69,11 @@ def _rows_of(view: View) -> Iterator[bytes]:
     if isinstance(view, csr_array):
         indices, starts = view.indices.astype(np.int64), view.indptr
         ranges = pairwise(starts)
-        return (int(j - i).to_bytes(8) + indices[i:j].tobytes() + view.data[i:j].tobytes() for i, j in ranges)
-    unsigned = np.ascontiguousarray(view) + 0.0
-    return (row.tobytes() for row in unsigned)
+        data = _same_bytes(view.data)
+        return (int(j - i).to_bytes(8) + indices[i:j].tobytes() + data[i:j].tobytes() for i, j in ranges)
+    return (row.tobytes() for row in _same_bytes(view))
+
+
+def _same_bytes(values: Array) -> Array:
+    """Numbers of which equal ones have the same bytes: 0 and -0, and NaN of any kind."""
+    return np.where(np.isnan(values), np.nan, values + 0.0)

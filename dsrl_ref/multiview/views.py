@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse, require_in_memory
+from dsrl_ref.arrays import Array, is_sparse, require_in_memory
+from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone
 from dsrl_ref.multiview.points import Dense, Points, Sparse
 
 LARGEST = 1e140  # size of a feature
+QUARTER = 4  # of the samples of a view, which are neighbours at most
 TINY = 1e-8  # added to deviations
 WORDS, SHARE = 100, 0.1  # counts of words are of so many features at least, and less than this share is not 0
 FEW = 16  # features: a sample with so many alike says nothing
@@ -24,27 +26,33 @@ FEW = 16  # features: a sample with so many alike says nothing
 View: TypeAlias = Array | csr_array  # (n, d), samples in rows; a sparse one is canonical and without explicit zeros
 
 
-def as_views(views: Sequence[Any]) -> list[View]:
-    """Convert every view to a matrix, dense or sparse as it is; all must have as many samples as the first."""
+def as_views(views: Sequence[Any], samples: Sequence[Any] | None = None) -> list[View]:
+    """Convert every view to a matrix, dense or sparse as it is; all must have as many samples as the first.
+
+    A row of NaN is a sample that the view does not have; some view must have it. `samples` are the names of all, which
+    tables among the views tell otherwise.
+    """
     require_in_memory(views, "views")
     if not isinstance(views, Sequence | np.ndarray):
         raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
     if len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
+    samples = names_of(views) if samples is None else samples
     checked = [_as_view(view, f"views[{v}]") for v, view in enumerate(views)]
     n = checked[0].shape[0]
     for v, view in enumerate(checked):
         if view.shape[0] != n:
             raise ValueError(f"views[{v}] has {view.shape[0]} samples, but views[0] has {n}; they must agree")
+    require_everyone(checked, samples)
     return checked
 
 
 def _as_view(view: Any, name: str) -> View:
-    matrix: View = as_matrix_or_csr(view, name)
+    matrix: View = as_rows(view, name)
     if is_sparse(matrix):
         matrix = csr_array(matrix, copy=True)
         matrix.eliminate_zeros()
-    largest = abs(matrix).max() if matrix.size else 0.0
+    largest = np.nanmax(np.abs(matrix.data if is_sparse(matrix) else matrix), initial=0.0)
     if largest > LARGEST or 0 < largest < 1 / LARGEST:
         raise ValueError(f"{name} has {largest:.3g} for largest size: its squares leave float64; scale it")
     return matrix
@@ -52,6 +60,7 @@ def _as_view(view: Any, name: str) -> View:
 
 def is_counts(view: View) -> bool:
     """Whether a view is counts of words: nonnegative integers, most of them 0, of 100 features at least."""
+    view = view[~is_absent(view)]
     n, d = view.shape
     values = view.data if isinstance(view, csr_array) else view
     if d < WORDS or np.count_nonzero(values) >= SHARE * n * d:
@@ -205,13 +214,27 @@ class PreparedView:
             return csr_array(new)
         return as_dense(new) if isinstance(new, csr_array) else new
 
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which of all n samples the view has."""
+        seen = np.ones(self.given.shape[0], dtype=bool)
+        if self.present is not None:
+            seen[:] = False
+            seen[self.present] = True
+        return seen
+
+    def neighbours(self, k: int) -> int:
+        """How many neighbours a sample has in this view, where it would have k if the view had all n samples.
+
+        As many, unless that is more than a quarter of the m samples that the view has: then so many, or, if k is more
+        than a quarter of n, the same share of them. A neighbourhood of most of a view says nothing.
+        """
+        m, n = self.points.count, self.given.shape[0]
+        return min(k, max(round(k * m / n), m // QUARTER))
+
     def scattered(self, graph: csr_array) -> csr_array:
         """A graph (m, m) of the samples that the view has as one (n, n) of all."""
-        if self.present is None:
-            return graph
-        edges, n = graph.tocoo(), self.given.shape[0]
-        places = self.present[edges.row], self.present[edges.col]
-        return csr_array((edges.data, places), shape=(n, n))
+        return scattered(graph, self.seen, self.seen)
 
     def blank(self) -> NDArray[np.intp]:
         """Places, among those that the view has, of samples of which it says nothing: constant, or without a word.
@@ -225,12 +248,22 @@ class PreparedView:
         return np.flatnonzero(~told & (rows.shape[1] >= FEW))
 
 
-def prepare(given: View, how: str, present: NDArray[np.intp] | None = None) -> PreparedView:
-    """Prepare a view in one of the ways that `PREPARATIONS` names, by the samples that it has."""
+def prepare(given: View, how: str) -> PreparedView:
+    """Prepare a view in one of the ways that `PREPARATIONS` names, by the samples that it has, one at least."""
     given = csr_array(given) if how == "tf-idf" else given
+    absent = is_absent(given)
+    present = np.flatnonzero(~absent) if absent.any() else None
     rows = given if present is None else given[present]
     preparation = PREPARATIONS[how].of(rows)
     return PreparedView(given, how, present, preparation, preparation(rows))
+
+
+def scattered(links: csr_array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> csr_array:
+    """Links between the samples that are marked in rows and in columns, as ones between all; the same if all are."""
+    if rows.all() and columns.all():
+        return links
+    edges, places = links.tocoo(), (np.flatnonzero(rows), np.flatnonzero(columns))
+    return csr_array((edges.data, (places[0][edges.row], places[1][edges.col])), shape=(len(rows), len(columns)))
 
 
 def _moments(rows: csr_array) -> tuple[Array, Array, NDArray[np.bool_]]:

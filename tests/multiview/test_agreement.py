@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import hard_views, naive_graph, random_views, standard
+from views import fewer, hard_views, holed, naive_graph, random_views, standard
 
 from dsrl_ref.multiview import agreement, neighbors
 from dsrl_ref.multiview.agreement import chosen, consensus, separation, weights_by_agreement
@@ -32,10 +32,13 @@ def naive_choice(views, k):
     """What to standardise in each view: the share of its edges that other views have, counted edge by edge."""
     tried = []
     for view in views:
+        n, places = len(view), np.flatnonzero(~np.isnan(view[:, 0]))
+        view, near = view[places], fewer(k, len(places), n, "heat")
         ways = {} if view.shape[1] < 16 else {"samples": standard(view)}
         ways["features"] = standard(view.T).T
-        graphs = {axis: naive_graph(samples, k, "heat") for axis, samples in ways.items()}
-        tried.append({axis: {*zip(*np.nonzero(graph), strict=True)} for axis, graph in graphs.items()})
+        graphs = {axis: naive_graph(samples, near, "heat") for axis, samples in ways.items()}
+        edges = {axis: places[np.array(np.nonzero(graph))] for axis, graph in graphs.items()}
+        tried.append({axis: {*zip(*pairs, strict=True)} for axis, pairs in edges.items()})
     chosen = []
     for view in tried:
         others = [edges for other in tried if other is not view for edges in other.values()]
@@ -192,3 +195,54 @@ def test_auto_looks_at_some_of_many_samples(monkeypatch):
         rows = neighbors.sampled(60)
         expected = naive_choice([view[rows] for view in views], 10)
         assert chosen(views, 30, "heat") == expected
+
+
+def test_what_to_standardise_is_chosen_by_the_samples_that_a_view_has():
+    found = []
+    for seed in range(30):
+        views, _ = holed(random_views(18, (16, 17, 5), seed), 0.2, seed)
+        found.append(naive_choice(views, 7))
+        assert chosen(views, 7, "heat") == found[-1]
+    assert {axes[0] for axes in found} == {axes[1] for axes in found} == {"samples", "features"}
+
+
+def test_a_view_that_has_none_of_the_samples_looked_at_is_prepared_all_the_same(monkeypatch):
+    monkeypatch.setattr(neighbors, "SAMPLED", 12)
+    views = random_views(60, (16, 17, 5))
+    views[0][neighbors.sampled(60)] = np.nan
+    assert chosen(views, 5, "heat")[0] in ("samples", "features")
+
+
+def test_counts_are_known_by_the_samples_that_a_view_has():
+    words = (np.random.default_rng(0).random((40, 120)) < 0.05).astype(float)
+    words[[2, 5]] = np.nan
+    assert chosen([words, noise(40)], 5, "adaptive")[0] == "tf-idf"
+    assert chosen([noise(40), csr_array(words)], 5, "adaptive")[1] == "tf-idf"
+
+
+def test_no_sample_is_left_without_a_view_that_counts():
+    """Noise counts nothing, unless it is all that there is of a sample: then as little as the least of the others."""
+    seen = np.ones((120, 4), dtype=bool)
+    seen[:, 3], seen[9, 0] = np.arange(120) < 60, False
+
+    def weights():
+        lacking = [csr_array(graph.multiply(np.outer(has, has))) for graph, has in zip(GRAPHS, seen.T, strict=True)]
+        return weights_by_agreement(lacking, 4, seen)
+
+    found = weights()
+    assert found[3] == 0
+    assert found.sum() == pytest.approx(1, rel=1e-15)
+    seen[[7, 8], :3], seen[8, 2] = False, True
+    kept = weights()
+    assert kept.sum() == pytest.approx(1, rel=1e-15)
+    assert kept[3] == kept[:3].min() > 0
+    assert len(set(kept[:3])) == 3
+
+
+def test_a_consensus_of_views_that_lack_samples_is_of_pairs_as_the_views_have_them():
+    seen = np.random.default_rng(0).random((120, 3)) < 0.6
+    graphs = [csr_array(graph.multiply(np.outer(has, has))) for graph, has in zip(MIXED, seen.T, strict=True)]
+    partition = consensus(agreement.mean_graph(graphs, np.full(3, 1 / 3), seen, seen), 4)
+    powers = [naive_separation(graph.toarray().tolist(), partition) ** 0.75 for graph in graphs]
+    seen_once = seen | ~seen.any(axis=1, keepdims=True)
+    assert weights_by_agreement(graphs, 4, seen_once) == pytest.approx(np.array(powers) / sum(powers), rel=1e-12)

@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views, holed
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
 from dsrl_ref.multiview.estimator import feature_names, split_views
 from dsrl_ref.multiview.graph import fuse
+from dsrl_ref.multiview.views import as_views
 
 ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
 both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -80,6 +81,97 @@ def test_one_array_is_one_view_or_cut_by_columns():
     assert np.array_equal(graph_of(model), graph_of(DSRLClassifier().fit(VIEWS, KNOWN)))
     assert model.n_features_in_ == 30
     assert model.predict(np.hstack(VIEWS)).tolist() == DSRLClassifier().fit(VIEWS, KNOWN).predict(VIEWS).tolist()
+
+
+def test_samples_that_a_view_lacks_are_rows_of_nan_of_lists_and_of_tables_that_are_cut():
+    views, _ = holed(VIEWS, 0.4)
+    expected = fuse(as_views(views), 30, "adaptive", "auto", "auto", 4).graph.toarray()
+    model = DSRLClassifier().fit(views, KNOWN)
+    assert np.array_equal(graph_of(model), expected)
+    assert np.mean(model.transduction_[24:] == LABELS[24:]) > 0.8
+    cut = DSRLClassifier(view_sizes=[10, 10, 10]).fit(np.hstack(views), KNOWN)
+    assert np.array_equal(graph_of(cut), expected)
+    assert cut.predict(np.hstack(views)).tolist() == model.predict(views).tolist() == model.transduction_.tolist()
+    assert not np.array_equal(graph_of(DSRLClassifier(preset="authors").fit(views, KNOWN)), expected)
+
+
+@both
+def test_new_samples_may_lack_views_too(estimator):
+    views, _ = holed(VIEWS, 0.3)
+    estimator.fit([view[:100] for view in views], *([KNOWN[:100]] if isinstance(estimator, DSRLClassifier) else []))
+    lacking = [views[0][100:], views[1][100:], np.full((20, 10), np.nan)]
+    lacking[0][:] = VIEWS[0][100:]
+    found = estimator.predict(lacking)
+    links = estimator._links(lacking, estimator._fitted)
+    assert links.shape == (20, 100)
+    assert (np.asarray(links.sum(axis=1)) > 0).all()
+    assert len(np.unique(found)) == 4
+    for view in lacking[:2]:
+        view[4] = np.nan
+    with pytest.raises(ValueError, match="sample 4 is in no view, a row of NaN in each"):
+        estimator.predict(lacking)
+
+
+@both
+@pytest.mark.parametrize(
+    ("X", "sizes", "message"),
+    [
+        (
+            np.where(np.arange(120)[:, None] == 7, np.nan, VIEWS[0]),
+            None,
+            "^sample 7 is in no view, a row of NaN in each",
+        ),
+        (
+            np.hstack([np.where(np.arange(120)[:, None] == 7, np.nan, view) for view in VIEWS]),
+            [10, 20],
+            "^sample 7 is in no view",
+        ),
+        (
+            np.where((np.arange(120)[:, None] == 7) & (np.arange(10) > 4), np.nan, VIEWS[0]),
+            None,
+            r"^X contains NaN: X\[7, 5\] = nan, and 1 rows are NaN in part: fill",
+        ),
+        (
+            np.where((np.arange(120)[:, None] == 7) & (np.arange(10) > 4), np.nan, VIEWS[0]),
+            [6, 4],
+            r"^X\[:, 0:6\] contains NaN: X\[:, 0:6\]\[7, 5\] = nan",
+        ),
+        (np.where(np.arange(120)[:, None] == 7, np.inf, VIEWS[0]), None, r"^X contains infinity: X\[7, 0\] = inf"),
+        (VIEWS[0].ravel(), [6, 4], "^X: Expected 2D array, got 1D array"),
+    ],
+)
+def test_what_is_missing_in_a_table_is_refused_by_place(estimator, X, sizes, message):
+    model = type(estimator)(view_sizes=sizes)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, KNOWN)
+
+
+def test_samples_without_a_view_are_refused_by_the_names_of_a_table():
+    class Frame(np.ndarray):
+        columns, index = tuple("abcdefghij"), Named(f"s{i}" for i in range(120))
+
+    X = np.where(np.arange(120)[:, None] == 7, np.nan, VIEWS[0]).view(Frame)
+    for given in (X, [X, X]):
+        with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
+            DSRLClassifier().fit(given, KNOWN)
+    with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
+        DSRLClassifier(view_sizes=[4, 6]).fit(X, KNOWN)
+    other = X.view(Frame)
+    other.index = Named(reversed(Frame.index))
+    with pytest.raises(ValueError, match=r"the index of views\[1\] is not that of views\[0\]"):
+        DSRLClassifier().fit([X, other], KNOWN)
+
+
+class Named(tuple):
+    """Names of rows, as pandas has them."""
+
+    __slots__ = ()
+
+
+def test_that_nan_is_taken_is_said_where_a_table_is_cut():
+    pytest.importorskip("sklearn.utils", reason="scikit-learn is not installed: pip install '.[dev]'")
+    assert not DSRLClassifier().__sklearn_tags__().input_tags.allow_nan
+    assert DSRLClassifier(view_sizes=[10, 20]).__sklearn_tags__().input_tags.allow_nan
 
 
 @both
@@ -235,7 +327,7 @@ def test_training_ends_after_200_epochs_where_no_other_number_is_given():
     ("X", "message"),
     [
         ([VIEWS[0], VIEWS[1][:5]], r"views\[1\] has 5 samples, but views\[0\] has 120"),
-        ([VIEWS[0], np.full((120, 2), np.nan)], r"views\[1\] contains NaN"),
+        ([VIEWS[0], np.where(VIEWS[1] > 2, np.nan, VIEWS[1])], r"views\[1\] contains NaN"),
         (np.ones((2, 3)), r"Found array with 2 sample\(s\) while a minimum of 3 is required: n_samples = 2"),
         (np.ones(4), "Expected 2D array"),
         ([VIEWS[0], VIEWS[1][:, 0]], r"views\[1\]: Expected 2D array, got 1D array"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import beside, hard_views, naive_graph, standard
+from views import beside, hard_views, holed, naive_graph, standard
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
 from dsrl_ref.multiview.experiments import (
@@ -15,6 +15,7 @@ from dsrl_ref.multiview.experiments import (
     Outcome,
     classification_controls,
     classify,
+    classify_on,
     classify_single_views,
     cluster,
     cluster_single_views,
@@ -99,10 +100,11 @@ def test_data_are_views_or_a_graph(data, given):
     assert (data.source, data.given) == ({"affinity": "views", "n_neighbors": 5}, VIEWS)
     assert (given.source["affinity"], given.given) == ("precomputed", HEAT)
     singles = list(data.single_views())
-    assert [name for name, _ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
+    assert [name for name, *_ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
     assert singles[1][1].views == [VIEWS[1]]
     assert singles[1][1].n_neighbors == 5
     assert singles[1][1].heat.toarray() == pytest.approx(naive_graph(standard(VIEWS[1]), 5, "heat"), rel=1e-9)
+    assert all(places.tolist() == list(range(len(CODES))) for _, _, places in singles)
     assert list(Data(VIEWS, HEAT, CODES, HEAT).single_views()) == []
 
 
@@ -272,3 +274,23 @@ def test_labels_spread_as_the_classifier_is_told(data, parameters):
     for accuracy, known in zip(outcome.scores["accuracy"], SPLITS, strict=True):
         model = DSRLClassifier(n_neighbors=5, **parameters).fit(VIEWS, hidden(known))
         assert accuracy == np.delete(model.transduction_ == CODES, known).mean()
+
+
+def test_a_view_alone_is_asked_for_the_samples_that_it_has():
+    views, seen = holed(VIEWS, 0.4)
+    data = Data.of_views(views, CODES, 5)
+    names = [f"dsrl, view {v}, its {count}" for v, count in enumerate(seen.sum(axis=0))]
+    places = np.flatnonzero(seen[:, 1])
+    found = as_dict(classify_single_views(data, SPLITS, {}))
+    assert {name for name, _ in found} == set(names)
+    alone = Data.of_views([VIEWS[1][places]], CODES[places], 5)
+    own = [np.flatnonzero(np.isin(places, known)) for known in SPLITS]
+    first = classify(alone, own, {})
+    assert found[names[1], "balanced"] == first.scores
+    theirs, ours = (classify_on(first.found, alone, own, "one-hot", alpha).scores for alpha in (None, 10.0))
+    assert found[names[1], "one-hot"] == theirs != ours
+    assert as_dict(cluster_single_views(data, 4, SEEDS, {}))[names[1], None] == cluster(alone, 4, SEEDS, {}).scores
+    few = [np.flatnonzero(~seen[:, 1])[:3], SPLITS[0]]  # the first labels no sample of this view
+    assert as_dict(classify_single_views(data, few, {}))[names[1], "balanced"] == classify(alone, own[:1], {}).scores
+    none = {name for name, _ in as_dict(classify_single_views(data, few[:1], {}))}
+    assert names[1] not in none

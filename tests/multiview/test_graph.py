@@ -3,8 +3,11 @@
 import authors_data
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
-from views import naive_graph, random_views, standard
+from strategies import examples
+from views import holed, naive_graph, naive_incomplete, random_views, standard
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import graph, load_dataset, neighbors, similarity_graph
@@ -132,7 +135,18 @@ def test_rebuilds_the_authors_graph_outside_tied_rows():
         ([1e160 * np.eye(4)], 1, ValueError, r"views\[0\] has 1e\+160 for largest size: its squares leave float64"),
         ([np.eye(4), 1e-200 * np.eye(4)], 1, ValueError, r"views\[1\] has 1e-200 for largest size"),
         ([np.ones((3, 2)), np.ones((4, 2))], 1, ValueError, r"views\[1\] has 4 samples, but views\[0\] has 3"),
-        ([np.ones((3, 2)), np.full((3, 2), np.nan)], 1, ValueError, r"views\[1\] contains NaN: views\[1\]\[0, 0\]"),
+        (
+            [np.ones((3, 2)), np.full((3, 2), np.nan)],
+            1,
+            ValueError,
+            r"views\[1\] has none of the 3 samples: all of it is",
+        ),
+        (
+            [np.ones((3, 2)), [[1, 2], [1, np.nan], [3, 4]]],
+            1,
+            ValueError,
+            r"views\[1\] contains NaN: views\[1\]\[1, 1\]",
+        ),
         ([np.ones(3)], 1, ValueError, r"views\[0\]: Expected 2D array"),
         ([np.ones((3, 2))], 3, ValueError, "n_neighbors = 3 is too large: 3 samples have at most 2 neighbours"),
         ([np.ones((3, 2))], 0, ValueError, "n_neighbors must be at least 1, got 0"),
@@ -178,7 +192,7 @@ def test_sparse_views_make_the_graph_of_the_same_dense_ones():
         view[:, 0] += 0.1  # no sample is constant
     mixed = [csr_array(views[0]), views[1], csr_array(views[2]).tocsc()]
     assert similarity_graph(mixed, 5).toarray() == pytest.approx(similarity_graph(views, 5).toarray(), rel=1e-9)
-    with pytest.raises(ValueError, match=r"views\[1\] contains NaN"):
+    with pytest.raises(ValueError, match=r"views\[1\] has none of the 25 samples"):
         similarity_graph([views[0], csr_array(views[1] * np.nan)], 5)
     with pytest.raises(
         ValueError, match=r"views\[1\] has 2.0*1e\+200 for largest size|views\[1\] has \S+ for largest size"
@@ -254,3 +268,97 @@ def test_the_graph_does_not_depend_on_the_number_of_threads():
         similarity_graph(views, 5)
     with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
         similarity_graph(views, 5, n_jobs=0)
+
+
+@pytest.mark.parametrize("k", [3, 15])
+@pytest.mark.parametrize("along", ["samples", "features"])
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_views_that_lack_samples_equal_the_recipe_in_scalar_loops(kind, along, k):
+    """With 15 neighbours one of the views has too few samples for them."""
+    views, seen = holed(random_views(), 0.4, seed=3)
+    assert seen.sum(axis=0).min() < 16
+    shares = [0.5, 0.2, 0.3]
+    found = similarity_graph(views, k, weights=kind, standardize=along, view_weights=shares)
+    assert found.toarray() == pytest.approx(naive_incomplete(views, k, kind, along, shares), rel=1e-9, abs=1e-14)
+    assert abs(found - found.T).nnz == 0
+    assert 0 < found.data.min() <= found.data.max() <= 1
+
+
+@given(st.permutations(range(25)), st.integers(0, 10**6))
+@examples(25)
+def test_the_graph_follows_a_permutation_of_the_samples(order, seed):
+    views, _ = holed(random_views(), 0.4, seed)
+    found = similarity_graph(views, 4, weights="adaptive").toarray()
+    moved = similarity_graph([view[order] for view in views], 4, weights="adaptive").toarray()
+    assert moved == pytest.approx(found[np.ix_(order, order)], rel=1e-9)
+
+
+def test_a_sample_in_one_view_has_that_views_edges_alone():
+    views = random_views()
+    for view in views[1:]:
+        view[7] = np.nan
+    found = similarity_graph(views, 4, view_weights=[0.2, 0.5, 0.3]).toarray()
+    alone = similarity_graph(views[:1], 4).toarray()
+    assert found[7] == pytest.approx(0.2 / 0.2**0.5 * alone[7], rel=1e-12)
+    assert found[7].any()
+
+
+def test_a_view_of_two_samples_says_nothing_of_the_others():
+    views = random_views()
+    before = similarity_graph(views, 4, weights="adaptive").toarray()
+    pair = np.full((25, 3), np.nan)
+    pair[[4, 9]] = [[1, 2, 3], [3, 1, 2]]
+    found = similarity_graph([*views, pair], 4, weights="adaptive").toarray()
+    others = np.ones((25, 25), dtype=bool)
+    others[4, 9] = others[9, 4] = False
+    assert found[others] == pytest.approx((3 / 4) ** 0.5 * before[others], rel=1e-12)
+    assert found[4, 9] == pytest.approx(3 / 4 * before[4, 9] + 1 / 4, rel=1e-12)
+
+
+def test_counts_are_weighted_by_the_samples_that_a_view_has():
+    rng = np.random.default_rng(0)
+    counts = (rng.random((20, 120)) < 0.05) * rng.integers(1, 5, (20, 120)).astype(float)
+    counts[:, :20] = np.eye(20)
+    (other,) = random_views(20, (4,))
+    lacking = np.where(np.isin(np.arange(20), [2, 5, 11])[:, np.newaxis], np.nan, counts)
+    kept = ~np.isnan(lacking[:, 0])
+    expected = similarity_graph([counts[kept]], 4, standardize="tf-idf").toarray()
+    expected += similarity_graph([other], 4, standardize="features").toarray()[np.ix_(kept, kept)]
+    for view in (lacking, csr_array(lacking)):
+        found = similarity_graph([view, other], 4, standardize="auto").toarray()
+        assert found[np.ix_(kept, kept)] == pytest.approx(expected / 2, rel=1e-9)
+
+
+def test_a_sparse_view_lacks_the_samples_whose_rows_it_stores_as_nan():
+    views, _ = holed([np.where(view > 0.5, view, 0.0) for view in random_views()], 0.3, seed=1)
+    for view in views:
+        view[:, 0] += 0.1  # no sample is constant
+    mixed = [csr_array(views[0]), views[1], csr_array(views[2]).tocsc()]
+    assert similarity_graph(mixed, 5).toarray() == pytest.approx(similarity_graph(views, 5).toarray(), rel=1e-9)
+
+
+def test_samples_of_which_nothing_is_known_are_refused_or_warned_of():
+    views = random_views()
+    for view in views:
+        view[[3, 8]] = np.nan
+    with pytest.raises(ValueError, match="samples 3, 8 are in no view, a row of NaN in each"):
+        similarity_graph(views, 4)
+    views[1][[3, 8]] = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0
+    message = "2 of 25 samples are in no view but such of weight 0, the first of them sample 3: they have no edges"
+    with pytest.warns(GraphWarning, match=message):
+        found = similarity_graph(views, 4, view_weights=[1, 0, 1])
+    assert not found.toarray()[[3, 8]].any()
+    one = np.full((25, 3), np.nan)
+    one[5] = 1.0, 2.0, 4.0
+    with pytest.warns(
+        GraphWarning, match=r"views\[1\] has one sample alone, 5: it joins none to another; leave it out"
+    ):
+        found = similarity_graph([random_views()[0], one], 4)
+    assert found.toarray()[5].any()
+
+
+def test_a_blank_sample_is_called_by_its_place_among_all():
+    view = random_views()[1]
+    view[[2, 3]], view[6] = np.nan, 1.0
+    with pytest.warns(GraphWarning, match=r"views\[0\]: 1 of 23 samples have nothing but equal .* sample 6:"):
+        similarity_graph([view, random_views()[0]], 4)

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import GRAPH, KNOWN, LABELS, VIEWS, Table
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table, holed
 
 from dsrl_ref import load, persistence, save
 from dsrl_ref.errors import GraphWarning, ModelFileError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, saved
 
 SEEN, NEW = [view[:100] for view in VIEWS], [view[100:] for view in VIEWS]
+(HOLED, _), (NEW_HOLED, _) = holed(SEEN, 0.4), holed(NEW, 0.4)
 ROWS = GRAPH.toarray()[100:, :100]
 SQUARE = csr_array(GRAPH.toarray()[:100, :100])
 NAMES = [None if label < 0 else "δcab"[label] for label in KNOWN[:100]]
@@ -32,6 +33,17 @@ FITTED = {
         DSRLClassifier(view_weights=np.array([1, 2, 0.5]), weights="heat", standardize="features"),
         ([np.asfortranarray(view) for view in SEEN], KNOWN[:100]),
         NEW,
+    ),
+    "samples not seen": (DSRLClassifier(), (HOLED, KNOWN[:100]), NEW_HOLED),
+    "rows of NaN": (
+        DSRLClassifier(view_sizes=(10, 10, 10)),
+        (np.hstack(HOLED), KNOWN[:100]),
+        np.hstack(NEW_HOLED),
+    ),
+    "sparse rows of NaN": (
+        DSRLClustering(4, random_state=0),
+        ([csr_array(view) for view in HOLED],),
+        [csr_array(view) for view in NEW_HOLED],
     ),
     "clusters": (DSRLClustering(4, random_state=np.int64(1), weights="self-tuning"), (SEEN,), NEW),
     "as many as there are": (DSRLClustering(random_state=0, n_neighbors=6), (SEEN,), NEW),

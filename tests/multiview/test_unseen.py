@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import euclidean, naive_weights, nearest_first, random_views, standard
+from views import euclidean, fewer, holed, naive_weights, nearest_first, random_views, standard
 
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.graph import fuse
@@ -163,3 +163,57 @@ def test_sparse_samples_are_told_apart_by_places_and_values():
         assert joiner([new]).toarray().tolist() == np.eye(6).tolist()
     other = joiner([csr_array(np.array([[1.0, 0, 2, 0], [0, 0, 2, 1], [1, 0, 0, 2.5]]))]).toarray()
     assert np.count_nonzero(other, axis=1).tolist() == [2, 2, 2]
+
+
+def naive_joined(seen, new, k, kind, along, shares):
+    """Of views with rows of NaN: each view joins those that it has, and a pair counts by the views that have both."""
+    total, weight = np.zeros((len(new[0]), len(seen[0]))), np.zeros((len(new[0]), len(seen[0])))
+    for old, added, share in zip(seen, new, shares, strict=True):
+        columns, rows = (np.flatnonzero(~np.isnan(view[:, 0])) for view in (old, added))
+        near = fewer(k, len(columns), len(old), kind)
+        total[np.ix_(rows, columns)] += share * naive_links(old[columns], added[rows], near, kind, along)
+        weight[np.ix_(rows, columns)] += share
+    return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
+
+
+@pytest.mark.parametrize("along", ["samples", "features"])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_views_that_lack_samples_join_those_that_they_have(weights, along):
+    for seed in range(4):
+        (seen, _), (new, _) = holed(SEEN, 0.3, seed), holed(NEW, 0.4, seed)
+        found = joined(seen, new, 6, weights, along, [1, 3])
+        assert found == pytest.approx(naive_joined(seen, new, 6, weights, along, [0.25, 0.75]), rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_new_sample_without_a_view_is_joined_by_the_others_alone(weights):
+    lacking = [NEW[0], np.full_like(NEW[1], np.nan)]
+    found = joined(SEEN, lacking, 4, weights, "samples", [1, 3])
+    alone = joined(SEEN[:1], NEW[:1], 4, weights, "samples")
+    assert found == pytest.approx(0.25 / 0.25**0.5 * alone, rel=1e-12)
+    mixed = [NEW[0], np.vstack([NEW[1][:3], lacking[1][3:]])]
+    assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[3:] == pytest.approx(found[3:], rel=1e-12)
+    whole = joined(SEEN, [view[:3] for view in NEW], 4, weights, "samples", [1, 3])
+    assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[:3] == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_view_that_none_of_the_new_samples_has_joins_nothing(kind, how):
+    seen = [SEEN[0], kind(np.random.default_rng(0).poisson(3.0, size=(25, 20)) + 0.0)]
+    fusion = fuse(as_views(seen), 4, "adaptive", None, "samples")
+    fusion.views[1] = prepare(as_views(seen)[1], how)
+    found = Joiner(fusion, 4, "adaptive")(as_views([NEW[0], kind(np.full((7, 20), np.nan))])).toarray()
+    assert found == pytest.approx(0.5**0.5 * naive_links(SEEN[0], NEW[0], 4, "adaptive", "samples"), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_sample_that_was_seen_in_some_views_is_known_again(kind):
+    seen, _ = holed(SEEN, 0.4, seed=2)
+    given = [kind(seen[0]), seen[1]]
+    again = [kind(seen[0][::-1].copy()), -1.0 * -seen[1][::-1]]
+    again[1].view(np.uint64)[np.isnan(again[1])] += 5  # another NaN
+    assert joined(given, again, 4, "adaptive", "samples").tolist() == np.eye(25)[::-1].tolist()
+    place = int(np.flatnonzero(~np.isnan(seen[0][:, 0]) & ~np.isnan(seen[1][:, 0]))[0])
+    half = [kind(seen[0][[place]]), np.full((1, 6), np.nan)]  # the same with less to know it by is another
+    assert np.count_nonzero(joined(given, half, 4, "adaptive", "samples")) > 1

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, issparse
 from strategies import examples
-from views import columns_of, standard
+from views import columns_of, random_views, standard
 
 from dsrl_ref.multiview.points import Dense, Sparse
-from dsrl_ref.multiview.views import PREPARATIONS, as_views, is_counts, prepare
+from dsrl_ref.multiview.views import PREPARATIONS, as_views, is_counts, prepare, scattered
 
 
 def counts(n=12, d=120, seed=0, share=0.08):
@@ -119,7 +119,9 @@ def test_the_seen_samples_are_prepared_alike_when_they_come_again(seed, how):
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
 def test_only_the_samples_that_are_there_are_asked(how, kind):
     view, present = counts(), np.array([0, 3, 4, 9, 11])
-    few = prepare(kind(view), how, present)
+    lacking = np.full((12, 120), np.nan)
+    lacking[present] = view[present]
+    few = prepare(kind(lacking), how)
     whole = prepare(kind(view[present]), how)
     assert np.array_equal(columns_of(few.points), columns_of(whole.points))
     assert few.given.shape == (12, 120)
@@ -129,6 +131,57 @@ def test_only_the_samples_that_are_there_are_asked(how, kind):
     assert found.sum() == graph.sum()
     assert found.shape == (12, 12)
     assert whole.scattered(graph) is graph
+    assert few.present.tolist() == np.flatnonzero(few.seen).tolist() == present.tolist()
+    assert whole.present is None
+    assert whole.seen.tolist() == [True] * 5
+
+
+def test_a_view_that_has_few_samples_has_fewer_neighbours():
+    """A quarter of them at most, or the same share as of all."""
+    view = random_views(100, (4,))[0]
+    view[40:] = np.nan
+    prepared = prepare(view, "samples")
+    assert [prepared.neighbours(k) for k in (1, 9, 10, 11, 24, 25, 26, 27, 50, 99)] == [
+        1,
+        9,
+        10,
+        10,
+        10,
+        10,
+        10,
+        11,
+        20,
+        40,
+    ]
+    whole = prepare(random_views(100, (4,))[0], "samples")
+    assert [whole.neighbours(k) for k in range(1, 100)] == list(range(1, 100))
+
+
+def test_links_between_those_that_are_there_are_links_between_all():
+    links = csr_array([[1.0, 2.0], [0.0, 3.0], [4.0, 0.0]])
+    rows, columns = np.array([True, False, True, True]), np.array([False, True, True])
+    found = scattered(links, rows, columns).toarray()
+    assert found.tolist() == [[0, 1, 2], [0, 0, 0], [0, 0, 3], [0, 4, 0]]
+    assert scattered(links, np.ones(3, dtype=bool), np.ones(2, dtype=bool)) is links
+    assert scattered(links, np.ones(3, dtype=bool), columns).toarray().tolist() == [[0, 1, 2], [0, 0, 3], [0, 4, 0]]
+
+
+def test_views_lack_samples_but_not_all_the_same():
+    view = counts()
+    view[4] = np.nan
+    assert is_counts(view)
+    assert is_counts(csr_array(view))
+    found = as_views([view, csr_array(view[::-1])])
+    assert [np.flatnonzero(~prepare(each, "features").seen).tolist() for each in found] == [[4], [7]]
+    with pytest.raises(ValueError, match=r"^sample 4 is in no view"):
+        as_views([view])
+    with pytest.raises(ValueError, match=r"^sample 'e' is in no view"):
+        as_views([view], "abcdefghijkl")
+    view[5, 1] = 1e200
+    with pytest.raises(ValueError, match=r"views\[0\] has 1e\+200 for largest size"):
+        as_views([view, counts()])
+    none = np.full((12, 3), np.nan)
+    assert np.isnan(as_views([counts(), none])[1]).all()  # new samples, that is
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])

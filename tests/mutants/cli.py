@@ -311,6 +311,11 @@ MUTANTS = [
         ('raise ValueError(f"{source}, labels Y: {error}") from error', "raise"),
         ('"preset", "epochs", "learning_rate", "view', '"preset", "learning_rate", "view'),
         ('"epochs", "learning_rate", "view', '"epochs", "view'),
+        ("{name: getattr(arguments, name) for name in names}", "{name: None for name in names}"),
+        (
+            "{name: getattr(arguments, name) for name in names}",
+            "{name: getattr(arguments, name) for name in names[:2]}",
+        ),
         ('"std": float(np.std(values))', '"std": float(np.std(values, ddof=1))'),
         ('"mean": float(np.mean(values))', '"mean": float(np.median(values))'),
         ("{} if outcome.propagation is None else", ""),

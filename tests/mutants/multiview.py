@@ -122,8 +122,6 @@ MUTANTS = [
         ("int(np.argmax(partly))", "0"),
         ("np.count_nonzero(np.bincount(row[partly]))", "np.count_nonzero(np.bincount(row))"),
         ("np.count_nonzero(np.bincount(row[partly]))", "np.count_nonzero(partly)"),
-        ("    if counts.all():\n", "    if counts.any():\n"),
-        ("    if counts.all():\n", "    if False:\n"),
         ('side="right") - 1', 'side="left") - 1'),
         ("view.indices[place]", "place"),
         ("absent[_where(view, np.isnan)[0]] = True", "absent[_where(view, np.isnan)[1]] = True"),
