@@ -11,6 +11,7 @@ from benchmarks import (
     incomplete,
     layers,
     learning,
+    pages,
     real,
     recovery,
     report,
@@ -21,9 +22,12 @@ from benchmarks import (
     views,
 )
 from benchmarks.rows import Disagreement, Row
+from dsrl_ref.cli.output import show
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
 from dsrl_ref.plotting import kind_of, require_kind
+from dsrl_ref.progress import Progress
+from dsrl_ref.report import render
 
 ROWS = {
     **rows.ROWS,
@@ -53,20 +57,27 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:<22}{(row.__doc__ or '').splitlines()[0]}")
         return 0
     try:
-        _require_destinations([arguments.json, arguments.markdown], arguments.plot)
+        if arguments.report:
+            render.require()
+        _require_destinations([arguments.json, arguments.markdown, arguments.report], arguments.plot)
     except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
-    print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
+    show("machine: " + ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
     found: list[Row] = []
     agreed = True
+    names = arguments.only or list(ROWS)
     try:
-        for name in arguments.only or ROWS:
-            agreed &= _run(name, arguments.size, found)
-            if arguments.json:
-                _write(arguments.json, report.as_json(found).encode())
-            if arguments.markdown:
-                _write(arguments.markdown, report.as_markdown(found, _command(argv)).encode())
+        with Progress("benchmarks") as progress:
+            for place, name in enumerate(names, start=1):
+                progress.tell(f"{name}, row {place} of {len(names)}")
+                agreed &= _run(name, arguments.size, found)
+                if arguments.json:
+                    _write(arguments.json, report.as_json(found).encode())
+                if arguments.markdown:
+                    _write(arguments.markdown, report.as_markdown(found, _command(argv)).encode())
+                if arguments.report:
+                    _write(arguments.report, render.html(pages.page(found, _command(argv))).encode())
     finally:  # what there is after Ctrl-C too
         if arguments.plot and found:
             _write(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
@@ -91,9 +102,9 @@ def _run(name: str, size: str, found: list[Row]) -> bool:
     try:
         found.append(ALL[name](size))
     except Disagreement as error:
-        print(f"\n{name}: not timed: {error}")
+        show(f"\n{name}: not timed: {error}")
         return False
-    print("\n" + report.as_text(found[-1]), flush=True)
+    show("\n" + report.as_text(found[-1]))
     return True
 
 
@@ -113,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=list(ALL), metavar="NAME", help="this row; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write them as a document to FILE")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also as a page of HTML; needs the extra report")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the times; needs matplotlib")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     return parser

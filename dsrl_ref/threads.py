@@ -9,6 +9,10 @@ given each thread its turn: some ten milliseconds for work of a tenth of one.
 set the variables OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, BLIS_NUM_THREADS and VECLIB_MAXIMUM_THREADS to 1 before Python
 starts, whichever is that of your BLAS (``numpy.show_config()`` names it).
 
+`limited` says how many threads all of this takes, in a ``with`` statement. It holds for the thread, or the task of
+asyncio, that says so, and for those that work for it; for others it changes nothing, but the number of BLAS where the
+process has one.
+
 A number that the caller has set is never raised, and is there again after the last limit has ended. What the same
 process does in other threads meanwhile is limited too, as most of BLAS knows one number for the process. Two things
 cannot be seen from here: a library that is loaded without an import, and a limit that another part of the program sets

@@ -34,3 +34,14 @@ def in_json(capsys, *arguments, code=0):
     """What a command prints with ``--json``; it must end with this exit code."""
     assert cli.main([*map(str, arguments), "--json"]) == code
     return json.loads(capsys.readouterr().out)
+
+
+def named_tables(folder, labels=None):
+    """The views as tables whose first column names the samples, and labels beside them."""
+    folder.mkdir()
+    for v, view in enumerate(VIEWS):
+        rows = "".join(f"s{i}," + ",".join(map(repr, row)) + "\n" for i, row in enumerate(view.tolist()))
+        (folder / f"view{v}.csv").write_text("id," + ",".join(f"f{j}" for j in range(10)) + "\n" + rows)
+    if labels is not None:
+        (folder / "labels.csv").write_text("id,class\n" + "".join(f"s{i},{c}\n" for i, c in enumerate(labels)))
+    return str(folder)

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import children
 import numpy as np
 import pytest
+from report_data import flaws, read, require_extras, without_extras
 
 from dsrl_ref.engines.table import ENGINES
 
@@ -96,6 +98,45 @@ def test_a_disagreement_exits_1_and_the_other_rows_go_on(benchmarks, monkeypatch
     assert "\naccuracy: " in printed
 
 
+def test_whose_turn_it_is_is_told_before_it_is_timed(benchmarks, monkeypatch):
+    from benchmarks import measure
+
+    class Told:
+        def __init__(self, what):
+            self.what = what
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            events.append("end")
+
+        def tell(self, text):
+            events.append(text)
+
+    events = []
+    monkeypatch.setattr(measure, "Progress", Told)
+    calls = {
+        "ours": lambda: events.append("ours runs"),
+        "missing": None,
+        "theirs": lambda: events.append("theirs runs"),
+    }
+    for time in (measure.time_in_turn, measure.cpu_in_turn):
+        events.clear()
+        results = time(calls, rounds=2)
+        assert [(result.contestant, result.seconds is None) for result in results] == [
+            ("ours", False),
+            ("missing", True),
+            ("theirs", False),
+        ]
+        assert events == [
+            event
+            for turn in ("round 1 of 2", "round 2 of 2")
+            for name in ("ours", "theirs")
+            for event in (f"{name}, {turn}", f"{name} runs")
+        ] + ["end"]
+
+
 def test_an_unknown_row_is_wrong_usage(benchmarks, capsys):
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["--only", "nothing"])
@@ -140,6 +181,43 @@ def test_markdown_is_a_document_with_the_command_and_every_figure(benchmarks, tm
         assert seconds == ("" if result["seconds"] is None else f"{result['seconds']:.3g}")
         assert error == ("" if result["error"] is None else f"{result['error']:.1e}")
     assert all(note in text for row in rows for note in row["notes"])
+
+
+@pytest.mark.peer
+def test_a_page_has_a_section_for_each_row_with_its_table_and_its_pictures(benchmarks, tmp_path, monkeypatch):
+    require_extras()
+    place = tmp_path / "page.html"
+    shown = {"as $it$ <b>was": np.eye(8)}
+    row = lambda size: replace(benchmarks.ROWS["accuracy"](size), name="with-images", images=shown)  # noqa: E731
+    monkeypatch.setattr(benchmarks, "ALL", {**benchmarks.ALL, "fused-csr": row})
+    asked = ["--smallest", "--only", "accuracy", "--only", "fused-dense", "--only", "fused-csr"]
+    assert benchmarks.main([*asked, "--report", str(place), "--json", str(tmp_path / "a.json")]) == 0
+    html = place.read_text(encoding="utf-8")
+    assert flaws(html) == []
+    elements, text = read(html)
+    rows = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["rows"]
+    assert {attributes["id"] for tag, attributes in elements if tag == "section"} >= {
+        f"row-{row['name']}" for row in rows
+    }
+    for row in rows:
+        assert row["work"] in text
+        assert all(result["contestant"] in text for result in row["results"])
+        assert all(note in text for note in row["notes"])
+        seconds = [result["seconds"] for result in row["results"] if result["seconds"]]
+        assert all(f"{each:.3g}" in text for each in seconds)
+    timed = sum(any(result["seconds"] for result in row["results"]) for row in rows)
+    assert [tag for tag, _ in elements].count("figure") == timed + 1
+    assert "as $it$ <b>was" in text
+    assert " ".join(["python -m benchmarks", *asked, "--report"]) in text
+
+
+def test_a_page_needs_its_extra_before_any_work(benchmarks, tmp_path, monkeypatch, capsys):
+    without_extras(monkeypatch)
+    assert benchmarks.main(["--smallest", "--only", "accuracy", "--report", str(tmp_path / "page.html")]) == 2
+    printed = capsys.readouterr()
+    assert "--report needs jinja2" in printed.err
+    assert not printed.out
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")

@@ -15,6 +15,8 @@ ROOT = Path(dsrl_ref.__file__).parent
 # From the ground upwards. A module imports from its own floor and from those below; `__init__` is the package itself.
 FLOORS = [
     "errors",
+    "progress",
+    "shown",
     "blas",
     "threads",
     "status",
@@ -67,6 +69,7 @@ FLOORS = [
     "pictures",
     "__init__",
     "verify",
+    "report",
     "cli",
     "__main__",
 ]

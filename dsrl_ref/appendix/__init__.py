@@ -14,6 +14,8 @@ totals       (10), (11), (15), (16): derivatives of the whole network      dX, d
 layers       (10), (11), (15), (16): their terms left apart, by layer    Θ_i, L_i
 ===========  ============================================================  =========
 
+`statements` has all of them as the appendix prints them, in TeX, for the page of ``verify --report``.
+
 How to add an equation
 ----------------------
 1. Write it as a function of the module where it belongs, in the appendix's symbols and order of rows, with its number
@@ -21,7 +23,8 @@ How to add an equation
 2. Add a row to `dsrl_ref.verify.table`: the equation, the functions of the package that are it, and checks that judge
    them by rationals or differences, which share no code with them. A test spoils each of these functions and asks the
    row to fail.
-3. Add wrong variants to ``tests/mutants/appendix.py``, and the same in scalar loops to ``tests/naive.py``.
+3. State it in TeX in `statements`.
+4. Add wrong variants to ``tests/mutants/appendix.py``, and the same in scalar loops to ``tests/naive.py``.
 """
 
 from dsrl_ref.appendix.network import SmoothTerm, forward, loss

@@ -1,7 +1,7 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli import tables
-from dsrl_ref.cli.output import add_json, note, require_places
+from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report, show
 from dsrl_ref.multiview.affinity import as_affinity
-from dsrl_ref.multiview.datasets import load_dataset, load_graph
+from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
+from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
 
+READS = "X", "Y"  # views and labels, under these and other names
+LEARNED = "theta", "L", "scale", "graph_shape", "graph_data", "graph_indices", "graph_indptr"
 LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are labelled
 
 
@@ -26,7 +29,9 @@ def prepare(arguments: argparse.Namespace) -> None:
     """Before any work: files that cannot be written, and pictures that cannot be drawn, are an error."""
     data = None if arguments.data == "digits" else Path(arguments.data)
     tables.require_suffix(arguments.output)
-    require_places([arguments.output, arguments.model, arguments.plot], [data, arguments.graph])
+    require_report(arguments.report)
+    places = arguments.output, arguments.model, arguments.plot, arguments.report
+    require_places(places, [data, arguments.graph])
     if arguments.plot:
         require_kind(kind_of(arguments.plot))
     elif arguments.picture:
@@ -71,11 +76,9 @@ def seed(text: str) -> int:
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what the data is."""
-    parser.add_argument(
-        "data", metavar="DATA", help="'digits'; .mat, .npz, .h5 with views X and labels Y; a table; a folder of tables"
-    )
+    parser.add_argument("data", metavar="DATA", help="'digits', .mat, .npz, .h5, a table, or a folder of tables")
     parser.add_argument("--views", type=names, metavar="NAME,NAME", help="keys or files that are the views")
-    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels; 'none' leaves them out")
+    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels, or 'none'")
     parser.add_argument("--transpose", choices=["yes", "no"], help="whether samples are the columns of the views")
     parser.add_argument(
         "--index", metavar="COLUMN", help="of tables: names the samples, to align by; 'none': no column"
@@ -112,13 +115,14 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
         "--output",
         type=Path,
         metavar="FILE",
-        help="write what was found here: .csv, a line a sample; .npz, with the learned graph",
+        help="write it here, as .csv, or .npz with the graph",
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf, .svg; needs matplotlib")
     parser.add_argument(
         "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
     )
+    add_report(parser)
     add_jobs(parser)
     add_json(parser)
 
@@ -132,25 +136,27 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 class Source:
     """What the files have: views, or a graph in their place, and for each sample its class's place in `classes`.
 
-    Samples without a label have the code -1; `classes` is None where no sample has one.
+    Samples without a label have the code -1; `classes` is None where no sample has one. `samples` is what the samples
+    are called, None where nothing says so.
     """
 
     views: list[Any]
     graph: Any
     classes: np.ndarray | None
     codes: np.ndarray
+    samples: list[Any] | None
 
 
 def load(arguments: argparse.Namespace) -> Source:
     """Read what `add_source` names."""
-    views, labels = load_dataset(
-        arguments.data,
-        views=arguments.views if arguments.graph is None else "none",
-        labels=arguments.labels,
-        transpose=None if arguments.transpose is None else arguments.transpose == "yes",
-        index=arguments.index,
-        verbose=True,
+    options = options_of(
+        arguments.views if arguments.graph is None else "none",
+        arguments.labels,
+        None if arguments.transpose is None else arguments.transpose == "yes",
+        arguments.index,
     )
+    reading = read_dataset(arguments.data, options, verbose=True)
+    views, labels = reading.views, reading.labels
     graph = None if arguments.graph is None else load_graph(arguments.graph, arguments.key)
     if graph is None and not views:
         raise ValueError(f"{arguments.data} has labels only: views X are missing, or --graph")
@@ -159,16 +165,17 @@ def load(arguments: argparse.Namespace) -> Source:
     n = views[0].shape[0] if graph is None else graph.shape[0]
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
-    return Source(views, graph, *(classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))))
+    classes, codes = classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))
+    return Source(views, graph, classes, codes, reading.names)
 
 
-def read(arguments: argparse.Namespace) -> tuple[Data, np.ndarray | None]:
-    """Read the data; the class names that its codes mean are None where no sample has a label."""
+def read(arguments: argparse.Namespace) -> tuple[Data, Source]:
+    """Read the data, as experiments take it, and what is known of it."""
     source = load(arguments)
     if source.graph is None:
-        return Data.of_views(source.views, source.codes, arguments.neighbors), source.classes
+        return Data.of_views(source.views, source.codes, arguments.neighbors), source
     graph = as_affinity(source.graph, str(arguments.graph))
-    return Data([], graph, source.codes, graph, arguments.neighbors), source.classes
+    return Data([], graph, source.codes, graph, arguments.neighbors), source
 
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray | None, np.ndarray]:
@@ -205,16 +212,31 @@ def record(outcome: Outcome) -> dict[str, Any]:
     return {"method": outcome.method, **propagation, **scores}
 
 
-def print_table(outcomes: Sequence[Outcome]) -> None:
-    """Means and standard deviations, a line a method."""
-    names = list(outcomes[0].scores)
-    propagated = any(outcome.propagation for outcome in outcomes)
-    form = f"{'propagation':<13}" if propagated else ""
-    print(f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in names))
-    for outcome in outcomes:
-        cells = "".join(f"{np.mean(outcome.scores[name]):>9.4f} ±{np.std(outcome.scores[name]):.4f}" for name in names)
-        form = f"{outcome.propagation or '':<13}" if propagated else ""
-        print(f"{outcome.method:<24}{form}{cells}")
+def scored(arguments: argparse.Namespace, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Compute the outcomes; unless JSON is asked for, a table has a line for each as soon as it is there."""
+    return list(outcomes if arguments.json else print_table(outcomes))
+
+
+def print_table(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Print means and standard deviations, a line a method, and yield the method after its line."""
+    for place, outcome in enumerate(outcomes):
+        if place == 0:
+            show(head_of_table(outcome))
+        show(row_of_table(outcome))
+        yield outcome
+
+
+def head_of_table(first: Outcome) -> str:
+    """The line above a table that begins with this method; all in it have a propagation, or none has."""
+    form = f"{'propagation':<13}" if first.propagation else ""
+    return f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in first.scores)
+
+
+def row_of_table(outcome: Outcome) -> str:
+    """The line of a method."""
+    form = f"{outcome.propagation:<13}" if outcome.propagation else ""
+    scores = outcome.scores.values()
+    return f"{outcome.method:<24}{form}" + "".join(f"{np.mean(each):>9.4f} ±{np.std(each):.4f}" for each in scores)
 
 
 def describe(model: Any) -> str:
@@ -226,9 +248,13 @@ def describe(model: Any) -> str:
 def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) -> None:
     """Draw what was found, if that is asked for; `shown` is more for `draw_estimator`."""
     if arguments.plot:
-        views = [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)]
-        figure = draw_estimator(model, arguments.picture or "overview", view_names=views or None, **shown)
+        figure = draw_estimator(model, arguments.picture or "overview", view_names=view_names(data), **shown)
         replace_file(arguments.plot, as_bytes(figure, kind_of(arguments.plot)))
+
+
+def view_names(data: Data) -> list[str] | None:
+    """What the views are called in pictures; None where a graph was given in their place."""
+    return [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)] or None
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:
@@ -250,12 +276,5 @@ def known_but(codes: np.ndarray, left_out: Any = ()) -> list[int | None]:
 def learned(model: Any) -> dict[str, Any]:
     """The learned graph (CSR), and Θ, L and scale, which make it of the candidates, as arrays."""
     graph = model.graph_
-    return {
-        "theta": np.array(model.theta_),
-        "L": np.array(model.L_),
-        "scale": np.array(model.scale_),
-        "graph_shape": np.array(graph.shape),
-        "graph_data": graph.data,
-        "graph_indices": graph.indices,
-        "graph_indptr": graph.indptr,
-    }
+    numbers = (np.array(number) for number in (model.theta_, model.L_, model.scale_, graph.shape))
+    return dict(zip(LEARNED, [*numbers, graph.data, graph.indices, graph.indptr], strict=True))

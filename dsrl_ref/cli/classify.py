@@ -5,19 +5,32 @@ protocol: in each repeat the first floor(0.1·N) samples of a permutation are la
 """
 
 import argparse
-from typing import Any
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.cli import applications, tables
-from dsrl_ref.cli.output import print_json
+from dsrl_ref.cli import applications, pages, tables
+from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.classification import DSRLClassifier
-from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.experiments import (
+    Data,
+    Outcome,
+    classification_controls,
+    classify,
+    classify_single_views,
+    splits,
+)
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
 from dsrl_ref.threads import limited
 
+OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
+EXAMPLE = "dsrl-ref classify digits --compare"
+WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled", tables.NAMES
+Samples: TypeAlias = list[Any] | None  # what they are called
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
 
@@ -31,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
     )
     parser.add_argument(
-        "--propagation", choices=PROPAGATION, help="how labels spread (balanced); poisson is for text above all"
+        "--propagation",
+        choices=PROPAGATION,
+        metavar="FORM",
+        help=f"how labels spread: {', '.join(PROPAGATION)} (balanced); poisson is for text above all",
     )
 
 
@@ -49,10 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.propagation and arguments.preset:
         raise ValueError(f"--preset {arguments.preset} has a propagation of its own: leave --propagation out")
     with limited(arguments.jobs):
-        data, names = applications.read(arguments)
+        data, source = applications.read(arguments)
+        names, samples = source.classes, source.samples
         if names is None:
             raise ValueError(f"{arguments.data} has no labels: key Y is missing")
-        return _label(arguments, data, names) if (data.codes < 0).any() else _score(arguments, data, names)
+        return (_label if (data.codes < 0).any() else _score)(arguments, data, names, samples)
 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -61,7 +78,7 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**applications.training(arguments), **propagation}
 
 
-def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples: Samples) -> int:
     """Label the unlabelled samples; nothing is scored, as nothing is known of them."""
     unknown = int(np.count_nonzero(data.codes < 0))
     for option, given in (("--compare", arguments.compare), ("--labelled", arguments.labelled)):
@@ -71,10 +88,13 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
             )
     applications.refuse_confusion(arguments)
     model, known = _fitted(arguments, data, names), np.flatnonzero(data.codes >= 0)
-    columns = _write(arguments, model, model.classes_, known)
+    columns = _write(arguments, model, model.classes_, known, samples)
     if arguments.model:
         save(arguments.model, model)
     applications.draw(arguments, data, model, labelled=known)
+    counts = [int(np.count_nonzero(data.codes == code)) for code in range(len(names))]
+    found = [columns["class"].count(name) - labelled for name, labelled in zip(names.tolist(), counts, strict=True)]
+    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), [], labelled=known)
     if arguments.json:
         print_json({"results": [], "found": columns})
         return 0
@@ -82,14 +102,13 @@ def _label(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
         f"{len(data.codes)} samples, {len(names)} classes, {len(data.codes) - unknown} labelled; {unknown} classified"
     )
     print(f"{'class':<24}{'labelled':>9}{'found':>9}")
-    for code, name in enumerate(names.tolist()):
-        labelled = np.count_nonzero(data.codes == code)
-        print(f"{name!s:<24}{labelled:>9}{columns['class'].count(name) - labelled:>9}")
+    for name, labelled, others in zip(names.tolist(), counts, found, strict=True):
+        print(f"{name!s:<24}{labelled:>9}{others:>9}")
     print(applications.describe(model))
     return 0
 
 
-def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
+def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples: Samples) -> int:
     """Print accuracies by the authors' protocol; what is written is of its first split, what is kept of all labels."""
     n, labelled_share = len(data.codes), SHARE if arguments.labelled is None else arguments.labelled
     if int(labelled_share * n) < 1:
@@ -97,22 +116,27 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> int:
     labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
     training = _parameters(arguments)
     first = classify(data, labelled, training)
-    outcomes = [first]
-    if arguments.compare:
-        outcomes += classification_controls(data, labelled, first, training)
-        outcomes += classify_single_views(data, labelled, training)
+    outcomes: Iterable[Outcome] = [first]
+    if arguments.compare:  # each is computed when its line is to be printed
+        controls = classification_controls(data, labelled, first, training)
+        outcomes = chain(outcomes, controls, classify_single_views(data, labelled, training))
     model = first.found
-    _write(arguments, model, names[model.classes_], labelled[0])
+    columns = _write(arguments, model, names[model.classes_], labelled[0], samples)
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
     true = applications.known_but(data.codes, labelled[0])
-    applications.draw(arguments, data, model, true=true, names=names.tolist(), labelled=labelled[0])
+    shown = {"true": true, "names": names.tolist(), "labelled": labelled[0]}
+    applications.draw(arguments, data, model, **shown)
+    counts = np.bincount(data.codes[labelled[0]], minlength=len(names)).tolist()
+    found = [columns["class"].count(name) - count for name, count in zip(names.tolist(), counts, strict=True)]
+    if not arguments.json:
+        show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+    scored = applications.scored(arguments, outcomes)
+    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), scored, **shown)
     if arguments.json:
-        print_json({"results": [applications.record(outcome) for outcome in outcomes]})
-        return 0
-    print(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
-    applications.print_table(outcomes)
-    print(applications.describe(model))
+        print_json({"results": [applications.record(outcome) for outcome in scored]})
+    else:
+        print(applications.describe(model))
     return 0
 
 
@@ -122,16 +146,19 @@ def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSR
     return DSRLClassifier(**data.source, **_parameters(arguments)).fit(data.given, labels)
 
 
-def _write(arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray) -> tables.Columns:
+def _write(
+    arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray, samples: Samples
+) -> tables.Columns:
     """Write what a model found of the samples that it saw, if that is asked for, and return it as columns."""
     spread = model.label_distributions_
-    columns = tables.of_classes(classes, spread, model.reached_)
+    columns = tables.of_classes(classes, spread, model.reached_, samples)
     if arguments.output:
         found = {
             "labels": classes[np.argmax(spread, axis=1)],
             "probability": spread.max(axis=1),
             "reached": model.reached_,
             "labelled": labelled,
+            **tables.named(samples),
         }
         tables.write(arguments.output, columns, {**applications.learned(model), **found})
     return columns

@@ -11,13 +11,21 @@ from typing import Any
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_number
-from dsrl_ref.cli.output import add_json, print_json, require_places
-from dsrl_ref.cli.problem import read_problem, whitened
+from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
+from dsrl_ref.cli.problem import read_problem, told, whitened
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
+from dsrl_ref.report import learned as pages
+from dsrl_ref.report import render
+from dsrl_ref.report.origin import origin
+from dsrl_ref.report.page import Page
 from dsrl_ref.results import FitResult
 from dsrl_ref.status import Status
 from dsrl_ref.training.fit import METHODS, fit
+
+REQUIRED, OPTIONAL = ("layers",), ("target", "x0", "theta", "L")
+OFTEN = "--output", "--method", "--per-layer", "--whiten", "--report", "--json"
+EXAMPLE = "dsrl-ref fit problem.npz -o model.dsrl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "problem",
         type=Path,
         metavar="PROBLEM.npz",
-        help="keys W, or D and Y; layers; target, optional with W; optional x0, theta, L",
+        help=f"keys {told(REQUIRED, OPTIONAL)}; target is required with D and Y",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="MODEL", help="save what was learned to this file")
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0])
+    parser.add_argument(
+        "--method", choices=METHODS, default=METHODS[0], help=f"how ({METHODS[0]}); the other is the authors' training"
+    )
     parser.add_argument("--per-layer", action="store_true", help="one Θ and one L a layer, by gauss-newton")
     parser.add_argument("--whiten", action="store_true", help="whiten the least squares: D and Y as (DDᵀ)^-½ has them")
     parser.add_argument(
@@ -47,13 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=0.02, help="for authors (0.02)")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="write the state of the run here")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, where there is one")
+    add_report(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
-    require_places([arguments.output, arguments.checkpoint], [arguments.problem])
-    f, data = read_problem(arguments.problem, ("layers",), ("target", "x0", "theta", "L"))
+    require_report(arguments.report)
+    require_places([arguments.output, arguments.checkpoint, arguments.report], [arguments.problem])
+    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
     J = Objective(
         whitened(f) if arguments.whiten else f,
         data.get("target"),
@@ -75,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.output:
         save(arguments.output, learned)
+    if arguments.report:
+        render.write(arguments.report, _page(arguments, J, data, learned))
     report = {
         **_parameters(learned),
         "loss": learned.loss if math.isfinite(learned.loss) else None,
@@ -96,6 +110,21 @@ def run(arguments: argparse.Namespace) -> int:
     if learned.status is Status.INTERRUPTED:
         return 130
     return 0 if learned.converged else 1
+
+
+def _page(arguments: argparse.Namespace, J: Objective, data: dict[str, Any], learned: FitResult) -> Page:
+    """What was learned, for people; of one Θ a layer with the errors of layers, where they start as the data does."""
+    asked = {
+        "method": arguments.method,
+        "whitened": "yes" if arguments.whiten else None,
+        "epochs asked for": arguments.epochs,
+        "learning rate": arguments.learning_rate if arguments.method == "authors" else None,
+        "held out": arguments.validation,
+    }
+    drawn = learned.per_layer and "target" in data and "x0" not in data
+    pictured = {"f": J.f, "target": data["target"]} if drawn else {}
+    described = pages.described(str(arguments.problem), data, asked)
+    return pages.page(learned, described, pictured, origin(arguments.command))
 
 
 def _parameters(learned: FitResult) -> dict[str, Any]:

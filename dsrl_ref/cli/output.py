@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.files import require_writable
+from dsrl_ref.progress import give_way
+from dsrl_ref.report import render
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -15,9 +17,31 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add ``--report``."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="also write a page to read; needs the extra report",
+    )
+
+
+def require_report(path: Path | None) -> None:
+    """Raise MissingExtraError now, not after the work, where a page was asked for that cannot be made."""
+    if path is not None:
+        render.require()
+
+
 def print_json(document: Any) -> None:
     """Print strict JSON in ASCII, which every stdout can encode: NaN and infinity are errors, not text."""
     print(json.dumps(document, allow_nan=False, indent=1))
+
+
+def show(text: str = "") -> None:
+    """Print a line at once, so that it is seen while more is computed; a line of `Progress` gives way to it."""
+    give_way()
+    print(text, flush=True)
 
 
 def note(text: str) -> None:

@@ -15,6 +15,10 @@ from dsrl_ref.multiview.scores import clustering_scores
 from dsrl_ref.persistence import load
 from dsrl_ref.threads import limited
 
+OFTEN = "--views", "--labels", "--graph", "--output", "--json"
+EXAMPLE = "dsrl-ref predict model.dsrl new.npz -o found.csv"
+WRITES = "labels", "probability", "reached", tables.NAMES  # of clusters the first and the last
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``predict``."""
@@ -70,13 +74,14 @@ def _predicted(model: Any, given: Any, source: applications.Source) -> tuple[tab
         labels = model.predict(given)
         scored = known & (labels >= 0)
         scores = clustering_scores(source.codes[scored], labels[scored]) if scored.any() else None
-        return tables.of_clusters(labels), {"labels": labels}, scores
+        return tables.of_clusters(labels, source.samples), {"labels": labels, **tables.named(source.samples)}, scores
     distributions, reached = model.predict_reached(given)
-    columns = tables.of_classes(model.classes_, distributions, reached)
+    columns = tables.of_classes(model.classes_, distributions, reached, source.samples)
     arrays = {
         "labels": model.classes_[np.argmax(distributions, axis=1)],
         "probability": distributions.max(axis=1),
         "reached": reached,
+        **tables.named(source.samples),
     }
     if source.classes is None:
         return columns, arrays, None

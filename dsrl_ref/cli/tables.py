@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.persistence import replace_file
 
 SUFFIXES = ".csv", ".npz"
+NAMES = "sample"  # what samples are called, where the data says it
 
 Columns = dict[str, list[Any]]
 
@@ -23,20 +24,35 @@ def require_suffix(path: Path | None) -> None:
         raise ValueError(f"{path} ends in neither {' nor '.join(SUFFIXES)}, which says how to write what was found")
 
 
-def of_classes(classes: NDArray[Any], distributions: Array, reached: NDArray[np.bool_]) -> Columns:
-    """The likeliest class of every sample and its probability; no class where no label reaches the sample."""
+def of_classes(
+    classes: NDArray[Any], distributions: Array, reached: NDArray[np.bool_], samples: Sequence[Any] | None = None
+) -> Columns:
+    """The likeliest class of every sample and its probability; no class where no label reaches the sample.
+
+    `samples` is what the samples are called; their numbers from 0 by default.
+    """
     names = classes[np.argmax(distributions, axis=1)].tolist()
     return {
-        "sample": list(range(len(names))),
+        "sample": _called(samples, len(names)),
         "class": [name if known else None for name, known in zip(names, reached.tolist(), strict=True)],
         "probability": distributions.max(axis=1).tolist(),
         "reached": reached.tolist(),
     }
 
 
-def of_clusters(labels: NDArray[np.intp]) -> Columns:
-    """The cluster of every sample."""
-    return {"sample": list(range(len(labels))), "cluster": labels.tolist()}
+def of_clusters(labels: NDArray[np.intp], samples: Sequence[Any] | None = None) -> Columns:
+    """The cluster of every sample; `samples` is what they are called."""
+    return {"sample": _called(samples, len(labels)), "cluster": labels.tolist()}
+
+
+def _called(samples: Sequence[Any] | None, n: int) -> list[Any]:
+    """Numbers from 0, or names as JSON has them: numbers that are whole, and texts."""
+    return list(range(n)) if samples is None else [name if isinstance(name, int) else str(name) for name in samples]
+
+
+def named(samples: Sequence[Any] | None) -> dict[str, Any]:
+    """What the samples are called, as an array for an .npz; nothing where they have no names."""
+    return {} if samples is None else {NAMES: np.array(_called(samples, len(samples)))}
 
 
 def write(path: Path, columns: Columns, arrays: Mapping[str, Any]) -> None:

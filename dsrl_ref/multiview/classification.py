@@ -39,6 +39,10 @@ class FittedClasses(Fitted):
 class DSRLClassifier(Estimator):
     """Classify samples of which some are labelled; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> views, labels = complementary_views(random_state=0)
+    >>> classes = DSRLClassifier().fit(views, [*labels[:30], *[-1] * (len(labels) - 30)]).transduction_
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; over what is left, with a quarter of the candidates beside it, the labels spread. Of
     the labels nothing is asked before that but how many classes there are, for ``view_weights="auto"``.
@@ -53,10 +57,10 @@ class DSRLClassifier(Estimator):
     propagation : {"balanced", "one-hot", "normalized", "poisson"}
         "balanced": every class is one source, shared by its labelled samples, so that a class with more of them
         does not flood the others. "one-hot": every labelled sample is one, as the authors have it. "normalized":
-        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson": the labelled
-        samples are sources less their mean, (D - W) u = Σ_j (y_j - ȳ) δ_j, in each component of the graph for itself
-        (Calder et al. 2020, without their factors for known sizes of classes: sources are balanced by ȳ); good where
-        few are labelled, on text above all.
+        the same with the normalised Laplacian, whose mean degree is 1 (Zhou et al. 2004). "poisson":
+        balanced sources less their mean, (D - W) u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, solved in each component of
+        the graph, where m_k, and m in all, samples are labelled: Poisson learning for classes of equal size (Calder et
+        al. 2020). Best where few labels are known, and on text.
     alpha : float
         How far labels spread: F solves (I + α(D - W)/d) F = sources, d being the mean degree. The authors' α has no
         such d. "poisson" has no α, and this one is not looked at.
@@ -81,6 +85,9 @@ class DSRLClassifier(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -92,7 +99,7 @@ class DSRLClassifier(Estimator):
     label_distributions_ : ndarray (n, c)
         Rows of sum 1; uniform, 1/c for every class, where `reached_` is false. F divided by the sums of its rows; for
         "poisson" exp(u/s) divided by those, over the classes with a label in the same component of the graph, s being
-        the usual size of u there: they grow with u, and are no frequencies.
+        how much u usually differs there: they grow with u, and are no frequencies.
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
@@ -136,6 +143,7 @@ class DSRLClassifier(Estimator):
         preset: str | None = None,
         view_sizes: Sequence[int] | None = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.affinity = affinity
         self.propagation = propagation
@@ -151,6 +159,7 @@ class DSRLClassifier(Estimator):
         self.preset = preset
         self.view_sizes = view_sizes
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the graph and spread the labels over it.

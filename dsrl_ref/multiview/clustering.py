@@ -40,6 +40,9 @@ class FittedClusters(Fitted):
 class DSRLClustering(Estimator):
     """Cluster samples that are seen in several views; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> clusters = DSRLClustering(4, random_state=0).fit_predict(complementary_views(random_state=0)[0])
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; the spectral embeddings of the candidates and of what is left, side by side, go to
     k-means. No label is asked.
@@ -84,6 +87,9 @@ class DSRLClustering(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -148,6 +154,7 @@ class DSRLClustering(Estimator):
         n_init: int = 10,
         random_state: Any = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.affinity = affinity
@@ -165,6 +172,7 @@ class DSRLClustering(Estimator):
         self.n_init = n_init
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the graph and cluster it.
@@ -186,7 +194,8 @@ class DSRLClustering(Estimator):
         Warns
         -----
         GraphWarning
-            Where fewer clusters come out than are asked for.
+            Where fewer clusters come out than are asked for. Else, where the graph falls into more parts than there are
+            clusters, with the number of samples that have no place of their own: they share a cluster.
         """
         self._check_parameters()
         data = self._read(X)
@@ -205,6 +214,8 @@ class DSRLClustering(Estimator):
         if found < clusters:
             message = f"only {found} of {clusters} clusters came out: the graph tells no more places apart; "
             warnings.warn(message + "raise n_neighbors, or take fewer clusters", GraphWarning, 2)
+        else:
+            _warn_of_parts(embedding, learned.graph, clusters)
         self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels, clusters, eigenvalues)
         return self
 
@@ -273,3 +284,17 @@ class DSRLClustering(Estimator):
             message = f"{np.count_nonzero(alone)} of {len(alone)} samples have no neighbour among those that fit saw, "
             warnings.warn(f"{message}the first of them sample {place}: their cluster is -1", GraphWarning, 2)
         return np.where(alone, -1, counts.argmax(axis=1))
+
+
+def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:
+    """Warn of samples that are at 0 in all of the embedding, which are those of parts that got no axis."""
+    from scipy.sparse.csgraph import connected_components
+
+    nowhere = np.flatnonzero(~embedding.any(axis=1))
+    if nowhere.size:
+        parts = connected_components(graph, directed=False)[0]
+        message = (
+            f"the graph falls into {parts} parts, more than {clusters} clusters: {nowhere.size} of {len(embedding)} "
+        )
+        message += f"samples, the first of them sample {nowhere[0]}, are told apart no more; "
+        warnings.warn(message + "take more clusters, or raise n_neighbors", GraphWarning, 3)

@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import as_count
 
@@ -42,3 +43,11 @@ def as_generator(random_state: Any) -> np.random.Generator:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
         raise type(error)(f"random_state = {random_state!r}: {error}") from error
+
+
+def narrow(graph: csr_array) -> csr_array:
+    """Give a graph indices of 32 bits, where they fit, and return it: scikit-learn takes no others."""
+    if max(graph.nnz, *graph.shape) <= np.iinfo(np.int32).max:
+        graph.indices = graph.indices.astype(np.int32, copy=False)
+        graph.indptr = graph.indptr.astype(np.int32, copy=False)
+    return graph

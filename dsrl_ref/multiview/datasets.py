@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
-from dsrl_ref.multiview.reading import options_of, read
+from dsrl_ref.multiview.reading import Options, Reading, options_of, read
 from dsrl_ref.multiview.reading.files import ARRAYS, ending
 from dsrl_ref.multiview.views import as_views
 
@@ -83,20 +83,21 @@ def load_dataset(
     >>> [view.shape for view in views], labels.shape
     ([(1797, 64), (1797, 40), (1797, 16), (1797, 128)], (1797,))
     """
-    options = options_of(views, labels, transpose, index)
-    if path_or_name == "digits":
-        found, classes = _digits()
-        shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, found, strict=True))
-        _say(f"digits: {shapes}, labels 10 classes", verbose)
-        return list(found), classes
-    reading = read(Path(path_or_name), options)
-    _say(f"{path_or_name}: {reading.summary}", verbose)
+    reading = read_dataset(path_or_name, options_of(views, labels, transpose, index), verbose)
     return reading.views, reading.labels
 
 
-def _say(line: str, verbose: bool) -> None:
+def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = False) -> Reading:
+    """Load views and labels as `load_dataset` does, with what the samples are called, where tables say so."""
+    if path_or_name == "digits":
+        views, labels = _digits()
+        shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, views, strict=True))
+        reading = Reading(list(views), labels, f"{shapes}, labels 10 classes")
+    else:
+        reading = read(Path(path_or_name), options)
     if verbose and sys.stderr is not None:
-        print(line, file=sys.stderr)
+        print(f"{path_or_name}: {reading.summary}", file=sys.stderr)
+    return reading
 
 
 def load_graph(path: str | Path, key: str = "W") -> Any:

@@ -27,6 +27,7 @@ from dsrl_ref.multiview.graph import STANDARDIZE, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import View, as_dense, as_views
+from dsrl_ref.shown import size, table
 from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
@@ -51,6 +52,7 @@ class Estimator:
     learning_rate: float | None
     preset: str | None
     view_sizes: Sequence[int] | None
+    verbose: bool | None
 
     affinity_matrix_ = FromFit()
     graph_ = FromFit()
@@ -85,14 +87,24 @@ class Estimator:
     def _parameter_names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
-    def __repr__(self) -> str:
+    def _changed(self) -> dict[str, str]:
+        """Parameters that are not the defaults, as Python writes them."""
         defaults = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if not (value is defaults[name].default or repr(value) == repr(defaults[name].default))
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        told = {name: repr(value) for name, value in self.get_params().items()}
+        return {name: text for name, text in told.items() if text != repr(defaults[name].default)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in self._changed().items())})"
+
+    def _repr_html_(self) -> str:
+        """A notebook shows this in place of the line: what was learned as well, if it was."""
+        facts = self._changed()
+        if self.__sklearn_is_fitted__():
+            edges, kept = self.affinity_matrix_.nnz // 2, self.graph_.nnz // 2
+            facts["graph_"] = f"{size(self.graph_.shape)}, {kept} of {edges} edges kept"
+            facts["theta_"] = ", ".join(f"{name} = {value:.6g}" for name, value in self.theta_._asdict().items())
+            facts["L_"] = f"{self.L_:.6g} after {self.n_iter_} epochs"
+        return table(type(self).__name__, facts)
 
     def __sklearn_tags__(self) -> Any:
         """Say to scikit-learn, which alone asks, what this estimator takes."""
@@ -204,8 +216,9 @@ class Estimator:
         """Let the network learn."""
         epochs, rate = self._training()
         if self.preset == "authors":
-            return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
-        return learn_graph(W, keep=self.share, layers=self.layers, epochs=epochs, learning_rate=rate)
+            return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
+        share, layers = self.share, self.layers
+        return learn_graph(W, keep=share, layers=layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
 
     @property
     def share(self) -> float:

@@ -141,35 +141,37 @@ def classification_controls(
     dsrl: Outcome,
     training: dict[str, Any],
     hindsight: Sequence[float] = DECILES,
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
-    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty. Labels
-    spread over thresholded candidates with a quarter of the candidates beside them, as over what DSRL learned.
+    Each is yielded as soon as it is scored. The oracle is the best of the thresholds `hindsight`, shares of the edges
+    that go; none if that is empty. Labels spread over thresholded candidates with a quarter of the candidates beside
+    them, as over what DSRL learned.
     """
     model = dsrl.found
     starts = {RAW: data.heat}
     if data.graph is None and model.preset is None:
         starts[CANDIDATES] = model.affinity_matrix_
-    outcomes = []
     for form, alpha in FORMS.items():
         if form != dsrl.propagation and model.preset is None:
-            outcomes.append(Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form))
+            yield Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form)
         score = partial(_scores, data=data, labelled=labelled, form=form, alpha=alpha)
         for names, W in starts.items():
             of_graph = score if names == RAW else partial(_score_mixed, W, score)
-            tried = _with_thresholds(names, W, model.share, hindsight, of_graph)
-            outcomes += [replace(outcome, propagation=form) for outcome in tried]
-    return outcomes + _authors(data, labelled, training if model.preset else {})
+            for outcome in _with_thresholds(names, W, model.share, hindsight, of_graph):
+                yield replace(outcome, propagation=form)
+    yield from _authors(data, labelled, training if model.preset else {})
 
 
 def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
     return score(graph if graph is candidates else mixed(candidates, graph))
 
 
-def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
+def classify_single_views(
+    data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]
+) -> Iterator[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
-    outcomes, training = [], {**training, "view_weights": None}
+    training = {**training, "view_weights": None}
     for name, alone in data.single_views():
         if training.get("preset"):
             found = _authors(alone, labelled, training)
@@ -177,8 +179,7 @@ def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], trai
             first = classify(alone, labelled, training)
             one_hot = _scores(_spread_over(first.found), alone, labelled, "one-hot", FORMS["one-hot"])
             found = [first, Outcome("", one_hot, "one-hot")]
-        outcomes += [Outcome(name, outcome.scores, outcome.propagation) for outcome in found]
-    return outcomes
+        yield from (Outcome(name, outcome.scores, outcome.propagation) for outcome in found)
 
 
 def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> list[Outcome]:
@@ -208,7 +209,7 @@ def clustering_controls(
     dsrl: Outcome,
     training: dict[str, Any],
     hindsight: Sequence[float] = DECILES,
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """The same seeds without DSRL, or with less of it; `hindsight` as for `classification_controls`.
 
     The candidates' rows have two embeddings side by side, as `DSRLClustering` has, the others one.
@@ -218,23 +219,26 @@ def clustering_controls(
     def raw(graph: csr_array) -> Scores:
         return _cluster_scores(embed(graph, clusters), data, clusters, restarts, seeds)
 
-    outcomes = _with_thresholds(RAW, data.heat, model.share, hindsight, raw)
+    yield from _with_thresholds(RAW, data.heat, model.share, hindsight, raw)
     if model.preset is None:
         before = embed(model.affinity_matrix_, clusters)
 
         def candidates(graph: csr_array) -> Scores:
             return _cluster_scores(np.hstack([before, embed(graph, clusters)]), data, clusters, restarts, seeds)
 
-        outcomes += _with_thresholds(CANDIDATES, model.affinity_matrix_, model.share, hindsight, candidates)
+        yield from _with_thresholds(CANDIDATES, model.affinity_matrix_, model.share, hindsight, candidates)
     preset = {**(training if model.preset else {}), "preset": "authors"}
     theirs = cluster(replace(data, graph=data.heat), clusters, seeds, preset)
-    return [*outcomes, Outcome("authors' preset", theirs.scores)]
+    yield Outcome("authors' preset", theirs.scores)
 
 
-def cluster_single_views(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> list[Outcome]:
+def cluster_single_views(
+    data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]
+) -> Iterator[Outcome]:
     """The same with each view alone; none where the graph was given."""
     training = {**training, "view_weights": None}
-    return [Outcome(name, cluster(alone, clusters, seeds, training).scores) for name, alone in data.single_views()]
+    for name, alone in data.single_views():
+        yield Outcome(name, cluster(alone, clusters, seeds, training).scores)
 
 
 def _with_thresholds(
@@ -243,15 +247,15 @@ def _with_thresholds(
     keep: float,
     hindsight: Sequence[float],
     score: Callable[[csr_array], Scores],
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """Score a graph as it is, with a threshold that keeps what DSRL does, and with the best in hindsight."""
+    yield Outcome(names[0], score(W))
     chosen = score(thresholded(W, 1 - keep))
-    outcomes = [Outcome(names[0], score(W)), Outcome(names[1], chosen)]
+    yield Outcome(names[1], chosen)
     tried = [score(thresholded(W, share)) for share in hindsight]
     if tried:
         best = max([chosen, *tried], key=lambda scores: float(np.mean(scores["accuracy"])))
-        outcomes.append(Outcome(names[2], best))
-    return outcomes
+        yield Outcome(names[2], best)
 
 
 def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp]:

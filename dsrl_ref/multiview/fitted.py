@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.unseen import Joiner
 
@@ -86,13 +87,6 @@ class FromFit:
     def __set__(self, estimator: Any, value: Any) -> None:
         """Refuse: it is what was learned."""
         raise AttributeError(f"{self.name} is what fit learned, and cannot be set")
-
-
-def narrow(graph: csr_array) -> None:
-    """Give a graph indices of 32 bits, where they fit: scikit-learn takes no others."""
-    if max(graph.nnz, *graph.shape) <= np.iinfo(np.int32).max:
-        graph.indices = graph.indices.astype(np.int32, copy=False)
-        graph.indptr = graph.indptr.astype(np.int32, copy=False)
 
 
 def seal(value: Any) -> None:

@@ -11,8 +11,10 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
+from dsrl_ref.multiview.conventions import as_jobs, narrow
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
 from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
+from dsrl_ref.threads import limited
 
 STANDARDIZE = *PREPARATIONS, "auto"
 
@@ -33,6 +35,7 @@ def similarity_graph(
     weights: str = "heat",
     view_weights: Any = None,
     standardize: str = "samples",
+    n_jobs: int | None = None,
 ) -> csr_array:
     """Build the mean over views of their k-nearest-neighbour graphs.
 
@@ -62,6 +65,9 @@ def similarity_graph(
         than a tenth is not 0; "features" for fewer than 16 of them, as along samples two degrees of freedom go, and
         for a single view; else what makes the view agree more with the others: the share of its edges that they
         have too (both ways, and among at most 3,000 samples).
+    n_jobs : int, optional
+        How many threads it takes; all processors that the process may use by default, and for -1. The graph does not
+        depend on it.
 
     Returns
     -------
@@ -96,7 +102,8 @@ def similarity_graph(
     >>> graph.nnz, graph.toarray()[0].round(3)
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
-    return fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph
+    with limited(as_jobs(n_jobs)):
+        return narrow(fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph)
 
 
 def fuse(

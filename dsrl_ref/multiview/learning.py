@@ -11,6 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import fit
@@ -68,7 +69,9 @@ class LearnedGraph:
         return len(values) - int(first)
 
 
-def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+def learn_graph(
+    W: csr_array, *, keep: float, layers: int, epochs: int, learning_rate: float, verbose: bool | None = None
+) -> LearnedGraph:
     """Train on a graph until the network keeps a share of its edges.
 
     The target is the graph itself, of which the network at the authors' start keeps nothing (its knot is the
@@ -83,6 +86,8 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
         Share of the edges, in (0, 1].
     layers, epochs, learning_rate
         Of the network and its training; `epochs` at most.
+    verbose : bool, optional
+        As for `fit`.
 
     Warns
     -----
@@ -95,16 +100,20 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     descent = AuthorsDescent(J, START.copy(), learning_rate)
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
     losses, ascending, enough = [], np.sort(W.data), keep * W.nnz
-    while True:
-        if descent.values[4] <= 0:
-            L = float(descent.values[4])
-            raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
-        losses.append(descent.evaluate())
-        theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
-        found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
-        if found.kept(ascending) >= enough or len(losses) == epochs:
-            break
-        descent.step()
+    with Progress("learning a graph", verbose) as progress:
+        while True:
+            if descent.values[4] <= 0:
+                L = float(descent.values[4])
+                raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
+            losses.append(descent.evaluate())
+            theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
+            found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
+            edges = found.kept(ascending)
+            told = f"{edges / max(1, W.nnz):.1%} of the edges are kept"
+            progress.tell(f"epoch {len(losses)} of at most {epochs}, {told}")
+            if edges >= enough or len(losses) == epochs:
+                break
+            descent.step()
     kept = found.apply(W.data)
     share = np.count_nonzero(kept) / max(1, W.nnz)
     if W.nnz and share < keep:
@@ -115,12 +124,14 @@ def learn_graph(W: csr_array, *, keep: float, layers: int, epochs: int, learning
     return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)
 
 
-def learn_as_authors(W: csr_array, *, layers: int, epochs: int, learning_rate: float) -> LearnedGraph:
+def learn_as_authors(
+    W: csr_array, *, layers: int, epochs: int, learning_rate: float, verbose: bool | None = None
+) -> LearnedGraph:
     """Train as the authors' program does, for a number of epochs, on the graph as it is."""
     J = Objective(Fidelity(W), layers=layers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
-        learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate)
+        learned = fit(J, method="authors", epochs=epochs, learning_rate=learning_rate, verbose=verbose)
     if learned.status is Status.INTERRUPTED:  # a half-trained network is none that was asked for
         raise KeyboardInterrupt
     if learned.status is not Status.COMPLETED:

@@ -79,9 +79,11 @@ def distributions(F: Array) -> Array:
 def _poisson(W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int) -> list[Array]:
     """Shares of the classes by Poisson learning (Calder, Cook, Thorpe and Slepčev 2020), for each labelling.
 
-    L u = Σ_j (y_j - ȳ) δ_j over the labelled samples j, L = D - W. On a connected graph it has a solution, as the
-    sources add up to 0, and one of which Σ_i d_i u_i = 0. Here every component has its own equation, with ȳ the mean of
-    its labelled samples. Where all of them are of one class its u is 0.
+    Theirs is L u = Σ_j (y_j - ȳ) δ_j over the labelled samples j, with L = D - W and ȳ the mean of their y_j: sources
+    of each class add up to 0, so that a connected graph has a solution, and one with Σ_i d_i u_i = 0. Their factors
+    b/ȳ, for classes of known shares b, are taken with equal shares, so that no class wins by having more labels:
+    L u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, with m_k labels of class k, and m in all. Here every component has its
+    own equation, with its own labels. Where all of them are of one class its u is 0.
     """
     from scipy.sparse.csgraph import connected_components
 
@@ -101,8 +103,9 @@ def poisson_shares(u: Array, codes: NDArray[np.intp], parts: NDArray[np.intp]) -
     """What a sample's u says of its class, as shares of sum 1 that grow with u; rows of 0 where no label reaches.
 
     In each component of the graph, those classes have a share that have a label there: exp(u/s) divided by its sum
-    over them. The unit s is the size of u that is usual there: the median over its samples of the root mean square of a
-    row, the largest if that is 0. It depends neither on the weights' unit nor on single samples that hang by a thread.
+    over them. The unit s is how much u usually differs between classes there: the median over the samples of the
+    standard deviation of a row, the largest if that is 0. It depends neither on the weights' unit nor on single samples
+    that hang by a thread.
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ def poisson_shares(u: Array, codes: NDArray[np.intp], parts: NDArray[np.intp]) -
         present = np.unique(codes[members][codes[members] >= 0])
         own = u[np.ix_(members, present)]
         largest = float(np.abs(own).max()) or 1.0  # squares of what is larger may leave float64
-        sizes = np.sqrt(((own / largest) ** 2).mean(axis=1))
+        sizes = (own / largest).std(axis=1)
         usual = float(np.median(sizes)) or float(sizes.max()) or 1.0
         powers = np.exp((own - own.max(axis=1, keepdims=True)) / largest / usual)
         shares[np.ix_(members, present)] = powers / powers.sum(axis=1, keepdims=True)
@@ -127,13 +130,17 @@ def poisson_shares(u: Array, codes: NDArray[np.intp], parts: NDArray[np.intp]) -
 
 
 def _centred_sources(codes: NDArray[np.intp], classes: int, parts: NDArray[np.intp]) -> Array:
-    """y_j - ȳ at the labelled samples, ȳ being the mean over those of the same component; elsewhere 0."""
+    """For every class and component 1, shared by its labelled samples, less 1, shared by all that are labelled there.
+
+    A class that has no label in a component has no source there.
+    """
     labelled = np.flatnonzero(codes >= 0)
-    columns = _sources(codes, classes, balanced=False)
-    members = csr_array((np.ones(labelled.size), (parts[labelled], labelled)), shape=(parts.max() + 1, len(codes)))
-    counts = members.sum(axis=1)
-    means = (members @ columns) / np.maximum(counts, 1.0)[:, np.newaxis]
-    columns[labelled] -= means[parts[labelled]]
+    own, place = codes[labelled], parts[labelled]
+    counts = np.zeros((parts.max() + 1, classes))
+    np.add.at(counts, (place, own), 1.0)
+    columns = np.zeros((len(codes), classes))
+    columns[labelled] = np.where(counts[place] > 0, -1 / counts[place].sum(axis=1, keepdims=True), 0.0)
+    columns[labelled, own] += 1 / counts[place, own]
     return columns
 
 

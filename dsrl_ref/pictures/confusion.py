@@ -10,6 +10,7 @@ from dsrl_ref.pictures.groups import short
 from dsrl_ref.plotting import new_figure
 
 SHARES_UP_TO, COUNTS_UP_TO = 10, 20  # classes: with more, cells are too small for two lines, or for one
+LETTER = 0.09  # inches of a name's
 TICKS = 25  # names beside the table
 
 
@@ -49,9 +50,11 @@ def draw_confusion(
     ValueError
         Where no sample is to be counted.
     """
+    heads = names if found_names is None else found_names
     across = 1 + max(int(np.max(true, initial=0)), int(np.max(found, initial=0)))
-    size = float(np.clip(2.2 + 0.55 * across, 4.0, 11.0))
-    figure = new_figure((size + 1.2, size))
+    size = float(np.clip(2.0 + 0.55 * across, 3.6, 11.0))
+    left, below = (LETTER * max((len(short(name)) for name in each or ()), default=2) for each in (names, heads))
+    figure = new_figure((size + left + 1.6, size + below))
     confusion_panel(figure.subplots(), true, found, names, found_names, title=title)
     return figure
 

@@ -77,10 +77,14 @@ class Shown:
     def view_weights(self) -> Array | None:
         """Of the mean of the graphs; None where the graph was given."""
         weights: Array | None = getattr(self.model, "view_weights_", None)
-        if weights is None and self.model.affinity == "views":
-            count = len(self.view_names or ()) or 1
-            weights = np.full(count, 1 / count)
-        return weights
+        joiner = self.model._fitted.seen.joiner
+        return joiner.fusion.view_weights if weights is None and joiner is not None else weights
+
+    def network(self, weights: Array) -> Array:
+        """What the network makes of the weight of each edge."""
+        model = self.model
+        learned = ScalarMap(model.theta_, model.L_, model.layers)
+        return model.scale_ * np.maximum(learned(weights / model.scale_), 0.0)
 
     @property
     def gap(self) -> tuple[Array, int, bool]:
@@ -100,12 +104,7 @@ def _graphs(shown: Shown) -> Any:
 
 def _learning(shown: Shown) -> Any:
     model = shown.model
-    network, scale = ScalarMap(model.theta_, model.L_, model.layers), model.scale_
-
-    def kept(weights: Array) -> Array:
-        return scale * np.maximum(network(weights / scale), 0.0)
-
-    return draw_learning(model.affinity_matrix_, model.graph_, kept, shown.codes, shown.called)
+    return draw_learning(model.affinity_matrix_, model.graph_, shown.network, shown.codes, shown.called)
 
 
 def _confusion(shown: Shown) -> Any:
@@ -226,13 +225,23 @@ def draw_estimator(
     'cluster'
     """
     require_known(picture, tuple(PICTURES), "picture")
+    return PICTURES[picture](shown_of(model, true=true, names=names, labelled=labelled, view_names=view_names))
+
+
+def shown_of(
+    model: Any,
+    *,
+    true: Any = None,
+    names: Sequence[Any] | None = None,
+    labelled: Any = None,
+    view_names: Sequence[Any] | None = None,
+) -> Shown:
+    """What there is to draw of a fitted estimator; arguments as of `draw_estimator`."""
     labels = None if true is None else as_labels(true, model.graph_.shape[0])
     if isinstance(model, DSRLClustering):
         known, classes = (None, None) if labels is None else (labels.codes, _called(labels.classes, names))
-        shown = Shown(model, model.labels_, None, known, classes, None, view_names)
-    else:
-        shown = _of_classes(model, labels, names, labelled, view_names)
-    return PICTURES[picture](shown)
+        return Shown(model, model.labels_, None, known, classes, None, view_names)
+    return _of_classes(model, labels, names, labelled, view_names)
 
 
 def _of_classes(

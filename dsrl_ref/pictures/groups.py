@@ -75,6 +75,6 @@ def groups_of(codes: Any, names: Sequence[Any] | None = None, nobody: str = "no 
 
 
 def short(name: Any) -> str:
-    """A name that fits beside a picture."""
+    """A name that fits beside a picture; a dollar in it begins no formula."""
     text = str(name)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…").replace("$", r"\$")

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from dsrl_ref.appendix.statements import LAYERS
+
 Equation: TypeAlias = int | str  # a number of the appendix, or "layers", which has none there
-LAYERS = "layers"
 STATEMENTS: dict[Equation, str] = {
     1: "g, the regularizer to be learned",
     2: "g >= 0 at the end of its inner piece, for w1 > 1",

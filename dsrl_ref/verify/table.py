@@ -11,6 +11,7 @@ and (16), as `appendix.layers` states. Its engines are those of the table of eng
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.verify.cases import Cases
 from dsrl_ref.verify.checks import (
     calls,
@@ -24,7 +25,7 @@ from dsrl_ref.verify.checks import (
     theta,
     totals,
 )
-from dsrl_ref.verify.findings import LAYERS, Check, Equation
+from dsrl_ref.verify.findings import Check, Equation
 from dsrl_ref.verify.judged import (
     APPENDIX_OF_LAYERS,
     CONDITIONS,

@@ -78,7 +78,8 @@ def test_weights_of_views_are_numbers_or_one_of_two_words(capsys):
 
 def test_views_come_with_their_graph_and_class_names(tmp_path):
     names = np.array(["d", "c", "b", "a"])[LABELS]
-    data, classes = applications.read(parsed(views_file(tmp_path, names), "--neighbors", "7"))
+    data, source = applications.read(parsed(views_file(tmp_path, names), "--neighbors", "7"))
+    classes = source.classes
     assert all(np.array_equal(*pair) for pair in zip(data.views, VIEWS, strict=True))
     assert list(classes) == ["a", "b", "c", "d"]
     assert np.array_equal(classes[data.codes], names)
@@ -88,7 +89,8 @@ def test_views_come_with_their_graph_and_class_names(tmp_path):
 
 
 def test_without_labels_no_class_is_known(tmp_path):
-    data, classes = applications.read(parsed(views_file(tmp_path, None)))
+    data, source = applications.read(parsed(views_file(tmp_path, None)))
+    classes = source.classes
     assert classes is None
     assert list(data.codes) == [-1] * 80
 
@@ -97,7 +99,8 @@ def test_a_graph_takes_the_place_of_the_views(tmp_path):
     np.savez(tmp_path / "graphs.npz", W=RING.toarray(), A=CHAIN.toarray())
     np.savez(tmp_path / "labels.npz", Y=[0, 0, 0, 5, 5, 5])
     arguments = [tmp_path / "labels.npz", "--graph", tmp_path / "graphs.npz"]
-    data, classes = applications.read(parsed(*arguments, "--key", "A"))
+    data, source = applications.read(parsed(*arguments, "--key", "A"))
+    classes = source.classes
     assert data.views == []
     assert list(classes) == [0, 5]
     assert list(data.codes) == [0, 0, 0, 1, 1, 1]
@@ -149,7 +152,8 @@ def test_labels_that_are_no_classes_are_refused_with_their_file():
 
 
 def test_samples_may_have_no_label_each(tmp_path):
-    data, classes = applications.read(parsed(views_file(tmp_path, np.where(np.arange(80) < 9, LABELS, -1))))
+    data, source = applications.read(parsed(views_file(tmp_path, np.where(np.arange(80) < 9, LABELS, -1))))
+    classes = source.classes
     assert classes.tolist() == sorted(set(LABELS[:9].tolist()))
     assert data.codes[9:].tolist() == [-1] * 71
 
@@ -189,23 +193,38 @@ def test_a_record_has_mean_deviation_and_every_value():
 
 
 def test_a_table_has_a_line_for_each_method(capsys):
-    applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})])
+    list(applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})]))
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["method", "accuracy", "nmi"],
         ["dsrl", "0.7500", "±0.2500", "0.2500", "±0.0000"],
     ]
 
 
-def test_a_table_names_the_propagation_where_one_method_has_it(capsys):
-    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}), Outcome("raw graph", {"accuracy": [0.5]}, "one-hot")]
-    applications.print_table(outcomes)
+def test_a_table_names_the_propagation_where_its_methods_have_one(capsys):
+    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}, "balanced"), Outcome("raw", {"accuracy": [0.5]}, "one-hot")]
+    list(applications.print_table(outcomes))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
         ["method", "propagation", "accuracy"],
-        ["dsrl", "1.0000", "±0.0000"],
-        ["raw", "graph", "one-hot", "0.5000", "±0.0000"],
+        ["dsrl", "balanced", "1.0000", "±0.0000"],
+        ["raw", "one-hot", "0.5000", "±0.0000"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_line_of_a_table_is_printed_before_the_next_is_asked_for(capsys):
+    def outcomes():
+        yield Outcome("first", {"accuracy": [1.0]})
+        printed.append(capsys.readouterr().out.split())
+        yield Outcome("second", {"accuracy": [0.5]})
+
+    printed = []
+    found = applications.scored(SimpleNamespace(json=False), outcomes())
+    assert printed == [["method", "accuracy", "first", "1.0000", "±0.0000"]]
+    assert capsys.readouterr().out.split() == ["second", "0.5000", "±0.0000"]
+    assert [outcome.method for outcome in found] == ["first", "second"]
+    assert applications.scored(SimpleNamespace(json=True), iter(found)) == found
+    assert capsys.readouterr().out == ""
 
 
 def test_what_was_learned_is_one_line():
@@ -276,7 +295,8 @@ def test_options_of_the_command_line_decide_how_data_is_read(tmp_path):
     assert [np.array_equal(*pair) for pair in zip(data.views, [VIEWS[1], VIEWS[0]], strict=True)] == [True, True]
     assert np.array_equal(data.codes, LABELS[::-1])
     options = ("--views", "A,B", "--labels", "none", "--transpose")
-    data, classes = applications.read(parsed(tmp_path / "d.npz", *options, "yes"))
+    data, source = applications.read(parsed(tmp_path / "d.npz", *options, "yes"))
+    classes = source.classes
     assert ([view.shape for view in data.views], classes) == ([(80, 10)] * 2, None)
     data, _ = applications.read(parsed(tmp_path / "d.npz", *options, "no", "--neighbors", "3"))
     assert [view.shape for view in data.views] == [(10, 80)] * 2
@@ -296,3 +316,12 @@ def test_names_of_views_lie_between_commas(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         parsed("data", "--views", "a,,b")
     assert "must be names between commas: 'a,,b'" in capsys.readouterr().err
+
+
+def test_samples_are_called_what_the_index_of_tables_says(tmp_path):
+    for name in ("a", "b"):
+        rows = "".join(f"s{i},{i * i + 9},{i % 7}\n" for i in range(12))
+        (tmp_path / f"{name}.csv").write_text(f"id,p,q\n{rows}")
+    _, source = applications.read(parsed(tmp_path, "--neighbors", "3"))
+    assert source.samples == [f"s{i}" for i in range(12)]
+    assert applications.read(parsed(views_file(tmp_path)))[1].samples is None

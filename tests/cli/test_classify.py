@@ -5,7 +5,7 @@ import argparse
 import authors_data
 import numpy as np
 import pytest
-from command_data import LABELS, VIEWS, in_json, views_file
+from command_data import LABELS, VIEWS, in_json, named_tables, views_file
 
 from dsrl_ref import cli, load
 from dsrl_ref.cli import applications
@@ -325,3 +325,15 @@ def test_labels_spread_as_asked_for_scored_or_not(data, tmp_path, capsys):
 def test_the_preset_spreads_as_its_authors_have_it(data, capsys):
     assert cli.main(["classify", data, "--preset", "authors", "--propagation", "balanced"]) == 3
     assert "--preset authors has a propagation of its own: leave --propagation out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labels", [LABELS, HALF])
+def test_what_is_written_calls_samples_by_their_names(labels, tmp_path, capsys):
+    folder = named_tables(tmp_path / "tables", ["" if label < 0 else label for label in labels])
+    assert cli.main(["classify", folder, "--repeats", "1", "-o", str(tmp_path / "x.csv")]) == 0
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    assert lines[0] == "sample,class,probability,reached"
+    assert [line.split(",")[0] for line in lines[1:]] == [f"s{i}" for i in range(80)]
+    assert cli.main(["classify", folder, "--repeats", "1", "-o", str(tmp_path / "x.npz")]) == 0
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["sample"].tolist() == [f"s{i}" for i in range(80)]

@@ -92,6 +92,15 @@ def test_the_code_of_the_command_is_the_exit_code(monkeypatch):
     assert cli.main(["gradient", "p.npz"]) == 1
 
 
+def test_a_command_knows_how_it_was_typed(monkeypatch):
+    typed = []
+    monkeypatch.setattr("dsrl_ref.cli.gradient.run", lambda arguments: typed.append(arguments.command) or 0)
+    cli.main(["gradient", "my <b>.npz", "--json"])
+    monkeypatch.setattr(sys, "argv", ["anything", "gradient", "p.npz"])
+    cli.main()
+    assert typed == ["dsrl-ref gradient 'my <b>.npz' --json", "dsrl-ref gradient p.npz"]
+
+
 def test_only_the_command_that_is_asked_for_is_imported():
     code = "import sys; from dsrl_ref import cli; cli.main(['gradient', '-h']); print(*sys.modules, file=sys.stderr)"
     loaded = children.run("-c", code).stderr.split()
@@ -228,7 +237,7 @@ def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
 
 
 def test_help_of_vectors_documents_the_format_and_f(capsys):
-    assert cli.main(["vectors", "--help"]) == 0
+    assert cli.main(["vectors", "--help-all"]) == 0
     out = capsys.readouterr().out
     assert "f(X) = 1/2 ||D X - Y||^2" in out
     assert "sensitivities" in out

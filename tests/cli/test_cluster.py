@@ -3,7 +3,7 @@
 import authors_data
 import numpy as np
 import pytest
-from command_data import LABELS, VIEWS, in_json, views_file
+from command_data import LABELS, VIEWS, in_json, named_tables, views_file
 from scipy.io import mmwrite, savemat
 from scipy.sparse import csr_array, save_npz
 
@@ -270,3 +270,14 @@ def test_the_defaults_beat_the_controls_on_the_authors_views(name, least, capsys
 def test_no_more_threads_are_taken_than_asked_for(tmp_path, capsys):
     assert cli.main(["cluster", views_file(tmp_path), "--repeats", "1", "--jobs", "2"]) == 0
     assert capsys.readouterr().out.startswith("80 samples, 4 clusters")
+
+
+def test_what_is_written_calls_samples_by_their_names(tmp_path, capsys):
+    folder = named_tables(tmp_path / "tables")
+    assert cli.main(["cluster", folder, "--clusters", "4", "-o", str(tmp_path / "x.csv")]) == 0
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    assert lines[0] == "sample,cluster"
+    assert [line.split(",")[0] for line in lines[1:]] == [f"s{i}" for i in range(80)]
+    assert cli.main(["cluster", folder, "--clusters", "4", "-o", str(tmp_path / "x.npz")]) == 0
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["sample"].tolist() == [f"s{i}" for i in range(80)]

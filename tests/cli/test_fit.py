@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from command_data import LEAST_SQUARES, D, W, X, in_json, problem_file
+from report_data import caught
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, cli, fit, load
+from dsrl_ref.report.page import Code
 from dsrl_ref.results import FitResult
 from dsrl_ref.training.gauss_newton import GaussNewtonDescent
 
@@ -225,3 +227,58 @@ def test_violations_are_told_with_their_layer(tmp_path, capsys, monkeypatch):
 def test_what_is_for_layers_of_their_own_alone_is_refused(tmp_path, capsys, arrays, options, code, message):
     assert cli.main(["fit", problem_file(tmp_path, **arrays), *options]) == code
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """Every page that is written, and with which data the errors of layers are drawn."""
+    found, drawn = caught(monkeypatch), []
+    monkeypatch.setattr("dsrl_ref.report.learned._pictures", lambda _, pictured: drawn.append(pictured) or [])
+    return found, drawn
+
+
+def test_a_page_has_the_problem_what_was_asked_and_what_was_learned(tmp_path, pages, capsys):
+    path, place = problem_file(tmp_path, **MANY), tmp_path / "page.html"
+    asked = ["fit", path, "--epochs", "2", "--report", str(place)]
+    printed = in_json(capsys, *asked, code=1)
+    ((written, page),), (pictured,) = pages
+    assert (written, pictured) == (place, {})
+    assert page.origin.command == f"dsrl-ref {' '.join(asked)} --json"
+    told = {section.anchor: section.blocks for section in page.sections}
+    assert told["result"][0].facts["loss J"] == f"{printed['loss']:.6g}"
+    assert told["data"][0].facts == {
+        "file": Code(path),
+        **{key: f"{' × '.join(map(str, np.shape(MANY[key])))} array" for key in ("D", "Y", "target")},
+        "layers": str(MANY["layers"]),
+        "method": "gauss-newton",
+        "epochs asked for": "2",
+    }
+
+
+@pytest.mark.parametrize("x0", [None, 0.0])
+def test_errors_of_layers_are_drawn_where_the_network_starts_as_it_did(tmp_path, pages, x0):
+    arrays = MANY if x0 is None else {**MANY, "x0": x0 * MANY["target"]}
+    asked = ["--per-layer", "--whiten", "--epochs", "1", "--validation", "0", "--report", str(tmp_path / "page.html")]
+    assert cli.main(["fit", problem_file(tmp_path, **arrays), *asked]) == 1
+    ((_, page),), (pictured,) = pages
+    if x0 is None:
+        assert np.array_equal(pictured["target"], MANY["target"])
+        assert pytest.approx(LeastSquares(MANY["D"], MANY["Y"]).whitened().D) == pictured["f"].D
+    else:
+        assert pictured == {}
+    facts = page.sections[1].blocks[0].facts
+    assert (facts["held out"], facts["whitened"]) == ("0", "yes")
+
+
+def test_errors_of_layers_are_of_results_with_layers_of_their_own(tmp_path, pages):
+    cli.main(["fit", problem_file(tmp_path, **MANY), "--epochs", "1", "--report", str(tmp_path / "page.html")])
+    assert pages[1] == [{}]
+
+
+def test_a_page_does_not_replace_the_problem_or_the_model(tmp_path, pages, capsys):
+    path = problem_file(tmp_path, **MANY)
+    assert cli.main(["fit", path, "--report", path]) == 3
+    assert cli.main(["fit", path, "-o", path + ".model", "--report", path + ".model"]) == 3
+    assert cli.main(["fit", path, "--report", str(tmp_path / "missing" / "page.html")]) == 5
+    assert pages == ([], [])
+    assert capsys.readouterr().err.count("give it another name") == 2

@@ -1,12 +1,26 @@
 """JSON that every reader takes, and places that lose nothing."""
 
 import argparse
+import io
 import json
 import math
+from pathlib import Path
 
 import pytest
+from report_data import without_extras
 
-from dsrl_ref.cli.output import add_json, non_negative, note, print_json, require_places
+from dsrl_ref.cli import output
+from dsrl_ref.cli.output import (
+    add_json,
+    add_report,
+    non_negative,
+    note,
+    print_json,
+    require_places,
+    require_report,
+    show,
+)
+from dsrl_ref.errors import MissingExtraError
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
@@ -61,9 +75,35 @@ def test_places_are_tried_and_left_as_they_were(tmp_path):
         require_places([tmp_path / "new", tmp_path / "nowhere" / "new"], [])
 
 
+def test_a_line_is_shown_at_once_and_what_tells_the_progress_gives_way(monkeypatch):
+    stream = Unflushed()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr(output, "give_way", lambda: stream.write("<wiped>"))
+    show("one")
+    assert stream.flushed == "<wiped>one\n"
+
+
+class Unflushed(io.StringIO):
+    flushed = ""
+
+    def flush(self):
+        self.flushed = self.getvalue()
+
+
 def test_a_note_goes_to_stderr_if_there_is_one(capsys, monkeypatch):
     note("read a 3×4")
     assert capsys.readouterr() == ("", "read a 3×4\n")
     monkeypatch.setattr("sys.stderr", None)
     note("nobody hears it")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_page_is_asked_for_and_its_extra_needed_only_then(monkeypatch):
+    parser = argparse.ArgumentParser()
+    add_report(parser)
+    assert parser.parse_args([]).report is None
+    assert parser.parse_args(["--report", "a.html"]).report == Path("a.html")
+    without_extras(monkeypatch)
+    require_report(None)
+    with pytest.raises(MissingExtraError, match="--report needs jinja2"):
+        require_report(Path("a.html"))

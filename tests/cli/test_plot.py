@@ -153,7 +153,8 @@ def test_whitening_is_of_data_and_they_are_not_written_over(tmp_path, model, dra
     np.savez(path.with_suffix(".npz"), W=np.ones((1, 1)), target=np.ones((1, 1)))
     path.with_suffix(".npz").rename(path)
     before = path.read_bytes()
-    assert main(["plot", str(model), "--data", str(path), "-o", str(path)]) != 0
+    assert main(["plot", str(model), "--data", str(path), "-o", str(path)]) == 3
+    assert f"writing {path} would replace {path}, which is needed" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 

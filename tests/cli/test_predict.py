@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from command_data import LABELS, VIEWS, in_json
+from command_data import LABELS, VIEWS, in_json, named_tables
 from scipy.io import mmwrite
 from scipy.sparse import csr_array
 
@@ -234,3 +234,16 @@ def test_no_more_threads_are_taken_than_asked_for(tmp_path, new, capsys):
     )
     assert cli.main(["predict", str(tmp_path / "clusters"), new, "--jobs", "2"]) == 0
     assert capsys.readouterr().out.startswith("sample,cluster")
+
+
+@pytest.mark.parametrize("kind", [DSRLClassifier, DSRLClustering])
+def test_what_is_written_calls_samples_by_their_names(kind, tmp_path, capsys):
+    model = kind() if kind is DSRLClassifier else kind(4, random_state=0)
+    save(tmp_path / "model", model.fit([view[:60] for view in VIEWS], KNOWN))
+    folder = named_tables(tmp_path / "tables")
+    assert cli.main(["predict", str(tmp_path / "model"), folder]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [f"s{i}" for i in range(80)]
+    assert cli.main(["predict", str(tmp_path / "model"), folder, "-o", str(tmp_path / "x.npz")]) == 0
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["sample"].tolist() == [f"s{i}" for i in range(80)]

@@ -24,6 +24,15 @@ def test_a_sample_has_its_likeliest_class_and_one_that_no_label_reaches_has_none
     assert tables.of_clusters(np.array([2, 0])) == {"sample": [0, 1], "cluster": [2, 0]}
 
 
+def test_samples_have_their_names_where_they_have_any():
+    names = [f"s{i}" for i in range(3)]
+    assert tables.of_classes(CLASSES, SPREAD, REACHED, names) == {**COLUMNS, "sample": names}
+    assert tables.of_clusters(np.array([2, 0]), [7, 3.5]) == {"sample": [7, "3.5"], "cluster": [2, 0]}
+    assert tables.named(None) == {}
+    assert tables.named([5, 3])["sample"].tolist() == [5, 3]
+    assert tables.named(names)["sample"].tolist() == names
+
+
 def test_a_table_has_a_line_for_each_sample():
     text = f'sample,class,probability,reached\n0,ü,0.5,true\n1,"a,b",1.0,true\n2,,{1 / 3!r},false\n'
     assert tables.as_text(COLUMNS) == text

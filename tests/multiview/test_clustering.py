@@ -252,7 +252,13 @@ def test_fewer_clusters_than_asked_are_told():
 @pytest.mark.parametrize(("cliques", "clusters"), [(7, 3), (8, 2), (8, 3)])
 def test_equal_components_are_never_one_cluster(cliques, clusters):
     graph = np.kron(np.eye(cliques), np.ones((10, 10)))
-    model = DSRLClustering(clusters, affinity="precomputed", random_state=0).fit(graph)
+    lost = 10 * (cliques - clusters)
+    said = f"falls into {cliques} parts, more than {clusters} clusters: {lost} of {10 * cliques} samples, the first"
+    with pytest.warns(GraphWarning, match=said) as warned:
+        model = DSRLClustering(clusters, affinity="precomputed", random_state=0).fit(graph)
+    nowhere = np.flatnonzero(~model.embedding_.any(axis=1))
+    assert (len(nowhere), f"them sample {nowhere[0]}, are told apart no more" in str(warned[0].message)) == (lost, True)
+    assert [Path(each.filename).name for each in warned] == [Path(__file__).name]
     assert len(set(model.labels_.tolist())) == clusters
     assert all(len(set(model.labels_[i : i + 10].tolist())) == 1 for i in range(0, 10 * cliques, 10))
 

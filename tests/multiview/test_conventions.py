@@ -8,7 +8,7 @@ import pytest
 from views import VIEWS
 
 from dsrl_ref.multiview import DSRLClassifier
-from dsrl_ref.multiview.conventions import NotFittedError, as_generator, as_jobs, warn_of_column
+from dsrl_ref.multiview.conventions import NotFittedError, as_generator, as_jobs, narrow, warn_of_column
 
 
 def test_errors_and_warnings_are_scikit_learns_where_that_is_at_work(monkeypatch):
@@ -60,3 +60,15 @@ def test_all_processors_are_none_or_minus_one_and_no_other_number_is_below_one()
             as_jobs(n_jobs)
     with pytest.raises(TypeError, match=r"n_jobs must be an integer, got 1\.5"):
         as_jobs(1.5)
+
+
+def test_indices_that_do_not_fit_stay_as_they_are():
+    class Huge:
+        nnz, shape = 2**31, (5, 5)
+        indices = indptr = np.zeros(1, dtype=np.int64)
+
+    assert narrow(Huge) is Huge
+    assert Huge.indices.dtype == Huge.indptr.dtype == np.int64
+    Huge.nnz = 2**31 - 1
+    narrow(Huge)
+    assert Huge.indices.dtype == Huge.indptr.dtype == np.int32

@@ -1,5 +1,6 @@
 """What both estimators share: what they read and refuse, and what they remember."""
 
+import re
 import warnings
 
 import numpy as np
@@ -161,6 +162,31 @@ def test_parameters_are_read_and_set():
     assert model.set_params(n_clusters=5) is model
     assert repr(model) == "DSRLClustering(n_clusters=5, weights='heat')"
     assert repr(DSRLClassifier(alpha=2.5)) == "DSRLClassifier(alpha=2.5)"
+
+
+def test_a_notebook_shows_what_was_changed_and_what_was_learned():
+    model = DSRLClassifier(n_neighbors=5)
+    assert (
+        model._repr_html_() == "<table><caption>DSRLClassifier</caption><tr><th>n_neighbors</th><td>5</td></tr></table>"
+    )
+    model.fit(VIEWS, KNOWN)
+    cells = dict(re.findall("<th>(.*?)</th><td>(.*?)</td>", model._repr_html_()))
+    assert list(cells) == ["n_neighbors", "graph_", "theta_", "L_"]
+    n, edges, kept = model.graph_.shape[0], model.affinity_matrix_.nnz // 2, model.graph_.nnz // 2
+    assert cells["graph_"] == f"{n}×{n}, {kept} of {edges} edges kept"
+    assert cells["theta_"].startswith(f"w1 = {model.theta_.w1:.6g}, w2 = ")
+    assert cells["L_"] == f"{model.L_:.6g} after {model.n_iter_} epochs"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"), [({}, "learning a graph: epoch "), ({"preset": "authors"}, "fit: epoch ")]
+)
+def test_verbose_tells_every_epoch_of_training_on_stderr(parameters, what, capsys):
+    for verbose in (None, False, True):
+        model = DSRLClustering(2, random_state=0, verbose=verbose, **parameters).fit(VIEWS)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count(what) == len(err.splitlines()) == (model.n_iter_ if verbose else 0)
     with pytest.raises(ValueError, match=r"Invalid parameter 'cluster' for estimator .* are: n_clusters, affinity"):
         model.set_params(cluster=3)
 
@@ -169,7 +195,7 @@ def test_parameters_are_read_and_set():
     ("parameters", "message"),
     [
         ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
-        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"preset": "paper"}, "preset must be 'authors', got 'paper'"),
         ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
         ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
         ({"learning_rate": 0}, "learning_rate must be positive, got 0.0"),
@@ -253,6 +279,7 @@ def test_scikit_learns_checks_pass(estimator, affinity):
         warnings.simplefilter("ignore", checks.SkipTestWarning)  # not a mark: pytest would import the class for it
         warnings.filterwarnings("ignore", "n_neighbors = 10, but", GraphWarning)  # some check with 10 samples
         warnings.filterwarnings("ignore", ".* have no neighbour", GraphWarning)  # some with graphs that lack edges
+        warnings.filterwarnings("ignore", "the graph falls into", GraphWarning)
         done = checks.check_estimator(estimator(affinity=affinity), on_fail=None, expected_failed_checks=expected)
     failed = [(check["check_name"], check["exception"]) for check in done if check["status"] == "failed"]
     assert failed == []

@@ -12,9 +12,10 @@ import pytest
 import scipy.sparse as sp
 from views import GRAPH, KNOWN, LABELS, VIEWS, Table
 
+from dsrl_ref import Theta
 from dsrl_ref.errors import DSRLError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering
-from dsrl_ref.multiview.fitted import FromFit, narrow
+from dsrl_ref.multiview.fitted import FromFit
 
 FEW = [view[:40] for view in VIEWS]
 SOME = np.where(np.arange(40) < 12, LABELS[:40], -1)
@@ -363,21 +364,21 @@ def test_learned_graphs_have_indices_of_32_bits(make, copied):
     assert given.indices.dtype == np.int64, "the caller's graph is left as it is"
 
 
-def test_indices_that_do_not_fit_stay_as_they_are():
-    class Huge:
-        nnz, shape = 2**31, (5, 5)
-        indices = indptr = np.zeros(1, dtype=np.int64)
-
-    narrow(Huge)
-    assert Huge.indices.dtype == Huge.indptr.dtype == np.int64
-    Huge.nnz = 2**31 - 1
-    narrow(Huge)
-    assert Huge.indices.dtype == Huge.indptr.dtype == np.int32
-
-
 @pytest.mark.peer
 def test_scikit_learn_clusters_the_learned_graph():
     cluster = pytest.importorskip("sklearn.cluster", reason="scikit-learn is missing: pip install '.[dev]'")
     model = DSRLClustering(4, random_state=0).fit(VIEWS)
     theirs = cluster.SpectralClustering(4, affinity="precomputed", random_state=0)
     assert len(set(theirs.fit(model.affinity_matrix_).labels_)) == 4
+
+
+@each_model
+def test_what_is_shown_is_what_was_learned(make):
+    model = make().fit(FEW, SOME)
+    seen, learned = model._fitted.seen, model._fitted.learned
+    assert model.n_iter_ == len(learned.losses)
+    assert type(model.theta_) is Theta
+    assert (model.theta_, model.L_, model.scale_) == (learned.theta, learned.L, learned.scale)
+    assert plain(model.graph_) == plain(learned.graph) != plain(seen.graph)
+    with pytest.raises(FrozenInstanceError, match="graph"):
+        seen.graph = learned.graph

@@ -163,7 +163,7 @@ def test_neighbours_are_scikit_learns():
         ({"view_weights": [1, 2]}, r"view_weights has shape \(2,\); one number for each of 3 views"),
         ({"view_weights": [1, -1, 1]}, r"nonnegative and not all 0, got \[1.0, -1.0, 1.0\]"),
         ({"view_weights": [0, 0, 0]}, "nonnegative and not all 0"),
-        ({"view_weights": "equal"}, "view_weights must be one of 'auto', got 'equal'"),
+        ({"view_weights": "equal"}, "view_weights must be 'auto', got 'equal'"),
         ({"standardize": "tf-idf"}, "tf-idf takes counts of words: sample . has -"),
     ],
 )
@@ -240,3 +240,17 @@ def test_views_count_by_agreement_where_that_is_asked():
     known = graph.fuse(views, 8, "adaptive", "auto", "auto", 3)
     assert known.view_weights == pytest.approx(found.view_weights)  # three by the eigengap too
     assert graph.fuse(views, 8, "adaptive", "auto", "auto", 20).view_weights.tolist() != known.view_weights.tolist()
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_the_graph_does_not_depend_on_the_number_of_threads():
+    views = random_views(1_600)  # whose neighbours are sought in several blocks
+    one, *others = (similarity_graph(views, 5, weights="adaptive", n_jobs=n_jobs) for n_jobs in (1, 2, 3))
+    assert (one.indices.dtype, one.indptr.dtype) == (np.int32, np.int32)
+    for other in others:
+        assert one.data.tobytes() == other.data.tobytes()
+        assert one.indices.tobytes() == other.indices.tobytes()
+    with pytest.raises(pytest.fail.Exception, match="processors were counted"):
+        similarity_graph(views, 5)
+    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+        similarity_graph(views, 5, n_jobs=0)

@@ -172,6 +172,21 @@ def test_the_authors_training_takes_its_epochs_on_the_graph_as_it_is():
     assert learned.losses == pytest.approx(expected.history["loss"])
 
 
+def test_verbose_tells_every_epoch_and_how_many_edges_are_kept(capsys):
+    learned = learn_graph(GRAPH, keep=0.5, **TRAINING)
+    learn_graph(GRAPH, keep=0.5, **TRAINING, verbose=False)
+    assert capsys.readouterr() == ("", "")
+    learn_graph(GRAPH, keep=0.5, **TRAINING, verbose=True)
+    printed = capsys.readouterr()
+    lines, share = printed.err.splitlines(), np.count_nonzero(learned.apply(GRAPH.data)) / GRAPH.nnz
+    assert printed.out == ""
+    assert len(lines) == len(learned.losses)
+    assert lines[0] == "learning a graph: epoch 1 of at most 300, 0.0% of the edges are kept"
+    assert lines[-1] == f"learning a graph: epoch {len(lines)} of at most 300, {share:.1%} of the edges are kept"
+    learn_as_authors(GRAPH, layers=11, epochs=50, learning_rate=0.03, verbose=True)
+    assert capsys.readouterr().err.count("fit: epoch ") == 50
+
+
 def test_the_authors_training_tells_where_it_kept_nothing():
     with pytest.warns(GraphWarning, match="the network kept no edge: take other epochs or a smaller learning_rate"):
         learned = learn_as_authors(GRAPH, layers=11, epochs=1, learning_rate=0.02)

@@ -1,5 +1,7 @@
 """Labels that spread, against dense solves and by hand."""
 
+import itertools
+
 import blas
 import numpy as np
 import pytest
@@ -176,7 +178,7 @@ def test_blas_has_one_thread_while_small_graphs_are_solved(module, monkeypatch):
 
 
 def poisson_by_hand(graph, codes, classes):
-    """Shares of Poisson learning, from the definition: a pseudo-inverse for each component, found by walking."""
+    """Shares of Poisson learning as its authors have it: in each part of a graph, u by a pseudo-inverse, times b/ȳ."""
     graph, n = np.asarray(graph), len(codes)
     shares, left = np.zeros((n, classes)), set(range(n))
     while left:
@@ -196,12 +198,18 @@ def poisson_by_hand(graph, codes, classes):
             column = np.linalg.pinv(laplacian, rcond=1e-10) @ sources
             degrees = [graph[i].sum() for i in part]
             weighted = sum(d * x for d, x in zip(degrees, column, strict=True)) / (sum(degrees) or 1.0)
-            u[:, k] = column - weighted
-        sizes = sorted((sum(row[k] ** 2 for k in present) / len(present)) ** 0.5 for row in u)
+            u[:, k] = (column - weighted) * ((1 / len(present)) / mean if mean else 0.0)
+        middles = [sum(row[k] for k in present) / len(present) for row in u]
+        sizes = sorted(
+            (sum((row[k] - middle) ** 2 for k in present) / len(present)) ** 0.5
+            for row, middle in zip(u, middles, strict=True)
+        )
         middle = len(sizes) // 2
         s = (sizes[middle] + sizes[-1 - middle]) / 2
         for place, i in enumerate(part):
-            powers = [np.exp(u[place, k] / (s or 1.0)) if k in present else 0.0 for k in range(classes)]
+            powers = [
+                np.exp((u[place, k] - middles[place]) / (s or 1.0)) if k in present else 0.0 for k in range(classes)
+            ]
             shares[i] = np.array(powers) / sum(powers)
     return shares
 
@@ -296,6 +304,35 @@ def test_a_graph_that_hangs_by_a_thread_is_refused_not_guessed(monkeypatch, samp
         propagate(csr_array(graph), [codes], 2, "poisson", None)
 
 
+def test_a_factorisation_that_fails_is_refused_alike(monkeypatch):
+    import scipy.linalg
+
+    def fails(*_, **__):
+        raise scipy.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(scipy.linalg, "cho_factor", fails)
+    with pytest.raises(ValueError, match="parts of the graph hang together by weights so small"):
+        propagate(W, [CODES], 3, "poisson", None)
+
+
+def test_a_class_does_not_win_by_having_more_labels():
+    n = 41  # a path with five labelled samples of class 0 at one end, one of class 1 at the other
+    path = csr_array(diags_array([np.ones(n - 1), np.ones(n - 1)], offsets=[1, -1]))
+    ends = np.full(n, -1)
+    ends[:5], ends[-1] = 0, 1
+    (F,) = propagate(path, [ends], 2, "poisson", None)
+    assert 15 < np.count_nonzero(F.argmax(axis=1) == 1) < 22
+    star = np.zeros((31, 31))  # three arms of ten samples; one class has four labels in its arm, the others have one
+    for arm in range(3):
+        line = [0, *range(1 + 10 * arm, 11 + 10 * arm)]
+        for i, j in itertools.pairwise(line):
+            star[i, j] = star[j, i] = 1.0
+    codes = np.full(31, -1)
+    codes[7:11], codes[20], codes[30] = 0, 1, 2
+    (F,) = propagate(csr_array(star), [codes], 3, "poisson", None)
+    assert [F[1 + 10 * arm : 11 + 10 * arm].argmax(axis=1).tolist() for arm in range(3)] == [[a] * 10 for a in range(3)]
+
+
 def test_shares_grow_with_u_in_units_of_its_usual_size():
     u = np.array([[9.0, -9.0], [1.0, -1.0], [3.0, -3.0], [0.0, 0.0], [-5000.0, 5000.0], [5.0, -5.0]])
     codes, parts = np.array([0, -1, -1, -1, -1, 1]), np.zeros(6, dtype=np.intp)
@@ -304,7 +341,7 @@ def test_shares_grow_with_u_in_units_of_its_usual_size():
     assert shares[:, 0] == pytest.approx([1 / (1 + np.exp(-x / 4)) for x in (18, 2, 6, 0, -2000, 10)], abs=1e-15)
     assert propagation.poisson_shares(1e300 * u, codes, parts) == pytest.approx(shares, abs=1e-15)
     u[0], u[1:5] = (9, -3), 0  # then the largest
-    expected = [1 / (1 + np.exp(-x / np.sqrt(45))) for x in (12, 0, 0, 0, 0, 10)]
+    expected = [1 / (1 + np.exp(-x / 6)) for x in (12, 0, 0, 0, 0, 10)]
     assert propagation.poisson_shares(u, codes, parts)[:, 0] == pytest.approx(expected)
 
 

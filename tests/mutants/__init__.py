@@ -14,11 +14,26 @@ from mutants import (
     multiview,
     objective,
     pictures,
+    report,
     solver,
     support,
     training,
     verify,
 )
 
-LISTS = ground, appendix, objective, engines, kernels, support, training, solver, multiview, pictures, verify, cli
+LISTS = (
+    ground,
+    appendix,
+    objective,
+    engines,
+    kernels,
+    support,
+    training,
+    solver,
+    multiview,
+    pictures,
+    verify,
+    report,
+    cli,
+)
 MUTANTS = [mutant for part in LISTS for mutant in part.MUTANTS]

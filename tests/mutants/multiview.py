@@ -77,7 +77,7 @@ MUTANTS = [
         "multiview/datasets.py",
         ("if verbose and sys.stderr is not None:", "if sys.stderr is not None:"),
         ("if verbose and sys.stderr is not None:", "if verbose:"),
-        ("print(line, file=sys.stderr)", "print(line)"),
+        ('{reading.summary}", file=sys.stderr)', '{reading.summary}")'),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, transpose)"),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, None, index)"),
         ("    if list(content) == [path.stem]:\n", "    if len(content) == 1:\n"),
@@ -169,5 +169,7 @@ MUTANTS = [
         ("n_jobs is None or n_jobs == -1", "n_jobs is None"),
         ("n_jobs is None or n_jobs == -1", "n_jobs is None or n_jobs < 0"),
         ('"n_jobs", least=1', '"n_jobs", least=0'),
+        ("max(graph.nnz, *graph.shape) <= np", "max(*graph.shape) <= np"),
+        ("max(graph.nnz, *graph.shape) <= np", "max(graph.nnz, *graph.shape) < np"),
     ),
 ]

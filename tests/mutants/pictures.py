@@ -97,9 +97,9 @@ MUTANTS = [
     ),
     *of(
         "pictures/estimator.py",
-        ("scale * np.maximum(network(weights / scale), 0.0)", "np.maximum(network(weights), 0.0)"),
+        ("model.scale_ * np.maximum(learned(weights / model.scale_), 0.0)", "np.maximum(learned(weights), 0.0)"),
         ("max(3, len(self.names or ()))", "3"),
-        ("np.full(count, 1 / count)", "np.ones(count)"),
+        ("if weights is None and joiner is not None else weights", "if joiner is not None else weights"),
         ("eigengap(self.model.graph_)[1] if", "eigengap(self.model.affinity_matrix_)[1] if"),
         ("found is None\n", "found is not None\n"),
         (

@@ -206,6 +206,7 @@ MUTANTS = [
     ),
     *of(
         "multiview/reading/read.py",
+        ("named, labels, dropped), content.names)", "named, labels, dropped))"),
         ("if content.labels and not any(counts.values()):", "if False:"),
         ("if named is None and options.labels != NONE:", "if False:"),
         ("if named is None and options.labels != NONE:", "if named is None:"),

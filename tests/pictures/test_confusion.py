@@ -32,7 +32,7 @@ def test_counts_and_shares_of_each_class_stand_in_the_cells():
         "share of the class",
     )
     assert panel.get_title() == "77.8% of 9 samples on the diagonal"
-    assert panel.images[0].get_clim() == (0, 1)
+    assert draw_confusion([0, 0, 1, 1], [0, 1, 0, 1]).axes[0].images[0].get_clim() == (0, 1)
     colours = {text.get_text(): text.get_color() for text in panel.texts}
     assert (colours["2\n100%"], colours["1\n25%"]) == ("white", "black")
     assert draw_confusion(TRUE, FOUND, title="mine").axes[0].get_title() == "mine"

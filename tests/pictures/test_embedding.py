@@ -64,6 +64,9 @@ def test_samples_whose_label_was_known_are_larger_with_an_edge():
     marked = [each for each in scattered if each.get_sizes().tolist() == [LABELLED_AREA] and len(each.get_offsets())]
     assert sorted(len(each.get_offsets()) for each in marked) == [1, 2]
     assert sum(len(each.get_offsets()) for each in scattered) == 40
+    places = np.concatenate([np.asarray(each.get_offsets()) for each in marked])
+    expected = principal(POINTS[:, :2])[0].T[[4, 10, 3]]  # by group: the even ones first
+    assert places == pytest.approx(expected)
     assert all(each.get_edgecolor().tolist() == [[0, 0, 0, 1]] for each in marked)
     assert legend(panel) == ["0", "1", "label known"]
     assert legend(draw_embedding(POINTS[:, :2], CODES % 2).axes[0]) == ["0", "1"]

@@ -54,6 +54,13 @@ def test_classes_are_drawn_by_their_names(asked):
     assert names == NAMES[1:]
     assert [names[code] for code in codes] == model.transduction_.tolist()
     assert options["labelled"].tolist() == list(range(24))
+    asked.clear()
+    some = [NAMES[code] if code in (1, 3) else None for code in LABELS]
+    draw_estimator(model, "confusion", true=some)
+    (shown, _, names, _), _ = asked["confusion"]
+    assert [names[code] if code >= 0 else None for code in shown] == some
+    draw_estimator(CLASSES, "embedding")
+    assert np.array_equal(asked["embedding"][0][0], embed(CLASSES.graph_, 4))
 
 
 def test_codes_have_the_names_that_are_given(asked):
@@ -78,14 +85,14 @@ def test_samples_that_no_label_reaches_have_no_class(asked):
     assert np.flatnonzero(codes < 0).tolist() == [50]
 
 
-def test_weights_are_those_of_the_model_or_equal(asked, monkeypatch):
-    draw_estimator(CLUSTERS, "weights", view_names=["a", "b", "c"])
+def test_weights_are_those_of_the_model(asked, monkeypatch):
+    model = DSRLClustering(4, random_state=0, view_weights=[1, 2, 5]).fit(VIEWS)
+    draw_estimator(model, "weights", view_names=["a", "b", "c"])
     (weights, names), _ = asked["view_weights"]
-    found = getattr(CLUSTERS, "view_weights_", [1 / 3] * 3)
-    assert (list(weights), names) == (pytest.approx(list(found)), ["a", "b", "c"])
+    assert (list(weights), names) == ([0.125, 0.25, 0.625], ["a", "b", "c"])
     asked.clear()
     monkeypatch.setattr(DSRLClustering, "view_weights_", np.array([0.5, 0.25, 0.25]), raising=False)
-    draw_estimator(CLUSTERS, "weights")
+    draw_estimator(model, "weights")
     assert list(asked["view_weights"][0][0]) == [0.5, 0.25, 0.25]
 
 
@@ -111,7 +118,9 @@ def test_the_overview_has_what_there_is_on_a_page():
     cluster = titles(draw_estimator(CLUSTERS, true=LABELS))
     assert [title.split(":")[0] for title in cluster[:3]] == above
     assert "of 120 samples on the diagonal" in cluster[3]
-    assert cluster[4:] == ["eigenvalues of the learned graph", "shrinkage ξ"]
+    assert cluster[4:] == ["eigenvalues of the learned graph", "weights of the views"]
+    alone = DSRLClustering(4, random_state=0).fit(VIEWS[0])  # of one view there are no weights to show
+    assert titles(draw_estimator(alone))[3:] == ["eigenvalues of the learned graph", "shrinkage ξ"]
     assert titles(draw_estimator(CLUSTERS, view_names="abc"))[3:] == [
         "eigenvalues of the learned graph",
         "weights of the views",

@@ -50,6 +50,10 @@ def test_long_names_are_cut():
     assert short(7) == "7"
 
 
+def test_a_dollar_in_a_name_begins_no_formula():
+    assert short("a$b$c_{") == r"a\$b\$c_{"
+
+
 def seen_by(colour, kind):
     """Linear RGB as a dichromat sees it (Viénot, Brettel and Mollon 1999)."""
     rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])

@@ -11,6 +11,7 @@ leaks     views that are the labels again
 read      all of it, and the line that says what was read
 """
 
+from dsrl_ref.multiview.reading.content import Options
 from dsrl_ref.multiview.reading.read import Reading, options_of, read
 
-__all__ = ["Reading", "options_of", "read"]
+__all__ = ["Options", "Reading", "options_of", "read"]

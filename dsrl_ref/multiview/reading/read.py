@@ -28,11 +28,12 @@ from dsrl_ref.multiview.reading.roles import find
 
 @dataclass(frozen=True)
 class Reading:
-    """Views (n, d_v) as float64 arrays or CSR, labels (n,) or None, and what to say about them."""
+    """Views (n, d_v) as float64 arrays or CSR, labels (n,) or None, what to say about them, and the samples' names."""
 
     views: list[Any]
     labels: NDArray[Any] | None
     summary: str
+    names: list[Any] | None = None
 
 
 def read(path: Path, options: Options) -> Reading:
@@ -189,7 +190,7 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
     if not views:
         raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
     require_everyone(views, content.names, content.source)
-    return Reading(views, labels, _summary(content, said, named, labels, dropped))
+    return Reading(views, labels, _summary(content, said, named, labels, dropped), content.names)
 
 
 def _seen(view: Any, labels: NDArray[Any] | None) -> tuple[Any, NDArray[Any] | None]:
