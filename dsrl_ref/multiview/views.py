@@ -230,7 +230,7 @@ class PreparedView:
         than a quarter of n, the same share of them. A neighbourhood of most of a view says nothing.
         """
         m, n = self.points.count, self.given.shape[0]
-        return min(k, max(round(k * m / n), m // QUARTER))
+        return max(1, min(k, max(round(k * m / n), m // QUARTER)))
 
     def scattered(self, graph: csr_array) -> csr_array:
         """A graph (m, m) of the samples that the view has as one (n, n) of all."""

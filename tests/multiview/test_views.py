@@ -153,6 +153,8 @@ def test_a_view_that_has_few_samples_has_fewer_neighbours():
         20,
         40,
     ]
+    view[3:] = np.nan
+    assert [prepare(view, "samples").neighbours(k) for k in (1, 10, 40, 99)] == [1, 1, 1, 3]
     whole = prepare(random_views(100, (4,))[0], "samples")
     assert [whole.neighbours(k) for k in range(1, 100)] == list(range(1, 100))
 
