@@ -19,11 +19,14 @@ from benchmarks import (
     small,
     solving,
     sparse,
+    views,
 )
 from benchmarks.rows import Disagreement, Row
+from dsrl_ref.cli.output import show
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.files import require_writable
 from dsrl_ref.plotting import kind_of, require_kind
+from dsrl_ref.progress import Progress
 from dsrl_ref.report import render
 
 ROWS = {
@@ -38,7 +41,12 @@ ROWS = {
     **incomplete.ROWS,
     **busy.ROWS,
 }
-ALL = {**ROWS, **recovery.BY_NAME, **real.BY_NAME}  # hours of training: only where they are asked for
+ALL = {
+    **ROWS,
+    **views.BY_NAME,
+    **recovery.BY_NAME,
+    **real.BY_NAME,
+}  # minutes, or hours of training: only where they are asked for
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,18 +63,21 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
-    print("machine:", ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
+    show("machine: " + ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
     found: list[Row] = []
     agreed = True
+    names = arguments.only or list(ROWS)
     try:
-        for name in arguments.only or ROWS:
-            agreed &= _run(name, arguments.size, found)
-            if arguments.json:
-                _write(arguments.json, report.as_json(found).encode())
-            if arguments.markdown:
-                _write(arguments.markdown, report.as_markdown(found, _command(argv)).encode())
-            if arguments.report:
-                _write(arguments.report, render.html(pages.page(found, _command(argv))).encode())
+        with Progress("benchmarks") as progress:
+            for place, name in enumerate(names, start=1):
+                progress.tell(f"{name}, row {place} of {len(names)}")
+                agreed &= _run(name, arguments.size, found)
+                if arguments.json:
+                    _write(arguments.json, report.as_json(found).encode())
+                if arguments.markdown:
+                    _write(arguments.markdown, report.as_markdown(found, _command(argv)).encode())
+                if arguments.report:
+                    _write(arguments.report, render.html(pages.page(found, _command(argv))).encode())
     finally:  # what there is after Ctrl-C too
         if arguments.plot and found:
             _write(arguments.plot, report.as_picture(found, kind_of(arguments.plot)))
@@ -91,9 +102,9 @@ def _run(name: str, size: str, found: list[Row]) -> bool:
     try:
         found.append(ALL[name](size))
     except Disagreement as error:
-        print(f"\n{name}: not timed: {error}")
+        show(f"\n{name}: not timed: {error}")
         return False
-    print("\n" + report.as_text(found[-1]), flush=True)
+    show("\n" + report.as_text(found[-1]))
     return True
 
 

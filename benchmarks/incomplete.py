@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,12 @@ from scipy.sparse import csr_array
 
 from benchmarks.measure import time_in_turn
 from benchmarks.rows import Call, Row
+from dsrl_ref.arrays import is_sparse
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, complementary_views, incomplete_views, load_dataset
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.experiments import Data, classify, cluster, splits
 
-Array = NDArray[np.float64]
+Views = list[Any]  # dense or sparse
 Codes = NDArray[np.intp]
 LABELLED, SEED = 0.1, 2021
 FILES = {"MSRC-v1": "MSRC-v1.mat", "ALOI": "ALOI.mat"}
@@ -42,7 +45,7 @@ class Size:
 
 
 SIZES = {
-    "full": Size((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 10, 5, 10, 600),
+    "full": Size((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), 10, 5, 10, 300),
     "quick": Size((0.0, 0.25, 0.5), 2, 2, 3, 300),
     "smallest": Size((0.0, 0.5), 1, 1, 1, 60),
 }
@@ -50,7 +53,7 @@ SIZES = {
 
 def incomplete(size: str) -> Row:
     """Accuracies as samples go missing from the views, beside filling with means and each view alone."""
-    notes, chosen = ["clustering/classification accuracy, means over masks; - : not of this size"], SIZES[size]
+    notes, chosen = ["clustering/classification accuracy, means over masks"], SIZES[size]
     views, labels = complementary_views(chosen.generated, 5, 4, random_state=0)
     notes += curves("generated", views, labels, chosen)
     for name, file in FILES.items() if size != "smallest" else ():
@@ -71,13 +74,13 @@ def incomplete(size: str) -> Row:
     return Row("incomplete", work, time_in_turn(contestants), notes=notes)
 
 
-def fits(views: list[Array], known: Codes) -> None:
+def fits(views: Views, known: Codes) -> None:
     """What is timed."""
     DSRLClustering(5, random_state=0).fit(views)
     DSRLClassifier().fit(views, known)
 
 
-def curves(name: str, views: list[Array], labels: NDArray[np.generic], size: Size) -> list[str]:
+def curves(name: str, views: Views, labels: NDArray[np.generic], size: Size) -> list[str]:
     """A line of the shares, and one of accuracies for every method."""
     codes = np.unique(labels, return_inverse=True)[1].astype(np.intp)
     found: dict[str, list[str]] = {}
@@ -89,7 +92,7 @@ def curves(name: str, views: list[Array], labels: NDArray[np.generic], size: Siz
     return lines + [f"{method:<32}" + "".join(f"{score:>14}" for score in scores) for method, scores in found.items()]
 
 
-def mean_scores(views: list[Array], codes: Codes, share: float, size: Size) -> dict[str, str]:
+def mean_scores(views: Views, codes: Codes, share: float, size: Size) -> dict[str, str]:
     """Of each method, the means over masks; one mask is all there are where nothing is missing."""
     scores: dict[str, list[tuple[float, float]]] = {}
     for mask in range(size.masks if share else 1):
@@ -98,21 +101,22 @@ def mean_scores(views: list[Array], codes: Codes, share: float, size: Size) -> d
     return {method: "{:.3f}/{:.3f}".format(*np.mean(found, axis=0)) for method, found in scores.items()}
 
 
-def contestants_of(holed: list[Array], codes: Codes) -> dict[str, tuple[list[Array], Codes]]:
+def contestants_of(holed: Views, codes: Codes) -> dict[str, tuple[Views, Codes]]:
     """What each method is given."""
     given = {OURS: (holed, codes), FILLED: ([filled(view) for view in holed], codes)}
     for v, view in enumerate(holed):
-        seen = ~np.isnan(view[:, 0])
+        seen = ~is_absent(view)
         given[f"view {v} alone, of its samples"] = ([view[seen]], codes[seen])
     return given
 
 
-def filled(view: Array) -> Array:
+def filled(view: Any) -> Any:
     """The means of the features in the rows that are missing."""
+    view = view.toarray() if is_sparse(view) else view
     return np.where(np.isnan(view), np.nanmean(view, axis=0), view)
 
 
-def accuracies(views: list[Array], codes: Codes, size: Size) -> tuple[float, float]:
+def accuracies(views: Views, codes: Codes, size: Size) -> tuple[float, float]:
     """Of clusters, the mean over seeds; of classes, over splits."""
     data = Data(views, None, codes, csr_array((len(codes), len(codes))))  # its graph is the controls', not asked for
     clusters = cluster(data, int(codes.max()) + 1, range(SEED, SEED + size.seeds), {})

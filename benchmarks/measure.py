@@ -3,13 +3,16 @@
 import gc
 import time
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import CDLL
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from dsrl_ref.progress import Progress
+
+Contestant = Callable[[], Any]
 ROUNDS = 7
 PATIENCE = 10.0  # seconds: a contestant that has used so much is not asked again
 SETTLE = 0.1  # seconds: worker threads of the contestant before spin for a while after their work
@@ -36,37 +39,44 @@ class Result:
     error: float | None = None
 
 
-def time_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: int | None = None) -> list[Result]:
+def time_in_turn(contestants: Mapping[str, Contestant | None], rounds: int | None = None) -> list[Result]:
     """Call every contestant once a round, ROUNDS times by default; all were called before, so that nothing compiles."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     peaks: dict[str, int | None] = dict.fromkeys(contestants)
-    for _ in range(ROUNDS if rounds is None else rounds):
-        for name, call in contestants.items():
-            if call is None or sum(seconds[name]) > PATIENCE:
-                continue
-            gc.collect()
-            before = reset_peak()
-            time.sleep(SETTLE)
-            began = time.perf_counter()
-            answer = call()
-            seconds[name].append(time.perf_counter() - began)
-            peaks[name] = larger(peaks[name], peak_since(before))
-            del answer
+    for name, call in _turns(contestants, seconds, rounds):
+        gc.collect()
+        before = reset_peak()
+        time.sleep(SETTLE)
+        began = time.perf_counter()
+        answer = call()
+        seconds[name].append(time.perf_counter() - began)
+        peaks[name] = larger(peaks[name], peak_since(before))
+        del answer
     return [Result(name, median(taken) if taken else None, peaks[name]) for name, taken in seconds.items()]
 
 
-def cpu_in_turn(contestants: Mapping[str, Callable[[], Any] | None], rounds: int | None = None) -> list[Result]:
+def cpu_in_turn(contestants: Mapping[str, Contestant | None], rounds: int | None = None) -> list[Result]:
     """Do the same, and tell the least time of processors, of all threads: a busy machine changes it little."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(ROUNDS if rounds is None else rounds):
-        for name, call in contestants.items():
-            if call is None or sum(seconds[name]) > PATIENCE:
-                continue
-            time.sleep(SETTLE)
-            began = time.process_time()
-            call()
-            seconds[name].append(time.process_time() - began)
+    for name, call in _turns(contestants, seconds, rounds):
+        time.sleep(SETTLE)
+        began = time.process_time()
+        call()
+        seconds[name].append(time.process_time() - began)
     return [Result(name, min(taken) if taken else None) for name, taken in seconds.items()]
+
+
+def _turns(
+    contestants: Mapping[str, Contestant | None], seconds: Mapping[str, list[float]], rounds: int | None
+) -> Iterator[tuple[str, Contestant]]:
+    """Yield who is next, and tell it on a terminal; `seconds` is what each has used so far."""
+    rounds = ROUNDS if rounds is None else rounds
+    with Progress("benchmarks") as progress:
+        for turn in range(1, rounds + 1):
+            for name, call in contestants.items():
+                if call is not None and sum(seconds[name]) <= PATIENCE:
+                    progress.tell(f"{name}, round {turn} of {rounds}")
+                    yield name, call
 
 
 def most_allocated(call: Callable[[], Any]) -> int:

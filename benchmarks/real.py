@@ -181,18 +181,21 @@ def coded(patches: Patches, size: Size) -> Coded:
     unit = math.sqrt(float(np.mean(X[X != 0] ** 2)))  # TISTA takes entries that are not 0 to have variance 1
     X, Y, expected, signals, lengths = X / unit, Y / unit, expected / unit, signals / unit, lengths * unit
 
+    learned_from = X.shape[1] - X.shape[1] // 5  # a fifth is held out, as `fit` does
+
     def new_signals() -> unrolled.Draw:
-        """What is known, again and again: there are no more signals."""
+        """Four fifths of what is known, again and again: there are no more signals."""
         generator = np.random.default_rng(PEER_SIGNALS_SEED)
 
         def draw(count: int) -> tuple[Array, Array]:
-            picked = generator.integers(X.shape[1], size=count)
+            picked = generator.integers(learned_from, size=count)
             return X[:, picked], Y[:, picked]
 
         return draw
 
     prior = unrolled.Prior(float(np.mean(X != 0)), float(np.mean((Y - D @ X) ** 2)))
-    problem = Drawn(D, LeastSquares(D, Y), X, LeastSquares(D, signals), expected, new_signals, prior)
+    held = X[:, learned_from:], Y[:, learned_from:]
+    problem = Drawn(D, LeastSquares(D, Y), X, LeastSquares(D, signals), expected, new_signals, prior, held)
     return Coded(problem, A, lengths, patches)
 
 

@@ -60,6 +60,8 @@ class Drawn:
         Begins to draw signals of this D without end, for those who learn from as many as they like.
     prior : unrolled.Prior
         What TISTA is told.
+    held : tuple of ndarray, optional
+        X and Y that those signals never are, for peers to hold out; by default they draw some.
     """
 
     D: Array
@@ -69,6 +71,7 @@ class Drawn:
     expected: Array
     new_signals: Callable[[], unrolled.Draw]
     prior: unrolled.Prior
+    held: unrolled.Pair | None = None
 
 
 def drawn(setting: Setting, known: int, unseen: int, seed: int = 0) -> Drawn:
@@ -189,7 +192,7 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
     """A network of `unrolled`, by its own schedule or by one that differs in some of its fields."""
     own = unrolled.CLASSES[name].schedule
     network = unrolled.learn(
-        name, problem.D, DEPTH, problem.new_signals(), problem.prior, replace(own, **(schedule or {}))
+        name, problem.D, DEPTH, problem.new_signals(), problem.prior, replace(own, **(schedule or {})), problem.held
     )
     return None if network is None else Learned(lambda f: counted(network(f.Y)), network.numbers())
 

@@ -188,6 +188,8 @@ def as_matrix_or_csr(value: Any, name: str) -> Any:
 
 def as_number(value: Any, name: str) -> float:
     """Convert one finite real number, 0-d arrays included."""
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     array = as_real(value, name)
     if array.ndim:
         raise TypeError(f"{name} must be one number, got an array of shape {array.shape}")
@@ -237,9 +239,9 @@ def as_count(value: Any, name: str, least: int = 0) -> int:
 
 
 def require_known(value: Any, known: Sequence[str], name: str) -> None:
-    """Require one of the words that an argument knows."""
+    """Require one of the words that an argument knows, or the word, where it knows one alone."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+        raise ValueError(f"{name} must be {'one of ' * (len(known) > 1)}{', '.join(map(repr, known))}, got {value!r}")
 
 
 def require_shape(array: Any, shape: tuple[int, ...], name: str, like: str) -> None:

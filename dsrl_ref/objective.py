@@ -17,12 +17,16 @@ from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
-from dsrl_ref.smooth import Fidelity, multiplications
+from dsrl_ref.shown import Shown, size
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.threads import blas_threads, processors
 
 
-class Objective:
+class Objective(Shown):
     """The loss J of the unrolled network, as a function of Θ and L.
+
+    >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), layers=2)
+    >>> loss, gradient = J((1, 0.5, 0.5, 1), L=1)
 
     Parameters
     ----------
@@ -75,6 +79,8 @@ class Objective:
     Examples
     --------
     >>> J = Objective(Fidelity([[1.0, 0.25, -2.0]]), layers=2)
+    >>> J
+    Objective(f=Fidelity(W 1×3), layers=2, method='adjoint')
     >>> loss, gradient = J((1, 0.5, 0.5, 1), L=1)
     >>> loss
     0.65625
@@ -116,6 +122,16 @@ class Objective:
         self.method = engine.name
         with self._limited(), _quiet():
             self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
+
+    def _facts(self) -> dict[str, str]:
+        known = isinstance(self.f, Fidelity | LeastSquares)
+        facts = {
+            "f": repr(self.f) if known else f"{type(self.f).__name__} of {size(self.shape)}",  # one's own may be long
+            "layers": f"{self.layers}",
+            "per_layer": "True" if self.per_layer else "",
+            "method": repr(self.method),
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def __call__(self, theta: ThetasLike, L: Any) -> tuple[float, Gradient]:
         """Evaluate J and its gradient.

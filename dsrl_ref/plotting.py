@@ -211,9 +211,10 @@ def _draw_layers(result: FitResult, f: Any, target: Any) -> Any:
     for i, row in zip(layers, result.theta, strict=True):
         panels[1, 0].plot(z, shrink(z, row), color=str(0.8 * (1 - i / len(layers))))
     panels[1, 0].set(title="shrinkage ξ of every layer, the last darkest", xlabel="z", ylabel="ξ(z)")
-    losses = {"loss J": result.history["loss"]}
+    accepted = result.history.get("accepted", np.ones(len(result.history["loss"]), dtype=np.bool_))
+    losses = {"loss of what was learned from": result.history["loss"][accepted]}
     if "validation" in result.history:
-        losses["loss of what was held out"] = result.history["validation"]
+        losses["loss of what was held out"] = result.history["validation"][accepted]
     _history(panels[1, 1], losses)
     if f is None:
         panels[1, 2].remove()

@@ -15,12 +15,13 @@ from dsrl_ref.arrays import Array, as_count, is_sparse
 from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import implicit
 from dsrl_ref.persistence import Kind, register
+from dsrl_ref.shown import Shown, size
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 
 
-@dataclass(frozen=True)
-class FitResult:
+@dataclass(frozen=True, repr=False)
+class FitResult(Shown):
     """What `fit` learned.
 
     Attributes
@@ -69,6 +70,19 @@ class FitResult:
     kind: str | None = None
     validation: float | None = None
 
+    def _facts(self) -> dict[str, str]:
+        own = self.per_layer
+        facts = {
+            "status": ("CONVERGED" if self.converged else "not converged") if self.status is None else self.status.name,
+            "loss": f"{self.loss:.6g}",
+            "validation": "" if self.validation is None else f"{self.validation:.6g}",
+            "theta": "one a layer" if own else f"({', '.join(f'{value:.6g}' for value in self.theta)})",
+            "L": "one a layer" if own else f"{self.L:.6g}",
+            "layers": "unknown" if self.layers is None else f"{self.layers}",
+            "epochs": f"{len(self.history['loss'])}",
+        }
+        return {name: fact for name, fact in facts.items() if fact}
+
     @property
     def per_layer(self) -> bool:
         """Whether every layer has a Θ and an L of its own."""
@@ -113,8 +127,8 @@ class FitResult:
         return _fixed_point(f, self.theta, self.L, starting_point(f, x0))
 
 
-@dataclass(frozen=True)
-class SolveResult:
+@dataclass(frozen=True, repr=False)
+class SolveResult(Shown):
     """What `solve` found.
 
     Attributes
@@ -156,6 +170,16 @@ class SolveResult:
     column_status: NDArray[Any]
     residuals: Array
     column_iterations: NDArray[np.int64]
+
+    def _facts(self) -> dict[str, str]:
+        nonzeros = self.x.count_nonzero() if is_sparse(self.x) else np.count_nonzero(self.x)
+        return {
+            "status": self.status.name,
+            "objective": f"{self.objective:.6g}",
+            "residual": f"{self.residual:.2g}",
+            "x": f"{size(self.x.shape)} with {nonzeros} nonzeros",
+            "iterations": f"{self.iterations}",
+        }
 
 
 def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:

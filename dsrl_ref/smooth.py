@@ -112,6 +112,11 @@ class LeastSquares:
         how = "" if self._whitening is None else f", whitened on rank {len(self._whitening[1])}"
         return f"LeastSquares(D {k}×{n}{', sparse' if is_sparse(self.D) else ''}, Y {k}×{m}{how})"
 
+    @property
+    def is_whitened(self) -> bool:
+        """Whether it comes from `whitened`: the singular values of D are then 1 and 0 alone."""
+        return self._whitening is not None
+
     def value(self, X: Any) -> float:
         """½‖DX - Y‖²_F."""
         return 0.5 * float(np.sum((self.D @ X - self.Y) ** 2))
@@ -180,8 +185,9 @@ class LeastSquares:
     def whitened(self, *, rcond: float | None = None) -> "LeastSquares":
         """The term ½‖P(DX - Y)‖²_F with P = (DDᵀ)^-½: all that D lets through, it lets through alike.
 
-        All singular values of PD are 1, so that steps of any length up to 2 are safe, 1/L = 1 among them; ∇f is
-        Dᵀ(DDᵀ)⁻¹(DX - Y). In return, noise is amplified where D is weak.
+        All singular values of PD are 1, so that steps of any length up to 2 lengthen nothing, 1/L = 1 among them, and
+        a longer one lengthens the same for all signals; ∇f is Dᵀ(DDᵀ)⁻¹(DX - Y). In return, noise is amplified where D
+        is weak.
 
         With the singular value decomposition D = U diag(s) Vᵀ it is PD = UVᵀ and PY = U diag(1/s) UᵀY, computed from D
         itself: DDᵀ has the squares of the singular values, of which float64 keeps half the digits. Where D has not

@@ -480,3 +480,12 @@ def test_real_arrays_of_h5py_and_pyarrow(tmp_path):
             Fidelity(file["W"])
         assert Fidelity(file["W"][...]).W.tolist() == [[1.0, 2.0]]
     assert arrays.as_real(pyarrow.chunked_array([[1.0], [2.0]]), "x").tolist() == [1.0, 2.0]
+
+
+def test_a_word_is_one_of_those_that_are_known_or_the_only_one():
+    assert arrays.require_known("a", ("a", "b"), "word") is None
+    with pytest.raises(ValueError, match=r"^word must be one of 'a', 'b', got 'c'$"):
+        arrays.require_known("c", ("a", "b"), "word")
+    for other in ("b", None, 1):
+        with pytest.raises(ValueError, match=rf"^word must be 'a', got {other!r}$"):
+            arrays.require_known(other, ("a",), "word")

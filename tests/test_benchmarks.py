@@ -98,6 +98,45 @@ def test_a_disagreement_exits_1_and_the_other_rows_go_on(benchmarks, monkeypatch
     assert "\naccuracy: " in printed
 
 
+def test_whose_turn_it_is_is_told_before_it_is_timed(benchmarks, monkeypatch):
+    from benchmarks import measure
+
+    class Told:
+        def __init__(self, what):
+            self.what = what
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            events.append("end")
+
+        def tell(self, text):
+            events.append(text)
+
+    events = []
+    monkeypatch.setattr(measure, "Progress", Told)
+    calls = {
+        "ours": lambda: events.append("ours runs"),
+        "missing": None,
+        "theirs": lambda: events.append("theirs runs"),
+    }
+    for time in (measure.time_in_turn, measure.cpu_in_turn):
+        events.clear()
+        results = time(calls, rounds=2)
+        assert [(result.contestant, result.seconds is None) for result in results] == [
+            ("ours", False),
+            ("missing", True),
+            ("theirs", False),
+        ]
+        assert events == [
+            event
+            for turn in ("round 1 of 2", "round 2 of 2")
+            for name in ("ours", "theirs")
+            for event in (f"{name}, {turn}", f"{name} runs")
+        ] + ["end"]
+
+
 def test_an_unknown_row_is_wrong_usage(benchmarks, capsys):
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["--only", "nothing"])
@@ -202,9 +241,9 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
 
 
 def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
-    from benchmarks import real, recovery
+    from benchmarks import real, recovery, views
 
-    assert {*recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
     asked = []
     monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
     benchmarks.main(["--smallest"])
@@ -371,3 +410,25 @@ def test_images_of_a_row_are_in_the_picture_and_not_in_the_figures(benchmarks):
     svg = as_picture([row], "svg").decode()
     assert svg.count("<image") == 9
     assert "<image" not in as_picture([plain], "svg").decode()
+
+
+def test_data_sets_that_are_not_there_are_skipped_and_the_row_says_so(benchmarks, monkeypatch, tmp_path):
+    from scipy.io import savemat
+
+    from benchmarks import views
+
+    monkeypatch.setattr(views, "_line", lambda name, *_: name)
+    monkeypatch.setattr(views, "_clustering", lambda *_: None)
+    monkeypatch.delenv("DSRL_DATA", raising=False)
+    assert (
+        views.views("quick")
+        .notes[-1]
+        .startswith("the rest is skipped: there are no .mat files; the variable DSRL_DATA")
+    )
+    savemat(tmp_path / "a.mat", {"X1": np.eye(8), "X2": np.ones((8, 3)), "Y": np.arange(8) % 2})
+    savemat(tmp_path / "b.mat", {"W": np.eye(8)})
+    monkeypatch.setenv("DSRL_DATA", str(tmp_path))
+    row = views.views("quick")
+    assert [note for note in row.notes if note.startswith("a,")] == [f"a, {control}" for control in views.CONTROLS]
+    assert row.notes[-1].startswith("b is skipped: ")
+    assert row.results[-1].contestant == "a: a fit"

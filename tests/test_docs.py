@@ -29,8 +29,9 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     assert printed[5].startswith("converged: the minimum")
     assert printed[6].endswith("}")
     assert printed[7].startswith("Theta(")
-    assert printed[-2].startswith("{'accuracy': 0.9")
-    assert float(printed[-1]) > 0.97
+    assert float(re.search("'accuracy': ([0-9.]+)", printed[-3])[1]) > 0.89
+    assert float(printed[-2]) > 0.97
+    assert float(printed[-1]) > 0.9
 
 
 def test_shell_snippets_name_commands_that_exist():

@@ -15,6 +15,8 @@ ROOT = Path(dsrl_ref.__file__).parent
 # From the ground upwards. A module imports from its own floor and from those below; `__init__` is the package itself.
 FLOORS = [
     "errors",
+    "progress",
+    "shown",
     "blas",
     "threads",
     "status",
@@ -53,7 +55,12 @@ FLOORS = [
     "solver",
     "multiview.conventions",
     "multiview.absent",
+    "multiview.points",
     "multiview.neighbors",
+    "multiview.views",
+    "multiview.edges",
+    "multiview.spectral",
+    "multiview.agreement",
     "multiview.graph",
     "multiview.reading",
     "multiview.datasets",

@@ -50,6 +50,19 @@ def euclidean(some, others):
     return [[math.dist(a, b) for b in others] for a in some]
 
 
+def beside(candidates, learned):
+    """What labels spread over: a quarter of the candidates and three of what is learned, each at mean degree 1."""
+    first, second = (graph.toarray() / graph.toarray().sum(axis=1).mean() for graph in (candidates, learned))
+    return csr_array(0.25 * first + 0.75 * second)
+
+
+def columns_of(points):
+    """Prepared samples, of either kind, as dense columns."""
+    if hasattr(points, "columns"):
+        return points.columns
+    return (points.rows.toarray() - np.multiply.outer(points.shift, points.direction)).T
+
+
 def nearest_first(lengths, without=None):
     """Places in ascending order of their lengths, of equal ones the first."""
     return sorted((j for j in range(len(lengths)) if j != without), key=lambda j: (lengths[j], j))
@@ -83,6 +96,33 @@ def naive_graph(samples, k, kind):
         for j, weight in naive_weights(d[i], k, kind, mean, scales=scales, without=i).items():
             directed[i, j] = weight
     return np.maximum(directed, directed.T)
+
+
+def holed(views, share=0.3, seed=0):
+    """Copies with rows of NaN, a share of each view's but for what would leave a sample in none; and what is left."""
+    rng = np.random.default_rng(seed)
+    seen = rng.random((len(views[0]), len(views))) >= share
+    seen[~seen.any(axis=1), rng.integers(len(views))] = True
+    return [np.where(seen[:, [v]], view, np.nan) for v, view in enumerate(views)], seen
+
+
+def fewer(k, m, n, kind):
+    """How many of k neighbours among n samples a view has that has m of them."""
+    if k > m / 4:
+        k = min(k, max(m // 4, round(k * m / n)))
+    return max(1, min(k, m - 1 - (kind == "adaptive")))
+
+
+def naive_incomplete(views, k, kind, along, shares):
+    """The graph of views with rows of NaN: each view's among its samples, pairs by what the views with both say."""
+    n, total, weight = len(views[0]), 0.0, 0.0
+    for view, share in zip(views, shares, strict=True):
+        seen = ~np.isnan(view[:, 0])
+        samples = standard(view[seen]) if along == "samples" else standard(view[seen].T).T
+        graph, places = np.zeros((n, n)), np.flatnonzero(seen)
+        graph[np.ix_(places, places)] = naive_graph(samples, fewer(k, len(places), n, kind), kind)
+        total, weight = total + share * graph, weight + share * np.outer(seen, seen)
+    return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
 
 
 VIEWS, LABELS = hard_views()

@@ -2,15 +2,18 @@
 
 Data goes to stdout, notes to stderr. Exit codes: 0 ok, 1 ran but a check failed, 2 usage, 3 bad data,
 4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe. What was printed is flushed before the command ends,
-so that a full disk is exit 5 and not a message of the interpreter.
+so that a full disk is exit 5 and not a message of the interpreter. Without a command, five things that one can do go
+to stderr, and the exit code is 2: a script that has lost its arguments has not worked.
 
 How to add a command
 --------------------
 1. Write one module here, named after the command, with ``add_arguments(parser)`` and ``run(arguments) -> int``, which
    returns the exit code. It lets errors go: `main` turns them into a line on stderr and an exit code. A command that
    prints results takes ``--json``, by `cli.output`; one that reads a problem uses `cli.problem`.
-2. Add a line to ``COMMANDS``: the name, and what it does. The module is imported when the command is asked for, alone.
-3. Test it in ``tests/cli``, through `main`, with its exit codes, and add wrong variants to ``tests/mutants/cli.py``.
+2. Name in its ``OFTEN`` the options that most need, which ``--help`` shows within a screen, and in its ``EXAMPLE`` a
+   line that works: see `cli.help`.
+3. Add a line to ``COMMANDS``: the name, and what it does. The module is imported when the command is asked for, alone.
+4. Test it in ``tests/cli``, through `main`, with its exit codes, and add wrong variants to ``tests/mutants/cli.py``.
 """
 
 import argparse
@@ -23,6 +26,8 @@ import sys
 from collections.abc import Sequence
 
 from dsrl_ref import __version__
+from dsrl_ref.cli.help import FIRST_STEPS, Parser
+from dsrl_ref.cli.output import note
 from dsrl_ref.errors import DSRLError, ModelFileError
 
 COMMANDS = {
@@ -36,7 +41,8 @@ COMMANDS = {
     "classify": "classify samples of which some are labelled",
     "predict": "take what cluster or classify fitted to new samples",
     "vectors": "write conformance vectors for other implementations",
-    "check": "judge your own implementation by them",
+    "check": "judge your own implementation by such vectors",
+    "files": "the keys of the files that these commands read and write",
 }
 
 
@@ -67,8 +73,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    given = list(sys.argv[1:] if argv is None else argv)
+    completing = "_ARGCOMPLETE" in os.environ  # the shell asks how a line may go on, by the extra completion
+    if completing:
+        given = os.environ["COMP_LINE"].split()[1:]
+    elif not given:
+        note(FIRST_STEPS)
+        return 2
     try:
-        arguments = _parser(argv).parse_args(argv)
+        parser = _parser(given)
+        if completing:
+            from argcomplete import autocomplete
+
+            autocomplete(parser)
+        arguments = parser.parse_args(given)
         code: int = arguments.run(arguments)
         return code
     except SystemExit as stop:  # argparse: 2 for usage, 0 for --help
@@ -100,18 +118,17 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser; only the command that was asked for is imported."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="dsrl-ref", description="Deep Sparse Regularizer Learning, explicit gradients."
-    )
+    parser = Parser(prog="dsrl-ref", description="Deep Sparse Regularizer Learning, explicit gradients.")
     parser.add_argument("--version", action="version", version=f"dsrl-ref {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    parser.usage = "dsrl-ref COMMAND [options]"
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name in given:
             module = importlib.import_module(f"dsrl_ref.cli.{name}")
             module.add_arguments(command)
+            command.describe(module)
             command.set_defaults(run=module.run, command=shlex.join(["dsrl-ref", *given]))
     return parser

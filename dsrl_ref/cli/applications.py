@@ -1,7 +1,7 @@
 """What ``cluster`` and ``classify`` share: their data, their tables, their files."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.cli import tables
-from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report
+from dsrl_ref.cli.output import add_json, add_report, note, require_places, require_report, show
 from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
+from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, kind_of, require_kind
 
+READS = "X", "Y"  # views and labels, under these and other names
+LEARNED = "theta", "L", "scale", "graph_shape", "graph_data", "graph_indices", "graph_indptr"
 LARGEST_SEED = 2**32 - 1  # of the permutations that decide which samples are labelled
 
 
@@ -53,6 +56,16 @@ def positive(text: str) -> int:
     return number
 
 
+def view_weights(text: str) -> Any:
+    """Parse what each view counts, for argparse."""
+    if text in ("auto", "equal"):
+        return "auto" if text == "auto" else None
+    try:
+        return [float(weight) for weight in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be auto, equal or numbers between commas: {text!r}") from None
+
+
 def seed(text: str) -> int:
     """Parse a seed that NumPy's RandomState takes, for argparse."""
     number = int(text)
@@ -63,11 +76,9 @@ def seed(text: str) -> int:
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what the data is."""
-    parser.add_argument(
-        "data", metavar="DATA", help="'digits'; .mat, .npz, .h5 with views X and labels Y; a table; a folder of tables"
-    )
+    parser.add_argument("data", metavar="DATA", help="'digits', .mat, .npz, .h5, a table, or a folder of tables")
     parser.add_argument("--views", type=names, metavar="NAME,NAME", help="keys or files that are the views")
-    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels; 'none' leaves them out")
+    parser.add_argument("--labels", metavar="NAME", help="key, file or column of the labels, or 'none'")
     parser.add_argument("--transpose", choices=["yes", "no"], help="whether samples are the columns of the views")
     parser.add_argument(
         "--index", metavar="COLUMN", help="of tables: names the samples, to align by; 'none': no column"
@@ -82,6 +93,19 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
     parser.add_argument("--seed", type=seed, default=2021, help="decides every draw (2021)")
+    parser.add_argument(
+        "--view-weights",
+        type=view_weights,
+        default="auto",
+        metavar="W,W",
+        help="what each view counts: numbers between commas; 'equal'; 'auto', by what the views agree in (auto)",
+    )
+    parser.add_argument(
+        "--standardize",
+        choices=STANDARDIZE,
+        default="auto",
+        help="what is done to the features first (auto: tf-idf of counts of words, else along what suits the view)",
+    )
     parser.add_argument("--preset", choices=["authors"], help="as the authors' program does it")
     parser.add_argument("--epochs", type=positive, help="of training, at most; with the preset exactly")
     parser.add_argument("--learning-rate", type=float, help="of training")
@@ -91,10 +115,10 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
         "--output",
         type=Path,
         metavar="FILE",
-        help="write what was found here: .csv, a line a sample; .npz, with the learned graph",
+        help="write it here, as .csv, or .npz with the graph",
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was fitted here, for predict")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf or .svg; needs matplotlib")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it here: .png, .pdf, .svg; needs matplotlib")
     parser.add_argument(
         "--picture", choices=pictures, help="what is drawn: all on a page (overview), or one that goes into a paper"
     )
@@ -174,7 +198,8 @@ def _unknown(n: int) -> np.ndarray:
 
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
     """Parameters of the estimator that the command line gave."""
-    return {"preset": arguments.preset, "epochs": arguments.epochs, "learning_rate": arguments.learning_rate}
+    names = "preset", "epochs", "learning_rate", "view_weights", "standardize"
+    return {name: getattr(arguments, name) for name in names}
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -187,16 +212,31 @@ def record(outcome: Outcome) -> dict[str, Any]:
     return {"method": outcome.method, **propagation, **scores}
 
 
-def print_table(outcomes: Sequence[Outcome]) -> None:
-    """Means and standard deviations, a line a method."""
-    names = list(outcomes[0].scores)
-    propagated = any(outcome.propagation for outcome in outcomes)
-    form = f"{'propagation':<13}" if propagated else ""
-    print(f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in names))
-    for outcome in outcomes:
-        cells = "".join(f"{np.mean(outcome.scores[name]):>9.4f} ±{np.std(outcome.scores[name]):.4f}" for name in names)
-        form = f"{outcome.propagation or '':<13}" if propagated else ""
-        print(f"{outcome.method:<24}{form}{cells}")
+def scored(arguments: argparse.Namespace, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Compute the outcomes; unless JSON is asked for, a table has a line for each as soon as it is there."""
+    return list(outcomes if arguments.json else print_table(outcomes))
+
+
+def print_table(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Print means and standard deviations, a line a method, and yield the method after its line."""
+    for place, outcome in enumerate(outcomes):
+        if place == 0:
+            show(head_of_table(outcome))
+        show(row_of_table(outcome))
+        yield outcome
+
+
+def head_of_table(first: Outcome) -> str:
+    """The line above a table that begins with this method; all in it have a propagation, or none has."""
+    form = f"{'propagation':<13}" if first.propagation else ""
+    return f"{'method':<24}{form}" + "".join(f"{name:>17}" for name in first.scores)
+
+
+def row_of_table(outcome: Outcome) -> str:
+    """The line of a method."""
+    form = f"{outcome.propagation:<13}" if outcome.propagation else ""
+    scores = outcome.scores.values()
+    return f"{outcome.method:<24}{form}" + "".join(f"{np.mean(each):>9.4f} ±{np.std(each):.4f}" for each in scores)
 
 
 def describe(model: Any) -> str:
@@ -236,12 +276,5 @@ def known_but(codes: np.ndarray, left_out: Any = ()) -> list[int | None]:
 def learned(model: Any) -> dict[str, Any]:
     """The learned graph (CSR), and Θ, L and scale, which make it of the candidates, as arrays."""
     graph = model.graph_
-    return {
-        "theta": np.array(model.theta_),
-        "L": np.array(model.L_),
-        "scale": np.array(model.scale_),
-        "graph_shape": np.array(graph.shape),
-        "graph_data": graph.data,
-        "graph_indices": graph.indices,
-        "graph_indptr": graph.indptr,
-    }
+    numbers = (np.array(number) for number in (model.theta_, model.L_, model.scale_, graph.shape))
+    return dict(zip(LEARNED, [*numbers, graph.data, graph.indices, graph.indptr], strict=True))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dsrl_ref.cli.help import filled
 from dsrl_ref.cli.output import add_json, print_json
 from dsrl_ref.verify.answers import EXPECTED_FORM, EXPECTED_OF_LAYERS
 from dsrl_ref.verify.conformance import Implementation, Outcome, call, check, compare, judge
@@ -21,6 +22,8 @@ On a knot ξ has a left and a right derivative. The appendix's half-open rows, b
 take the right one in z; automatic differentiation has rules of its own there (0 for relu at 0, halves for maximum).
 Branch by these rows where you need the appendix's numbers; --ignore-ties judges everything else."""
 
+OFTEN = "--per-layer", "--problem", "--ignore-ties", "--json"
+EXAMPLE = "dsrl-ref check mine:loss_and_gradient"
 SKIPPED = "skipped, as no function for it was named; name yours with --per-layer module:function"
 
 
@@ -29,19 +32,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "implementation",
         metavar="module:function",
-        help="called as function(f, theta, L, layers, x0, target), returns (loss, five derivatives); f is a dict with "
-        '"kind": "fidelity" and "W", or "least_squares" and "D", "Y"',
+        help="yours: of (f, theta, L, layers, x0, target), it returns (loss, five derivatives); --help-all has more",
     )
     parser.add_argument(
         "--per-layer",
         metavar="module:function",
-        help="called as the same with theta (layers, 4) and L (layers,), one of each a layer; returns (loss, "
-        "(layers, 5) derivatives), the first layer's first. Without it these problems are skipped",
+        help="yours for one Θ and one L a layer; without it these problems are skipped",
     )
     parser.add_argument("--problem", metavar="NAME", help="this one, with inputs, iterates, dX_(i), expected and got")
     parser.add_argument("--ignore-ties", action="store_true", help="judge the loss alone where an entry is on a knot")
     parser.add_argument("--vectors", type=Path, metavar="FILE", help="problems from a file of vectors, version 1 to 3")
     add_json(parser)
+
+
+def more() -> str:
+    """How functions are called."""
+    return filled(
+        [
+            'f is {"kind": "fidelity", "W": array} or {"kind": "least_squares", "D": array, "Y": array}; arrays are of '
+            "float64, theta has 4 numbers: w1, w2, b1, b2, in whose order the first four derivatives are; the fifth is "
+            "in L.",
+            "The function of --per-layer gets theta (layers, 4) and L (layers,), and returns (loss, (layers, 5) "
+            "derivatives), the first layer's first.",
+        ]
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,19 +5,31 @@ protocol: in each repeat the first floor(0.1·N) samples of a permutation are la
 """
 
 import argparse
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dsrl_ref.cli import applications, pages, tables
-from dsrl_ref.cli.output import print_json
+from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.classification import DSRLClassifier
-from dsrl_ref.multiview.experiments import Data, classification_controls, classify, classify_single_views, splits
+from dsrl_ref.multiview.experiments import (
+    Data,
+    Outcome,
+    classification_controls,
+    classify,
+    classify_single_views,
+    splits,
+)
 from dsrl_ref.multiview.propagation import PROPAGATION
 from dsrl_ref.persistence import save
 from dsrl_ref.pictures import PICTURES
 from dsrl_ref.threads import limited
 
+OFTEN = "--propagation", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
+EXAMPLE = "dsrl-ref classify digits --compare"
+WRITES = *applications.LEARNED, "labels", "probability", "reached", "labelled", tables.NAMES
 Samples: TypeAlias = list[Any] | None  # what they are called
 SHARE = 0.1  # of the samples that are labelled in the protocol
 
@@ -32,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the samples, where all labels are known and are to be scored ({SHARE})",
     )
     parser.add_argument(
-        "--propagation", choices=PROPAGATION, help="how labels spread (balanced); poisson is for text above all"
+        "--propagation",
+        choices=PROPAGATION,
+        metavar="FORM",
+        help=f"how labels spread: {', '.join(PROPAGATION)} (balanced); poisson is for text above all",
     )
 
 
@@ -101,10 +116,10 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
     labelled = list(splits(n, labelled_share, arguments.repeats, arguments.seed))
     training = _parameters(arguments)
     first = classify(data, labelled, training)
-    outcomes = [first]
-    if arguments.compare:
-        outcomes += classification_controls(data, labelled, first, training)
-        outcomes += classify_single_views(data, labelled, training)
+    outcomes: Iterable[Outcome] = [first]
+    if arguments.compare:  # each is computed when its line is to be printed
+        controls = classification_controls(data, labelled, first, training)
+        outcomes = chain(outcomes, controls, classify_single_views(data, labelled, training))
     model = first.found
     columns = _write(arguments, model, names[model.classes_], labelled[0], samples)
     if arguments.model:
@@ -114,13 +129,14 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
     applications.draw(arguments, data, model, **shown)
     counts = np.bincount(data.codes[labelled[0]], minlength=len(names)).tolist()
     found = [columns["class"].count(name) - count for name, count in zip(names.tolist(), counts, strict=True)]
-    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), outcomes, **shown)
+    if not arguments.json:
+        show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+    scored = applications.scored(arguments, outcomes)
+    pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), scored, **shown)
     if arguments.json:
-        print_json({"results": [applications.record(outcome) for outcome in outcomes]})
-        return 0
-    print(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
-    applications.print_table(outcomes)
-    print(applications.describe(model))
+        print_json({"results": [applications.record(outcome) for outcome in scored]})
+    else:
+        print(applications.describe(model))
     return 0
 
 

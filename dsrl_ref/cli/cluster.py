@@ -1,15 +1,20 @@
 """``dsrl-ref cluster DATA``: multi-view clustering, scored where the data has labels."""
 
 import argparse
+from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
 from dsrl_ref.cli import applications, pages, tables
-from dsrl_ref.cli.output import print_json
-from dsrl_ref.multiview.experiments import cluster, cluster_single_views, clustering_controls
+from dsrl_ref.cli.output import print_json, show
+from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_views, clustering_controls
 from dsrl_ref.persistence import save
 from dsrl_ref.threads import limited
 
+OFTEN = "--clusters", "--views", "--labels", "--compare", "--output", "--model", "--plot", "--report", "--json"
+EXAMPLE = "dsrl-ref cluster digits --compare"
+WRITES = *applications.LEARNED, "labels", tables.NAMES
 AUTO = "auto"
 GAPS = 5  # that are shown
 
@@ -21,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clusters",
         type=number,
         metavar="N",
-        help="as many as classes, if there are labels; else, and for 'auto', by the eigenvalues of the learned graph",
+        help="by default as many as classes; without labels, and for 'auto', by the eigenvalues of the learned graph",
     )
 
 
@@ -57,10 +62,10 @@ def _cluster(arguments: argparse.Namespace) -> int:
     first = cluster(data, None if given == AUTO else int(given), seeds, training)
     model = first.found
     clusters = model.n_clusters_
-    outcomes = [first]
-    if arguments.compare:
-        outcomes += clustering_controls(data, clusters, seeds, first, training)
-        outcomes += cluster_single_views(data, clusters, seeds, training)
+    outcomes: Iterable[Outcome] = [first]
+    if arguments.compare:  # each is computed when its line is to be printed
+        controls = clustering_controls(data, clusters, seeds, first, training)
+        outcomes = chain(outcomes, controls, cluster_single_views(data, clusters, seeds, training))
     if arguments.output:
         found = {**applications.learned(model), "labels": model.labels_, **tables.named(source.samples)}
         tables.write(arguments.output, tables.of_clusters(model.labels_, source.samples), found)
@@ -70,16 +75,15 @@ def _cluster(arguments: argparse.Namespace) -> int:
     shown = {"true": true, "names": None if names is None else names.tolist()}
     applications.draw(arguments, data, model, **shown)
     sizes = np.bincount(model.labels_, minlength=clusters).tolist()
-    pages.write(arguments, data, model, pages.clusters(sizes), [] if names is None else outcomes, **shown)
+    if not arguments.json:
+        show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
+        if model.n_clusters is None:
+            print_gaps(model.eigenvalues_)
+    scored = [] if names is None else applications.scored(arguments, outcomes)
+    pages.write(arguments, data, model, pages.clusters(sizes), scored, **shown)
     if arguments.json:
-        scored = [] if names is None else [applications.record(outcome) for outcome in outcomes]
         chosen = {} if model.n_clusters is not None else {"eigenvalues": model.eigenvalues_.tolist()}
-        print_json({"results": scored, "sizes": sizes, **chosen})
-        return 0
-    print(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
-    if model.n_clusters is None:
-        print_gaps(model.eigenvalues_)
-    if names is not None:
-        applications.print_table(outcomes)
-    print(applications.describe(model))
+        print_json({"results": [applications.record(outcome) for outcome in scored], "sizes": sizes, **chosen})
+    else:
+        print(applications.describe(model))
     return 0

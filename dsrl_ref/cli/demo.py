@@ -3,6 +3,7 @@
 import argparse
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.sparse import csr_array
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.cli import applications
-from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
+from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report, show
 from dsrl_ref.differences import GradientCheck, check_gradient
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import StartWarning
@@ -28,6 +29,7 @@ from dsrl_ref.multiview.experiments import (
     splits,
 )
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.report import graphs, render
 from dsrl_ref.report.origin import Origin, origin
 from dsrl_ref.report.page import Page
@@ -37,10 +39,15 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import LAYERS
 
+OFTEN, EXAMPLE = ("--report", "--json"), "dsrl-ref demo"
 VIEWS = ("pixels", "Fourier magnitudes", "row and column sums", "differences")
 EPOCHS = 40
 REPEATS, SEED = 3, 2021
 LARGEST_GAP = 1e-7
+TITLES = {
+    "clustering": f"clustering into {{}}, {REPEATS} seeds",
+    "classification": f"classification, 10 % labelled, {REPEATS} splits",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
     require_report(arguments.report)
     require_places([arguments.report], [])
     views, labels = load_dataset("digits")
-    found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels))
+    told = Told(printed=not arguments.json)
+    with Progress("demo") as progress:
+        found = compute(dict(zip(VIEWS, views, strict=True)), np.asarray(labels), told, progress)
     if arguments.report:
-        render.write(arguments.report, _page(found, np.asarray(labels), origin(arguments.command)))
+        render.write(arguments.report, _page(found, told, np.asarray(labels), origin(arguments.command)))
     if arguments.json:
         print_json(as_record(found))
-    else:
-        print_report(found)
     return 0 if found.passed else 1
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """What the demo found, all of it.
 
     Attributes
     ----------
@@ -101,64 +108,144 @@ class Demo:
     seconds: dict[str, float]
 
     @property
-    def agrees(self) -> bool:
-        """Whether the gradient where training ended is that of differences, and rounding hides next to nothing."""
-        return max(self.checked.gap, self.checked.rounding) <= LARGEST_GAP
-
-    @property
     def passed(self) -> bool:
         """Whether the gradient is right where training ended, and condition (7) holds there."""
-        return self.agrees and not self.learned.theta.violations()
+        return agrees(self.checked) and not self.learned.theta.violations()
 
 
-def compute(views: dict[str, Array], codes: NDArray[np.intp]) -> Demo:
+class Told:
+    """Hears of each thing as soon as it is found, and makes a line of it, or of the outcomes of a task a table.
+
+    Attributes
+    ----------
+    printed : bool
+        Whether each line is printed at once.
+    lines : dict of str to str
+        Those so far, by their labels; tables have none.
+    """
+
+    def __init__(self, printed: bool) -> None:
+        self.printed, self.lines = printed, dict[str, str]()
+
+    def line(self, label: str, text: str) -> None:
+        """Keep a line."""
+        self.lines[label] = text
+        self._print(f"{label:<19} {text}")
+
+    def _print(self, text: str = "") -> None:
+        if self.printed:
+            show(text)
+
+    def begun(self, columns: dict[str, int], n: int) -> None:
+        """Tell which data it is: n samples, and how many columns each view has."""
+        self.line("data", f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)")
+        self.line("derived views", ", ".join(f"{name} ({size})" for name, size in columns.items()))
+
+    def fused(self, graph: csr_array, seconds: float) -> None:
+        """Tell the size of the graph."""
+        n = graph.shape[0]
+        self.line("fused graph", f"{n}×{n}, {_nonzeros(graph)} nonzeros, {seconds:.1f} s")
+
+    def prepared(self, J: Objective) -> None:
+        """Tell which network is to learn."""
+        self.line("network", f"f = ½‖X - W‖², {J.layers} layers, explicit gradients ({J.method})")
+
+    def trained(self, learned: FitResult, seconds: float) -> None:
+        """Tell what it learned."""
+        theta, losses = learned.theta, learned.history["loss"]
+        self.line("training", f"the authors' optimiser, {len(losses)} epochs, {seconds:.1f} s")
+        self.line("learned Θ", f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}")
+        self.line("learned L", f"{learned.L:.6f}")
+        self.line("condition (7)", "; ".join(theta.violations()) or "holds")
+        self.line("loss", f"{losses[0]:.4f} -> {learned.loss:.4f}")
+
+    def applied(self, graph: csr_array, output: csr_array) -> None:
+        """Tell how sparse the graph was, and what the network leaves of it."""
+        shares = f"{_zero_fraction(graph):.2%} -> {_zero_fraction(output):.2%} zeros"
+        self.line("sparsity", f"{shares}, {_nonzeros(output)} nonzeros left")
+
+    def verified(self, checked: GradientCheck) -> None:
+        """Tell whether the gradient where training ended is that of differences."""
+        self.line(
+            "gradient there",
+            f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of what is added "
+            f"up ({checked.ties} ties): {'agrees' if agrees(checked) else 'DISAGREES'}",
+        )
+
+    def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
+        """Tell the scores of a method, and before the first of a task what stands above them."""
+        if first:
+            self._print()
+            self._print(TITLES[task].format(classes))
+            self._print(applications.head_of_table(outcome))
+        self._print(applications.row_of_table(outcome))
+
+    def ended(self, seconds: float) -> None:
+        """Tell how long all took."""
+        self._print()
+        self.line("all", f"{seconds:.1f} s")
+
+
+def compute(
+    views: dict[str, Array], codes: NDArray[np.intp], told: Told | None = None, progress: Progress | None = None
+) -> Demo:
     """Fuse the views (n, d_v) into a graph, train on it, check the gradient, and apply what was learned.
 
     `codes` (n,) are the classes, from 0.
     """
+    told, progress = told or Told(printed=False), progress or Progress("demo", verbose=False)
     start = time.perf_counter()
+    columns = {name: view.shape[1] for name, view in views.items()}
+    told.begun(columns, len(codes))
     graph = similarity_graph(list(views.values()))
     built = time.perf_counter()
+    told.fused(graph, built - start)
+    progress.tell("training")
     J = Objective(Fidelity(graph), layers=LAYERS)
+    told.prepared(J)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StartWarning)  # as the authors have it: decay alone moves their start
         learned = fit(J, method="authors", epochs=EPOCHS)
     if learned.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     trained = time.perf_counter()
+    told.trained(learned, trained - built)
     output = forward(J.f, learned.theta, learned.L, LAYERS)[-1]
+    told.applied(graph, output)
+    progress.tell("differences of the loss")
     checked = check_gradient(J, learned.theta, learned.L)
+    told.verified(checked)
     verified = time.perf_counter()
-    tasks = apply_both(Data(list(views.values()), None, codes, graph))
+    tasks: dict[str, list[Outcome]] = {}
+    progress.tell("clustering and classification")
+    classes = int(codes.max()) + 1
+    for task, outcome in each_outcome(Data(list(views.values()), None, codes, graph)):
+        told.scored(task, classes, outcome, first=task not in tasks)
+        tasks.setdefault(task, []).append(outcome)
+        progress.tell(f"{task}, the method after {outcome.method}")
     end = time.perf_counter()
-    return Demo(
-        columns={name: view.shape[1] for name, view in views.items()},
-        graph=graph,
-        J=J,
-        learned=learned,
-        output=output,
-        checked=checked,
-        classes=int(codes.max()) + 1,
-        tasks=tasks,
-        seconds={
-            "graph": built - start,
-            "training": trained - built,
-            "applications": end - verified,
-            "all": end - start,
-        },
-    )
+    told.ended(end - start)
+    seconds = {"graph": built - start, "training": trained - built, "applications": end - verified, "all": end - start}
+    return Demo(columns, graph, J, learned, output, checked, classes, tasks, seconds)
 
 
-def apply_both(data: Data) -> dict[str, list[Outcome]]:
-    """Cluster and classify, with the controls beside."""
+def each_outcome(data: Data) -> Iterator[tuple[str, Outcome]]:
+    """Cluster and classify, with the controls beside; each is yielded as soon as it is scored."""
     classes, seeds = int(data.codes.max()) + 1, range(SEED, SEED + REPEATS)
-    labelled = list(splits(len(data.codes), 0.1, REPEATS, SEED))
     clustered = cluster(data, classes, seeds, {})
+    yield "clustering", clustered
+    for control in clustering_controls(data, classes, seeds, clustered, {}, hindsight=()):
+        yield "clustering", control
+    labelled = list(splits(len(data.codes), 0.1, REPEATS, SEED))
     classified = classify_on(clustered.found, data, labelled)
-    return {
-        "clustering": [clustered, *clustering_controls(data, classes, seeds, clustered, {}, hindsight=())],
-        "classification": [classified, *classification_controls(data, labelled, classified, {}, hindsight=())],
-    }
+    yield "classification", classified
+    for control in classification_controls(data, labelled, classified, {}, hindsight=()):
+        yield "classification", control
+
+
+def agrees(checked: GradientCheck) -> bool:
+    """Whether the gradient where training ended is that of differences, and rounding hides next to nothing."""
+    return max(checked.gap, checked.rounding) <= LARGEST_GAP
 
 
 def as_record(found: Demo) -> dict[str, Any]:
@@ -181,51 +268,12 @@ def as_record(found: Demo) -> dict[str, Any]:
     }
 
 
-def _page(found: Demo, codes: NDArray[np.intp], made_by: Origin) -> Page:
+def _page(found: Demo, told: "Told", codes: NDArray[np.intp], made_by: Origin) -> Page:
     """The same for people, with the graph before and after, and what lies between."""
-    learned = found.learned
-    network = ScalarMap(learned.theta, learned.L, LAYERS)
+    network = ScalarMap(found.learned.theta, found.learned.L, LAYERS)
     drawn = graphs.learning(found.graph, found.output, network, codes, None)
-    titles = _titles(found)
-    return graphs.page(_told(found), drawn, {titles[name]: each for name, each in found.tasks.items()}, made_by)
-
-
-def print_report(found: Demo) -> None:
-    """Print a line for each thing found, then a table for each task."""
-    for label, text in _told(found).items():
-        print(f"{label:<19} {text}")
-    for name, outcomes in found.tasks.items():
-        print(f"\n{_titles(found)[name]}")
-        applications.print_table(outcomes)
-
-
-def _titles(found: Demo) -> dict[str, str]:
-    return {
-        "clustering": f"clustering into {found.classes}, {REPEATS} seeds",
-        "classification": f"classification, 10 % labelled, {REPEATS} splits",
-    }
-
-
-def _told(found: Demo) -> dict[str, str]:
-    """What was found, by its label."""
-    learned, checked, seconds, n = found.learned, found.checked, found.seconds, found.graph.shape[0]
-    theta, losses = learned.theta, learned.history["loss"]
-    return {
-        "data": f"UCI handwritten digits, {n} images 8×8 (CC BY 4.0)",
-        "derived views": ", ".join(f"{name} ({size})" for name, size in found.columns.items()),
-        "fused graph": f"{n}×{n}, {_nonzeros(found.graph)} nonzeros, {seconds['graph']:.1f} s",
-        "network": f"f = ½‖X - W‖², {found.J.layers} layers, explicit gradients ({found.J.method})",
-        "training": f"the authors' optimiser, {len(losses)} epochs, {seconds['training']:.1f} s",
-        "learned Θ": f"w1 = {theta.w1:.6f}, w2 = {theta.w2:.6f}, b1 = {theta.b1:.6f}, b2 = {theta.b2:.6f}",
-        "learned L": f"{learned.L:.6f}",
-        "condition (7)": "; ".join(theta.violations()) or "holds",
-        "loss": f"{losses[0]:.4f} -> {learned.loss:.4f}",
-        "sparsity": f"{_zero_fraction(found.graph):.2%} -> {_zero_fraction(found.output):.2%} zeros, "
-        f"{_nonzeros(found.output)} nonzeros left",
-        "gradient there": f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of "
-        f"what is added up ({checked.ties} ties): {'agrees' if found.agrees else 'DISAGREES'}",
-        "all": f"{seconds['all']:.1f} s",
-    }
+    tasks = {TITLES[task].format(found.classes): outcomes for task, outcomes in found.tasks.items()}
+    return graphs.page(told.lines, drawn, tasks, made_by)
 
 
 def _nonzeros(matrix: csr_array) -> int:

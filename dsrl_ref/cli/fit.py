@@ -12,7 +12,7 @@ from typing import Any
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
-from dsrl_ref.cli.problem import read_problem, whitened
+from dsrl_ref.cli.problem import read_problem, told, whitened
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
 from dsrl_ref.report import learned as pages
@@ -23,6 +23,10 @@ from dsrl_ref.results import FitResult
 from dsrl_ref.status import Status
 from dsrl_ref.training.fit import METHODS, fit
 
+REQUIRED, OPTIONAL = ("layers",), ("target", "x0", "theta", "L")
+OFTEN = "--output", "--method", "--per-layer", "--whiten", "--report", "--json"
+EXAMPLE = "dsrl-ref fit problem.npz -o model.dsrl"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``fit``."""
@@ -30,10 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "problem",
         type=Path,
         metavar="PROBLEM.npz",
-        help="keys W, or D and Y; layers; target, optional with W; optional x0, theta, L",
+        help=f"keys {told(REQUIRED, OPTIONAL)}; target is required with D and Y",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="MODEL", help="save what was learned to this file")
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0])
+    parser.add_argument(
+        "--method", choices=METHODS, default=METHODS[0], help=f"how ({METHODS[0]}); the other is the authors' training"
+    )
     parser.add_argument("--per-layer", action="store_true", help="one Θ and one L a layer, by gauss-newton")
     parser.add_argument("--whiten", action="store_true", help="whiten the least squares: D and Y as (DDᵀ)^-½ has them")
     parser.add_argument(
@@ -59,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
     require_report(arguments.report)
     require_places([arguments.output, arguments.checkpoint, arguments.report], [arguments.problem])
-    f, data = read_problem(arguments.problem, ("layers",), ("target", "x0", "theta", "L"))
+    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
     J = Objective(
         whitened(f) if arguments.whiten else f,
         data.get("target"),

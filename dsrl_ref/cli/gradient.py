@@ -6,30 +6,37 @@ Keys of the file: W, or D and Y; theta (4,), L, layers; optional x0, target.
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import wrap
 
 from dsrl_ref.arrays import as_number
+from dsrl_ref.cli.help import filled
 from dsrl_ref.cli.output import add_json, print_json
-from dsrl_ref.cli.problem import read_problem
+from dsrl_ref.cli.problem import read_problem, told
 from dsrl_ref.differences import check_gradient
 from dsrl_ref.engines import table
 from dsrl_ref.objective import Objective
 
 LARGEST_GAP = 1e-6
 REQUIRED, OPTIONAL = ("theta", "L", "layers"), ("x0", "target")
+OFTEN, EXAMPLE = ("--method", "--check", "--json"), "dsrl-ref gradient problem.npz --check"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``gradient``."""
+    parser.add_argument("problem", type=Path, metavar="PROBLEM.npz", help=f"keys {told(REQUIRED, OPTIONAL)}")
     parser.add_argument(
-        "problem", type=Path, metavar="PROBLEM.npz", help="keys W, or D and Y; theta, L, layers; optional x0, target"
+        "--method",
+        choices=["auto", *table.ENGINES],
+        default="auto",
+        metavar="ENGINE",
+        help=f"{', '.join(table.ENGINES)}; by default auto, which chooses one; --help-all describes them",
     )
-    parser.add_argument("--method", choices=["auto", *table.ENGINES], default="auto", help="the engine, below")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    lines = [part for line in table.description().splitlines() for part in wrap(line, 100, subsequent_indent="  ")]
-    parser.epilog = "\n".join(["engines:", *lines])
     parser.add_argument("--check", action="store_true", help="compare with differences of the loss; 1 if they disagree")
     add_json(parser)
+
+
+def more() -> str:
+    """Which engine is best for what."""
+    return "engines:\n" + filled(table.description().splitlines(), indent="  ")
 
 
 def run(arguments: argparse.Namespace) -> int:

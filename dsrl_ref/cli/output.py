@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.files import require_writable
+from dsrl_ref.progress import give_way
 from dsrl_ref.report import render
 
 
@@ -22,7 +23,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="FILE.html",
-        help="also write a page to read, to print or to send, with pictures; needs the extra report",
+        help="also write a page to read; needs the extra report",
     )
 
 
@@ -35,6 +36,12 @@ def require_report(path: Path | None) -> None:
 def print_json(document: Any) -> None:
     """Print strict JSON in ASCII, which every stdout can encode: NaN and infinity are errors, not text."""
     print(json.dumps(document, allow_nan=False, indent=1))
+
+
+def show(text: str = "") -> None:
+    """Print a line at once, so that it is seen while more is computed; a line of `Progress` gives way to it."""
+    give_way()
+    print(text, flush=True)
 
 
 def note(text: str) -> None:

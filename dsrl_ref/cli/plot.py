@@ -12,6 +12,9 @@ from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
 from dsrl_ref.results import FitResult
 
+REQUIRED, OPTIONAL = ("target",), ("layers", "x0", "theta", "L")
+OFTEN, EXAMPLE = ("--output", "--data", "--whiten", "--picture"), "dsrl-ref plot model.dsrl -o model.svg"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``plot``."""
@@ -72,7 +75,7 @@ def _of_fit(arguments: argparse.Namespace, learned: FitResult) -> Any:
         learned = _with_layers(learned, arguments.layers)
     if arguments.data is None:
         return draw_model(learned)
-    f, data = read_problem(arguments.data, ("target",), ("layers", "x0", "theta", "L"))
+    f, data = read_problem(arguments.data, REQUIRED, OPTIONAL)
     return draw_model(learned, f=whitened(f) if arguments.whiten else f, target=data["target"])
 
 

@@ -15,6 +15,10 @@ from dsrl_ref.multiview.scores import clustering_scores
 from dsrl_ref.persistence import load
 from dsrl_ref.threads import limited
 
+OFTEN = "--views", "--labels", "--graph", "--output", "--json"
+EXAMPLE = "dsrl-ref predict model.dsrl new.npz -o found.csv"
+WRITES = "labels", "probability", "reached", tables.NAMES  # of clusters the first and the last
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``predict``."""

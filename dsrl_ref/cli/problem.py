@@ -15,6 +15,12 @@ def whitened(f: Fidelity | LeastSquares) -> LeastSquares:
     return f.whitened()
 
 
+def told(required: Collection[str] = (), optional: Collection[str] = ()) -> str:
+    """The keys of a file, for people."""
+    needs = "; ".join(["W, or D and Y", ", ".join(required)] if required else ["W, or D and Y"])
+    return f"{needs}; optional {', '.join(optional)}" if optional else needs
+
+
 def read_problem(
     path: Path, required: Collection[str] = (), optional: Collection[str] = ()
 ) -> tuple[Fidelity | LeastSquares, dict[str, Any]]:

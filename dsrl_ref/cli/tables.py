@@ -13,6 +13,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.persistence import replace_file
 
 SUFFIXES = ".csv", ".npz"
+NAMES = "sample"  # what samples are called, where the data says it
 
 Columns = dict[str, list[Any]]
 
@@ -51,7 +52,7 @@ def _called(samples: Sequence[Any] | None, n: int) -> list[Any]:
 
 def named(samples: Sequence[Any] | None) -> dict[str, Any]:
     """What the samples are called, as an array for an .npz; nothing where they have no names."""
-    return {} if samples is None else {"sample": np.array(_called(samples, len(samples)))}
+    return {} if samples is None else {NAMES: np.array(_called(samples, len(samples)))}
 
 
 def write(path: Path, columns: Columns, arrays: Mapping[str, Any]) -> None:

@@ -2,21 +2,26 @@
 
 import argparse
 import json
-import textwrap
 from pathlib import Path
 
+from dsrl_ref.cli.help import filled
 from dsrl_ref.cli.output import print_json
 from dsrl_ref.verify import vectors
+
+OFTEN, EXAMPLE = ("--output",), "dsrl-ref vectors -o vectors.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``vectors``."""
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="JSON file to write; stdout by default")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    told = [f"The format, version {vectors.VERSION}:", *vectors.ABOUT]
+
+
+def more() -> str:
+    """The format."""
+    told = filled([f"The format, version {vectors.VERSION}:", *vectors.ABOUT])
     table = vectors.__doc__ or ""
     keys = table[table.index("=====") : table.rindex("=====") + 5]  # as the module documents them
-    parser.epilog = "\n\n".join(textwrap.fill(line, 100) for line in told) + "\n\nOf a problem:\n\n" + keys
+    return f"{told}\nOf a problem:\n\n{keys}\n"
 
 
 def run(arguments: argparse.Namespace) -> int:

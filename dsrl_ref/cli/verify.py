@@ -2,14 +2,17 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dsrl_ref.appendix.statements import LAYERS
-from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report
+from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report, show
+from dsrl_ref.progress import Progress, give_way
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
 from dsrl_ref.verify.table import EQUATIONS
+
+OFTEN, EXAMPLE = ("--equation", "--quick", "--seed", "--report", "--json"), "dsrl-ref verify --equation 6"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
     require_report(arguments.report)
     require_places([arguments.report], [])
+    with Progress("verify") as progress:
+        return _verified(arguments, progress.tell)
+
+
+def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int:
     start = time.perf_counter()
     equations = None if arguments.equation is None else [arguments.equation]
-    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed)
+    found = each_finding(equations, quick=arguments.quick, seed=arguments.seed, tell=tell)
     if arguments.report:
         found = _reported(found, arguments)
     if arguments.json:
@@ -45,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         return _print_markdown(found)
     everything = list(found if equations else _shown(found))
+    give_way()
     if equations is None:
         _print_remarks(everything)
     for finding in everything if equations else [f for f in everything if not f.passed]:
@@ -70,18 +79,18 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
     for finding in found:
         good = sum(check.passed for check in finding.checks)
         line = finding.label.rjust(6) + f" {finding.statement:<49} {finding.verdict:<25}"
-        print(f"{line} {good}/{len(finding.checks)}", flush=True)
+        show(f"{line} {good}/{len(finding.checks)}")
         yield finding
 
 
 def _print_markdown(found: Iterable[Finding]) -> int:
     """Print a table, each line of it as soon as its equation is judged; 1 if any failed."""
-    print("| | states | function | checks | verdict |\n|---|---|---|---|---|")
+    show("| | states | function | checks | verdict |\n|---|---|---|---|---|")
     failed = False
     for finding in found:
         functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
         cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
-        print("| " + " | ".join(cells) + " |", flush=True)
+        show("| " + " | ".join(cells) + " |")
         failed |= not finding.passed
     return 1 if failed else 0
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dsrl_ref.progress import remark
+
 INTRINSICS = Path(__file__).with_name("intrinsics.py")
 OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # an entry for C that nobody uses takes time
 
@@ -30,6 +32,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     if hasattr(cached, "_cache"):  # not under NUMBA_DISABLE_JIT=1
         sources = Path(function.__code__.co_filename), INTRINSICS
         seal(cached._cache._cache_file, b"".join(source.read_bytes() for source in sources))
+        announce(cached._cache._cache_file)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
@@ -53,6 +56,25 @@ def say_that_nothing_is_kept() -> None:
             "NUMBA_CACHE_DIR to one that can be written",
             file=sys.stderr,
         )
+
+
+@functools.cache
+def say_that_it_compiles() -> None:
+    """Say once a process, where somebody sees it, why the first call takes so long."""
+    remark("dsrl_ref: compiling for this processor takes some seconds, once: the next time will load what is kept")
+
+
+def announce(file: Any) -> None:
+    """Let numba's file of compiled code say when it has nothing for a call, which numba then compiles."""
+    load = file.load
+
+    def load_or_say(key: Any) -> Any:
+        found = load(key)
+        if found is None:
+            say_that_it_compiles()
+        return found
+
+    file.load = load_or_say
 
 
 def seal(file: Any, source: bytes) -> None:

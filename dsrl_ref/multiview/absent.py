@@ -23,7 +23,7 @@ def as_rows(value: Any, name: str) -> Any:
     Raises
     ------
     ValueError, TypeError
-        As `dsrl_ref.arrays.as_matrix`; for infinity, for a row that is NaN in part, and where no row is without NaN.
+        As `dsrl_ref.arrays.as_matrix`; for infinity, and for a row that is NaN in part.
     """
     view = as_csr_numbers(value, name) if is_sparse(value) else as_numbers(value, name)
     require_matrix_shape(view.shape, name)
@@ -41,8 +41,6 @@ def as_rows(value: Any, name: str) -> Any:
             "these entries, or drop the rows or columns; only a sample that the view does not have is a row of NaN, "
             "in all its entries"
         )
-    if counts.all():
-        raise ValueError(f"{name} contains NaN alone: it has none of the {view.shape[0]} samples; leave it out")
     return view
 
 

@@ -15,6 +15,7 @@ from dsrl_ref.multiview.conventions import as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
+from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
 from dsrl_ref.threads import limited
 
@@ -38,8 +39,13 @@ class FittedClasses(Fitted):
 class DSRLClassifier(Estimator):
     """Classify samples of which some are labelled; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> views, labels = complementary_views(random_state=0)
+    >>> classes = DSRLClassifier().fit(views, [*labels[:30], *[-1] * (len(labels) - 30)]).transduction_
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
-    keeps a quarter of the edges; over what is left the labels spread. Nothing is chosen by the labels.
+    keeps a quarter of the edges; over what is left, with a quarter of the candidates beside it, the labels spread. Of
+    the labels nothing is asked before that but how many classes there are, for ``view_weights="auto"``.
 
     What was learned stays as it is: the arrays among the attributes are read-only, those of sparse ones too. Write to a
     copy, as of ``classes_.copy()``.
@@ -61,7 +67,7 @@ class DSRLClassifier(Estimator):
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
-        As for `similarity_graph`.
+        As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter by default.
     layers : int
@@ -79,6 +85,9 @@ class DSRLClassifier(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -92,9 +101,9 @@ class DSRLClassifier(Estimator):
         "poisson" exp(u/s) divided by those, over the classes with a label in the same component of the graph, s being
         how much u usually differs there: they grow with u, and are no frequencies.
     reached_ : ndarray (n,) of bool
-        Whether any label comes to the sample over the learned graph: false of those whose part of it has no labelled
-        sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
-    affinity_matrix_, graph_, theta_, L_, scale_, n_iter_, n_features_in_
+        Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
+        those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
+    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_
         As of `DSRLClustering`.
 
     Examples
@@ -125,7 +134,7 @@ class DSRLClassifier(Estimator):
         alpha: float = ALPHA,
         n_neighbors: int = 10,
         weights: str = "adaptive",
-        view_weights: Any = None,
+        view_weights: Any = "auto",
         standardize: str = "auto",
         keep: float | None = None,
         layers: int = 11,
@@ -134,6 +143,7 @@ class DSRLClassifier(Estimator):
         preset: str | None = None,
         view_sizes: Sequence[int] | None = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.affinity = affinity
         self.propagation = propagation
@@ -149,6 +159,7 @@ class DSRLClassifier(Estimator):
         self.preset = preset
         self.view_sizes = view_sizes
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the graph and spread the labels over it.
@@ -156,7 +167,8 @@ class DSRLClassifier(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view.
+            A list of 2-D arrays is views; anything else is one view. Each may be sparse. A row of NaN is a sample
+            that the view does not have, in one array with `view_sizes` too; new samples may lack others.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
 
@@ -176,10 +188,10 @@ class DSRLClassifier(Estimator):
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
         with limited(as_jobs(self.n_jobs)):
-            seen = self._seen(data, X)
+            seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
             learned = self._train(W)
-            F = self._propagated(learned.graph, labels)
+            F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":

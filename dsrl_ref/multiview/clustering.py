@@ -40,6 +40,9 @@ class FittedClusters(Fitted):
 class DSRLClustering(Estimator):
     """Cluster samples that are seen in several views; scikit-learn's conventions, without scikit-learn.
 
+    >>> from dsrl_ref.multiview import complementary_views
+    >>> clusters = DSRLClustering(4, random_state=0).fit_predict(complementary_views(random_state=0)[0])
+
     The graph of three times `n_neighbors` candidates is fused over the views; the network is trained on it until it
     keeps a quarter of the edges; the spectral embeddings of the candidates and of what is left, side by side, go to
     k-means. No label is asked.
@@ -61,7 +64,7 @@ class DSRLClustering(Estimator):
     n_neighbors : int
         Neighbours of each sample; the network chooses from three times as many.
     weights, view_weights, standardize
-        As for `similarity_graph`.
+        As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter of the candidates, half of those of a
         precomputed graph.
@@ -84,6 +87,9 @@ class DSRLClustering(Estimator):
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
+    verbose : bool, optional
+        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
+        has one line that tells how far it is, and only on a terminal.
 
     Attributes
     ----------
@@ -98,6 +104,8 @@ class DSRLClustering(Estimator):
         The graph that the network was trained on.
     graph_ : csr_array (n, n)
         What the network made of it.
+    view_weights_ : ndarray (V,)
+        What each view counts in the mean of their graphs; their sum is 1. Not of a precomputed graph.
     embedding_ : ndarray (n, 2 n_clusters_), or (n, n_clusters_) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
@@ -135,7 +143,7 @@ class DSRLClustering(Estimator):
         embedding: str = "graph",
         n_neighbors: int = 10,
         weights: str = "adaptive",
-        view_weights: Any = None,
+        view_weights: Any = "auto",
         standardize: str = "auto",
         keep: float | None = None,
         layers: int = 11,
@@ -146,6 +154,7 @@ class DSRLClustering(Estimator):
         n_init: int = 10,
         random_state: Any = None,
         n_jobs: int | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.affinity = affinity
@@ -163,6 +172,7 @@ class DSRLClustering(Estimator):
         self.n_init = n_init
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the graph and cluster it.
@@ -170,7 +180,8 @@ class DSRLClustering(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view.
+            A list of 2-D arrays is views; anything else is one view. Each may be sparse. A row of NaN is a sample
+            that the view does not have, in one array with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
 
@@ -195,7 +206,7 @@ class DSRLClustering(Estimator):
             )
         rng = as_generator(self.random_state)
         with limited(as_jobs(self.n_jobs)):
-            seen = self._seen(data, X)
+            seen = self._seen(data, X, self.n_clusters)
             learned = self._train(seen.graph)
             clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
             embedding = self._embedded(seen.graph, learned.graph, clusters)

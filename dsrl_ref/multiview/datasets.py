@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
-from dsrl_ref.multiview.graph import as_views
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
 from dsrl_ref.multiview.reading.files import ARRAYS, ending
+from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
 FEATURES, SPREAD = 10, 1.5  # of each generated view

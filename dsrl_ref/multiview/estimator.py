@@ -9,13 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, is_sparse, require_in_memory, require_known
+from dsrl_ref.arrays import (
+    as_count,
+    as_csr,
+    as_csr_numbers,
+    as_matrix,
+    as_number,
+    as_numbers,
+    is_sparse,
+    require_in_memory,
+    require_known,
+    require_matrix_shape,
+)
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import as_rows, names_of
 from dsrl_ref.multiview.affinity import as_affinity
+from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
-from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, as_views, fuse
+from dsrl_ref.multiview.graph import STANDARDIZE, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.multiview.views import View, as_dense, as_views
+from dsrl_ref.shown import size, table
 from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
@@ -40,9 +55,11 @@ class Estimator:
     learning_rate: float | None
     preset: str | None
     view_sizes: Sequence[int] | None
+    verbose: bool | None
 
     affinity_matrix_ = FromFit()
     graph_ = FromFit()
+    view_weights_ = FromFit()
     theta_ = FromFit()
     L_ = FromFit()
     scale_ = FromFit()
@@ -73,14 +90,24 @@ class Estimator:
     def _parameter_names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
-    def __repr__(self) -> str:
+    def _changed(self) -> dict[str, str]:
+        """Parameters that are not the defaults, as Python writes them."""
         defaults = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if not (value is defaults[name].default or repr(value) == repr(defaults[name].default))
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        told = {name: repr(value) for name, value in self.get_params().items()}
+        return {name: text for name, text in told.items() if text != repr(defaults[name].default)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in self._changed().items())})"
+
+    def _repr_html_(self) -> str:
+        """A notebook shows this in place of the line: what was learned as well, if it was."""
+        facts = self._changed()
+        if self.__sklearn_is_fitted__():
+            edges, kept = self.affinity_matrix_.nnz // 2, self.graph_.nnz // 2
+            facts["graph_"] = f"{size(self.graph_.shape)}, {kept} of {edges} edges kept"
+            facts["theta_"] = ", ".join(f"{name} = {value:.6g}" for name, value in self.theta_._asdict().items())
+            facts["L_"] = f"{self.L_:.6g} after {self.n_iter_} epochs"
+        return table(type(self).__name__, facts)
 
     def __sklearn_tags__(self) -> Any:
         """Say to scikit-learn, which alone asks, what this estimator takes."""
@@ -92,7 +119,7 @@ class Estimator:
             estimator_type=self._kind,
             target_tags=TargetTags(required=classifier),
             classifier_tags=ClassifierTags() if classifier else None,
-            input_tags=InputTags(pairwise=precomputed, sparse=precomputed),
+            input_tags=InputTags(pairwise=precomputed, sparse=True, allow_nan=self.view_sizes is not None),
         )
 
     def _check_parameters(self) -> None:
@@ -115,7 +142,7 @@ class Estimator:
             if self.affinity == "precomputed":
                 raise ValueError("view_sizes cuts views; affinity='precomputed' takes a graph")
 
-    def _read(self, X: Any) -> list[Array] | csr_array:
+    def _read(self, X: Any) -> list[View] | csr_array:
         """Check the data: views, or a graph."""
         if X is None or (isinstance(X, list | tuple) and not X):
             raise ValueError(f"X is {X}: at least one view of the samples is needed")
@@ -125,11 +152,11 @@ class Estimator:
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
         return data
 
-    def _seen(self, data: list[Array] | csr_array, X: Any) -> Input:
-        """Build the graph that the network is to learn on, and note what X was like."""
+    def _seen(self, data: list[View] | csr_array, X: Any, clusters: int | None) -> Input:
+        """Build the graph that the network is to learn on, of so many clusters, and note what X was like."""
         sizes = None if self.view_sizes is None else tuple(as_sizes(self.view_sizes))
         if isinstance(data, list):
-            joiner = self._fused(data)
+            joiner = self._fused(data, clusters)
             features = sum(view.shape[1] for view in data)
             return Input(joiner.fusion.graph, features, feature_names(X), sizes, joiner)
         if not data.nnz:
@@ -137,19 +164,19 @@ class Estimator:
             warnings.warn(message, GraphWarning, stacklevel=3)
         return Input(data, data.shape[1], feature_names(X), sizes, None)
 
-    def _fused(self, views: list[Array]) -> Joiner:
-        n, k = len(views[0]), self.n_neighbors
+    def _fused(self, views: list[View], clusters: int | None) -> Joiner:
+        n, k = views[0].shape[0], self.n_neighbors
         if k >= n:
             message = f"n_neighbors = {k}, but each of {n} samples has only {n - 1} neighbours; fewer are taken"
             warnings.warn(message, GraphWarning, stacklevel=4)
-        weights = "heat" if self.preset == "authors" else self.weights
         if self.preset == "authors":
-            k = min(k, n - 1)
-            fusion = fuse(views, k, weights, None, "samples")
+            k, weights = min(k, n - 1), "heat"
+            fusion = fuse([as_dense(view) for view in views], k, weights, None, "samples")
         else:
-            k = min(CANDIDATES * k, n - 2)
-            fusion = fuse(views, k, weights, self.view_weights, self.standardize)
-        return Joiner(views, fusion, k, weights)
+            k, weights = min(CANDIDATES * k, n - 2), self.weights
+            own = [view.copy() for view in views]  # the caller's may change
+            fusion = fuse(own, k, weights, self.view_weights, self.standardize, clusters)
+        return Joiner(fusion, k, weights)
 
     def _read_new(self, X: Any, seen: Input) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
@@ -162,8 +189,8 @@ class Estimator:
             return positive
         views = split_views(X, seen.view_sizes)
         self._require_features(sum(view.shape[1] for view in views), seen)
-        if [view.shape[1] for view in views] != [view.shape[1] for view in seen.joiner.views]:
-            sizes = [view.shape[1] for view in seen.joiner.views]
+        sizes = [view.given.shape[1] for view in seen.joiner.fusion.views]
+        if [view.shape[1] for view in views] != sizes:
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return seen.joiner(views)
 
@@ -192,8 +219,9 @@ class Estimator:
         """Let the network learn."""
         epochs, rate = self._training()
         if self.preset == "authors":
-            return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate)
-        return learn_graph(W, keep=self.share, layers=self.layers, epochs=epochs, learning_rate=rate)
+            return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
+        share, layers = self.share, self.layers
+        return learn_graph(W, keep=share, layers=layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
 
     @property
     def share(self) -> float:
@@ -211,9 +239,9 @@ class Estimator:
         return epochs, rate
 
 
-def count_samples(data: list[Array] | csr_array) -> int:
+def count_samples(data: list[View] | csr_array) -> int:
     """How many samples checked views, or a graph, are about."""
-    return len(data[0]) if isinstance(data, list) else int(data.shape[0])
+    return data[0].shape[0] if isinstance(data, list) else int(data.shape[0])
 
 
 def is_views(X: Any) -> bool:
@@ -238,16 +266,19 @@ def as_sizes(view_sizes: Any) -> list[int]:
     return [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
 
 
-def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[Array]:
+def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View]:
     """A list of views as it is; one array as one view, or cut by columns into views of the given sizes."""
     if is_views(X):
         if view_sizes is not None:
             raise ValueError("view_sizes is for one array; X is a list of views already")
         return as_views(X)
-    whole = as_matrix(X, "X")
+    whole, samples = as_csr_numbers(X, "X") if is_sparse(X) else as_numbers(X, "X"), names_of([X])
+    require_matrix_shape(whole.shape, "X")
     if view_sizes is None:
-        return as_views([whole])
+        return as_views([as_rows(whole, "X")], samples)
     sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
-    return as_views(np.split(whole, np.cumsum(sizes)[:-1], axis=1))
+    ends = np.cumsum(sizes)
+    parts = [(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return as_views([as_rows(whole[:, a:b], f"X[:, {a}:{b}]") for a, b in parts], samples)

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.edges import thresholded
 from dsrl_ref.multiview.graph import similarity_graph
+from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
 from dsrl_ref.multiview.spectral import embed, k_means
@@ -64,10 +67,17 @@ class Data:
         """What an estimator is given."""
         return self.views if self.graph is None else self.graph
 
-    def single_views(self) -> Iterator[tuple[str, Self]]:
-        """Each view alone, and what it is called; none where the graph was given."""
+    def single_views(self) -> Iterator[tuple[str, Self, NDArray[np.intp]]]:
+        """Each view alone, with what it is called and the places of its samples; none where the graph was given.
+
+        It is asked for the samples that it has; where these are not all, its name tells how many.
+        """
         for v, view in enumerate(self.views if self.graph is None else []):
-            yield f"dsrl, view {v} alone", type(self).of_views([view], self.codes, self.n_neighbors)
+            places = np.flatnonzero(~is_absent(view))
+            name, own = f"dsrl, view {v} alone", view
+            if len(places) < len(self.codes):
+                name, own = f"dsrl, view {v}, its {len(places)}", view[places]
+            yield name, type(self).of_views([own], self.codes[places], self.n_neighbors), places
 
 
 @dataclass
@@ -95,15 +105,27 @@ def splits(n: int, labelled: float, repeats: int, seed: int) -> Iterator[NDArray
 def classify(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
     """Accuracy of `DSRLClassifier` on the unlabelled samples of every split; `training` are more of its parameters."""
     if not training.get("preset"):
-        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[0]))
-        # its graph asks no labels, and is that of every split
-        return classify_on(model, data, labelled, model.propagation, float(model.alpha))
+        return _classify_by_few_graphs(data, labelled, training)
     outcome = Outcome("dsrl", propagation="one-hot")
     for known in labelled:
         model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, known))
         outcome.found = outcome.found or model
         outcome.add(accuracy=_accuracy(model.transduction_, data.codes, known))
     return outcome
+
+
+def _classify_by_few_graphs(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> Outcome:
+    """The same with a graph for all splits, as it asks no labels; for weights "auto" one for each number of classes."""
+    asked = data.graph is None and isinstance(training.get("view_weights", "auto"), str)
+    counts = [len(np.unique(data.codes[known])) if asked else 0 for known in labelled]
+    accuracies, outcomes = np.empty(len(labelled)), []
+    for count in dict.fromkeys(counts):
+        places = np.flatnonzero(np.array(counts) == count).tolist()
+        model = DSRLClassifier(**data.source, **training).fit(data.given, _labels(data.codes, labelled[places[0]]))
+        those = [labelled[place] for place in places]
+        outcomes.append(classify_on(model, data, those, model.propagation, float(model.alpha)))
+        accuracies[places] = outcomes[-1].scores["accuracy"]
+    return replace(outcomes[0], scores={"accuracy": accuracies.tolist()})
 
 
 def classify_on(
@@ -114,7 +136,11 @@ def classify_on(
     alpha: float | None = ALPHA,
 ) -> Outcome:
     """Spread the labels of every split over the graph that an estimator has learned, as `propagate` does."""
-    return Outcome("dsrl", _scores(model.graph_, data, labelled, form, alpha), form, model)
+    return Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form, model)
+
+
+def _spread_over(model: Any) -> csr_array:
+    return model.graph_ if model.preset == "authors" else mixed(model.affinity_matrix_, model.graph_)
 
 
 def classification_controls(
@@ -123,38 +149,49 @@ def classification_controls(
     dsrl: Outcome,
     training: dict[str, Any],
     hindsight: Sequence[float] = DECILES,
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """The same splits without DSRL, or with less of it, each under the authors' and the balanced propagation.
 
-    The oracle is the best of the thresholds `hindsight`, shares of the edges that go; none if that is empty.
+    Each is yielded as soon as it is scored. The oracle is the best of the thresholds `hindsight`, shares of the edges
+    that go; none if that is empty. Labels spread over thresholded candidates with a quarter of the candidates beside
+    them, as over what DSRL learned.
     """
     model = dsrl.found
     starts = {RAW: data.heat}
     if data.graph is None and model.preset is None:
         starts[CANDIDATES] = model.affinity_matrix_
-    outcomes = []
     for form, alpha in FORMS.items():
         if form != dsrl.propagation and model.preset is None:
-            outcomes.append(Outcome("dsrl", _scores(model.graph_, data, labelled, form, alpha), form))
+            yield Outcome("dsrl", _scores(_spread_over(model), data, labelled, form, alpha), form)
         score = partial(_scores, data=data, labelled=labelled, form=form, alpha=alpha)
         for names, W in starts.items():
-            tried = _with_thresholds(names, W, model.share, hindsight, score)
-            outcomes += [replace(outcome, propagation=form) for outcome in tried]
-    return outcomes + _authors(data, labelled, training if model.preset else {})
+            of_graph = score if names == RAW else partial(_score_mixed, W, score)
+            for outcome in _with_thresholds(names, W, model.share, hindsight, of_graph):
+                yield replace(outcome, propagation=form)
+    yield from _authors(data, labelled, training if model.preset else {})
 
 
-def classify_single_views(data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]) -> list[Outcome]:
+def _score_mixed(candidates: csr_array, score: Callable[[csr_array], Scores], graph: csr_array) -> Scores:
+    return score(graph if graph is candidates else mixed(candidates, graph))
+
+
+def classify_single_views(
+    data: Data, labelled: Sequence[NDArray[np.intp]], training: dict[str, Any]
+) -> Iterator[Outcome]:
     """The same with each view alone, under both propagations; none where the graph was given."""
-    outcomes = []
-    for name, alone in data.single_views():
+    training = {**training, "view_weights": None}
+    for name, alone, places in data.single_views():
+        own = [np.flatnonzero(np.isin(places, known)) for known in labelled]
+        own = [known for known in own if known.size]  # a split may have no labelled sample in this view
+        if not own:
+            continue
         if training.get("preset"):
-            found = _authors(alone, labelled, training)
+            found = _authors(alone, own, training)
         else:
-            first = classify(alone, labelled, training)
-            one_hot = _scores(first.found.graph_, alone, labelled, "one-hot", FORMS["one-hot"])
+            first = classify(alone, own, training)
+            one_hot = _scores(_spread_over(first.found), alone, own, "one-hot", FORMS["one-hot"])
             found = [first, Outcome("", one_hot, "one-hot")]
-        outcomes += [Outcome(name, outcome.scores, outcome.propagation) for outcome in found]
-    return outcomes
+        yield from (Outcome(name, outcome.scores, outcome.propagation) for outcome in found)
 
 
 def _authors(data: Data, labelled: Sequence[Any], training: dict[str, Any]) -> list[Outcome]:
@@ -184,7 +221,7 @@ def clustering_controls(
     dsrl: Outcome,
     training: dict[str, Any],
     hindsight: Sequence[float] = DECILES,
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """The same seeds without DSRL, or with less of it; `hindsight` as for `classification_controls`.
 
     The candidates' rows have two embeddings side by side, as `DSRLClustering` has, the others one.
@@ -194,22 +231,26 @@ def clustering_controls(
     def raw(graph: csr_array) -> Scores:
         return _cluster_scores(embed(graph, clusters), data, clusters, restarts, seeds)
 
-    outcomes = _with_thresholds(RAW, data.heat, model.share, hindsight, raw)
+    yield from _with_thresholds(RAW, data.heat, model.share, hindsight, raw)
     if model.preset is None:
         before = embed(model.affinity_matrix_, clusters)
 
         def candidates(graph: csr_array) -> Scores:
             return _cluster_scores(np.hstack([before, embed(graph, clusters)]), data, clusters, restarts, seeds)
 
-        outcomes += _with_thresholds(CANDIDATES, model.affinity_matrix_, model.share, hindsight, candidates)
+        yield from _with_thresholds(CANDIDATES, model.affinity_matrix_, model.share, hindsight, candidates)
     preset = {**(training if model.preset else {}), "preset": "authors"}
     theirs = cluster(replace(data, graph=data.heat), clusters, seeds, preset)
-    return [*outcomes, Outcome("authors' preset", theirs.scores)]
+    yield Outcome("authors' preset", theirs.scores)
 
 
-def cluster_single_views(data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]) -> list[Outcome]:
+def cluster_single_views(
+    data: Data, clusters: int, seeds: Sequence[int], training: dict[str, Any]
+) -> Iterator[Outcome]:
     """The same with each view alone; none where the graph was given."""
-    return [Outcome(name, cluster(alone, clusters, seeds, training).scores) for name, alone in data.single_views()]
+    training = {**training, "view_weights": None}
+    for name, alone, _ in data.single_views():
+        yield Outcome(name, cluster(alone, clusters, seeds, training).scores)
 
 
 def _with_thresholds(
@@ -218,25 +259,15 @@ def _with_thresholds(
     keep: float,
     hindsight: Sequence[float],
     score: Callable[[csr_array], Scores],
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """Score a graph as it is, with a threshold that keeps what DSRL does, and with the best in hindsight."""
+    yield Outcome(names[0], score(W))
     chosen = score(thresholded(W, 1 - keep))
-    outcomes = [Outcome(names[0], score(W)), Outcome(names[1], chosen)]
+    yield Outcome(names[1], chosen)
     tried = [score(thresholded(W, share)) for share in hindsight]
     if tried:
         best = max([chosen, *tried], key=lambda scores: float(np.mean(scores["accuracy"])))
-        outcomes.append(Outcome(names[2], best))
-    return outcomes
-
-
-def thresholded(W: csr_array, share: float) -> csr_array:
-    """Soft threshold at the quantile of the weights: a share of the edges goes."""
-    if share == 0 or not W.nnz:
-        return W
-    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
-    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return graph
+        yield Outcome(names[2], best)
 
 
 def _hidden(codes: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp]:

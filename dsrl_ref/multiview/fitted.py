@@ -57,6 +57,7 @@ class Fitted:
         seen, learned = self.seen, self.learned
         return {
             "affinity_matrix": self.affinity_matrix,
+            "view_weights": None if seen.joiner is None else seen.joiner.fusion.view_weights,
             "graph": learned.graph,
             "theta": learned.theta,
             "L": learned.L,

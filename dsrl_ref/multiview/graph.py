@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, as_real, is_sparse, require_in_memory, require_known
+from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import is_absent
+from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
 from dsrl_ref.multiview.conventions import as_jobs, narrow
-from dsrl_ref.multiview.neighbors import is_constant, mean_distance, nearest, sampled
+from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
+from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
 from dsrl_ref.threads import limited
 
-WEIGHTS = "heat", "self-tuning", "adaptive"
-STANDARDIZE = "samples", "features", "auto"
-LARGEST = 1e140  # size of a feature
-FEW = 16  # features: a view with fewer is standardised along them by "auto"
+STANDARDIZE = *PREPARATIONS, "auto"
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """The fused graph, and for each view what was standardised and its weight in the mean."""
+    """The fused graph, the views that it was made of, and the weight of each in the mean."""
 
     graph: csr_array
-    along: list[str]
+    views: list[PreparedView]
     view_weights: Array
 
 
@@ -43,8 +43,9 @@ def similarity_graph(
 
     Parameters
     ----------
-    views : sequence of array_like (n, d_v)
-        The same n samples in the same order, seen in different features.
+    views : sequence of array_like or sparse (n, d_v)
+        The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
+        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -52,14 +53,21 @@ def similarity_graph(
         zero diagonal included (above 3,000 samples: of the distances among 3,000 of them). "self-tuning",
         exp(-d²/(s s')), s and s' being the distances of the two samples from their k-th neighbours. "adaptive",
         linear in d²: 0 at the distance of neighbour k + 1, and of sum 1 over the k neighbours.
-    view_weights : sequence of float, optional
-        Of the mean over views; nonnegative, their sum is made 1. Equal by default.
-    standardize : {"samples", "features", "auto"}
-        What is brought to mean 0 and deviation 1: each sample over its features, as the authors do, or each feature
-        over the samples, which suits few features, and those of different units. "auto" takes features where there
-        are fewer than 16 of them, as along samples two degrees of freedom go; else what makes the view agree more
-        with the others: the share of its edges that they have too (both ways, and among at most 3,000 samples). A
-        single view of 16 features or more is standardised along samples.
+    view_weights : None, sequence of float or "auto"
+        Of the mean over views; nonnegative, their sum is made 1. None: equal, as the authors have it. "auto": by what
+        the views agree in. The mean with equal weights is clustered once, and w_v is proportional to m_v^¾; m_v is the
+        modularity of these clusters in the graph of view v by the largest that their sizes allow, and counts as 0
+        where it is below a tenth of the largest. No label is asked. How many clusters there are is said by the largest
+        gap of the eigenvalues of the mean's strongest edges, a quarter of them; estimators that know a number take it:
+        `DSRLClustering` its `n_clusters`, `DSRLClassifier` the number of classes in y.
+    standardize : {"samples", "features", "tf-idf", "auto"}
+        What is done to the features first. What is brought to mean 0 and deviation 1: "samples", each sample over its
+        features, as the authors do; "features", each feature over the samples, which suits few features, and those
+        of different units. "tf-idf", for counts of words: log(1 + count)·log(n/m) of a word that m of n samples have,
+        each sample of length 1. "auto" takes "tf-idf" for nonnegative integers of 100 features at least of which less
+        than a tenth is not 0; "features" for fewer than 16 of them, as along samples two degrees of freedom go, and
+        for a single view; else what makes the view agree more with the others: the share of its edges that they
+        have too (both ways, and among at most 3,000 samples).
     n_jobs : int, optional
         How many threads it takes; all processors that the process may use by default, and for -1. The graph does not
         depend on it.
@@ -73,20 +81,33 @@ def similarity_graph(
     Raises
     ------
     ValueError
-        For views of different length (the message names the view), no view, or k out of range.
+        For views of different length (the message names the view), no view, k out of range, or negative counts; for a
+        row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
+        where the indices differ: the message says what joins them.
 
     Warns
     -----
     GraphWarning
-        For a view in which all samples are equal, once standardised: it has no edges.
+        For a view in which all samples are equal, once standardised: it has no edges. For a view of which some samples
+        have no words, or features that are all equal, with their number: they are near to all, or to one another,
+        which means nothing. For a view that has one sample alone, and for samples that only views of weight 0 have:
+        these are without edges.
 
     Notes
     -----
     Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
     counts, the sample itself among them. Distances come from a matrix product, so that those below 1e-8 of a sample's
-    norm are rounding; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
+    norm are rounding, and but for "heat" squares that differ by a share of 1e-9 are equal, so that the order of the
+    features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
     takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
     "adaptive" of Nie, Wang and Huang (2014).
+
+    A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
+    neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
+    sum over views of weight times edge, divided by √s, where s is the sum of the weights of the views that have both
+    samples: the mean over these views, times √s, as what few views say of a pair is known less well. Where all views
+    have all samples, nothing is divided. For ``view_weights="auto"``, a view that would count nothing, but alone has
+    some sample, counts as the least of the others.
 
     Examples
     --------
@@ -98,71 +119,61 @@ def similarity_graph(
         return narrow(fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph)
 
 
-def fuse(views: Sequence[Array], n_neighbors: Any, weights: str, view_weights: Any, standardize: str) -> Fusion:
-    """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s."""
+def fuse(
+    views: Sequence[View],
+    n_neighbors: Any,
+    weights: str,
+    view_weights: Any,
+    standardize: str,
+    clusters: int | None = None,
+) -> Fusion:
+    """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s.
+
+    `clusters` is the number of them, where it is known, for ``view_weights="auto"``.
+    """
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
+    for v, view in enumerate(views):
+        if is_absent(view).all():
+            raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
-    shares = _shares(view_weights, len(views))
-    axes = _chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
-    features = [standardised(view, axis) for view, axis in zip(views, axes, strict=True)]
-    for v, axis in enumerate(axes):
-        if is_constant(features[v]):
-            message = f"views[{v}] is constant: standardised along {axis}, all its samples are equal; leave it out"
-            warnings.warn(message, GraphWarning, stacklevel=3)
-    graphs = [view_graph(view, k, weights) for view in features]
-    return Fusion(mean_graph(graphs, shares), axes, shares)
+    given = _given_weights(view_weights, len(views))
+    ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
+    prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
+    for v, view in enumerate(prepared):
+        _warn_of_blanks(view, f"views[{v}]")
+    graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
+    seen = np.stack([view.seen for view in prepared], axis=1)
+    shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
+    _warn_of_those_without_weight(seen[:, shares > 0])
+    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
 
 
-def _chosen(views: Sequence[Array], k: int, weights: str) -> list[str]:
-    """What to standardise in each view; every view with more than a few features is tried both ways."""
-    axes = [_axes_of(view) for view in views]
-    if len(views) == 1 or max(map(len, axes)) == 1:
-        return [own[0] for own in axes]
-    rows = sampled(len(views[0]))
-    k = min(k, max(1, len(rows) - 2))
-    tried = [
-        {axis: view_graph(standardised(view[rows], axis), k, weights) for axis in own}
-        for view, own in zip(views, axes, strict=True)
-    ]
-    chosen = []
-    for v, own in enumerate(tried):
-        others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
-        chosen.append(max(own, key=lambda axis: mean_overlap(own[axis], others)))
-    return chosen
+def _warn_of_blanks(view: PreparedView, name: str) -> None:
+    """Warn of what tells no sample from another: a view that is constant, and samples that are constant in it."""
+    count = view.points.count
+    if count == 1:
+        message = f"{name} has one sample alone, {int(np.argmax(view.seen))}: it joins none to another; leave it out"
+        warnings.warn(message, GraphWarning, stacklevel=4)
+        return
+    if view.points.are_equal():
+        message = f"{name} is constant: standardised along {view.how}, all its samples are equal; leave it out"
+        warnings.warn(message, GraphWarning, stacklevel=4)
+        return
+    blank = view.blank()
+    if blank.size:
+        kind = "no words" if view.how == "tf-idf" else "nothing but equal features"
+        first = np.flatnonzero(view.seen)[blank[0]]
+        message = f"{name}: {blank.size} of {count} samples have {kind}, the first of them sample "
+        warnings.warn(f"{message}{first}: what they are near to means nothing in this view", GraphWarning, 4)
 
 
-def _axes_of(view: Array) -> list[str]:
-    return ["features"] if view.shape[1] < FEW else ["samples", "features"]
-
-
-def mean_overlap(graph: csr_array, others: Sequence[csr_array]) -> float:
-    """Share of the graph's edges that another has too, averaged over the others."""
-    shared = [graph.multiply(other != 0).nnz for other in others]
-    return float(np.mean(shared)) / max(1, graph.nnz)
-
-
-def as_views(views: Sequence[Any]) -> list[Array]:
-    """Convert every view to a matrix; all must have as many samples as the first."""
-    require_in_memory(views, "views")
-    if not isinstance(views, Sequence | np.ndarray):
-        raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
-    if len(views) == 0:
-        raise ValueError("views is empty; at least one matrix of samples by features is needed")
-    checked = [_as_dense(view, f"views[{v}]") for v, view in enumerate(views)]
-    for v, view in enumerate(checked):
-        largest = np.abs(view).max()
-        if largest > LARGEST or 0 < largest < 1 / LARGEST:
-            raise ValueError(f"views[{v}] has {largest:.3g} for largest size: its squares leave float64; scale it")
-        if len(view) != len(checked[0]):
-            raise ValueError(f"views[{v}] has {len(view)} samples, but views[0] has {len(checked[0])}; they must agree")
-    return checked
-
-
-def _as_dense(view: Any, name: str) -> Array:
-    """Convert a view to a dense matrix; a sparse one becomes dense here and only here."""
-    matrix = as_matrix_or_csr(view, name)
-    return matrix.toarray() if is_sparse(matrix) else matrix
+def _warn_of_those_without_weight(seen: NDArray[np.bool_]) -> None:
+    """Warn of samples that only views have which count for nothing; `seen` is of those that count."""
+    alone = np.flatnonzero(~seen.any(axis=1))
+    if alone.size:
+        message = f"{alone.size} of {len(seen)} samples are in no view but such of weight 0, the first of them sample "
+        warnings.warn(f"{message}{alone[0]}: they have no edges; give their views a weight", GraphWarning, stacklevel=3)
 
 
 def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
@@ -175,75 +186,16 @@ def require_neighbours(n_neighbors: Any, n: int, weights: str) -> int:
     return k
 
 
-def standardised(view: Array, along: str) -> Array:
-    """Features as rows, samples as columns; each sample (or each feature) with mean 0 and deviation 1.
-
-    Sums over features run in their order, whatever the memory layout of the view.
-    """
-    features = np.ascontiguousarray(view.T)
-    axis = 0 if along == "samples" else 1
-    deviation = features.std(axis=axis, ddof=min(1, features.shape[axis] - 1), keepdims=True)
-    constant = (features == features.take([0], axis=axis)).all(axis=axis, keepdims=True)  # a mean of equals may round
-    return np.where(constant, 0.0, features - features.mean(axis=axis, keepdims=True)) / (deviation + 1e-8)
-
-
-def view_graph(features: Array, k: int, weights: str) -> csr_array:
-    """The graph of one view, features by samples."""
-    n = features.shape[1]
-    if is_constant(features):
-        return csr_array((n, n))
-    adaptive = weights == "adaptive"
-    lengths, columns = nearest(features, features, k + 1 + adaptive)  # the sample itself is one of them
-    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
-    others = columns != np.arange(n)[:, np.newaxis]
-    if adaptive:
-        weight = linear_weights(lengths, bound, others)
-    elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(features))
-    else:
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
-    rows = np.repeat(np.arange(n), others.sum(axis=1))
-    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
-    undirected = csr_array(directed.maximum(directed.T))
-    undirected.eliminate_zeros()
-    return undirected
-
-
-def heat_weights(lengths: Array, scale: float) -> Array:
-    """exp(-d²/(2 t²)); 1 where all distances are 0."""
-    return np.exp(-(lengths**2) / (2 * scale**2)) if scale > 0 else np.ones(lengths.shape)
-
-
-def self_tuning_weights(lengths: Array, scales: Array) -> Array:
-    """exp(-d²/(s s')); where a scale is 0, 1 for equal samples and 0 for others."""
-    safe = np.where(scales > 0, scales, 1.0)
-    return np.where(scales > 0, np.exp(-(lengths**2) / safe), (lengths == 0).astype(np.float64))
-
-
-def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> Array:
-    """Linear in d² down to 0 at `bound`, with sum 1 over the `others`; equal where all of them are at `bound`."""
-    slack = np.where(others, np.maximum(bound[:, np.newaxis] ** 2 - lengths**2, 0.0), 0.0)
-    total = slack.sum(axis=1, keepdims=True)
-    even = others / others.sum(axis=1, keepdims=True)
-    return np.where(total > 0, slack / np.where(total > 0, total, 1.0), even)
-
-
-def _shares(view_weights: Any, count: int) -> Array:
+def _given_weights(view_weights: Any, count: int) -> Array | None:
+    """The weights, of sum 1; None for "auto"."""
     if view_weights is None:
         return np.full(count, 1 / count)
+    if isinstance(view_weights, str):
+        require_known(view_weights, ("auto",), "view_weights")
+        return None
     weights = as_real(view_weights, "view_weights")
     if weights.shape != (count,):
         raise ValueError(f"view_weights has shape {weights.shape}; one number for each of {count} views is needed")
     if (weights < 0).any() or not weights.any():
         raise ValueError(f"view_weights must be nonnegative and not all 0, got {weights.tolist()}")
     return weights / weights.sum()
-
-
-def mean_graph(graphs: Sequence[csr_array], weights: Array) -> csr_array:
-    """Weighted mean of the graphs, in canonical form."""
-    fused = csr_array(graphs[0].shape)
-    for graph, weight in zip(graphs, weights, strict=True):
-        fused = fused + weight * graph
-    fused = csr_array(fused)
-    fused.sort_indices()
-    return fused

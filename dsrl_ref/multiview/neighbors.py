@@ -6,53 +6,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.threads import blas_threads, in_threads, processors
+from dsrl_ref.multiview.points import Dense, Points
+from dsrl_ref.threads import in_threads, processors
 
 BLOCK_ENTRIES = 2**21  # distances that a thread holds at a time: 16 MiB
 TREE_SAMPLES, TREE_FEATURES = 5_000, 8  # from so many samples and up to so many features a tree is faster
+SHARE_OF_NORMS = 1e-5  # of the share of distances that may be rounding: the share of the points' own squares
 SAMPLED = 3_000  # above so many samples, the mean distance is that among so many of them
 
 
-def is_constant(features: Array) -> bool:
-    """Whether all samples are equal: such a view tells none from another."""
-    return bool((features == features[:, :1]).all())
+def nearest(some: Points, others: Points, count: int, rounding: float = 0.0) -> tuple[Array, NDArray[np.intp]]:
+    """Find the `count` nearest among `others`, for each point of `some`.
 
-
-def distances(some: Array, others: Array) -> Array:
-    """Euclidean distances between columns, by a matrix product: those below 1e-8 of the norms are rounding."""
-    with blas_threads(processors(), some.size * others.shape[1]):
-        products = some.T @ others
-    squared = (some**2).sum(axis=0)[:, np.newaxis] + (others**2).sum(axis=0) - 2 * products
-    return np.sqrt(np.maximum(squared, 0.0))
-
-
-def nearest(some: Array, others: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
-    """Find the `count` nearest among the columns of `others`, for each column of `some`.
+    Parameters
+    ----------
+    some, others : Points
+        Of m and n samples, with the same features.
+    count : int
+        At most n.
+    rounding : float
+        By what share of the largest of them squares of distances may differ and count as equal to it: 0, or as much as
+        products of matrices may round, whose last bits depend on the order of the features.
 
     Returns
     -------
-    lengths : ndarray (columns of some, count)
+    lengths : ndarray (m, count)
         Ascending.
     columns : ndarray of the same shape
-        Of equal lengths the first in order comes first, and stays in. Where `some` is `others`, each column has
+        Of equal lengths the first in order comes first, and stays in. Where `some` is `others`, each sample has
         distance 0 from itself, and is one of its own neighbours unless `count` others equal it.
     """
-    features, n = others.shape
-    if n >= TREE_SAMPLES and features <= TREE_FEATURES:
-        return _by_tree(some, others, count)
-    lengths = np.empty((some.shape[1], count))
+    if isinstance(some, Dense) and isinstance(others, Dense) and _suits_a_tree(others):
+        return _by_tree(some.columns, others.columns, count)
+    lengths = np.empty((some.count, count))
     columns = np.empty(lengths.shape, dtype=np.intp)
-    height = max(1, BLOCK_ENTRIES // n)
+    distances = Distances(some, others, rounding)
 
     def work(start: int) -> None:
-        block = slice(start, min(start + height, len(lengths)))
-        found = distances(some[:, block], others)
-        if some is others:
-            found[np.arange(len(found)), np.arange(block.start, block.stop)] = 0.0
-        lengths[block], columns[block] = _smallest(found, count)
+        block = slice(start, min(start + distances.height, len(lengths)))
+        lengths[block], columns[block] = _smallest(distances(block), count, rounding)
 
-    in_threads(work, range(0, len(lengths), height), processors())
+    in_threads(work, range(0, len(lengths), distances.height), processors())
     return lengths, columns
+
+
+class Distances:
+    """Euclidean distances of blocks of points from all others, by a product: below 1e-8 of the norms it is rounding.
+
+    With a share for `rounding`, what is below a ten-thousandth of it is 0: that is, samples which are equal.
+    """
+
+    def __init__(self, some: Points, others: Points, rounding: float = 0.0) -> None:
+        self.of_itself, self.least = some is others, rounding * SHARE_OF_NORMS
+        self.products = some.products(others)
+        self.squares = some.squares()
+        self.of_others = self.squares if self.of_itself else others.squares()
+        self.height = max(1, BLOCK_ENTRIES // others.count)
+
+    def __call__(self, block: slice) -> Array:
+        """Distances (points of the block, others); those of a point from itself are 0."""
+        norms = self.squares[block, np.newaxis] + self.of_others
+        squared = norms - 2 * self.products(block)
+        if self.least:
+            squared[squared <= self.least * norms] = 0.0
+        found = np.sqrt(np.maximum(squared, 0.0))
+        if self.of_itself:
+            found[np.arange(len(found)), np.arange(block.start, block.stop)] = 0.0
+        return found
 
 
 def sampled(n: int) -> NDArray[np.intp]:
@@ -60,24 +80,27 @@ def sampled(n: int) -> NDArray[np.intp]:
     return np.arange(n) if n <= SAMPLED else np.sort(np.random.default_rng(0).choice(n, SAMPLED, replace=False))
 
 
-def mean_distance(features: Array) -> float:
+def mean_distance(points: Points) -> float:
     """Mean of all n² distances, the zero diagonal included; above 3,000 samples of those among so many."""
-    features = np.ascontiguousarray(features[:, sampled(features.shape[1])])
-    n = features.shape[1]
+    points = points.take(sampled(points.count))
+    n = points.count
     total = 0.0
-    height = max(1, BLOCK_ENTRIES // n)
-    for start in range(0, n, height):
-        stop = min(start + height, n)
-        found = distances(features[:, start:stop], features)
-        found[np.arange(stop - start), np.arange(start, stop)] = 0.0
-        total += float(found.sum())
+    distances = Distances(points, points)
+    for start in range(0, n, distances.height):
+        total += float(distances(slice(start, min(start + distances.height, n))).sum())
     return total / n**2
 
 
-def _smallest(found: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
+def _suits_a_tree(points: Dense) -> bool:
+    return points.count >= TREE_SAMPLES and points.features <= TREE_FEATURES
+
+
+def _smallest(found: Array, count: int, rounding: float) -> tuple[Array, NDArray[np.intp]]:
     last = np.partition(found, count - 1, axis=1)[:, count - 1 : count]
-    row, column = np.nonzero(found <= last)
-    length = found[row, column]
+    row, column = np.nonzero(found <= last * (1 + rounding))
+    length, bound = found[row, column], last[row, 0]
+    if rounding:
+        length = np.where(length >= bound * (1 - rounding), bound, length)
     order = np.lexsort((column, length, row))
     row, column, length = row[order], column[order], length[order]
     first = np.searchsorted(row, np.arange(len(found)))

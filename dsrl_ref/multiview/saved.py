@@ -12,14 +12,17 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_count, as_csr, as_matrix, as_number, require_known
+from dsrl_ref.multiview.absent import as_rows
 from dsrl_ref.multiview.classification import DSRLClassifier, FittedClasses
 from dsrl_ref.multiview.clustering import DSRLClustering, FittedClusters
 from dsrl_ref.multiview.conventions import not_fitted
+from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.estimator import Estimator
 from dsrl_ref.multiview.fitted import Fitted, Input
-from dsrl_ref.multiview.graph import STANDARDIZE, WEIGHTS, Fusion
+from dsrl_ref.multiview.graph import Fusion
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.multiview.views import PREPARATIONS, View, prepare
 from dsrl_ref.persistence import Kind, register
 
 Header: TypeAlias = dict[str, Any]
@@ -97,7 +100,7 @@ def _to_file(model: Estimator) -> tuple[Header, Arrays]:
         "n_features_in": seen.n_features_in,
         "feature_names_in": None if seen.feature_names_in is None else seen.feature_names_in.tolist(),
         "view_sizes": None if seen.view_sizes is None else list(seen.view_sizes),
-        "joiner": None if joiner is None else {"along": joiner.fusion.along, "k": joiner.k, "weights": joiner.weights},
+        "joiner": None if joiner is None else _joiner_to_file(joiner),
         "theta": list(learned.theta),
         "L": learned.L,
         "scale": learned.scale,
@@ -105,14 +108,15 @@ def _to_file(model: Estimator) -> tuple[Header, Arrays]:
         "trained_on_seen": fitted.affinity_matrix is seen.graph,
     }
     arrays = {
-        **_graph_to_file("seen", seen.graph),
-        **_graph_to_file("learned", learned.graph),
+        **_sparse_to_file("seen", seen.graph),
+        **_sparse_to_file("learned", learned.graph),
         "losses": learned.losses,
     }
     if fitted.affinity_matrix is not seen.graph:
-        arrays |= _graph_to_file("affinity", fitted.affinity_matrix)
+        arrays |= _sparse_to_file("affinity", fitted.affinity_matrix)
     if joiner is not None:
-        arrays |= {f"view_{v}": view for v, view in enumerate(joiner.views)}
+        for v, view in enumerate(joiner.fusion.views):
+            arrays |= _view_to_file(f"view_{v}", view.given)
         arrays["view_weights"] = joiner.fusion.view_weights
     return header, arrays
 
@@ -143,34 +147,53 @@ def _from_file(kind: Callable[..., Any], header: Mapping[str, Any], arrays: Mapp
     return model, Fitted(seen, affinity, learned)
 
 
+def _joiner_to_file(joiner: Joiner) -> Header:
+    return {"along": [view.how for view in joiner.fusion.views], "k": joiner.k, "weights": joiner.weights}
+
+
 def _joiner(header: Mapping[str, Any], arrays: Mapping[str, Any], graph: csr_array) -> Joiner:
-    """What joins new samples to the views that are in the file."""
+    """What joins new samples to the views that are in the file; these are prepared anew."""
     along, weights = header["along"], header["weights"]
     require_known(weights, WEIGHTS, "weights")
     for each in along:
-        require_known(each, STANDARDIZE[:2], "along")
-    views = [as_matrix(arrays[f"view_{v}"], f"view_{v}") for v in range(len(along))]
-    if not views or any(len(view) != graph.shape[0] for view in views):
+        require_known(each, tuple(PREPARATIONS), "along")
+    views = [_view_from_file(f"view_{v}", arrays) for v in range(len(along))]
+    if not views or any(view.shape[0] != graph.shape[0] for view in views):
         raise ValueError(f"the views must be one at least, of {graph.shape[0]} samples")
     k = as_count(header["k"], "k", least=1)
     if k > graph.shape[0] - 1 - (weights == "adaptive"):
         raise ValueError(f"k = {k} is more than the neighbours that {graph.shape[0]} samples have")
     shares = _shaped(arrays, "view_weights", (len(views),))
-    return Joiner(views, Fusion(graph, list(along), shares), k, weights)
+    prepared = [prepare(view, way) for view, way in zip(views, along, strict=True)]
+    return Joiner(Fusion(graph, prepared, shares), k, weights)
 
 
-def _graph_to_file(name: str, graph: csr_array) -> Arrays:
-    parts = {"data": graph.data, "indices": graph.indices, "indptr": graph.indptr, "shape": np.array(graph.shape)}
+def _view_to_file(name: str, view: View) -> Arrays:
+    return _sparse_to_file(name, view) if isinstance(view, csr_array) else {name: view}
+
+
+def _view_from_file(name: str, arrays: Mapping[str, Any]) -> View:
+    view: View = as_rows(arrays[name] if name in arrays else _sparse_from_file(name, arrays), name)
+    return view
+
+
+def _sparse_to_file(name: str, matrix: csr_array) -> Arrays:
+    parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "shape": np.array(matrix.shape)}
     return {f"{name}_{part}": array for part, array in parts.items()}
 
 
-def _graph_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
-    """A square graph whose indices are checked before anything reads through them."""
+def _sparse_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
+    """A sparse matrix as it is in the file: its indices are to be checked before anything reads through them."""
     data, indices, indptr, shape = (arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr", "shape"))
-    n = as_count(shape[0], f"{name}_shape")
-    if shape.tolist() != [n, n]:
-        raise ValueError(f"{name} must be a square graph, got {shape.tolist()}")
-    return csr_array(as_csr(csr_array((data, indices, indptr), shape=(n, n)), name))
+    sizes = tuple(as_count(size, f"{name}_shape") for size in shape.tolist())
+    return csr_array((data, indices, indptr), shape=sizes)
+
+
+def _graph_from_file(name: str, arrays: Mapping[str, Any]) -> csr_array:
+    shape = arrays[f"{name}_shape"].tolist()
+    if shape != shape[:1] * 2:
+        raise ValueError(f"{name} must be a square graph, got {shape}")
+    return csr_array(as_csr(_sparse_from_file(name, arrays), name))
 
 
 def _shaped(arrays: Mapping[str, Any], name: str, shape: Sequence[int]) -> Array:

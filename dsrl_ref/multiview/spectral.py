@@ -137,8 +137,9 @@ def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None 
         return vectors
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+    below = known.toarray()
     lowered = LinearOperator(
-        symmetric.shape, matvec=lambda x: symmetric @ x - LOWERED * (known @ (known.T @ x)), dtype=np.float64
+        symmetric.shape, matvec=lambda x: symmetric @ x - LOWERED * (below @ (x @ below)), dtype=np.float64
     )
     start = np.random.default_rng(0).uniform(0.5, 1.5, n)
     try:
@@ -193,7 +194,9 @@ def _lloyd(points: Array, centers: Array, iterations: int) -> tuple[float, NDArr
             break
         labels = found.astype(np.intp)
         sizes = np.bincount(labels, minlength=len(centers))
-        members = csr_array((np.ones(len(points)), (labels, np.arange(len(points)))), shape=(len(centers), len(points)))
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        shape = len(centers), len(points)
+        members = csr_array((np.ones(len(points)), np.argsort(labels, kind="stable"), starts), shape=shape)
         centers = (members @ points) / np.maximum(sizes, 1)[:, np.newaxis]
         if not sizes.all():  # the worst served begin anew
             centers[sizes == 0] = points[np.argsort(-lengths, kind="stable")[: np.count_nonzero(sizes == 0)]]

@@ -36,6 +36,9 @@ def solve(
 ) -> SolveResult:
     """Minimise f(X) + weight·g(X), each column of X to a relative accuracy that is certified.
 
+    >>> from dsrl_ref import LeastSquares, Theta
+    >>> found = solve(LeastSquares([[1.0, 0.5], [0.0, 1.0]], [[2.0], [0.5]]), Theta.soft(0.5))
+
     Parameters
     ----------
     f : SmoothTerm
@@ -87,8 +90,6 @@ def solve(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from dsrl_ref import LeastSquares, Theta
     >>> lasso = solve(LeastSquares([[1.0, 0.5], [0.0, 1.0]], [[2.0], [0.5]]), Theta.soft(0.5))
     >>> lasso.x.round(6), lasso.converged
     (array([[1.375],

@@ -35,8 +35,8 @@ from dsrl_ref.appendix.theta import FLOOR_OF_SLOPES
 from dsrl_ref.arrays import Array
 
 LEAST = np.array([FLOOR_OF_SLOPES, FLOOR_OF_SLOPES, 0.0, -30.0, -7.0])  # of κ, w2, ρ, β, σ
-MOST = np.array([1.0, 1.0, 0.98, 10.0, 1.5])  # a ρ of 1 is no Θ; with `S` = ‖H‖ steps are at most 4.5/‖H‖
-RATIO = float(MOST[2])
+MOST = np.array([1.0, 1.0, 0.98, 10.0, 1.5])  # a ρ of 1 is no Θ; σ is bounded by the least L of a `Box` besides
+RATIO, FARTHEST = float(MOST[2]), math.exp(MOST[3])
 
 
 class Box:
@@ -48,10 +48,20 @@ class Box:
         What knots are measured in, positive; rounded down to a power of two.
     L : float
         What step constants are measured in, positive; rounded down to a power of two.
+    least_L : float, optional
+        The least step constant that a layer may have.
+
+    Attributes
+    ----------
+    most : ndarray (5,)
+        The upper bounds of the coordinates; the lower ones are `LEAST`.
     """
 
-    def __init__(self, knot: float, L: float) -> None:
+    def __init__(self, knot: float, L: float, least_L: float | None = None) -> None:
         self.knot, self.L = power_of_two(knot), power_of_two(L)
+        self.most = MOST.copy()
+        if least_L is not None:
+            self.most[4] = math.log(self.L / least_L)
 
     def parameters(self, u: Array) -> tuple[Array, Array]:
         """Θ (t, 4) and L (t,) of coordinates (t, 5) within the bounds; (7) holds."""
@@ -76,7 +86,8 @@ class Box:
         """Coordinates (t, 5) of Θ (t, 4), where (7) holds, and L (t,).
 
         Where b1 exceeds 0.98·b2, the outer knot moves out to b1/0.98, and w1 is such that ξ is as before from there on;
-        where b2 = b1, ξ is as before everywhere. Of b2 = 0, where ξ(z) = w2·z, it is with any other b2 too.
+        where b2 = b1, ξ is as before everywhere. Of b2 = 0, where ξ(z) = w2·z, it is with any other b2 too. An outer
+        knot beyond all that the box has moves in, and leaves b1 and w1 as they are.
         """
         return np.array(
             [self._of_layer(row, constant) for row, constant in zip(theta.tolist(), L.tolist(), strict=True)]
@@ -90,9 +101,10 @@ class Box:
             outer = b1 / RATIO
             kept, b2 = w1 * (b2 - b1) + w2 * (outer - b2), outer
         else:
+            b2 = max(min(b2, self.knot * FARTHEST), b1 / RATIO)
             kept = w1 * (b2 - b1)
         coordinates = kept / b2, w2, b1 / b2, math.log(b2 / self.knot), math.log(self.L / L)
-        return np.clip(coordinates, LEAST, MOST)
+        return np.clip(coordinates, LEAST, self.most)
 
 
 def power_of_two(value: float) -> float:

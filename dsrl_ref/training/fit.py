@@ -9,18 +9,20 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import Progress
 from dsrl_ref.results import FitResult
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton, layered
 from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
-from dsrl_ref.training.progress import Progress
+from dsrl_ref.training.kinks import is_nothing, stored
 
 METHODS = "gauss-newton", "authors"
+LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
 
 T = TypeVar("T")
 Callback = Callable[[int, float, Any, Any], Any]
@@ -76,8 +78,12 @@ def fit(
     callback: Callback | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    verbose: bool | None = None,
 ) -> FitResult:
     """Learn Θ and L that make J small: one of each for all layers, or one of each a layer, as J has them.
+
+    >>> from dsrl_ref import Fidelity, Objective
+    >>> learned = fit(Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.5]], layers=1))
 
     Parameters
     ----------
@@ -109,21 +115,24 @@ def fit(
         data as a pair ``(f, target)``, which any f takes.
     callback : callable, optional
         ``callback(epoch, loss, theta, L)`` before each step, theta projected; a true answer stops. Of every layer,
-        theta is (t, 4), L (t,), and the loss that of what is learned from.
+        theta is (t, 4), L (t,), and the loss that of what is learned from, denser copies among it, as the notes say.
     checkpoint : path-like, optional
         A file to write once a second and at the end: what a kill can lose.
     resume : bool
         Go on from `checkpoint`, where there is one; the result has the same bits as without interruption.
+    verbose : bool, optional
+        True writes a line an epoch to stderr, False nothing. By default a run of more than two seconds has one line
+        that tells how far it is, and only on a terminal.
 
     Returns
     -------
     FitResult
         Of the last epoch; of the best one after Ctrl-C; where something is held out, of the epoch with the least loss
-        there, whose value is `validation`. Its `status` says how the run ended: `Status.CONVERGED` where
-        the loss is 0 but for rounding, `Status.STATIONARY` where points drawn around the end are not lower,
-        `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors", and of every layer
-        where further steps gain next to nothing, or nothing on what is held out: the message says which;
-        `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED` where it ended early.
+        there, whose value is `validation`; of the present epoch where the callback stops. Its `status` says how the run
+        ended: `Status.CONVERGED` where the loss is 0 but for rounding, `Status.STATIONARY` where points drawn around
+        the end are not lower, `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors",
+        and of every layer where further steps gain next to nothing, or nothing on what is held out: the message says
+        which; `Status.MAX_ITER`, `Status.STOPPED` or `Status.INTERRUPTED` where it ended early.
 
     Raises
     ------
@@ -155,7 +164,10 @@ def fit(
     learned from once more, a little denser (`dsrl_ref.training.denser`), so that new signals that are harder than any
     of these are met as well. A step is taken if it lowers the loss, denser copies included, and is stable on what is
     held out: the loss there stays within 1.5 times the least so far, and on no more signals than before the network is
-    worse than an answer of 0. Of signals of another kind this says nothing.
+    worse than an answer of 0. Of rare signals that are unlike all of these it says nothing; what keeps a network from
+    growing on them is 1/L <= 2/‖H‖ in every layer, with which X_(t) is bounded for any signal
+    (`dsrl_ref.training.layered.longest_step`). Where all eigenvalues of H are 1 or 0, for `Fidelity` and what is
+    whitened, steps up to 4.5 are tried too.
 
     Examples
     --------
@@ -188,14 +200,18 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the file to go on from")
     require_in_memory(theta, "theta")
+    _require_room(J)
     descent = _descent(J, method, theta, L, epochs, rate, validation)
     run = {
         "method": method,
+        "layers": str(J.layers),
+        "per_layer": J.per_layer,
+        **_of_objective(J, checkpoint),
         **_of_layers(J, epochs, validation),
         "start": descent.values.tolist(),
         "learning_rate": rate,
     }
-    file = Checkpoint(None if checkpoint is None else Path(checkpoint), run | _of_objective(J, checkpoint))
+    file = Checkpoint(None if checkpoint is None else Path(checkpoint), run)
     trail = file.restore(descent) if resume else Trail()
     if file.path is not None and trail.losses:
         require_same_losses(descent.J, trail, file.path)
@@ -203,12 +219,21 @@ def fit(
         if theta is not None or not J.per_layer:  # of its own schedules nobody need be told
             _warn_of_start(J, descent)
         file.save(descent, trail, now=True)
-    return _run(J, descent, trail, epochs, callback, file)
+    return _run(J, descent, trail, epochs, callback, file, verbose)
+
+
+def _require_room(J: Objective) -> None:
+    """Refuse a target whose squares float64 cannot add up."""
+    largest = float(np.abs(stored(J.target)).max(initial=0.0))
+    if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
+        raise ValueError(
+            f"the largest entry of the target is {largest:.3g}: fit adds up squares, for which it has to be from "
+            f"{LEAST_SIZE:g} to {MOST_SIZE:g}; multiply the target and the data of f by one factor"
+        )
 
 
 def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: float, validation: Any) -> Descent:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    require_known(method, METHODS, "method")
     if J.per_layer:
         if method == "authors":
             raise ValueError("method 'authors' has one Θ and one L for all layers, and J has one a layer")
@@ -259,11 +284,17 @@ def _going_on(move: Callable[[], T]) -> T:
 
 
 def _run(
-    J: Objective, descent: Descent, trail: Trail, epochs: int, callback: Callback | None, file: Checkpoint
+    J: Objective,
+    descent: Descent,
+    trail: Trail,
+    epochs: int,
+    callback: Callback | None,
+    file: Checkpoint,
+    verbose: bool | None,
 ) -> FitResult:
     try:
         most = descent.most(epochs)
-        with Progress(most) as progress:
+        with Progress("fit", verbose) as progress:
             while len(trail) < most and descent.status is None:
                 epoch, here = len(trail), _going_on(lambda: _here(descent))
                 trail.append(*here)
@@ -271,7 +302,7 @@ def _run(
                     return _result(J, here, trail, Status.STOPPED, f"stopped by the callback in epoch {epoch}")
                 _going_on(descent.step)
                 file.save(descent, trail)
-                progress.tell(epoch, here.loss)
+                progress.tell(f"epoch {epoch} of {most}, loss {here.loss:.6g}")
         file.save(descent, trail, now=True)
         return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:
@@ -289,18 +320,20 @@ def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResu
     if isinstance(descent, authors.AuthorsDescent):
         end = Epoch(np.nan, descent.values, descent.start)
         return _result(J, end, trail, Status.COMPLETED, descent.message(Status.COMPLETED, epochs))
-    status = descent.status or Status.MAX_ITER
+    status, end = descent.status or Status.MAX_ITER, trail.with_end(_here(descent)).best()
+    if status is Status.CONVERGED and not is_nothing(descent.J, end.loss):
+        status = Status.COMPLETED  # the last epoch converged, and what was held out chose another
     message = descent.message(status, epochs)
     if isinstance(J.f, Fidelity) and J.target is J.f.W:
         message += "; with target = W the optimum is the identity, so expect no sparsity"
-    return _result(J, trail.with_end(_here(descent)).best(), trail, status, message)
+    return _result(J, end, trail, status, message)
 
 
 def _warn_of_start(J: Objective, descent: Descent) -> None:
     theta, L = J.parameters.projected(descent.values)
     if not np.any(J(theta, L)[1]):
         warnings.warn(
-            f"the gradient is zero at the start, {_told(theta, L)}: nothing but decay moves it from there; let b1 be "
+            f"the gradient is zero at the start, {_told(theta, L)}: no datum moves it from there; let b1 be "
             "smaller than most of what the first layer sees",
             StartWarning,
             stacklevel=3,

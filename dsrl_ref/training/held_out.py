@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_count, as_number, require_in_memory
+from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
+from dsrl_ref.smooth import LeastSquares
 from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
 
 SHARE = 0.2  # of the columns, by default
@@ -98,8 +99,28 @@ def _count(validation: Any, m: int) -> int:
     return count
 
 
+def _require_same_dictionary(learned: Any, f: Any) -> None:
+    """Refuse other data for a `LeastSquares` that are not of its D, for which its network is another."""
+    if isinstance(learned, LeastSquares) and not (isinstance(f, LeastSquares) and _same(f.D, learned.D)):
+        raise ValueError(
+            f"validation has {f!r}, which is not of the D that is learned from: make it by f.apply_to(Y) of that f, "
+            "which whitens Y where f is whitened"
+        )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two matrices, dense or sparse, are equal."""
+    if one is other:
+        return True
+    if one.shape != other.shape or is_sparse(one) != is_sparse(other):
+        return False
+    return (one != other).nnz == 0 if is_sparse(one) else np.array_equal(one, other)
+
+
 def _of_pair(J: Objective, pair: Any) -> HeldOut:
     if len(pair) != 2:
         raise ValueError(f"validation as a pair is (f, target), got {len(pair)} things")
     f, target = pair
-    return HeldOut(Objective(f, target, layers=J.layers, threads=J.threads, per_layer=True))
+    held = HeldOut(Objective(f, target, layers=J.layers, threads=J.threads, per_layer=True))
+    _require_same_dictionary(J.f, f)
+    return held

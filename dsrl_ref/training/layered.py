@@ -27,7 +27,7 @@ import numpy as np
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real, as_step_constants
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import multiplications
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.box import Box
@@ -43,6 +43,7 @@ PART = 200  # columns that trials see
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
+WITHOUT_GROWTH, LONGEST = 2.0, 4.5  # steps, in units of 1/‖H‖
 OF_SCHEDULE, OF_ALL = Sample(8, 16), Sample(32, 200)  # columns that matrices are estimated from
 
 
@@ -64,7 +65,7 @@ class LayeredDescent:
     def __init__(self, judge: Judge, schedules: list[Array], start: Array | None, epochs: int) -> None:
         self.judge, self.epochs, self.schedules = judge, epochs, schedules
         layers = int(judge.J.layers)
-        self.family, self.apart = Schedule(layers), Apart(layers)
+        self.family, self.apart = Schedule(layers, judge.units.most), Apart(layers, judge.units.most)
         self.tried: list[tuple[float, Array]] = []  # loss of all columns, and numbers, after each trial
         if start is None:
             self.current = Stage(judge, self.family, schedules[0], OF_SCHEDULE)
@@ -164,7 +165,8 @@ class LayeredDescent:
         if status is Status.CONVERGED:
             return f"converged: the loss of what was learned from is 0 but for rounding; {told}"
         if status is Status.COMPLETED:
-            return f"completed, after {self.current.ended}; {told}; there may be lower points elsewhere"
+            after = self.current.ended or "the loss of what was learned from came to 0 but for rounding"
+            return f"completed, after {after}; {told}; there may be lower points elsewhere"
         return f"not completed after {epochs} epochs: take more, or go on from here with theta and L; {told}"
 
 
@@ -177,7 +179,7 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     thetas = None if theta is None else _projected(theta, layers)
     unit = step_constant(J, thetas, constants)
     learned_from, held = split(J, validation)
-    judge = Judge(with_denser(learned_from), Box(size(J), unit), held)
+    judge = Judge(with_denser(learned_from), Box(size(J), unit, unit / longest_step(J)), held)
     if thetas is None:
         return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
     start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
@@ -209,11 +211,26 @@ def step_constant(J: Objective, thetas: Array | None, constants: Array | None) -
     return float(np.median(constants))
 
 
+def longest_step(J: Objective) -> float:
+    """The most that a step 1/L may be, times ‖H‖.
+
+    Up to 2 no step lengthens X: ‖(I - H/L)X‖ <= ‖X‖, and under (7) neither does ξ, so that ‖X_(t)‖ is at most
+    Σ‖∇f(0)‖/L_i, of whatever signals. A longer step grows what lies in the directions of H's largest eigenvalues. Few
+    signals have much there, and what is held out may have none that has; so longer steps are for an H whose
+    eigenvalues are 1 and 0 alone, that of `Fidelity` and of what is whitened: there every signal meets them.
+    """
+    alike = isinstance(J.f, Fidelity) or (isinstance(J.f, LeastSquares) and J.f.is_whitened)
+    known = 0 < float(J.f.lipschitz()) < np.inf
+    return LONGEST if alike or not known else WITHOUT_GROWTH
+
+
 def size(J: Objective) -> float:
     """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-    entries = stored(J.target)
+    entries = np.abs(stored(J.target))
     entries = entries[entries != 0]
-    return float(np.sqrt(np.mean(entries**2))) if entries.size else 1.0
+    if not entries.size:
+        return 1.0
+    return float(entries.max() * np.sqrt(np.mean((entries / entries.max()) ** 2)))
 
 
 def starts(judge: Judge, L: float) -> list[Array]:

@@ -17,19 +17,17 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.training import box
 
 LEAST = np.array([*box.LEAST[:3], -20.0, -6.0, -20.0, box.LEAST[4]])
-MOST = np.array([*box.MOST[:3], 7.0, 1.0, 7.0, box.MOST[4]])
+KNOTS = 7.0, 1.0, 7.0  # the most of a, δ, γ
 
 
 class Schedule:
-    """The family for t layers: from seven numbers to coordinates (t, 5).
+    """The family for t layers: from seven numbers to coordinates (t, 5), of which `most` (5,) are the upper bounds.
 
     Numbers within their bounds `lower` and `upper` have coordinates within those of `training.box`.
     """
 
-    lower, upper = LEAST, MOST
-
-    def __init__(self, layers: int) -> None:
-        self.layers = layers
+    def __init__(self, layers: int, most: Array = box.MOST) -> None:
+        self.layers, self.lower, self.upper = layers, LEAST, np.array([*most[:3], *KNOTS, most[4]])
 
     def coordinates(self, numbers: Array) -> Array:
         """(t, 5) of seven numbers within their bounds."""
@@ -58,11 +56,11 @@ class Schedule:
 
 
 class Apart:
-    """The family of all: every layer has its own five coordinates, a layer after the other."""
+    """The family of all: every layer has its own five coordinates, a layer after the other; `most` as of `Schedule`."""
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, most: Array = box.MOST) -> None:
         self.layers = layers
-        self.lower, self.upper = np.tile(box.LEAST, layers), np.tile(box.MOST, layers)
+        self.lower, self.upper = np.tile(box.LEAST, layers), np.tile(most, layers)
 
     def coordinates(self, numbers: Array) -> Array:
         """(t, 5) of 5t numbers."""

@@ -1,6 +1,6 @@
 """Runs the checks of the equations asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.arrays import as_count
@@ -41,16 +41,31 @@ def verify(equations: Iterable[Equation] | None = None, *, quick: bool = False, 
 
 
 def each_finding(
-    equations: Iterable[Equation] | None = None, *, quick: bool = False, seed: int = 0
+    equations: Iterable[Equation] | None = None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[Finding]:
-    """Check equations of the appendix as `verify` does, and yield each finding as soon as it is there."""
+    """Check equations of the appendix as `verify` does, and yield each finding as soon as it is there.
+
+    Before each check, `tell` is called with the equation and the place of the check among those of the equation.
+    """
     asked = set(EQUATIONS if equations is None else equations)
     for number in asked:
         if number != LAYERS and as_count(number, "equation") not in EQUATIONS:
             raise ValueError(f'equation must be from 1 to 17, or "{LAYERS}", got {number}')
     cases = Cases(as_count(seed, "seed"), quick)
-    found = [number for number in EQUATIONS if number in asked]
-    return (Finding(number, tuple(run_checks(EQUATIONS[number].checks, cases))) for number in found)
+    return (Finding(number, tuple(run_checks(_told(number, tell), cases))) for number in EQUATIONS if number in asked)
+
+
+def _told(number: Equation, tell: Callable[[str], None] | None) -> Iterator[CheckFunction]:
+    """Yield the checks of an equation, and tell of each that it begins."""
+    checks = EQUATIONS[number].checks
+    for place, check in enumerate(checks, start=1):
+        if tell is not None:
+            tell(f"equation {number}, check {place} of {len(checks)}")
+        yield check
 
 
 def run_checks(checks: Iterable[CheckFunction], cases: Cases) -> Iterator[Check]:

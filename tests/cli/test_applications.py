@@ -47,12 +47,33 @@ def test_seeds_are_those_of_a_random_state(capsys):
 def test_the_defaults_are_the_authors_protocol():
     arguments = parsed("data")
     assert (arguments.repeats, arguments.seed, arguments.neighbors, arguments.key) == (10, 2021, 10, "W")
-    assert applications.training(arguments) == {"preset": None, "epochs": None, "learning_rate": None}
+    assert applications.training(arguments) == {
+        "preset": None,
+        "epochs": None,
+        "learning_rate": None,
+        "view_weights": "auto",
+        "standardize": "auto",
+    }
 
 
 def test_training_is_what_the_command_line_says():
-    arguments = parsed("data", "--preset", "authors", "--epochs", "3", "--learning-rate", "0.5")
-    assert applications.training(arguments) == {"preset": "authors", "epochs": 3, "learning_rate": 0.5}
+    given = "--preset authors --epochs 3 --learning-rate 0.5 --view-weights 1,.5 --standardize features"
+    arguments = parsed("data", *given.split())
+    assert applications.training(arguments) == {
+        "preset": "authors",
+        "epochs": 3,
+        "learning_rate": 0.5,
+        "view_weights": [1.0, 0.5],
+        "standardize": "features",
+    }
+
+
+def test_weights_of_views_are_numbers_or_one_of_two_words(capsys):
+    found = [parsed("data", "--view-weights", text).view_weights for text in ("auto", "equal", "2", "0,1e-1,3")]
+    assert found == ["auto", None, [2.0], [0.0, 0.1, 3.0]]
+    with pytest.raises(SystemExit, match="2"):
+        parsed("data", "--view-weights", "1,two")
+    assert "must be auto, equal or numbers between commas: '1,two'" in capsys.readouterr().err
 
 
 def test_views_come_with_their_graph_and_class_names(tmp_path):
@@ -172,23 +193,38 @@ def test_a_record_has_mean_deviation_and_every_value():
 
 
 def test_a_table_has_a_line_for_each_method(capsys):
-    applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})])
+    list(applications.print_table([Outcome("dsrl", {"accuracy": [0.5, 1.0], "nmi": [0.25, 0.25]})]))
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["method", "accuracy", "nmi"],
         ["dsrl", "0.7500", "±0.2500", "0.2500", "±0.0000"],
     ]
 
 
-def test_a_table_names_the_propagation_where_one_method_has_it(capsys):
-    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}), Outcome("raw graph", {"accuracy": [0.5]}, "one-hot")]
-    applications.print_table(outcomes)
+def test_a_table_names_the_propagation_where_its_methods_have_one(capsys):
+    outcomes = [Outcome("dsrl", {"accuracy": [1.0]}, "balanced"), Outcome("raw", {"accuracy": [0.5]}, "one-hot")]
+    list(applications.print_table(outcomes))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
         ["method", "propagation", "accuracy"],
-        ["dsrl", "1.0000", "±0.0000"],
-        ["raw", "graph", "one-hot", "0.5000", "±0.0000"],
+        ["dsrl", "balanced", "1.0000", "±0.0000"],
+        ["raw", "one-hot", "0.5000", "±0.0000"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_line_of_a_table_is_printed_before_the_next_is_asked_for(capsys):
+    def outcomes():
+        yield Outcome("first", {"accuracy": [1.0]})
+        printed.append(capsys.readouterr().out.split())
+        yield Outcome("second", {"accuracy": [0.5]})
+
+    printed = []
+    found = applications.scored(SimpleNamespace(json=False), outcomes())
+    assert printed == [["method", "accuracy", "first", "1.0000", "±0.0000"]]
+    assert capsys.readouterr().out.split() == ["second", "0.5000", "±0.0000"]
+    assert [outcome.method for outcome in found] == ["first", "second"]
+    assert applications.scored(SimpleNamespace(json=True), iter(found)) == found
+    assert capsys.readouterr().out == ""
 
 
 def test_what_was_learned_is_one_line():
@@ -284,7 +320,7 @@ def test_names_of_views_lie_between_commas(tmp_path, capsys):
 
 def test_samples_are_called_what_the_index_of_tables_says(tmp_path):
     for name in ("a", "b"):
-        rows = "".join(f"s{i},{i * i},{i % 7}\n" for i in range(12))
+        rows = "".join(f"s{i},{i * i + 9},{i % 7}\n" for i in range(12))
         (tmp_path / f"{name}.csv").write_text(f"id,p,q\n{rows}")
     _, source = applications.read(parsed(tmp_path, "--neighbors", "3"))
     assert source.samples == [f"s{i}" for i in range(12)]

@@ -237,7 +237,7 @@ def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
 
 
 def test_help_of_vectors_documents_the_format_and_f(capsys):
-    assert cli.main(["vectors", "--help"]) == 0
+    assert cli.main(["vectors", "--help-all"]) == 0
     out = capsys.readouterr().out
     assert "f(X) = 1/2 ||D X - Y||^2" in out
     assert "sensitivities" in out

@@ -1,6 +1,7 @@
 """JSON that every reader takes, and places that lose nothing."""
 
 import argparse
+import io
 import json
 import math
 from pathlib import Path
@@ -8,7 +9,17 @@ from pathlib import Path
 import pytest
 from report_data import without_extras
 
-from dsrl_ref.cli.output import add_json, add_report, non_negative, note, print_json, require_places, require_report
+from dsrl_ref.cli import output
+from dsrl_ref.cli.output import (
+    add_json,
+    add_report,
+    non_negative,
+    note,
+    print_json,
+    require_places,
+    require_report,
+    show,
+)
 from dsrl_ref.errors import MissingExtraError
 
 
@@ -62,6 +73,21 @@ def test_places_are_tried_and_left_as_they_were(tmp_path):
     assert (tmp_path / "old").read_bytes() == b"old"
     with pytest.raises(FileNotFoundError, match="nowhere"):
         require_places([tmp_path / "new", tmp_path / "nowhere" / "new"], [])
+
+
+def test_a_line_is_shown_at_once_and_what_tells_the_progress_gives_way(monkeypatch):
+    stream = Unflushed()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr(output, "give_way", lambda: stream.write("<wiped>"))
+    show("one")
+    assert stream.flushed == "<wiped>one\n"
+
+
+class Unflushed(io.StringIO):
+    flushed = ""
+
+    def flush(self):
+        self.flushed = self.getvalue()
 
 
 def test_a_note_goes_to_stderr_if_there_is_one(capsys, monkeypatch):

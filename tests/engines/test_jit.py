@@ -91,15 +91,31 @@ def test_a_cut_file_is_no_answer(tmp_path, suffix, length):
 def test_a_compiled_kernel_is_sealed(monkeypatch):
     import numba
 
-    sealed, file = [], object()
+    sealed, announced, file = [], [], object()
     monkeypatch.setattr(jit, "seal", lambda *arguments: sealed.append(arguments))
+    monkeypatch.setattr(jit, "announce", announced.append)
     kernel = SimpleNamespace(__call__=None, _cache=SimpleNamespace(_cache_file=file))
     monkeypatch.setattr(numba, "njit", lambda **_: lambda function: kernel)
     jit.compiled(cache_file)
     ((given, source),) = sealed
     assert given is file
+    assert announced == [file]
     assert b"def cache_file" in source
     assert source.endswith(jit.INTRINSICS.read_bytes())
+
+
+def test_that_it_compiles_is_said_once_and_only_where_nothing_is_kept(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(jit, "remark", said.append)
+    jit.say_that_it_compiles.cache_clear()
+    file = cache_file(tmp_path)
+    jit.announce(file)
+    file.save("signature", KEPT)
+    assert (file.load("signature"), said) == (KEPT, [])
+    assert (file.load("another"), file.load("a third")) == (None, None)
+    (text,) = said
+    assert "takes some seconds, once: the next time will load what is kept" in text
+    jit.say_that_it_compiles.cache_clear()
 
 
 compiled_only = pytest.mark.skipif(not JIT, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")

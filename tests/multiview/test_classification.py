@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import GRAPH, KNOWN, LABELS, VIEWS
+from views import GRAPH, KNOWN, LABELS, VIEWS, beside
 
 from dsrl_ref import Fidelity, Objective, forward
 from dsrl_ref.errors import GraphWarning, StartWarning
@@ -55,14 +55,14 @@ def test_classifies_what_no_view_separates(model):
     ("parameters", "balanced", "alpha"),
     [({}, True, 10), ({"alpha": 3}, True, 3), ({"propagation": "one-hot"}, False, 10), ({"alpha": 0}, True, 0)],
 )
-def test_labels_spread_over_the_learned_graph(parameters, balanced, alpha, recwarn):
+def test_labels_spread_over_the_learned_graph_and_the_candidates(parameters, balanced, alpha, recwarn):
     uneven = np.where((KNOWN == 0) & (np.arange(120) % 2 == 0), -1, KNOWN)
     model = DSRLClassifier(**parameters).fit(VIEWS, uneven)
     warned = [str(each.message) for each in recwarn.list]
     if alpha:
         assert not warned
         assert model.reached_.all()
-        expected = spread(model.graph_, uneven, 4, alpha, balanced)
+        expected = spread(beside(model.affinity_matrix_, model.graph_), uneven, 4, alpha, balanced)
         assert model.label_distributions_[uneven < 0] == pytest.approx(expected[uneven < 0], abs=1e-9)
     else:
         assert model.label_distributions_[uneven < 0].tolist() == [[0.25] * 4] * np.count_nonzero(uneven < 0)
@@ -78,7 +78,7 @@ def test_the_normalised_propagation_classifies():
 
 def test_poisson_learning_classifies_by_its_largest_share():
     model = DSRLClassifier(propagation="poisson", alpha=0).fit(VIEWS, KNOWN)
-    (F,) = propagate(model.graph_, [KNOWN], 4, "poisson", None)
+    (F,) = propagate(beside(model.affinity_matrix_, model.graph_), [KNOWN], 4, "poisson", None)
     assert (model.transduction_ == LABELS)[24:].mean() > 0.8
     assert np.array_equal(model.transduction_[24:], F[24:].argmax(axis=1))
     assert model.label_distributions_[24:] == pytest.approx(F[24:])
@@ -146,7 +146,7 @@ def test_samples_that_no_label_reaches_are_counted_and_marked_and_get_a_uniform_
     propagation=st.sampled_from(["balanced", "one-hot", "normalized", "poisson"]),
 )
 def test_labels_reach_what_edges_join_to_a_labelled_sample(edges, labelled, propagation):
-    """Of the learned graph, walked edge by edge."""
+    """Of the candidates, walked edge by edge: what the network takes away is still among what labels spread over."""
     graph = np.zeros((12, 12))
     for i, j, weight in edges:
         graph[i, j] = graph[j, i] = weight
@@ -154,9 +154,9 @@ def test_labels_reach_what_edges_join_to_a_labelled_sample(edges, labelled, prop
         warnings.simplefilter("ignore", GraphWarning)
         y = [labelled.get(i, -1) for i in range(12)]
         model = DSRLClassifier(affinity="precomputed", propagation=propagation).fit(graph, y)
-    reached, learned = set(labelled), model.graph_.toarray()
+    reached = set(labelled)
     for _ in range(12):
-        reached |= {j for i in reached for j in range(12) if learned[i, j] > 0}
+        reached |= {j for i in reached for j in range(12) if i != j and graph[i, j] > 0}
     assert np.flatnonzero(model.reached_).tolist() == sorted(reached)
     uniform = (model.label_distributions_ == 1 / len(model.classes_)).all(axis=1)
     assert uniform[~model.reached_].all()

@@ -1,15 +1,18 @@
 """What both estimators share: what they read and refuse, and what they remember."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views, holed
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
 from dsrl_ref.multiview.estimator import feature_names, split_views
+from dsrl_ref.multiview.graph import fuse
+from dsrl_ref.multiview.views import as_views
 
 ESTIMATORS = [DSRLClustering(4, random_state=0), DSRLClassifier()]
 both = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -22,7 +25,7 @@ def graph_of(model):
 
 def test_the_candidates_are_three_times_as_many_neighbours_by_adaptive_weights():
     model = DSRLClassifier(n_neighbors=4).fit(VIEWS, KNOWN)
-    expected = similarity_graph(VIEWS, 12, weights="adaptive", standardize="auto")
+    expected = fuse(VIEWS, 12, "adaptive", "auto", "auto", 4).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     given = DSRLClassifier(affinity="precomputed", keep=0.25, epochs=200, learning_rate=0.02).fit(expected, KNOWN)
     assert (given.graph_ != model.graph_).nnz == 0
@@ -47,7 +50,7 @@ def test_more_neighbours_than_samples_are_as_many_as_there_are(preset, most):
     with pytest.warns(GraphWarning, match="n_neighbors = 12, but each of 12 samples has only 11 neighbours; fewer"):
         model.fit(few)
     weights, standardize = ("heat", "samples") if preset else ("adaptive", "auto")
-    expected = similarity_graph(few, most, weights=weights, standardize=standardize)
+    expected = fuse(few, most, weights, None if preset else "auto", standardize, 2).graph
     assert np.array_equal(graph_of(model), expected.toarray())
     fewer = DSRLClustering(2, n_neighbors=11, preset=preset, epochs=100, random_state=0).fit(few)
     assert np.array_equal(graph_of(model), graph_of(fewer))
@@ -78,6 +81,97 @@ def test_one_array_is_one_view_or_cut_by_columns():
     assert np.array_equal(graph_of(model), graph_of(DSRLClassifier().fit(VIEWS, KNOWN)))
     assert model.n_features_in_ == 30
     assert model.predict(np.hstack(VIEWS)).tolist() == DSRLClassifier().fit(VIEWS, KNOWN).predict(VIEWS).tolist()
+
+
+def test_samples_that_a_view_lacks_are_rows_of_nan_of_lists_and_of_tables_that_are_cut():
+    views, _ = holed(VIEWS, 0.4)
+    expected = fuse(as_views(views), 30, "adaptive", "auto", "auto", 4).graph.toarray()
+    model = DSRLClassifier().fit(views, KNOWN)
+    assert np.array_equal(graph_of(model), expected)
+    assert np.mean(model.transduction_[24:] == LABELS[24:]) > 0.8
+    cut = DSRLClassifier(view_sizes=[10, 10, 10]).fit(np.hstack(views), KNOWN)
+    assert np.array_equal(graph_of(cut), expected)
+    assert cut.predict(np.hstack(views)).tolist() == model.predict(views).tolist() == model.transduction_.tolist()
+    assert not np.array_equal(graph_of(DSRLClassifier(preset="authors").fit(views, KNOWN)), expected)
+
+
+@both
+def test_new_samples_may_lack_views_too(estimator):
+    views, _ = holed(VIEWS, 0.3)
+    estimator.fit([view[:100] for view in views], *([KNOWN[:100]] if isinstance(estimator, DSRLClassifier) else []))
+    lacking = [views[0][100:], views[1][100:], np.full((20, 10), np.nan)]
+    lacking[0][:] = VIEWS[0][100:]
+    found = estimator.predict(lacking)
+    links = estimator._links(lacking, estimator._fitted)
+    assert links.shape == (20, 100)
+    assert (np.asarray(links.sum(axis=1)) > 0).all()
+    assert len(np.unique(found)) == 4
+    for view in lacking[:2]:
+        view[4] = np.nan
+    with pytest.raises(ValueError, match="sample 4 is in no view, a row of NaN in each"):
+        estimator.predict(lacking)
+
+
+@both
+@pytest.mark.parametrize(
+    ("X", "sizes", "message"),
+    [
+        (
+            np.where(np.arange(120)[:, None] == 7, np.nan, VIEWS[0]),
+            None,
+            "^sample 7 is in no view, a row of NaN in each",
+        ),
+        (
+            np.hstack([np.where(np.arange(120)[:, None] == 7, np.nan, view) for view in VIEWS]),
+            [10, 20],
+            "^sample 7 is in no view",
+        ),
+        (
+            np.where((np.arange(120)[:, None] == 7) & (np.arange(10) > 4), np.nan, VIEWS[0]),
+            None,
+            r"^X contains NaN: X\[7, 5\] = nan, and 1 rows are NaN in part: fill",
+        ),
+        (
+            np.where((np.arange(120)[:, None] == 7) & (np.arange(10) > 4), np.nan, VIEWS[0]),
+            [6, 4],
+            r"^X\[:, 0:6\] contains NaN: X\[:, 0:6\]\[7, 5\] = nan",
+        ),
+        (np.where(np.arange(120)[:, None] == 7, np.inf, VIEWS[0]), None, r"^X contains infinity: X\[7, 0\] = inf"),
+        (VIEWS[0].ravel(), [6, 4], "^X: Expected 2D array, got 1D array"),
+    ],
+)
+def test_what_is_missing_in_a_table_is_refused_by_place(estimator, X, sizes, message):
+    model = type(estimator)(view_sizes=sizes)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, KNOWN)
+
+
+def test_samples_without_a_view_are_refused_by_the_names_of_a_table():
+    class Frame(np.ndarray):
+        columns, index = tuple("abcdefghij"), Named(f"s{i}" for i in range(120))
+
+    X = np.where(np.arange(120)[:, None] == 7, np.nan, VIEWS[0]).view(Frame)
+    for given in (X, [X, X]):
+        with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
+            DSRLClassifier().fit(given, KNOWN)
+    with pytest.raises(ValueError, match=r"^sample 's7' is in no view"):
+        DSRLClassifier(view_sizes=[4, 6]).fit(X, KNOWN)
+    other = X.view(Frame)
+    other.index = Named(reversed(Frame.index))
+    with pytest.raises(ValueError, match=r"the index of views\[1\] is not that of views\[0\]"):
+        DSRLClassifier().fit([X, other], KNOWN)
+
+
+class Named(tuple):
+    """Names of rows, as pandas has them."""
+
+    __slots__ = ()
+
+
+def test_that_nan_is_taken_is_said_where_a_table_is_cut():
+    pytest.importorskip("sklearn.utils", reason="scikit-learn is not installed: pip install '.[dev]'")
+    assert not DSRLClassifier().__sklearn_tags__().input_tags.allow_nan
+    assert DSRLClassifier(view_sizes=[10, 20]).__sklearn_tags__().input_tags.allow_nan
 
 
 @both
@@ -160,6 +254,31 @@ def test_parameters_are_read_and_set():
     assert model.set_params(n_clusters=5) is model
     assert repr(model) == "DSRLClustering(n_clusters=5, weights='heat')"
     assert repr(DSRLClassifier(alpha=2.5)) == "DSRLClassifier(alpha=2.5)"
+
+
+def test_a_notebook_shows_what_was_changed_and_what_was_learned():
+    model = DSRLClassifier(n_neighbors=5)
+    assert (
+        model._repr_html_() == "<table><caption>DSRLClassifier</caption><tr><th>n_neighbors</th><td>5</td></tr></table>"
+    )
+    model.fit(VIEWS, KNOWN)
+    cells = dict(re.findall("<th>(.*?)</th><td>(.*?)</td>", model._repr_html_()))
+    assert list(cells) == ["n_neighbors", "graph_", "theta_", "L_"]
+    n, edges, kept = model.graph_.shape[0], model.affinity_matrix_.nnz // 2, model.graph_.nnz // 2
+    assert cells["graph_"] == f"{n}×{n}, {kept} of {edges} edges kept"
+    assert cells["theta_"].startswith(f"w1 = {model.theta_.w1:.6g}, w2 = ")
+    assert cells["L_"] == f"{model.L_:.6g} after {model.n_iter_} epochs"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"), [({}, "learning a graph: epoch "), ({"preset": "authors"}, "fit: epoch ")]
+)
+def test_verbose_tells_every_epoch_of_training_on_stderr(parameters, what, capsys):
+    for verbose in (None, False, True):
+        model = DSRLClustering(2, random_state=0, verbose=verbose, **parameters).fit(VIEWS)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count(what) == len(err.splitlines()) == (model.n_iter_ if verbose else 0)
     with pytest.raises(ValueError, match=r"Invalid parameter 'cluster' for estimator .* are: n_clusters, affinity"):
         model.set_params(cluster=3)
 
@@ -168,7 +287,7 @@ def test_parameters_are_read_and_set():
     ("parameters", "message"),
     [
         ({"affinity": "rbf"}, "affinity must be one of 'views', 'precomputed', got 'rbf'"),
-        ({"preset": "paper"}, "preset must be one of 'authors', got 'paper'"),
+        ({"preset": "paper"}, "preset must be 'authors', got 'paper'"),
         ({"keep": 0}, r"keep must be a share of the edges, in \(0, 1\], got 0.0"),
         ({"learning_rate": -1}, "learning_rate must be positive, got -1.0"),
         ({"learning_rate": 0}, "learning_rate must be positive, got 0.0"),
@@ -208,7 +327,7 @@ def test_training_ends_after_200_epochs_where_no_other_number_is_given():
     ("X", "message"),
     [
         ([VIEWS[0], VIEWS[1][:5]], r"views\[1\] has 5 samples, but views\[0\] has 120"),
-        ([VIEWS[0], np.full((120, 2), np.nan)], r"views\[1\] contains NaN"),
+        ([VIEWS[0], np.where(VIEWS[1] > 2, np.nan, VIEWS[1])], r"views\[1\] contains NaN"),
         (np.ones((2, 3)), r"Found array with 2 sample\(s\) while a minimum of 3 is required: n_samples = 2"),
         (np.ones(4), "Expected 2D array"),
         ([VIEWS[0], VIEWS[1][:, 0]], r"views\[1\]: Expected 2D array, got 1D array"),
@@ -271,6 +390,49 @@ def test_works_in_pipelines_and_searches():
     search = selection.GridSearchCV(model, {"dsrlclassifier__alpha": [1.0, 10.0]}, cv=2).fit(stacked, LABELS)
     assert search.best_score_ > 0.8
     assert clone(DSRLClustering(5)).n_clusters == 5
+
+
+@both
+def test_sparse_views_are_taken_and_make_what_dense_ones_make(estimator):
+    rng = np.random.default_rng(0)
+    views = [np.where(rng.random(view.shape) < 0.3, 0.0, view) for view in VIEWS]
+    dense = estimator.fit(views, KNOWN)
+    expected = dense.predict([view[:5] + 0.1 for view in views]), graph_of(dense)
+    sparse = estimator.fit([csr_array(view) for view in views], KNOWN)
+    assert graph_of(sparse) == pytest.approx(expected[1], rel=1e-6, abs=1e-9)
+    assert np.array_equal(sparse.predict([csr_array(view[:5] + 0.1) for view in views]), expected[0])
+    whole = type(estimator)(**{**estimator.get_params(), "view_sizes": [10, 10, 10]})
+    assert np.array_equal(graph_of(whole.fit(csr_array(np.hstack(views)), KNOWN)), graph_of(sparse))
+
+
+@both
+def test_the_preset_takes_sparse_views_as_the_dense_ones_that_they_are(estimator):
+    model = type(estimator)(**{**estimator.get_params(), "preset": "authors"})
+    expected = graph_of(model.fit(VIEWS, KNOWN))
+    assert np.array_equal(graph_of(model.fit([csr_array(view) for view in VIEWS], KNOWN)), expected)
+
+
+@both
+def test_a_view_of_noise_counts_nothing(estimator):
+    noise = np.random.default_rng(5).normal(size=(120, 20))
+    model = estimator.fit([*VIEWS, noise], KNOWN)
+    assert model.view_weights_[3] == 0
+    assert model.view_weights_.sum() == pytest.approx(1)
+    others = estimator.fit(VIEWS, KNOWN).view_weights_
+    assert model.view_weights_[:3] == pytest.approx(others, abs=0.05)
+    assert others.min() > 0.2
+
+
+@both
+def test_what_was_seen_may_change_afterwards(estimator):
+    views = [view.copy() for view in VIEWS]
+    model = estimator.fit(views, KNOWN)
+    new = [view[:6] + 0.2 for view in VIEWS]
+    expected = model.predict(new)
+    for view in views:
+        view[:] = view[::-1].copy()
+    assert np.array_equal(model.predict(new), expected)
+    assert np.array_equal(model._fitted.seen.joiner.fusion.views[0].given, VIEWS[0])
 
 
 @both

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import hard_views, naive_graph, standard
+from views import beside, hard_views, holed, naive_graph, standard
 
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
 from dsrl_ref.multiview.experiments import (
@@ -15,6 +15,7 @@ from dsrl_ref.multiview.experiments import (
     Outcome,
     classification_controls,
     classify,
+    classify_on,
     classify_single_views,
     cluster,
     cluster_single_views,
@@ -72,6 +73,7 @@ def softened(W, share):
 
 
 def as_dict(outcomes):
+    outcomes = list(outcomes)
     named = {(outcome.method, outcome.propagation): outcome.scores for outcome in outcomes}
     assert len(named) == len(outcomes)
     return named
@@ -98,10 +100,11 @@ def test_data_are_views_or_a_graph(data, given):
     assert (data.source, data.given) == ({"affinity": "views", "n_neighbors": 5}, VIEWS)
     assert (given.source["affinity"], given.given) == ("precomputed", HEAT)
     singles = list(data.single_views())
-    assert [name for name, _ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
+    assert [name for name, *_ in singles] == [f"dsrl, view {v} alone" for v in range(3)]
     assert singles[1][1].views == [VIEWS[1]]
     assert singles[1][1].n_neighbors == 5
     assert singles[1][1].heat.toarray() == pytest.approx(naive_graph(standard(VIEWS[1]), 5, "heat"), rel=1e-9)
+    assert all(places.tolist() == list(range(len(CODES))) for _, _, places in singles)
     assert list(Data(VIEWS, HEAT, CODES, HEAT).single_views()) == []
 
 
@@ -121,6 +124,17 @@ def test_classify_is_the_classifier_on_every_split(data):
     assert (outcome.method, outcome.propagation) == ("dsrl", "balanced")
     assert outcome.scores == {"accuracy": pytest.approx(expected)}
     assert outcome.found.transduction_.tolist() == models[0].transduction_.tolist()
+
+
+def test_splits_that_show_fewer_classes_have_a_graph_of_as_many(data):
+    lacking = [np.arange(12), np.flatnonzero(CODES > 0)[:9], np.arange(20, 36), np.flatnonzero(CODES != 2)[5:14]]
+    assert [len(np.unique(CODES[known])) for known in lacking] == [4, 3, 4, 3]
+    found = classify(data, lacking, {})
+    models = [DSRLClassifier(n_neighbors=5).fit(VIEWS, hidden(known)) for known in lacking]
+    assert models[0].view_weights_.tolist() != models[1].view_weights_.tolist()
+    expected = [np.mean(np.delete(m.transduction_ == CODES, known)) for m, known in zip(models, lacking, strict=True)]
+    assert found.scores == {"accuracy": pytest.approx(expected)}
+    assert found.found.view_weights_.tolist() == models[0].view_weights_.tolist()
 
 
 def test_classify_by_the_preset_learns_a_graph_for_every_split(data):
@@ -152,9 +166,13 @@ def test_controls_of_classification_are_scored_on_their_graphs(data, form):
     dsrl = classify(data, SPLITS, {})
     found = as_dict(classification_controls(data, SPLITS, dsrl, {}, hindsight=[0.0, 0.4]))
     model = dsrl.found
-    expected = {("dsrl", "one-hot"): accuracies(model.graph_, "one-hot")}
+    spread = beside(model.affinity_matrix_, model.graph_)
+    expected = {("dsrl", "one-hot"): accuracies(spread, "one-hot")}
     for names, W in ((RAW, HEAT), (CANDIDATES, model.affinity_matrix_)):
-        tried = [accuracies(softened(W, share), form) for share in (0.75, 0.4)]
+        graphs = [softened(W, share) for share in (0.75, 0.4)]
+        if names is CANDIDATES:
+            graphs = [beside(W, graph) for graph in graphs]
+        tried = [accuracies(graph, form) for graph in graphs]
         expected[names[0], form] = accuracies(W, form)
         expected[names[1], form] = tried[0]
         expected[names[2], form] = max([tried[0], expected[names[0], form], tried[1]], key=np.mean)
@@ -182,7 +200,7 @@ def test_a_graph_that_is_given_has_no_candidates(given):
     assert found["soft threshold", "balanced"]["accuracy"] == pytest.approx(
         accuracies(softened(HEAT, 0.75), "balanced")
     )
-    assert classify_single_views(given, SPLITS, {}) == cluster_single_views(given, 4, SEEDS, {}) == []
+    assert [*classify_single_views(given, SPLITS, {}), *cluster_single_views(given, 4, SEEDS, {})] == []
 
 
 @pytest.mark.parametrize("training", [{}, AUTHORS], ids=["default", "preset"])
@@ -194,8 +212,9 @@ def test_single_views_are_classified_alone(data, training):
         expected = classify(Data.of_views([view], CODES, 5), SPLITS, training).scores
         assert found[f"dsrl, view {v} alone", first] == expected
         if not training:
-            graph = DSRLClassifier(n_neighbors=5).fit([view], hidden(SPLITS[0])).graph_
-            assert found[f"dsrl, view {v} alone", "one-hot"]["accuracy"] == pytest.approx(accuracies(graph, "one-hot"))
+            model = DSRLClassifier(n_neighbors=5).fit([view], hidden(SPLITS[0]))
+            spread = accuracies(beside(model.affinity_matrix_, model.graph_), "one-hot")
+            assert found[f"dsrl, view {v} alone", "one-hot"]["accuracy"] == pytest.approx(spread)
     assert found["dsrl, view 0 alone", "one-hot"] != found["dsrl, view 0 alone", "balanced"]
 
 
@@ -256,3 +275,23 @@ def test_labels_spread_as_the_classifier_is_told(data, parameters):
     for accuracy, known in zip(outcome.scores["accuracy"], SPLITS, strict=True):
         model = DSRLClassifier(n_neighbors=5, **parameters).fit(VIEWS, hidden(known))
         assert accuracy == np.delete(model.transduction_ == CODES, known).mean()
+
+
+def test_a_view_alone_is_asked_for_the_samples_that_it_has():
+    views, seen = holed(VIEWS, 0.4)
+    data = Data.of_views(views, CODES, 5)
+    names = [f"dsrl, view {v}, its {count}" for v, count in enumerate(seen.sum(axis=0))]
+    places = np.flatnonzero(seen[:, 1])
+    found = as_dict(classify_single_views(data, SPLITS, {}))
+    assert {name for name, _ in found} == set(names)
+    alone = Data.of_views([VIEWS[1][places]], CODES[places], 5)
+    own = [np.flatnonzero(np.isin(places, known)) for known in SPLITS]
+    first = classify(alone, own, {})
+    assert found[names[1], "balanced"] == first.scores
+    theirs, ours = (classify_on(first.found, alone, own, "one-hot", alpha).scores for alpha in (None, 10.0))
+    assert found[names[1], "one-hot"] == theirs != ours
+    assert as_dict(cluster_single_views(data, 4, SEEDS, {}))[names[1], None] == cluster(alone, 4, SEEDS, {}).scores
+    few = [np.flatnonzero(~seen[:, 1])[:3], SPLITS[0]]  # the first labels no sample of this view
+    assert as_dict(classify_single_views(data, few, {}))[names[1], "balanced"] == classify(alone, own[:1], {}).scores
+    none = {name for name, _ in as_dict(classify_single_views(data, few[:1], {}))}
+    assert names[1] not in none

@@ -8,7 +8,7 @@ from views import hard_views, naive_graph, standard
 from dsrl_ref import Theta, forward
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import learning
-from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
+from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph, mixed
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.training import fit
@@ -70,6 +70,41 @@ def test_a_learned_network_is_one_function_of_a_weight():
     learned = LearnedGraph(GRAPH, Theta(0.5, 1.0, 0.25, 0.75), 1.0, 4.0, np.empty(0), 1)
     weights = np.array([-4.0, 0.0, 1.0, 2.0, 3.0, 5.0])  # 4 ξ(w/4): knots at 1 and 3, slopes ½ and 1
     assert learned.apply(weights).tolist() == [0, 0, 0, 0.5, 1, 3]
+
+
+@pytest.mark.parametrize("looks", [1, 2, 64])
+@pytest.mark.parametrize(
+    ("theta", "L", "falls"),
+    [((1.0, 0.6, 0.2, 0.7), 1.0, False), ((0.8, 0.5, 0.1, 0.3), 4.0, False), ((4.0, 0.7, 0.62, 0.82), 0.22, True)],
+)
+def test_what_is_kept_is_counted_without_looking_at_all(theta, L, falls, looks, monkeypatch):
+    """The last of these networks keeps some weights, and takes smaller and larger ones away."""
+    monkeypatch.setattr(learning, "LOOKS", looks)
+    rng = np.random.default_rng(0)
+    for scale in (1.0, 0.3, 5.0):
+        learned = LearnedGraph(GRAPH, Theta(*theta), L, scale, np.zeros(1), 3)
+        kept = learned.apply(scale * np.linspace(0, 1.5, 301)) > 0
+        assert np.count_nonzero(kept[1:] != kept[:-1]) == (2 if falls else 1)
+        for weights in (
+            1.5 * rng.random(200),
+            np.full(7, 0.01),
+            np.full(7, 9.0),
+            np.repeat(rng.random(9), 5),
+            np.zeros(0),
+        ):
+            ascending = np.sort(scale * weights)
+            assert learned.kept(ascending) == np.count_nonzero(learned.apply(ascending))
+
+
+def test_labels_spread_over_a_quarter_of_the_candidates_beside_what_is_learned():
+    learned = learn_graph(GRAPH, keep=0.25, **TRAINING).graph
+    found = mixed(GRAPH, learned).toarray()
+    candidates, rest = (each.toarray() / (each.sum() / 40) for each in (GRAPH, learned))
+    assert found == pytest.approx(0.25 * candidates + 0.75 * rest, rel=1e-12)
+    assert found.sum() / 40 == pytest.approx(1, rel=1e-12)
+    assert np.array_equal(found != 0, GRAPH.toarray() != 0)
+    assert mixed(7.0 * GRAPH, 0.1 * learned).toarray() == pytest.approx(found, rel=1e-12)
+    assert mixed(csr_array((3, 3)), csr_array((3, 3))).nnz == 0
 
 
 def test_no_sample_loses_its_last_edge():
@@ -135,6 +170,21 @@ def test_the_authors_training_takes_its_epochs_on_the_graph_as_it_is():
     assert learned.graph.nnz == np.count_nonzero(output) > 0
     assert (learned.scale, learned.layers) == (1.0, 11)
     assert learned.losses == pytest.approx(expected.history["loss"])
+
+
+def test_verbose_tells_every_epoch_and_how_many_edges_are_kept(capsys):
+    learned = learn_graph(GRAPH, keep=0.5, **TRAINING)
+    learn_graph(GRAPH, keep=0.5, **TRAINING, verbose=False)
+    assert capsys.readouterr() == ("", "")
+    learn_graph(GRAPH, keep=0.5, **TRAINING, verbose=True)
+    printed = capsys.readouterr()
+    lines, share = printed.err.splitlines(), np.count_nonzero(learned.apply(GRAPH.data)) / GRAPH.nnz
+    assert printed.out == ""
+    assert len(lines) == len(learned.losses)
+    assert lines[0] == "learning a graph: epoch 1 of at most 300, 0.0% of the edges are kept"
+    assert lines[-1] == f"learning a graph: epoch {len(lines)} of at most 300, {share:.1%} of the edges are kept"
+    learn_as_authors(GRAPH, layers=11, epochs=50, learning_rate=0.03, verbose=True)
+    assert capsys.readouterr().err.count("fit: epoch ") == 50
 
 
 def test_the_authors_training_tells_where_it_kept_nothing():

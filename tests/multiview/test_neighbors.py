@@ -5,20 +5,30 @@ from typing import ClassVar
 import blas
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from views import euclidean, nearest_first, random_views
 
 from dsrl_ref.multiview import neighbors
-from dsrl_ref.multiview.neighbors import distances, is_constant, mean_distance, nearest, sampled
+from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, sampled
+from dsrl_ref.multiview.points import Dense, Sparse
 
 
 def points(n, seed=0, features=3):
-    """As the module takes them: samples in columns."""
-    return random_views(n, (features,), seed)[0].T.copy()
+    return in_columns(random_views(n, (features,), seed)[0].T)
+
+
+def in_columns(columns):
+    return Dense(np.array(columns, dtype=float))
+
+
+def distances(some, others, rounding=0.0):
+    """All of them in one block."""
+    return Distances(some, others, rounding)(slice(0, some.count))
 
 
 def by_sorting(some, others, count):
     """Ascending distances, of equal ones the first in order."""
-    rows = euclidean(some.T, others.T)
+    rows = euclidean(some.columns.T, others.columns.T)
     places = [nearest_first(row)[:count] for row in rows]
     return [[row[j] for j in near] for row, near in zip(rows, places, strict=True)], places
 
@@ -41,21 +51,24 @@ def test_nearest_are_those_of_a_full_sort(count):
 
 @pytest.mark.usefixtures("_blocks")
 def test_each_sample_is_at_distance_0_from_itself_however_large():
-    large = 1e6 * points(40) + 1e7  # the matrix product alone leaves the root of rounding errors here
+    large = in_columns(
+        1e6 * points(40).columns + 1e7
+    )  # the matrix product alone leaves the root of rounding errors here
     lengths, columns = nearest(large, large, 3)
     assert not lengths[:, 0].any()
     assert columns[:, 0].tolist() == list(range(40))
-    assert np.diag(distances(large, large)).any()
+    assert not np.diag(distances(large, large)).any()
+    assert np.diag(distances(large, in_columns(large.columns))).any()
     assert np.isfinite(lengths).all()
 
 
 @pytest.mark.usefixtures("_blocks")
 def test_of_equal_distances_the_first_stay_in_and_come_first():
-    lengths, columns = nearest(np.zeros((2, 6)), np.zeros((2, 6)), 3)
+    lengths, columns = nearest(in_columns(np.zeros((2, 6))), in_columns(np.zeros((2, 6))), 3)
     assert columns.tolist() == [[0, 1, 2]] * 6
     assert not lengths.any()
-    line = np.array([[1.0, -1.0, 2.0, -2.0, 1.0]])
-    lengths, columns = nearest(np.zeros((1, 1)), line, 4)
+    line = in_columns([[1.0, -1.0, 2.0, -2.0, 1.0]])
+    lengths, columns = nearest(in_columns([[0.0]]), line, 4)
     assert columns.tolist() == [[0, 1, 4, 2]]
     assert lengths.tolist() == [[1, 1, 1, 2]]
 
@@ -64,7 +77,7 @@ def test_of_equal_distances_the_first_stay_in_and_come_first():
 def test_the_tree_finds_the_same(monkeypatch, count):
     some, others = points(15, seed=1), points(40)
     monkeypatch.setattr(neighbors, "TREE_SAMPLES", 40)
-    monkeypatch.setattr(neighbors, "distances", None)  # the tree needs none
+    monkeypatch.setattr(neighbors, "Distances", None)  # the tree needs none
     expected, places = by_sorting(some, others, count)
     lengths, columns = nearest(some, others, count)
     assert columns.tolist() == places
@@ -74,7 +87,7 @@ def test_the_tree_finds_the_same(monkeypatch, count):
 def test_the_trees_equal_distances_come_in_order(monkeypatch):
     monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1)
     line = np.repeat([[0.0, 5.0, 1.0]], 30, axis=1)[:, np.random.default_rng(0).permutation(90)]
-    lengths, columns = nearest(line, line, 60)
+    lengths, columns = nearest(Dense(line), Dense(line), 60)
     for i in range(90):
         same, other = np.flatnonzero(line[0] == line[0, i]), np.flatnonzero(line[0] == {0: 1, 1: 0, 5: 1}[line[0, i]])
         assert columns[i].tolist() == [*same, *other]
@@ -92,11 +105,11 @@ def test_a_tree_is_for_many_samples_of_few_features(monkeypatch, n, features, tr
 
 @pytest.mark.usefixtures("_blocks")
 def test_mean_distance_counts_the_diagonal_as_0():
-    assert mean_distance(np.array([[0.0, 3.0, 0.0]])) == pytest.approx(4 * 3 / 9)
+    assert mean_distance(in_columns([[0.0, 3.0, 0.0]])) == pytest.approx(4 * 3 / 9)
     some = points(20)
-    expected = sum(map(sum, euclidean(some.T, some.T))) / 400
+    expected = sum(map(sum, euclidean(some.columns.T, some.columns.T))) / 400
     assert mean_distance(some) == pytest.approx(expected, rel=1e-12)
-    assert mean_distance(np.full((2, 5), 1e7 / 3)) == 0
+    assert mean_distance(in_columns(np.full((2, 5), 1e7 / 3))) == 0
 
 
 def test_mean_distance_of_many_is_that_of_a_fixed_sample(monkeypatch):
@@ -106,14 +119,9 @@ def test_mean_distance_of_many_is_that_of_a_fixed_sample(monkeypatch):
     assert len(set(rows.tolist())) == 60
     assert rows.tolist() == sorted(rows.tolist()) == sampled(200).tolist()
     assert max(rows) > 150
-    among = some.T[rows]
+    among = some.columns.T[rows]
     assert mean_distance(some) == pytest.approx(sum(map(sum, euclidean(among, among))) / 3600, rel=1e-9)
     assert sampled(60).tolist() == list(range(60))
-
-
-def test_a_view_is_constant_where_all_samples_are_equal():
-    assert is_constant(np.array([[1.0, 1.0], [2.0, 2.0]]))
-    assert not is_constant(np.array([[1.0, 1.0], [2.0, 2.5]]))
 
 
 def test_blas_has_one_thread_where_distances_are_few():
@@ -129,7 +137,49 @@ def test_blas_has_one_thread_where_distances_are_few():
 
     some = np.arange(6.0).reshape(2, 3)
     with threadpoolctl.threadpool_limits(3, "blas"):
-        found = neighbors.distances(some.view(Watched), some)
+        found = distances(Dense(some.view(Watched)), Dense(some))
         assert set(blas.numbers().values()) == {3}
-    assert found == pytest.approx(neighbors.distances(some, some))
+    assert found == pytest.approx(distances(Dense(some), Dense(some.copy())))
     assert Watched.seen == [{1}]
+
+
+def test_what_is_equal_but_for_rounding_counts_as_equal_where_that_is_asked():
+    line = in_columns([[0.0, 1 + 1e-12, 1.0, -1 - 2e-12, 3.0, -1 + 1e-12]])
+    assert nearest(line, line, 3)[1][0].tolist() == [0, 5, 2]
+    lengths, columns = nearest(line, line, 3, 1e-9)
+    assert columns[0].tolist() == [0, 1, 2]
+    assert lengths[0].tolist() == [0, lengths[0, 1], lengths[0, 1]]
+    assert nearest(line, line, 6, 1e-9)[1][0].tolist() == [
+        0,
+        5,
+        2,
+        1,
+        3,
+        4,
+    ]  # nothing that stays in has to be told apart
+
+
+def test_what_is_equal_but_for_rounding_of_its_norm_is_at_distance_0_where_that_is_asked():
+    far = 1e6 * np.random.default_rng(0).normal(size=(50, 3))
+    some, others = in_columns(far), in_columns(far[:, [2, 1, 0]])
+    near = in_columns(far[:, [2, 1, 0]] + 1e-2)
+    exact = distances(some, others, 1e-9)
+    assert not nearest(some, others, 1, 1e-9)[0][:3].any()
+    assert [exact[i, 2 - i] for i in range(3)] == [0, 0, 0]
+    assert np.count_nonzero(exact) == 6
+    assert np.count_nonzero(distances(some, near, 1e-9)) == 6  # 1e-8 of the norms is rounding
+    assert np.count_nonzero(distances(some, in_columns(far[:, [2, 1, 0]] + 10.0), 1e-9)) == 9
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_sparse_points_have_the_neighbours_of_the_same_dense_ones():
+    rng = np.random.default_rng(0)
+    rows = csr_array(rng.normal(size=(20, 6)) * (rng.random((20, 6)) < 0.4))
+    sparse = Sparse(rows, rng.normal(size=20), rng.normal(size=6))
+    dense = in_columns((rows.toarray() - np.outer(sparse.shift, sparse.direction)).T)
+    for some, same in ((sparse, dense), (sparse.take(slice(3, 9)), dense.take(slice(3, 9)))):
+        lengths, columns = nearest(some, sparse, 5)
+        expected, places = nearest(same, dense, 5)
+        assert np.array_equal(columns, places)
+        assert lengths == pytest.approx(expected, rel=1e-9, abs=1e-7)
+    assert mean_distance(sparse) == pytest.approx(mean_distance(dense), rel=1e-12)

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from strategies import examples
-from views import GRAPH, KNOWN, LABELS, VIEWS, Table
+from views import GRAPH, KNOWN, LABELS, VIEWS, Table, holed
 
 from dsrl_ref import load, persistence, save
 from dsrl_ref.errors import GraphWarning, ModelFileError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, saved
 
 SEEN, NEW = [view[:100] for view in VIEWS], [view[100:] for view in VIEWS]
+(HOLED, _), (NEW_HOLED, _) = holed(SEEN, 0.4), holed(NEW, 0.4)
 ROWS = GRAPH.toarray()[100:, :100]
 SQUARE = csr_array(GRAPH.toarray()[:100, :100])
 NAMES = [None if label < 0 else "δcab"[label] for label in KNOWN[:100]]
@@ -32,6 +33,17 @@ FITTED = {
         DSRLClassifier(view_weights=np.array([1, 2, 0.5]), weights="heat", standardize="features"),
         ([np.asfortranarray(view) for view in SEEN], KNOWN[:100]),
         NEW,
+    ),
+    "samples not seen": (DSRLClassifier(), (HOLED, KNOWN[:100]), NEW_HOLED),
+    "rows of NaN": (
+        DSRLClassifier(view_sizes=(10, 10, 10)),
+        (np.hstack(HOLED), KNOWN[:100]),
+        np.hstack(NEW_HOLED),
+    ),
+    "sparse rows of NaN": (
+        DSRLClustering(4, random_state=0),
+        ([csr_array(view) for view in HOLED],),
+        [csr_array(view) for view in NEW_HOLED],
     ),
     "clusters": (DSRLClustering(4, random_state=np.int64(1), weights="self-tuning"), (SEEN,), NEW),
     "as many as there are": (DSRLClustering(random_state=0, n_neighbors=6), (SEEN,), NEW),
@@ -157,7 +169,7 @@ def put(name, value):
         (put("label_distributions", lambda a: np.where(a < 0.5, np.nan, a)), "label_distributions must be finite"),
         (put("losses", lambda a: np.array(["x"])), "losses must be finite"),
         (put("view_0", lambda a: a[1:]), "the views must be one at least, of 100 samples"),
-        (put("view_1", None), "'view_1'"),
+        (put("view_1", None), "'view_1_data'"),
         (put("view_weights", lambda a: a[1:]), "view_weights must be finite"),
         (put("seen_shape", np.array([100, 99])), "seen must be a square graph"),
         (put("seen_indices", lambda a: np.where(a == 3, 10**6, a).astype(a.dtype)), "ind"),
@@ -188,7 +200,7 @@ JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
         ({"joiner": {**JOINER, "weights": "cold"}}, "weights must be one of"),
         ({"joiner": {**JOINER, "along": ["auto"] * 3}}, "along must be one of"),
         ({"joiner": {**JOINER, "along": []}}, "the views must be one at least"),
-        ({"trained_on_seen": False}, "'affinity_data'"),
+        ({"trained_on_seen": False}, "'affinity_shape'"),
         ({"classes": ["a", "b"]}, "label_distributions must be finite"),
         ({"view_sizes": [1.5]}, "view_sizes"),
     ],
@@ -206,7 +218,7 @@ def test_as_many_neighbours_as_there_can_be_are_no_forgery(path):
 def smaller(name, held):
     """The last sample taken from a graph of the file."""
     graph = csr_array(tuple(held[f"{name}_{part}"] for part in ("data", "indices", "indptr")), shape=(100, 100))
-    held.update(saved._graph_to_file(name, csr_array(graph[:99, :99])))
+    held.update(saved._sparse_to_file(name, csr_array(graph[:99, :99])))
 
 
 @pytest.mark.parametrize("name", ["learned", "affinity"])

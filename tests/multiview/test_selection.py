@@ -100,12 +100,13 @@ def test_scorers_go_to_other_processes_and_score_clusters():
 
 @pytest.mark.parametrize("names", [np.arange(4), NAMES])
 def test_transductive_scores_hide_the_labels_of_the_test_alone(names):
-    y = [names[label] if label >= 0 else None for label in KNOWN]
+    wrong = np.where((KNOWN >= 0) & (np.arange(120) % 4 == 0), (KNOWN + 1) % 4, KNOWN)  # seen, they would be right
+    y = [names[label] if label >= 0 else None for label in wrong]
     scores = transductive_scores(DSRLClassifier(n_neighbors=6), VIEWS, y, cv=LabelledKFold(3))
     for score, (_, test) in zip(scores, LabelledKFold(3).split(VIEWS, y), strict=True):
         hidden = [None if i in test else label for i, label in enumerate(y)]
         found = DSRLClassifier(n_neighbors=6).fit(VIEWS, hidden).transduction_
-        assert score == np.mean([found[i] == y[i] for i in test])
+        assert score == np.mean([found[i] == y[i] for i in test]) < 1
 
 
 def test_transductive_scores_are_of_five_folds_by_any_metric_and_leave_the_classifier_alone():

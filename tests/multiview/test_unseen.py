@@ -2,16 +2,19 @@
 
 import numpy as np
 import pytest
-from views import euclidean, naive_weights, nearest_first, random_views, standard
+from scipy.sparse import csr_array
+from views import euclidean, fewer, holed, naive_weights, nearest_first, random_views, standard
 
-from dsrl_ref.multiview.graph import WEIGHTS, fuse
+from dsrl_ref.multiview.edges import WEIGHTS
+from dsrl_ref.multiview.graph import fuse
 from dsrl_ref.multiview.unseen import Joiner
+from dsrl_ref.multiview.views import as_views, prepare
 
 SEEN, NEW = [[view[part] for view in random_views(32, (4, 6), seed=2)] for part in (slice(25), slice(25, 32))]
 
 
 def joined(seen, new, k, weights, along, view_weights=None):
-    return Joiner(seen, fuse(seen, k, weights, view_weights, along), k, weights)(new).toarray()
+    return Joiner(fuse(as_views(seen), k, weights, view_weights, along), k, weights)(new).toarray()
 
 
 def naive_links(seen, new, k, kind, along):
@@ -42,8 +45,8 @@ def test_weights_equal_their_formula(weights, along, k):
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_views_count_by_their_weights_and_each_as_it_was_standardised(weights):
     fusion = fuse(SEEN, 4, weights, [1, 3], "auto")
-    fusion.along[:] = ["features", "samples"]
-    found = Joiner(SEEN, fusion, 4, weights)(NEW)
+    fusion.views[:] = [prepare(SEEN[0], "features"), prepare(SEEN[1], "samples")]
+    found = Joiner(fusion, 4, weights)(NEW)
     expected = 0.25 * naive_links(SEEN[0], NEW[0], 4, weights, "features")
     expected += 0.75 * naive_links(SEEN[1], NEW[1], 4, weights, "samples")
     assert found.toarray() == pytest.approx(expected, rel=1e-9, abs=1e-14)
@@ -65,7 +68,7 @@ def test_a_sample_that_was_seen_is_joined_to_itself_alone(weights, along):
 @pytest.mark.parametrize("weights", ["heat", "adaptive"])
 def test_a_sample_that_was_seen_in_one_view_alone_is_new_and_near_to_it_there(weights, along):
     half = [SEEN[0][[3, 20]], NEW[1][:2]]
-    found = Joiner(SEEN, fuse(SEEN, 4, weights, None, along), 4, weights)(half).toarray()
+    found = Joiner(fuse(SEEN, 4, weights, None, along), 4, weights)(half).toarray()
     expected = sum(naive_links(seen, new, 4, weights, along) for seen, new in zip(SEEN, half, strict=True)) / 2
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)  # a distance of 0 is one of rounding here
     assert np.count_nonzero(found, axis=1).min() > 1
@@ -83,7 +86,7 @@ def test_a_sample_was_seen_if_all_its_views_were_and_of_equal_ones_the_first():
 
 def test_links_of_seen_and_new_samples_are_in_canonical_form():
     mixed = [np.vstack([new, seen]) for seen, new in zip(SEEN, NEW, strict=True)]
-    found = Joiner(SEEN, fuse(SEEN, 4, "heat", None, "samples"), 4, "heat")(mixed)
+    found = Joiner(fuse(SEEN, 4, "heat", None, "samples"), 4, "heat")(mixed)
     assert found.has_canonical_format
     assert found.has_sorted_indices
     assert found.shape == (32, 25)
@@ -95,15 +98,6 @@ def test_new_samples_do_not_change_one_another(along):
     apart = np.vstack([joined(SEEN, [view[[i]] for view in NEW], 4, "heat", along) for i in range(7)])
     assert apart == pytest.approx(together, rel=1e-12)
     assert together.any(axis=1).all()
-
-
-def test_what_was_seen_may_change_afterwards():
-    seen = [view.copy() for view in SEEN]
-    joiner = Joiner(seen, fuse(seen, 4, "heat", None, "samples"), 4, "heat")
-    expected = joiner(NEW).toarray()
-    for view in seen:
-        view[:] = view[::-1].copy()
-    assert np.array_equal(joiner(NEW).toarray(), expected)
 
 
 @pytest.mark.filterwarnings("ignore:views.1. is constant:dsrl_ref.errors.GraphWarning")
@@ -127,3 +121,99 @@ def test_a_feature_that_is_constant_among_the_new_keeps_its_meaning():
     new[:, 2] = 1.5
     found = joined(SEEN[:1], [new], 4, "heat", "features")
     assert found == pytest.approx(naive_links(SEEN[0], new, 4, "heat", "features"), rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:views.0.:dsrl_ref.errors.GraphWarning")
+@pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_sparse_samples_are_joined_as_the_same_dense_ones(weights, how):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, size=(50, 60)) * (rng.random((50, 60)) < 0.2) + 0.0
+    counts[7], counts[30] = 0, 0
+    seen, new = counts[:40], np.vstack([counts[40:], counts[[3, 7, 30]]])
+    expected = joined([seen], [new], 5, weights, how)
+    assert expected[[10, 11, 12]].tolist() == np.eye(40)[[3, 7, 7]].tolist()
+    for first, second in ((csr_array(seen), csr_array(new)), (csr_array(seen), new), (seen, csr_array(new))):
+        found = joined([first], as_views([second]), 5, weights, how)
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert found[[10, 11, 12]].tolist() == expected[[10, 11, 12]].tolist()
+
+
+def test_sparse_samples_are_told_apart_by_the_view_that_has_their_words():
+    words, none = [1.0, 0.0, 2.0], [0.0, 0.0, 0.0]
+    seen = [csr_array(np.array([words, none, [3.0, 1, 1], [1.0, 5, 1], [0.0, 2, 2]])) for _ in range(2)]
+    joiner = Joiner(fuse(seen, 2, "heat", None, "features"), 2, "heat")
+    here, there = csr_array(np.array([words])), csr_array(np.array([none]))
+    assert joiner([here, here]).toarray().tolist() == [[1, 0, 0, 0, 0]]
+    assert joiner._places([here, there]).tolist() == joiner._places([there, here]).tolist() == [-1]
+    apart = [
+        csr_array(np.array([words, [1.0, 1, 1], [2.0, 3, 1]])),
+        csr_array(np.array([none, [1.0, 1, 2], [2.0, 0, 1]])),
+    ]
+    joiner = Joiner(fuse(apart, 1, "heat", None, "features"), 1, "heat")
+    assert joiner._places([here, there]).tolist() == [0]
+    assert joiner._places([there, here]).tolist() == [-1]
+
+
+def test_sparse_samples_are_told_apart_by_places_and_values():
+    seen = csr_array(np.array([[1.0, 0, 0, 2], [0, 1, 0, 2], [1, 0, 0, 3], [0, 0, 0, 0], [1, 0, 5, 2], [2, 0, 0, 1]]))
+    joiner = Joiner(fuse([seen], 2, "heat", None, "features"), 2, "heat")
+    wide = csr_array((seen.data, seen.indices.astype(np.int64), seen.indptr.astype(np.int64)), shape=seen.shape)
+    for new in (seen, wide, seen.toarray()):
+        assert joiner([new]).toarray().tolist() == np.eye(6).tolist()
+    other = joiner([csr_array(np.array([[1.0, 0, 2, 0], [0, 0, 2, 1], [1, 0, 0, 2.5]]))]).toarray()
+    assert np.count_nonzero(other, axis=1).tolist() == [2, 2, 2]
+
+
+def naive_joined(seen, new, k, kind, along, shares):
+    """Of views with rows of NaN: each view joins those that it has, and a pair counts by the views that have both."""
+    total, weight = np.zeros((len(new[0]), len(seen[0]))), np.zeros((len(new[0]), len(seen[0])))
+    for old, added, share in zip(seen, new, shares, strict=True):
+        columns, rows = (np.flatnonzero(~np.isnan(view[:, 0])) for view in (old, added))
+        near = fewer(k, len(columns), len(old), kind)
+        total[np.ix_(rows, columns)] += share * naive_links(old[columns], added[rows], near, kind, along)
+        weight[np.ix_(rows, columns)] += share
+    return np.where(weight > 0, total / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
+
+
+@pytest.mark.parametrize("along", ["samples", "features"])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_views_that_lack_samples_join_those_that_they_have(weights, along):
+    for seed in range(4):
+        (seen, _), (new, _) = holed(SEEN, 0.3, seed), holed(NEW, 0.4, seed)
+        found = joined(seen, new, 6, weights, along, [1, 3])
+        assert found == pytest.approx(naive_joined(seen, new, 6, weights, along, [0.25, 0.75]), rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_new_sample_without_a_view_is_joined_by_the_others_alone(weights):
+    lacking = [NEW[0], np.full_like(NEW[1], np.nan)]
+    found = joined(SEEN, lacking, 4, weights, "samples", [1, 3])
+    alone = joined(SEEN[:1], NEW[:1], 4, weights, "samples")
+    assert found == pytest.approx(0.25 / 0.25**0.5 * alone, rel=1e-12)
+    mixed = [NEW[0], np.vstack([NEW[1][:3], lacking[1][3:]])]
+    assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[3:] == pytest.approx(found[3:], rel=1e-12)
+    whole = joined(SEEN, [view[:3] for view in NEW], 4, weights, "samples", [1, 3])
+    assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[:3] == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_view_that_none_of_the_new_samples_has_joins_nothing(kind, how):
+    seen = [SEEN[0], kind(np.random.default_rng(0).poisson(3.0, size=(25, 20)) + 0.0)]
+    fusion = fuse(as_views(seen), 4, "adaptive", None, "samples")
+    fusion.views[1] = prepare(as_views(seen)[1], how)
+    found = Joiner(fusion, 4, "adaptive")(as_views([NEW[0], kind(np.full((7, 20), np.nan))])).toarray()
+    assert found == pytest.approx(0.5**0.5 * naive_links(SEEN[0], NEW[0], 4, "adaptive", "samples"), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_sample_that_was_seen_in_some_views_is_known_again(kind):
+    seen, _ = holed(SEEN, 0.4, seed=2)
+    given = [kind(seen[0]), seen[1]]
+    again = [kind(seen[0][::-1].copy()), -1.0 * -seen[1][::-1]]
+    again[1].view(np.uint64)[np.isnan(again[1])] += 5  # another NaN
+    assert joined(given, again, 4, "adaptive", "samples").tolist() == np.eye(25)[::-1].tolist()
+    place = int(np.flatnonzero(~np.isnan(seen[0][:, 0]) & ~np.isnan(seen[1][:, 0]))[0])
+    half = [kind(seen[0][[place]]), np.full((1, 6), np.nan)]  # the same with less to know it by is another
+    assert np.count_nonzero(joined(given, half, 4, "adaptive", "samples")) > 1

@@ -120,3 +120,22 @@ def test_data_in_other_units_have_the_same_coordinates():
     here, others = Box(1.3, 2.5).parameters(u)
     assert (there / [1, 1, 64, 64]).tobytes() == here.tobytes()
     assert (constants * 8).tobytes() == others.tobytes()
+
+
+@pytest.mark.parametrize("farther", [1e5, 1e12, 1e300])
+def test_an_outer_knot_beyond_the_box_moves_in_and_leaves_the_threshold(farther):
+    """A soft threshold, as people write it: b2 so far out that no entry comes there."""
+    units = Box(1.0, 1.0)
+    theta, _ = units.parameters(units.of(np.array([[1.0, 1.0, 0.2, farther]]), np.ones(1)))
+    w1, _, b1, b2 = theta[0]
+    assert (w1, b1) == pytest.approx((1.0, 0.2), rel=1e-9)
+    assert b2 == pytest.approx(np.exp(MOST[3]))
+    above = units.parameters(units.of(np.array([[1.0, 1.0, 1e6, 1e12]]), np.ones(1)))[0][0]
+    assert above[2] <= above[3]
+
+
+def test_the_least_step_constant_bounds_every_layer():
+    units = Box(1.0, 5.7, least_L=5.7 / 2)
+    _, L = units.parameters(units.of(np.tile([0.9, 0.8, 0.3, 1.1], (3, 1)), np.array([0.1, 4.0, 100.0])))
+    assert L.tolist() == pytest.approx([5.7 / 2, 4.0, 100.0])
+    assert (units.most[:4] == MOST[:4]).all()

@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, save
+from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, progress, save
 from dsrl_ref.errors import DivergenceWarning, ModelFileError, StartWarning
-from dsrl_ref.training import checkpoint, progress
+from dsrl_ref.training import checkpoint
 
 rng = np.random.default_rng(0)
 W = rng.normal(scale=2.0, size=(2, 3))
@@ -210,6 +210,25 @@ def test_ctrl_c_before_the_first_loss_returns_the_start(J, run, monkeypatch):
     assert learned.message == "interrupted in epoch 0; this is the best so far"
     assert learned.history["theta"].shape == (0, 4)
     assert (*learned.raw[0].tolist(), learned.raw[1]) == (*run.keywords["theta"], run.keywords["L"])
+
+
+@each_method
+def test_verbose_tells_every_epoch_on_stderr_and_else_nothing_is_told_where_nobody_sees_it(J, run, capsys):
+    quiet = run(epochs=6, verbose=False)
+    assert run(epochs=6).loss == quiet.loss
+    assert capsys.readouterr() == ("", "")
+    losses = run(epochs=6, verbose=True).history["loss"]
+    told = "".join(f"fit: epoch {epoch} of 6, loss {loss:.6g}\n" for epoch, loss in enumerate(losses))
+    assert capsys.readouterr() == ("", told)
+
+
+def test_of_several_stages_the_epochs_of_all_are_told(capsys):
+    f = LeastSquares(np.eye(4), np.random.default_rng(0).normal(size=(4, 20)))
+    learned = fit(Objective(f, 0.5 * f.Y, layers=2, per_layer=True), epochs=1, verbose=True)
+    lines = [line.partition(",")[0].split() for line in capsys.readouterr().err.splitlines()]
+    assert [int(line[2]) for line in lines] == list(range(len(learned.history["loss"])))
+    (most,) = {int(line[4]) for line in lines}
+    assert most >= len(lines) > 1
 
 
 def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
@@ -431,3 +450,24 @@ def test_a_result_that_was_learned_can_be_saved(tmp_path):
     learned = fit(network(), epochs=3)
     save(tmp_path / "model", learned)
     assert load(tmp_path / "model").theta == learned.theta
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("size", [1e-170, 1e-152, 1e152, 1e170])
+def test_a_target_whose_squares_float64_cannot_add_up_is_refused(size, per_layer):
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(6, 12)), rng.normal(size=(12, 20))
+    J = Objective(LeastSquares(D, size * (D @ X)), size * X, layers=2, per_layer=per_layer)
+    with pytest.raises(ValueError, match=r"the largest entry of the target is .*: fit adds up squares, .* one factor"):
+        fit(J)
+
+
+@pytest.mark.parametrize("size", [1e-149, 1e140])
+def test_what_it_takes_it_learns_from_whatever_its_size(size):
+    """A power of two beside 1: the same Θ but for the unit of the knots."""
+    unit = 2.0 ** round(np.log2(size))
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(6, 12)), rng.normal(size=(12, 20))
+    here, there = (fit(Objective(LeastSquares(D, s * (D @ X)), s * X, layers=2, per_layer=True)) for s in (1.0, unit))
+    assert there.theta[:, :2] == pytest.approx(here.theta[:, :2], rel=1e-6)
+    assert there.theta[:, 2:] / unit == pytest.approx(here.theta[:, 2:], rel=1e-6)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective
@@ -92,3 +93,19 @@ def test_where_the_network_diverges_the_loss_is_infinite_and_every_column_has_gr
     J = Objective(LeastSquares(1e150 * D, D @ X), X, layers=2, per_layer=True)
     verdict = HeldOut(J).verdict(np.array([[1.0, 1.0, 0.0, 0.0]] * 2), np.array([1e-100, 1e-100]))
     assert verdict == (np.inf, 25)
+
+
+def test_other_data_of_a_least_squares_are_of_the_same_dictionary():
+    """Those that are not whitened, where what is learned from is, or are of another D: their network is another."""
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(5, 8)), rng.normal(size=(8, 12))
+    white = LeastSquares(D, D @ X).whitened()
+    J = Objective(white, X, layers=2, per_layer=True)
+    for other in (LeastSquares(D, D @ X), Fidelity(X), LeastSquares(sp.csr_array(D), D @ X)):
+        with pytest.raises(ValueError, match=r"not of the D that is learned from: make it by f\.apply_to\(Y\)"):
+            split(J, (other, X))
+    _, held = split(J, (white.apply_to(D @ X), X))
+    assert held.columns == 12
+    sparse, again = (LeastSquares(sp.csr_array(D), D @ X) for _ in range(2))
+    _, held = split(Objective(sparse, X, layers=2, per_layer=True), (again, X))
+    assert held.columns == 12

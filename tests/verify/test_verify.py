@@ -49,6 +49,18 @@ def test_findings_come_one_by_one():
     assert [finding.equation for finding in some] == [6, "layers"]
 
 
+def test_what_is_checked_next_is_told_before_it_is_checked():
+    told = []
+    some = each_finding([6, 2], quick=True, tell=told.append)
+    assert told == []
+    checks = [(number, place) for number in (2, 6) for place, _ in enumerate(EQUATIONS[number].checks, start=1)]
+    expected = [f"equation {number}, check {place} of {len(EQUATIONS[number].checks)}" for number, place in checks]
+    first = next(some)
+    assert told == expected[: len(EQUATIONS[2].checks)]
+    assert [first, *some] == verify([2, 6], quick=True)
+    assert told == expected
+
+
 def test_verdict_follows_from_the_checks():
     good, bad = Check("c", True, ""), Check("c", False, "")
     remark, erratum = Check("r", True, "", "remark"), Check("e", True, "", "erratum")

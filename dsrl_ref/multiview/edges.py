@@ -1,0 +1,143 @@
+"""The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.neighbors import mean_distance, nearest
+from dsrl_ref.multiview.points import Points
+
+WEIGHTS = "heat", "self-tuning", "adaptive"
+ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
+
+
+def rounding_of(weights: str) -> float:
+    """What counts as rounding: nothing for the heat kernel of the authors, whose program looks at every bit."""
+    return 0.0 if weights == "heat" else ROUNDING
+
+
+def view_graph(points: Points, k: int, weights: str) -> csr_array:
+    """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
+    n = points.count
+    if points.are_equal():
+        return csr_array((n, n))
+    adaptive = weights == "adaptive"
+    # The sample itself is one of them.
+    lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
+    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
+    others = columns != np.arange(n)[:, np.newaxis]
+    if adaptive:
+        weight = linear_weights(lengths, bound, others)
+    elif weights == "heat":
+        weight = heat_weights(lengths, mean_distance(points))
+    else:
+        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
+    rows = np.repeat(np.arange(n), others.sum(axis=1))
+    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
+    undirected = csr_array(directed.maximum(directed.T))
+    undirected.eliminate_zeros()
+    return undirected
+
+
+def room(k: int, n: int, weights: str) -> int:
+    """How many of k neighbours there can be among n samples, two at least, with a further one that bounds them.
+
+    Of two samples the other is at the bound itself, and its weight is 1.
+    """
+    return max(1, min(k, n - 1 - (weights == "adaptive")))
+
+
+def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
+    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another."""
+    shape = new.count, seen.count
+    if seen.are_equal():
+        return csr_array(shape)
+    rounding, k = rounding_of(weights), room(k, seen.count, weights)
+    lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
+    bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
+    if weights == "adaptive":
+        weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
+    elif weights == "heat":
+        weight = heat_weights(lengths, mean_distance(seen))
+    else:
+        scales = nearest(seen, seen, k + 1, rounding)[0][:, -1]
+        weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
+    return csr_array((weight.ravel(), columns.ravel(), np.arange(0, columns.size + 1, k)), shape=shape)
+
+
+def heat_weights(lengths: Array, scale: float) -> Array:
+    """exp(-d²/(2 t²)); 1 where all distances are 0."""
+    return np.exp(-(lengths**2) / (2 * scale**2)) if scale > 0 else np.ones(lengths.shape)
+
+
+def self_tuning_weights(lengths: Array, scales: Array) -> Array:
+    """exp(-d²/(s s')); where a scale is 0, 1 for equal samples and 0 for others."""
+    safe = np.where(scales > 0, scales, 1.0)
+    return np.where(scales > 0, np.exp(-(lengths**2) / safe), (lengths == 0).astype(np.float64))
+
+
+def linear_weights(lengths: Array, bound: Array, others: NDArray[np.bool_]) -> Array:
+    """Linear in d² down to 0 at `bound`, with sum 1 over the `others`; equal where all of them are at `bound`.
+
+    What is nearer than `bound` by no more than rounding is at it.
+    """
+    squares = bound[:, np.newaxis] ** 2
+    slack = np.where(others, squares - lengths**2, 0.0)
+    slack[slack < ROUNDING * squares] = 0.0
+    total = slack.sum(axis=1, keepdims=True)
+    even = others / others.sum(axis=1, keepdims=True)
+    return np.where(total > 0, slack / np.where(total > 0, total, 1.0), even)
+
+
+def mean_graph(
+    graphs: Sequence[csr_array],
+    weights: Array,
+    rows: NDArray[np.bool_] | None = None,
+    columns: NDArray[np.bool_] | None = None,
+) -> csr_array:
+    """Weighted mean of the graphs, in canonical form, over the views that have both samples of a pair.
+
+    The sum over views of weight times edge is divided by the root of the sum s of the weights of those views that have
+    both samples. That is the mean over these views, times √s: what few views say of a pair counts for less than what
+    many say, but for more than if the others had said that it is no edge.
+
+    Parameters
+    ----------
+    graphs : sequence of csr_array (m, n)
+        One a view, with no edges at samples that the view does not have.
+    weights : ndarray (V,)
+        Of the views, of sum 1.
+    rows, columns : ndarray (m, V) and (n, V), optional
+        Which samples are in which views; by default all are in all.
+    """
+    fused = csr_array(graphs[0].shape)
+    for graph, weight in zip(graphs, weights, strict=True):
+        fused = fused + weight * graph
+    fused = csr_array(fused)
+    fused.sort_indices()
+    if rows is None or columns is None or (rows.all() and columns.all()):
+        return fused
+    fused.data /= np.sqrt(_shared(fused, weights, rows, columns))
+    return fused
+
+
+def _shared(graph: csr_array, weights: Array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> Array:
+    """For each stored edge the sum of the weights of the views that have both its samples."""
+    row = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    shared = np.zeros(graph.nnz)
+    for v, weight in enumerate(weights):
+        shared += weight * (rows[row, v] & columns[graph.indices, v])
+    return shared
+
+
+def thresholded(W: csr_array, share: float) -> csr_array:
+    """Soft threshold at the quantile of the weights: a share of the edges goes."""
+    if share == 0 or not W.nnz:
+        return W
+    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
+    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
+    graph.eliminate_zeros()
+    return graph
