@@ -28,11 +28,11 @@ TEXTS = {
         "Regularizer g",
         "ξ is its proximity operator; its least value is 0, at 0.",
     ),
-    "loss J and": (
+    "loss of what was learned from and": (
         "Loss by epoch",
         "Of what was learned from, and of what was held out, before each step.",
     ),
-    "loss J": ("Loss by epoch", "Of the run that was accepted, before each step."),
+    "loss": ("Loss by epoch", "Of the run that was accepted, before each step."),
     "network of": (
         "The network on an entry of W",
         "All layers together, as they act on one entry; dots are where two pieces meet.",
@@ -129,7 +129,9 @@ def _parameters(learned: FitResult) -> Iterator[Block]:
 def _pictures(learned: FitResult, pictured: Mapping[str, Any]) -> Iterator[Picture]:
     with theme():
         for title, panel, figure in panels(draw_model(learned, **pictured)):
-            called, text = next(said for beginning, said in TEXTS.items() if title.startswith(beginning))
+            axes = f"{panel.get_ylabel()} by {panel.get_xlabel()}."
+            said = (told for beginning, told in TEXTS.items() if title.startswith(beginning))
+            called, text = next(said, (title, axes))  # of a panel that is not known here, what it says of itself
             if called.endswith(("by layer", "by epoch")):
                 panel.xaxis.get_major_locator().set_params(integer=True)
             yield picture(figure, called, text)

@@ -150,3 +150,21 @@ def test_epochs_and_layers_are_counted_in_whole_numbers():
         "Shrinkage ξ of every layer",
         "Loss by epoch",
     ]
+
+
+@pytest.mark.peer
+def test_a_panel_that_is_not_known_says_what_it_shows_itself(monkeypatch):
+    require_extras()
+    monkeypatch.setattr(pages, "TEXTS", {})
+    (first, *_) = pages._pictures(RESULT, {})
+    assert (first.title, first.text) == ("shrinkage ξ", "ξ(z) by z.")
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    "result", [RESULT, replace(RESULT, kind="LeastSquares"), LAYERS], ids=["map", "path", "layers"]
+)
+def test_every_panel_that_is_drawn_is_known(result):
+    require_extras()
+    known = {called for called, _ in pages.TEXTS.values()}
+    assert {found.title for found in pages._pictures(result, {})} <= known
