@@ -137,6 +137,7 @@ MUTANTS = [
         ("if value is not None}", "}"),
         ('"∞" if layers == math.inf else', '"" if layers == math.inf else'),
         ("draw_model(learned, **pictured)", "draw_model(learned)"),
+        ("next(said, (title, axes))", "next(said)"),
         ("learned.kind or 'not known'", "learned.kind"),
     ),
     *of(
