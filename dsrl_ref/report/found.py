@@ -114,6 +114,8 @@ def _counts(shown: Shown) -> Iterator[Block]:
     if max(counts.shape) > COUNTS_UP_TO:
         return
     names = shown.true_names or [str(code) for code in range(len(counts))]
-    heads: tuple[Inline, ...] = ("class", *(Plain(str(shown.called[code])) for code in columns))
+    what = "found class" if shown.found_names is None else "cluster"
+    called = shown.called if shown.found_names is None else shown.found_names
+    heads: tuple[Inline, ...] = ("class", *(Plain(str(called[code])) for code in columns))
     rows = tuple((Plain(str(name)), *counts[code, columns].tolist()) for code, name in enumerate(names[: len(counts)]))
-    yield Table("Samples of each class (row), and what was found of them (column)", heads, rows, numbers=True)
+    yield Table(f"Samples of each class (row) in each {what} (column)", heads, rows, numbers=True)
