@@ -144,7 +144,7 @@ def test_what_says_which_is_best_is_printed_from_the_table():
 
 
 def help_of_gradient():
-    return children.output("-m", "dsrl_ref", "gradient", "--help")
+    return children.output("-m", "dsrl_ref", "gradient", "--help-all")
 
 
 def test_documents_may_be_left_out():

@@ -71,7 +71,7 @@ BAD = {
     "sizes of one array": ({"view_sizes": [3]}, np.hstack(OTHER), SOME, "view_sizes = .3. has sum 3, but X has 30"),
     "rate": ({"learning_rate": -1.0}, OTHER, SOME, "learning_rate must be positive"),
     "diverging": ({"learning_rate": 5.0, "epochs": 100}, OTHER, SOME, "learning_rate = 5.0 is too large"),
-    "NaN": ({}, [*OTHER[:2], np.full((40, 2), np.nan)], SOME, "contains NaN"),
+    "NaN": ({}, [*OTHER[:2], np.full((40, 2), np.nan)], SOME, "all of it is NaN"),
     "none": ({}, [], SOME, "at least one view"),
     "two samples": ({}, [view[:2] for view in FEW], SOME[:2], "minimum of 3|requires y|labelled"),
     "an infinite graph": ({"affinity": "precomputed"}, np.full((40, 40), np.inf), SOME, "infinity"),
@@ -202,7 +202,7 @@ def test_a_list_of_sizes_that_changes_afterwards_is_not_followed():
 def test_a_generator_of_the_callers_is_drawn_from_only_once_the_data_are_read():
     legacy = np.random.RandomState(0)
     expected = legacy.get_state()[1].tolist()
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match="in no view, a row of NaN"):
         DSRLClustering(3, random_state=legacy).fit(np.full((5, 2), np.nan))
     assert legacy.get_state()[1].tolist() == expected
     assert legacy.get_state()[2] == np.random.RandomState(0).get_state()[2]
