@@ -112,7 +112,7 @@ def _record(finding: Finding) -> dict[str, object]:
 
 
 def _print_remarks(everything: list[Finding]) -> None:
-    """A line for every remark and erratum, then the figures that the README quotes."""
+    """A line for every remark and erratum, then the figures that benchmarks/README.md quotes."""
     print()
     for finding in everything:
         for check in finding.checks:

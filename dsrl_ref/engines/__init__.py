@@ -3,6 +3,22 @@
 An engine takes Θ and validation from below and no formula: shared tables would hide shared errors. Each is
 judged by the `appendix` folder and by the exact arithmetic of `verify`.
 
+The promise about errors
+------------------------
+With every engine of finitely many layers, the loss and each derivative are within 10³(t+1)·2^-53·S of those of exact
+arithmetic through the regions that float64 finds; where D has n > 1,000 columns, within n(t+1)·2^-53·S, as sums over
+them may be taken one by one. S is what (8) to (17) add up with absolute values throughout: of a difference both sides
+are added, and X, Z and X_(t) - X̃ are replaced by the sizes of what cancelled to make them,
+
+    M_(0) = |x0|    M_Z = M + |∇f|(M)/L    M_(i) = w1(M_Z + b1), or w2(M_Z + b2) + w1(b2 + b1), or 0, by Z's region
+
+and M_(t) + |X̃|, with |∇f|(M) = M + |W|, or |D|ᵀ(|D|M + |Y|), and I + |H|/L for I - H/L. (|X_(t)| itself would not do:
+next to a knot x = w1(z - b1) may be far smaller than z.) Tests hold it at 10(t+1): on entries next to knots, targets
+next to X_(t) and networks that attenuate by up to 1e-30, 11 layers, the worst of 1,500 draws was 8 units of 2^-53·S.
+"pieces", which does not form the residuals one by one, besides has every loss nonnegative and right to 32·2^-53 of
+itself, but for entries within rounding of a knot, and those whose residuals are less than 2^-22 of their terms: these
+are as float64 makes them one by one.
+
 How to add an engine
 --------------------
 1. Write one file here. It holds the arithmetic, as functions of arrays; a class whose objects are a problem made

@@ -7,7 +7,7 @@ their region go through the layers one by one, by `recursion`. So do all entries
 map has too many pieces, or where entries are so few that a table with the derivatives of each layer costs more.
 
 Each entry of the matrix is within 10³(t+1)·2^-53·√(S_p·S_q) of that of exact arithmetic, where S_p is the sum over the
-entries of the square of what ∂x/∂p adds up with absolute values, as the README says it of S.
+entries of the square of what ∂x/∂p adds up with absolute values, as `dsrl_ref.engines` says it of S.
 """
 
 from collections.abc import Callable

@@ -8,9 +8,7 @@ of what has rows one knot given to the other side. Compiled code is spoiled in t
 import functools
 import importlib
 import inspect
-import re
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -1021,28 +1019,6 @@ def test_a_function_that_raises_fails_its_row_and_says_so(monkeypatch):
     spoil(monkeypatch, "appendix.theta.slope_at_joint", raises)
     (finding,) = verify([5], quick=True)
     assert [check.figure for check in finding.checks if not check.passed] == ["raised ZeroDivisionError: spoiled"]
-
-
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-ROWS_OF_README = re.findall(r"^\| (\(\d+\)|layers) \|[^|]*\|([^|]*)\|", README, flags=re.MULTILINE)
-ROWS_OF_README = [(int(row.strip("()")) if row != "layers" else row, cell) for row, cell in ROWS_OF_README]
-
-
-def object_of(name):
-    """What a name in the README means: below the package, or among the partial derivatives."""
-    home = importlib.import_module(f"{PACKAGE}.appendix.partials" if re.fullmatch(r"d\w+", name) else PACKAGE)
-    for part_of_name in name.split("."):
-        home = getattr(home, part_of_name)
-    return getattr(home, "__func__", home)
-
-
-@pytest.mark.parametrize(("row", "cell"), ROWS_OF_README)
-def test_what_the_readme_names_for_an_equation_is_in_its_row(row, cell):
-    judged = [located(name) for name in EQUATIONS[row].functions if name not in ENGINES_OF_LAYERS]
-    known = [part_of for home, _, stored in judged for part_of in (home, getattr(stored, "__func__", stored))]
-    named = re.findall(r"`([\w.]+)`", cell)
-    assert named
-    assert all(any(object_of(name) is one for one in known) for name in named)
 
 
 def test_every_function_of_the_table_is_spoiled_and_every_row_has_a_check_of_the_package():
