@@ -4,6 +4,7 @@ What is learned from some signals is to serve others. A step that lowers the los
 long enough to make the network grow on a few others, where it is worse than an answer of 0: such a step is unstable.
 """
 
+import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,12 +72,12 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     if isinstance(validation, list | tuple):
         return J, _of_pair(J, validation)
     m = J.shape[1]
-    if not has_columns_apart(J) and validation != 0:
+    count = _count(validation, m)
+    if count and not has_columns_apart(J):
         raise ValueError(
             f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
             f"to interact, not those of {type(J.f).__name__}: {ADVICE}"
         )
-    count = _count(validation, m)
     if count == 0:
         return J, None
     if count >= m:
@@ -88,6 +89,11 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
 def _count(validation: Any, m: int) -> int:
     """How many of m columns to hold out; ValueError for a share of them that is less than one."""
     require_in_memory(validation, "validation")
+    if validation is not None and not isinstance(validation, numbers.Real):
+        raise TypeError(
+            "validation must be a share of the columns, a number of them, or other data as a pair (f, target), got "
+            f"{validation!r}"
+        )
     if validation is not None and not isinstance(validation, float | np.floating):
         return as_count(validation, "validation")
     share = SHARE if validation is None else as_number(validation, "validation")

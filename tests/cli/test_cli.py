@@ -13,6 +13,8 @@ from command_data import FIDELITY, problem_file
 
 from dsrl_ref import __version__, cli
 from dsrl_ref.errors import InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
+from dsrl_ref.verify.findings import Check, Finding
+from dsrl_ref.verify.table import EQUATIONS
 
 
 def test_version(capsys):
@@ -190,16 +192,26 @@ def test_verify_json(capsys):
     assert {"name", "passed", "figure"} == set(equation["checks"][0])
 
 
-def test_verify_markdown_is_a_table_of_functions_that_exist(capsys):
+def test_verify_markdown_is_a_table_of_functions_that_exist(monkeypatch, capsys):
+    from dsrl_ref.cli import verify
+
+    checks = [Check("a", True, "1"), Check("b", True, "2", "remark"), Check("c", True, "3", "erratum")]
+    monkeypatch.setattr(
+        verify,
+        "each_finding",
+        lambda *_, **__: (Finding(n, tuple(checks[: 1 + k % 3])) for k, n in enumerate(EQUATIONS)),
+    )
     assert cli.main(["verify", "--quick", "--markdown"]) == 0
     header, rule, *lines = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     assert (header.count("|"), rule.count("|")) == (6, 6)
     assert [row[0] for row in rows] == [*(f"({n})" for n in range(1, 18)), "layers"]
-    assert {row[4] for row in rows} == {"confirmed", "confirmed with a remark", "erratum"}
+    verdicts = ["confirmed", "confirmed with a remark", "erratum"] * 6
+    assert [(int(row[3]), row[4]) for row in rows] == [(1 + k % 3, verdict) for k, verdict in enumerate(verdicts)]
     for row in rows:
-        assert int(row[3]) > 2
-        for function in re.findall(r"`([\w.]+)`", row[2]):
+        functions = re.findall(r"`([\w.]+)`", row[2])
+        assert functions
+        for function in functions:
             assert callable(pkgutil.resolve_name(f"dsrl_ref.{function}"))
 
 
