@@ -103,6 +103,7 @@ def vector(entry: Entry, n: int, source: str) -> NDArray[Any]:
     flat = np.ravel(value.toarray() if is_sparse(value) else value)
     if flat.dtype.kind == "f":
         _require_classes(flat, f"{source}: {entry.name}")
+        return _with_gaps([None if label != label else int(label) for label in flat.tolist()])
     if entry.is_text:
         return _texts(flat, f"{source}: {entry.name}")
     return flat
@@ -188,6 +189,11 @@ def codes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
     """Classes numbered in the order in which they first occur: equal for labels that differ in names alone."""
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels.tolist()], dtype=np.intp)
+
+
+def known_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which samples have a label: not NaN, -1, or None, as the readers write what is missing."""
+    return np.array([not (label is None or label != label or label == -1) for label in labels.tolist()], dtype=bool)
 
 
 def are_same(some: NDArray[Any], others: NDArray[Any]) -> bool:

@@ -19,7 +19,7 @@ from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, lengths, vector
+from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, vector
 from dsrl_ref.multiview.reading.leaks import columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
@@ -169,7 +169,8 @@ def _could_be_labels(entry: Entry, n: int) -> bool:
         labels = vector(entry, n, "")
     except ValueError:  # fractions, say
         return False
-    return 1 < len(set(codes_of(labels).tolist())) < n
+    given = [label for label in labels.tolist() if label is not None]  # -1 among them: it may be a class, beside 1
+    return 1 < len(set(given)) < len(given)
 
 
 def _finished(content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None) -> Reading:
@@ -185,6 +186,11 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
         if again:
             dropped.append(f"columns {', '.join(str(place + 1) for place in again)} of {entry.name} (the labels)")
             view = view[:, np.setdiff1d(np.arange(view.shape[1]), again)]
+        if view.shape[1] == 0:
+            raise ValueError(
+                f"{content.source}: every column of {entry} is the labels {named} again, and no feature is left: "
+                "leave it out by --views"
+            )
         views.append(view)
         said.append(_said(entry, view, turned))
     if not views:
@@ -221,7 +227,7 @@ def _summary(
 
 
 def _classes(labels: NDArray[Any], name: str) -> str:
-    known = [label for label in labels.tolist() if label is not None and label == label and label != -1]
+    known = labels[known_of(labels)].tolist()
     gaps = len(labels) - len(known)
     return f"labels {len(set(known))} classes" + (f" ({gaps} unlabelled)" if gaps else "") + f" from {name}"
 

@@ -6,7 +6,16 @@ from data_forms import one_hot
 from scipy.sparse import csc_array
 
 from dsrl_ref.multiview.reading.entries import Entry
-from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, is_missing, is_number, lengths, vector
+from dsrl_ref.multiview.reading.labels import (
+    Lines,
+    are_same,
+    codes_of,
+    is_missing,
+    is_number,
+    known_of,
+    lengths,
+    vector,
+)
 
 Y = np.array([2, 1, 2, 3, 1])
 
@@ -89,9 +98,19 @@ def test_fractions_and_what_float64_has_rounded_are_refused(values, message):
         vector(entry(np.array(values)), 2, "d.mat")
 
 
-def test_missing_numbers_are_left_to_whoever_reads_labels():
-    assert np.isnan(vector(entry(np.array([1.0, np.nan])), 2, "d.mat")[1])
-    assert vector(entry(np.array([2.0**53, 1])), 2, "d.mat").tolist() == [2.0**53, 1]
+def test_whole_numbers_are_integers_and_missing_ones_none():
+    found = vector(entry(np.array([1.0, np.nan, -1.0])), 3, "d.mat")
+    assert [str(label) for label in found.tolist()] == ["1", "None", "-1"]
+    assert vector(entry(np.full(2, np.nan)), 2, "d.mat").tolist() == [None, None]
+    found = vector(entry(np.array([2.0**53, 1])), 2, "d.mat")
+    assert found.dtype == np.int64
+    assert found.tolist() == [2**53, 1]
+
+
+def test_a_label_is_known_unless_a_reader_calls_it_missing():
+    assert known_of(np.array([0.0, np.nan, -1.0, 2.0])).tolist() == [True, False, False, True]
+    assert known_of(np.array(["a", None], dtype=object)).tolist() == [True, False]
+    assert known_of(np.array([False, True])).tolist() == [True, True]
 
 
 @pytest.mark.parametrize(

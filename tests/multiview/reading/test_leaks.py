@@ -50,3 +50,48 @@ def test_a_single_column_of_classes_at_an_end_is_suspect():
     assert only_column_of_classes(np.column_stack([long[:, :2], np.ones(20)])) is None
     assert only_column_of_classes(np.column_stack([long[:, :2], np.arange(20) // 3])) is None
     assert only_column_of_classes(np.column_stack([long[:, :2], np.arange(20) > 18])) is None
+
+
+GAPS = np.nan, -1.0, None
+LONG = np.tile(Y, 6)
+MANY = np.random.default_rng(1).normal(size=(60, 5))
+
+
+def hidden(gap, known=slice(0, None, 4), labels=LONG):
+    """Labels of which all but the `known` ones are hidden."""
+    given = np.full(len(labels), gap, dtype=object if gap is None else float)
+    given[known] = labels[known]
+    return given
+
+
+@pytest.mark.parametrize("gap", GAPS, ids=str)
+def test_features_are_no_labels_because_labels_are_hidden(gap):
+    for known in (slice(0, None, 4), slice(0, 30, 10), slice(0, 0)):
+        assert columns_like(MANY, hidden(gap, known)) == []
+        assert not is_like(MANY[:, :1], hidden(gap, known))
+    alone = hidden(gap, [0, 10, 20], np.arange(60))  # every known one a class of its own
+    assert columns_like(MANY, alone) == []
+    assert columns_like(MANY, hidden(gap, slice(0, None, 3), np.arange(60))) == []
+    assert not is_like(MANY[:, :1], hidden(gap, slice(0, None, 3), np.arange(60)))
+
+
+@pytest.mark.parametrize("gap", GAPS, ids=str)
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_labels_are_known_again_though_most_are_hidden(gap, kind):
+    given = hidden(gap)
+    column = LONG.reshape(-1, 1).astype(float)
+    assert is_like(kind(column), given)
+    assert is_like(kind(np.where(np.arange(60) % 4 == 0, LONG, -1).reshape(-1, 1).astype(float)), given)
+    assert is_like(kind(one_hot(LONG)), given)
+    assert columns_like(kind(np.hstack([MANY, column])), given) == [5]
+    assert columns_like(kind(np.hstack([MANY, one_hot(LONG), MANY])), given) == [5, 6, 7]
+    assert columns_like(kind(np.hstack([one_hot(LONG, -1)[:, ::-1], MANY])), given) == [0, 1, 2]
+    assert not is_like(kind(np.roll(column, 1)), given)
+    assert columns_like(kind(np.hstack([MANY, one_hot(np.roll(LONG, 1))])), given) == []
+
+
+def test_indicators_of_some_classes_are_features():
+    table = one_hot(LONG)
+    assert columns_like(np.hstack([MANY, table[:, :2]]), LONG) == []
+    assert columns_like(np.hstack([MANY, table[:, [0, 0, 1]]]), LONG) == []
+    assert columns_like(np.hstack([MANY, table[:, :2], MANY, table[:, 2:]]), LONG) == []
