@@ -80,10 +80,22 @@ def test_what_is_no_label_a_sample_has_no_length(value):
     assert lengths(entry(value)) == []
 
 
-def test_texts_are_stripped_and_none_is_empty():
-    assert vector(entry(np.array([" cat", "dog "])), 2, "d.mat").tolist() == ["cat", "dog"]
-    with pytest.raises(ValueError, match=r"d\.mat: Y\[1\] is empty; a sample without a label is -1"):
-        vector(entry(np.array(["cat", " "])), 2, "d.mat")
+WORDS = "NA", "nan", "", " ", "None", "?", "-1", "N/A", "<NA>", "null"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_for_what_is_missing_is_none_in_every_form(word):
+    cells = ["cat", word, "dog"]
+    for value in (np.array(cells), np.array(cells).astype("S"), np.array(cells, dtype=object), lines(*cells)):
+        assert vector(entry(value), 3, "d.mat").tolist() == ["cat", None, "dog"]
+
+
+def test_texts_are_stripped():
+    found = vector(entry(np.array([" cat", "dog "])), 2, "d.mat")
+    assert found.dtype.kind == "U"
+    assert found.tolist() == ["cat", "dog"]
+    assert vector(entry(np.array(["cat", None], dtype=object)), 2, "d.mat").tolist() == ["cat", None]
+    assert vector(entry(np.array([7, None], dtype=object)), 2, "d.mat").tolist() == [7, None]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +168,8 @@ def test_numbers_and_gaps_are_what_people_write():
         False,
         False,
     ]
-    assert [is_missing(cell) for cell in ("", " ", "NA", "nan", "<NA>", "n/a", "0", "none")] == [True] * 6 + [False] * 2
+    assert [is_missing(cell) for cell in ("", " ", "NA", "nan", "<NA>", "n/a", "?", "None ")] == [True] * 8
+    assert [is_missing(cell) for cell in ("0", "none", "-1")] == [False] * 3
 
 
 def test_classes_are_the_same_whatever_they_are_called():
