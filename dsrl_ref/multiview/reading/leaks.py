@@ -9,6 +9,7 @@ from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.multiview.reading.entries import Entry
 from dsrl_ref.multiview.reading.labels import are_same, codes_of, known_of, lengths, vector
 
+MOST = 20  # classes that a column of numbers without a usual name is taken to have
 LEAST = 10  # labelled samples: with fewer, a feature can tell all classes apart by chance
 
 
@@ -35,6 +36,28 @@ def only_column_of_classes(values: Array) -> int | None:
     values = values[~np.isnan(values).all(axis=1)]  # of the samples that it has
     alike = [place for place, column in enumerate(values.T) if _has_classes(column)]
     return alike[0] if len(alike) == 1 and alike[0] in (0, values.shape[1] - 1) and values.shape[1] > 1 else None
+
+
+def has_few(column: Array, least: int = 1) -> bool:
+    """Whether there are 2 to 20 whole numbers, each at least `least` times and one of them twice."""
+    column = column[~np.isnan(column)]
+    if not np.array_equal(column, np.round(column)):
+        return False
+    _, counts = np.unique(column, return_counts=True)
+    return 1 < len(counts) <= MOST and int(counts.min()) >= least and int(counts.max()) > 1
+
+
+def column_of_classes_beside_measured(values: Array) -> int | None:
+    """The first or last column where it alone has few whole numbers, each three times, and most others have fractions.
+
+    This asks for more than `only_column_of_classes`: where columns have names, or are of a file that says what its
+    views are, a column of few whole numbers is more often a feature.
+    """
+    values = values[~np.isnan(values).all(axis=1)]
+    few = [place for place, column in enumerate(values.T) if has_few(column, least=3)]
+    measured = sum(not np.array_equal(column, np.round(column)) for column in values.T)
+    alone = len(few) == 1 and few[0] in (0, values.shape[1] - 1) and 2 * measured > values.shape[1] - 1
+    return few[0] if alone else None
 
 
 def _has_classes(column: Array) -> bool:

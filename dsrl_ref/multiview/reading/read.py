@@ -20,7 +20,7 @@ from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
 from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, vector
-from dsrl_ref.multiview.reading.leaks import columns_like, is_like
+from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
 from dsrl_ref.multiview.reading.roles import find
@@ -97,6 +97,7 @@ def _settled(content: Content, options: Options) -> Reading:
     named, labels = _chosen(content, counts, n)
     if named is None and options.labels != NONE:
         _refuse_hidden_labels(content, n)
+        _note_columns(content, columns)
     return _finished(content, columns, named, labels)
 
 
@@ -159,6 +160,17 @@ def _refuse_hidden_labels(content: Content, n: int) -> None:
             raise ValueError(
                 f"{content.source}: {entry} may be the labels; give --labels {entry.name}, or --labels none"
             )
+
+
+def _note_columns(content: Content, turned: list[bool]) -> None:
+    """Say where the first or last column of a view may be the labels, though the file calls them a feature."""
+    for entry, is_turned in zip(content.views, turned, strict=True):
+        if is_sparse(entry.value):
+            continue
+        values = np.asarray(entry.value.T if is_turned else entry.value, dtype=np.float64)
+        place = column_of_classes_beside_measured(values)
+        if place is not None:
+            content.notes.append(f"the {'last' if place else 'first'} column of {entry.name} looks like labels")
 
 
 def _could_be_labels(entry: Entry, n: int) -> bool:

@@ -5,7 +5,13 @@ import pytest
 from data_forms import one_hot
 from scipy.sparse import csr_array
 
-from dsrl_ref.multiview.reading.leaks import columns_like, is_like, only_column_of_classes
+from dsrl_ref.multiview.reading.leaks import (
+    column_of_classes_beside_measured,
+    columns_like,
+    has_few,
+    is_like,
+    only_column_of_classes,
+)
 
 Y = np.array([3, 1, 2, 3, 1, 2, 2, 3, 1, 1])
 OTHER = np.roll(Y, 1)
@@ -95,3 +101,27 @@ def test_indicators_of_some_classes_are_features():
     assert columns_like(np.hstack([MANY, table[:, :2]]), LONG) == []
     assert columns_like(np.hstack([MANY, table[:, [0, 0, 1]]]), LONG) == []
     assert columns_like(np.hstack([MANY, table[:, :2], MANY, table[:, 2:]]), LONG) == []
+
+
+def test_few_whole_numbers_at_an_end_beside_measured_columns_are_suspect():
+    assert column_of_classes_beside_measured(np.column_stack([MANY, LONG])) == 5
+    assert column_of_classes_beside_measured(np.column_stack([LONG, MANY])) == 0
+    assert column_of_classes_beside_measured(np.column_stack([MANY[:, :2], np.arange(60), MANY[:, 2:], LONG])) == 6
+    counts = np.arange(180).reshape(60, 3)
+    for features in (
+        np.column_stack([MANY, LONG, MANY]),  # in the middle
+        np.column_stack([MANY, LONG, MANY, LONG]),  # not alone
+        np.column_stack([counts, LONG]),  # among integers
+        np.column_stack([MANY, np.arange(60) // 3 * 1.0 + 40 * (np.arange(60) > 57)]),  # one of them twice, many others
+        np.column_stack([MANY, np.arange(60) // 2]),  # thirty numbers
+        np.column_stack([MANY, np.arange(60) > 57]),  # one of them twice
+        np.column_stack([MANY, np.ones(60)]),
+        LONG.reshape(-1, 1) * 1.0,
+    ):
+        assert column_of_classes_beside_measured(features) is None
+
+
+def test_few_numbers_are_whole_and_come_again():
+    assert has_few(np.array([1.0, 2, 2, np.nan]))
+    for column in ([1.0, 2, 3], [1.0, 1, 1], [1.5, 2, 2], np.arange(42) // 2):
+        assert not has_few(np.asarray(column, dtype=float))

@@ -462,3 +462,12 @@ def test_every_array_of_a_file_is_read_or_named_or_refused_with_an_option(tmp_pa
     assert str(path) in message
     assert re.search(OPTION, message), message
     assert all(key in message for key in content), message
+
+
+def test_a_column_of_an_array_that_looks_like_labels_is_told(tmp_path):
+    path = forms.npz(tmp_path, {"X0": np.column_stack([VIEWS[0], Y]), "X1": VIEWS[1]})
+    assert read(path, options_of()).summary.endswith("no labels; the last column of X0 looks like labels")
+    assert "looks like" not in read(path, options_of(labels="none")).summary
+    path = forms.mat(tmp_path, {"X": np.column_stack([Y, VIEWS[0]]).T})
+    told = read(path, options_of(transpose=True))
+    assert told.summary == "X 30×6 (transposed), no labels; the first column of X looks like labels"
