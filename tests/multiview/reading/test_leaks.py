@@ -101,6 +101,9 @@ def test_indicators_of_some_classes_are_features():
     assert columns_like(np.hstack([MANY, table[:, :2]]), LONG) == []
     assert columns_like(np.hstack([MANY, table[:, [0, 0, 1]]]), LONG) == []
     assert columns_like(np.hstack([MANY, table[:, :2], MANY, table[:, 2:]]), LONG) == []
+    assert columns_like(np.hstack([MANY, np.where(table == 1, 1, 7)]), LONG) == []
+    table[-1] = [0, 0, 1] if LONG[-1] != 3 else [1, 0, 0]  # another class than that of the sample
+    assert columns_like(np.hstack([MANY, table]), LONG) == []
 
 
 def test_few_whole_numbers_at_an_end_beside_measured_columns_are_suspect():
@@ -111,6 +114,7 @@ def test_few_whole_numbers_at_an_end_beside_measured_columns_are_suspect():
     for features in (
         np.column_stack([MANY, LONG, MANY]),  # in the middle
         np.column_stack([MANY, LONG, MANY, LONG]),  # not alone
+        np.column_stack([LONG, MANY, LONG, MANY]),
         np.column_stack([counts, LONG]),  # among integers
         np.column_stack([MANY, np.arange(60) // 3 * 1.0 + 40 * (np.arange(60) > 57)]),  # one of them twice, many others
         np.column_stack([MANY, np.arange(60) // 2]),  # thirty numbers
