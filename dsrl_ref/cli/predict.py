@@ -87,5 +87,15 @@ def _predicted(model: Any, given: Any, source: applications.Source) -> tuple[tab
         return columns, arrays, None
     true = source.classes[source.codes[known]]
     found = [name for name, is_known in zip(columns["class"], known, strict=True) if is_known]
-    right = [str(name) == str(label) for name, label in zip(found, true.tolist(), strict=True)]
+    right = [_is_same(name, label) for name, label in zip(found, true.tolist(), strict=True)]
     return columns, arrays, {"accuracy": float(np.mean(right))}
+
+
+def _is_same(found: Any, label: Any) -> bool:
+    """Whether a class of the model and one of a file are the same: numbers as numbers, also where one is a text."""
+    if isinstance(found, str) == isinstance(label, str):
+        return bool(found == label)
+    try:
+        return str(found) == str(label) or float(found) == float(label)
+    except (TypeError, ValueError):  # a name, or no class, where no label reaches the sample
+        return False

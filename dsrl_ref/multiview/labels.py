@@ -1,4 +1,4 @@
-"""Labels that may be missing: -1, or None among strings."""
+"""Labels that may be missing: -1, None, and among strings the words for it that tables have, as NA."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import require_in_memory
 from dsrl_ref.multiview.conventions import warn_of_column
+from dsrl_ref.multiview.reading.labels import is_missing
 
 UNLABELLED = "-1 (None among strings) is for unlabelled samples"
 
@@ -72,8 +73,8 @@ def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
             raise ValueError(f"Input y contains NaN: y[{place}]; {UNLABELLED}")
         if not (label is None or isinstance(label, str | Real | np.bool_)):
             raise ValueError(f"Unknown label type: y[{place}] = {label!r} is neither a number nor a string")
-    known = np.array([label is not None and not (isinstance(label, Real) and label == -1) for label in y], dtype=bool)
-    strings = np.array([isinstance(label, str) for label in y], dtype=bool)
+    known = np.array([not _says_nothing(label) for label in y], dtype=bool)
+    strings = np.array([isinstance(label, str) for label in y], dtype=bool) & known
     for place, label in enumerate(y):
         _refuse_minus_one(label, place)
     if strings.any() and not strings[known].all():
@@ -81,6 +82,13 @@ def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         raise TypeError(f"y mixes strings and numbers: y[{text}] = {y[text]!r}, y[{number}] = {y[number]!r}")
     values = np.where(known, y, "" if strings.any() else -1)
     return (values if strings.any() else np.array(values.tolist())), known
+
+
+def _says_nothing(label: Any) -> bool:
+    """Whether this is one of the signs for a sample without a label."""
+    if isinstance(label, bytes):
+        label = label.decode("utf-8", "replace")
+    return label is None or (is_missing(label) if isinstance(label, str) else bool(label == -1))
 
 
 def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
@@ -102,7 +110,7 @@ def _known(y: NDArray[Any]) -> NDArray[np.bool_]:
         raise ValueError(f"Unknown label type: continuous. y[{place}] = {y[place]} is no class")
     for place, label in enumerate(y if kind in "US" else ()):
         _refuse_minus_one(label, place)
-    return y != -1 if kind in "fi" else np.ones(len(y), dtype=bool)
+    return y != -1 if kind in "fi" else np.array([not _says_nothing(label) for label in y.tolist()], dtype=bool)
 
 
 def _refuse_signs(y: NDArray[Any], classes: NDArray[Any]) -> None:

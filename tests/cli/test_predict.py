@@ -121,6 +121,33 @@ def test_labels_that_are_numbers_elsewhere_are_the_same_classes(seen, tmp_path, 
     assert printed["scores"]["accuracy"] == pytest.approx(np.sum(found[:19] == LABELS[60:79]) / 20)
 
 
+@pytest.mark.parametrize("form", ["float", "float with NaN", "text", "text of float"])
+def test_a_class_is_the_same_in_every_form_of_its_number(seen, tmp_path, capsys, form):
+    assert cli.main(["classify", seen, "--model", str(tmp_path / "model")]) == 0
+    capsys.readouterr()
+    true = LABELS[60:].astype(float)
+    known = np.arange(20) < (15 if form == "float with NaN" else 20)
+    texts = {"text": LABELS[60:].astype(str), "text of float": true.astype(str)}
+    given = texts.get(form, np.where(known, true, np.nan))
+    printed = in_json(capsys, "predict", tmp_path / "model", file_of(tmp_path, "l.npz", slice(60, 80), given))
+    right = np.array(printed["found"]["class"]) == LABELS[60:]
+    assert right.any()
+    assert printed["scores"]["accuracy"] == pytest.approx(right[known].mean())
+
+
+def test_a_model_of_classes_with_a_point_meets_labels_without(tmp_path, capsys):
+    views = [view[:60] for view in VIEWS]
+    save(tmp_path / "model", DSRLClassifier(n_neighbors=6).fit(views, KNOWN.astype(float)))
+    printed = in_json(capsys, "predict", tmp_path / "model", file_of(tmp_path, "l.npz", slice(60, 80), LABELS[60:]))
+    assert printed["scores"]["accuracy"] == np.mean(np.array(printed["found"]["class"]) == LABELS[60:]) > 0
+    save(tmp_path / "names", DSRLClassifier(n_neighbors=6).fit(views, np.where(KNOWN < 0, None, KNOWN.astype(str))))
+    named = in_json(capsys, "predict", tmp_path / "names", file_of(tmp_path, "l.npz", slice(60, 80), LABELS[60:]))
+    assert named["scores"] == printed["scores"]
+    padded = np.char.add("0", LABELS[60:].astype(str))  # names are names: 01 is not 1
+    other = in_json(capsys, "predict", tmp_path / "names", file_of(tmp_path, "l.npz", slice(60, 80), padded))
+    assert other["scores"] == {"accuracy": 0.0}
+
+
 def test_clusters_are_scored_by_the_samples_that_have_a_label_and_a_cluster(tmp_path, capsys):
     square, links = GRAPH[:60, :60], GRAPH[60:, :60].copy()
     links[4] = 0

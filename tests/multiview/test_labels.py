@@ -45,6 +45,10 @@ class Column:
         ([None, "a", -1.0], ["a"], [-1, 0, -1]),
         (np.array(["b", "a"]), ["a", "b"], [1, 0]),
         (np.array([b"b", b"a"]), [b"a", b"b"], [1, 0]),
+        (np.array([b"b", b"NA", b"a"]), [b"a", b"b"], [1, -1, 0]),
+        (np.array(["b", np.nan, "a", "NA", "", " ", "None", "?"]), ["a", "b"], [1, -1, 0, -1, -1, -1, -1, -1]),
+        (["b", "nan", "a", "N/A", "none"], ["a", "b", "none"], [1, -1, 0, -1, 2]),
+        ([5, "NA", 2, None, -1], [2, 5], [1, -1, 0, -1, -1]),
         (Column("b", None, "a", float("nan")), ["a", "b"], [1, -1, 0, -1]),
     ],
 )
@@ -91,6 +95,7 @@ def test_a_column_is_read_with_a_warning_and_a_table_is_refused():
     ("y", "message"),
     [
         ([-1, -1, -1], "all samples are unlabelled; at least one needs a class"),
+        (["NA", "", None], "all samples are unlabelled; at least one needs a class"),
         ([None, None, None], "all samples are unlabelled; at least one needs a class"),
         ([0, 1], "inconsistent numbers of samples: X has 3, y has 2"),
         ([0, 1, 0, 1], "inconsistent numbers of samples: X has 3, y has 4"),

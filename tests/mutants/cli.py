@@ -358,6 +358,8 @@ MUTANTS = [
     ),
     *of(
         "cli/predict.py",
+        ("    if isinstance(found, str) == isinstance(label, str):\n", "    if isinstance(found, str):\n"),
+        ("or float(found) == float(label)", ""),
         ("tables.of_clusters(labels, source.samples)", "tables.of_clusters(labels)"),
         ('{"labels": labels, **tables.named(source.samples)}', '{"labels": labels}'),
         ("distributions, reached, source.samples)", "distributions, reached)"),
@@ -378,7 +380,7 @@ MUTANTS = [
         ('{"labels": labels, **', '{"clusters": labels, **'),
         ("    if source.classes is None:\n", "    if False:\n"),
         ('zip(columns["class"], known, strict=True) if is_known]', 'zip(columns["class"], known, strict=True)]'),
-        ("str(name) == str(label)", "name == label"),
+        ("str(found) == str(label) or", ""),
         ('"probability": distributions.max(axis=1)', '"probability": distributions.min(axis=1)'),
         ('        "reached": reached,\n', ""),
         ("    if arguments.output is None:\n", "    if True:\n"),

@@ -32,7 +32,10 @@ MUTANTS = [
         ('        warn_of_column("y")\n', ""),
         ("if isinstance(label, Real) and label != label:", "if False:"),
         ("isinstance(label, str | Real | np.bool_)", "isinstance(label, str | Real)"),
-        ("label is not None and not (isinstance(label, Real) and label == -1)", "label is not None"),
+        (
+            "is_missing(label) if isinstance(label, str) else bool(label == -1)",
+            "is_missing(label) if isinstance(label, str) else False",
+        ),
         ("np.argmax(known & ~strings)", "np.argmax(~strings)"),
         ("for place, label in enumerate(y):\n        _refuse_minus_one(label, place)\n    ", ""),
         ('"" if strings.any() else -1', '""'),

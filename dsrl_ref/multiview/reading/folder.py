@@ -11,8 +11,8 @@ from dsrl_ref.multiview.reading.content import Content, Options
 from dsrl_ref.multiview.reading.entries import Entry, flatten
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order
 from dsrl_ref.multiview.reading.labels import Lines
-from dsrl_ref.multiview.reading.leaks import only_column_of_classes
-from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_label, sounds_like_labels
+from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, has_few, only_column_of_classes
+from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_label, may_be_label, sounds_like_labels
 from dsrl_ref.multiview.reading.tables import Column, Parts, Table, matrix, take_apart
 from dsrl_ref.multiview.reading.texts import read_lines
 
@@ -27,7 +27,7 @@ class _Found:
     labels: list[Indexed] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    suspects: list[str] = field(default_factory=list)  # columns without a name that may be the labels
+    suspects: list[str] = field(default_factory=list)  # columns that may be the labels, and how to say that they are
 
 
 def read_table(path: Path, options: Options) -> Content:
@@ -122,9 +122,21 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
         )
     found.views.append(Indexed(file.name, matrix(table, parts.features), parts.index, parts.is_named))
     found.labels += [_labels(table, column, parts) for column in parts.labels]
-    alike = None if table.has_header else only_column_of_classes(found.views[-1].values)
-    if alike is not None:
-        found.suspects.append(f"column {parts.features[alike].name} of {file.name}")
+    for name in _suspects(table, parts.features, found.views[-1].values):
+        option = name if table.has_header else f"{file.name}:{name}"
+        found.suspects.append(f"column {name} of {file.name} may be the labels; give --labels {option}")
+
+
+def _suspects(table: Table, features: list[Column], values: Any) -> list[str]:
+    """Features that may be the labels, by their names, or by what they hold beside the others."""
+    if not table.has_header:
+        place = only_column_of_classes(values)
+        return [] if place is None else [features[place].name]
+    place = column_of_classes_beside_measured(values)
+    found = [column for column in features if may_be_label(column.name) and has_few(column.values)]
+    found += [] if place is None else [features[place]]
+    coordinates = {"x", "y"} <= {column.name.lower() for column in features}
+    return [column.name for column in found if not (coordinates and column.name.lower() == "y")]
 
 
 def _add_labels(found: _Found, file: Path, options: Options) -> None:
@@ -200,7 +212,7 @@ def _content(source: str, found: _Found, options: Options) -> Content:
         names = ", ".join([view.name for view in found.views] + found.left_out)
         raise ValueError(f"{source} has no {options.labels} for --labels; it has {names}")
     if options.labels is None and not found.labels and found.suspects:
-        raise ValueError(f"{source}: {found.suspects[0]} may be the labels; give --labels COLUMN, or --labels none")
+        raise ValueError(f"{source}: {found.suspects[0]}, or --labels none")
     views, labels, notes = align(found.views, found.labels, source)
     return Content(
         source,

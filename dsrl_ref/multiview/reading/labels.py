@@ -11,7 +11,8 @@ from dsrl_ref.arrays import LARGEST_EXACT_INTEGER, is_sparse
 from dsrl_ref.multiview.reading.entries import Entry
 from dsrl_ref.multiview.reading.names import is_label
 
-MISSING = frozenset(("", "na", "nan", "n/a", "<na>", "null"))  # in small letters; a cell that says nothing
+MISSING = frozenset(("", "na", "nan", "n/a", "<na>", "null", "?"))  # in small letters; a cell that says nothing
+NOTHING = "None"  # so too, as Python writes it: in small letters it may be a class
 SERIES = "0"  # what pandas writes above a column without a name
 LARGEST_INTEGER = 2**63 - 1
 
@@ -60,8 +61,8 @@ def is_number(cell: str) -> bool:
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell says that there is nothing."""
-    return cell.strip().lower() in MISSING
+    """Whether a text says that there is nothing, in a table, in an array and in Python alike."""
+    return cell.strip().lower() in MISSING or cell.strip() == NOTHING
 
 
 def lengths(entry: Entry) -> list[int]:
@@ -103,8 +104,9 @@ def vector(entry: Entry, n: int, source: str) -> NDArray[Any]:
     flat = np.ravel(value.toarray() if is_sparse(value) else value)
     if flat.dtype.kind == "f":
         _require_classes(flat, f"{source}: {entry.name}")
-    if entry.is_text:
-        return _texts(flat, f"{source}: {entry.name}")
+        return _with_gaps([None if label != label else int(label) for label in flat.tolist()])
+    if entry.is_text or (flat.dtype.kind == "O" and all(cell is None or isinstance(cell, str) for cell in flat)):
+        return _texts(flat)
     return flat
 
 
@@ -136,14 +138,15 @@ def _one_hot_sparse(value: Any, axis: int) -> NDArray[Any] | None:
     return found
 
 
-def _texts(flat: NDArray[Any], name: str) -> NDArray[Any]:
-    """Texts without blanks around them, none of which is empty."""
-    texts = np.char.strip(flat)
-    if (texts == "").any():
-        raise ValueError(
-            f"{name}[{int(np.argmax(texts == ''))}] is empty; a sample without a label is -1, or 'NA' in a table"
-        )
-    return texts
+def _texts(flat: NDArray[Any]) -> NDArray[Any]:
+    """Texts without blanks around them; None where one says that there is no label."""
+    texts = np.char.decode(flat, "utf-8", "replace") if flat.dtype.kind == "S" else flat
+    return _names([None if text is None else text.strip() for text in texts.tolist()])
+
+
+def _names(cells: list[str | None]) -> NDArray[Any]:
+    """Names of classes; None for a word for what is missing, and for -1, which is none among names either."""
+    return _with_gaps([None if cell is None or cell == "-1" or is_missing(cell) else cell for cell in cells])
 
 
 def _require_classes(flat: NDArray[Any], name: str) -> None:
@@ -161,13 +164,13 @@ def _of_cells(cells: list[str], numbers: list[int], name: str) -> NDArray[Any]:
     """Whole numbers, or names where one is no number; None where a cell is missing."""
     given = [cell for cell in cells if not is_missing(cell)]
     if not all(map(is_number, given)):
-        return _with_gaps([None if is_missing(cell) else cell for cell in cells])
+        return _names(list(cells))
     for cell, line in zip(cells, numbers, strict=True):
         if not is_missing(cell) and not _is_whole(cell):
             raise ValueError(f"{name}: line {line}: {cell!r} is no class; whole numbers or names are")
     whole = [None if is_missing(cell) else _whole(cell) for cell in cells]
     if any(number is not None and abs(number) > LARGEST_INTEGER for number in whole):
-        return _with_gaps([None if is_missing(cell) else cell for cell in cells])
+        return _names(list(cells))
     return _with_gaps(whole)
 
 
@@ -188,6 +191,11 @@ def codes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
     """Classes numbered in the order in which they first occur: equal for labels that differ in names alone."""
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels.tolist()], dtype=np.intp)
+
+
+def known_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which samples have a label: not NaN, -1, or None, as the readers write what is missing."""
+    return np.array([not (label is None or label != label or label == -1) for label in labels.tolist()], dtype=bool)
 
 
 def are_same(some: NDArray[Any], others: NDArray[Any]) -> bool:

@@ -21,6 +21,13 @@ LABELS = frozenset(
 )
 # A word of a longer name that makes it one of labels: train_labels, trainLabel, y_true, gt_train.
 LABEL_WORDS = frozenset(("label", "labels", "gt", "gnd", "truth", "truelabel", "groundtruth", "target", "targets", "y"))
+# Above a column of few whole numbers these are more often the classes than a feature: they are asked about.
+PERHAPS_LABELS = frozenset(
+    (
+        *("species", "diagnosis", "outcome", "group", "type", "subtype", "status", "cluster", "response", "result"),
+        *("grade", "stage"),
+    )
+)
 INDICES = frozenset(("id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "unnamed"))
 NONE = "none"  # as the value of an option: there is none
 
@@ -52,6 +59,11 @@ def is_view(name: str) -> bool:
 def is_label(name: str) -> bool:
     """Whether this is a usual name of labels."""
     return plain(name) in LABELS
+
+
+def may_be_label(name: str) -> bool:
+    """Whether a column of this name holds classes as often as a feature."""
+    return is_label(name) or plain(name) in PERHAPS_LABELS
 
 
 def sounds_like_labels(name: str) -> bool:

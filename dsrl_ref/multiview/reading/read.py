@@ -19,8 +19,8 @@ from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, lengths, vector
-from dsrl_ref.multiview.reading.leaks import columns_like, is_like
+from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, vector
+from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
 from dsrl_ref.multiview.reading.roles import find
@@ -97,6 +97,7 @@ def _settled(content: Content, options: Options) -> Reading:
     named, labels = _chosen(content, counts, n)
     if named is None and options.labels != NONE:
         _refuse_hidden_labels(content, n)
+        _note_columns(content, columns)
     return _finished(content, columns, named, labels)
 
 
@@ -161,6 +162,17 @@ def _refuse_hidden_labels(content: Content, n: int) -> None:
             )
 
 
+def _note_columns(content: Content, turned: list[bool]) -> None:
+    """Say where the first or last column of a view may be the labels, though the file calls them a feature."""
+    for entry, is_turned in zip(content.views, turned, strict=True):
+        if is_sparse(entry.value):
+            continue
+        values = np.asarray(entry.value.T if is_turned else entry.value, dtype=np.float64)
+        place = column_of_classes_beside_measured(values)
+        if place is not None:
+            content.notes.append(f"the {'last' if place else 'first'} column of {entry.name} looks like labels")
+
+
 def _could_be_labels(entry: Entry, n: int) -> bool:
     """Whether this is n classes of which some come again."""
     if n not in lengths(entry):
@@ -169,7 +181,8 @@ def _could_be_labels(entry: Entry, n: int) -> bool:
         labels = vector(entry, n, "")
     except ValueError:  # fractions, say
         return False
-    return 1 < len(set(codes_of(labels).tolist())) < n
+    given = [label for label in labels.tolist() if label is not None]  # -1 among them: it may be a class, beside 1
+    return 1 < len(set(given)) < len(given)
 
 
 def _finished(content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None) -> Reading:
@@ -185,6 +198,11 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
         if again:
             dropped.append(f"columns {', '.join(str(place + 1) for place in again)} of {entry.name} (the labels)")
             view = view[:, np.setdiff1d(np.arange(view.shape[1]), again)]
+        if view.shape[1] == 0:
+            raise ValueError(
+                f"{content.source}: every column of {entry} is the labels {named} again, and no feature is left: "
+                "leave it out by --views"
+            )
         views.append(view)
         said.append(_said(entry, view, turned))
     if not views:
@@ -221,7 +239,7 @@ def _summary(
 
 
 def _classes(labels: NDArray[Any], name: str) -> str:
-    known = [label for label in labels.tolist() if label is not None and label == label and label != -1]
+    known = labels[known_of(labels)].tolist()
     gaps = len(labels) - len(known)
     return f"labels {len(set(known))} classes" + (f" ({gaps} unlabelled)" if gaps else "") + f" from {name}"
 

@@ -5,6 +5,7 @@ import pytest
 from data_forms import table
 from scipy.sparse import csc_array, save_npz
 
+from dsrl_ref.multiview.reading import options_of, read
 from dsrl_ref.multiview.reading.content import Options
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
 from dsrl_ref.multiview.reading.labels import Lines
@@ -125,7 +126,7 @@ def test_a_last_column_of_classes_without_a_name_is_asked_about(folder):
     rows = [[*row, int(label)] for row, label in zip(A.tolist(), Y, strict=True)]
     add(folder, "c.csv", rows)
     with pytest.raises(
-        ValueError, match=r"column 4 of c\.csv may be the labels; give --labels COLUMN, or --labels none"
+        ValueError, match=r"column 4 of c\.csv may be the labels; give --labels c\.csv:4, or --labels none"
     ):
         found(folder)
     assert found(folder, labels="none")[0] == ["a.csv", "b.csv", "c.csv"]
@@ -140,7 +141,9 @@ def test_a_last_column_of_classes_without_a_name_is_asked_about(folder):
     assert found(folder, labels="c.csv:4")[1:] == (["c.csv:4"], ["Y.csv"])
     (folder / "Y.csv").unlink()
     add(folder, "c.csv", rows, header=["p", "q", "r", "s"])
-    assert found(folder)[1] == []
+    with pytest.raises(ValueError, match=r"column s of c\.csv may be the labels; give --labels s, or --labels none"):
+        found(folder)
+    assert found(folder, labels="s")[1] == ["c.csv:s"]
 
 
 @pytest.mark.parametrize(
@@ -208,3 +211,47 @@ def test_tables_without_features_and_options_without_columns_are_refused(tmp_pat
 def test_what_was_read_in_another_way_is_noted(tmp_path):
     (tmp_path / "a.csv").write_text("1,5;2\n2,5;3\n")
     assert read_folder(tmp_path, Options()).notes == ["commas in a.csv are decimal points"]
+
+
+MEASURED = np.random.default_rng(4).normal(size=(30, 3))
+CLASSES = np.arange(30) % 3 + 1
+ASKED = "species", "Diagnosis", "outcome", "group", "type", "status", "subtype", "cluster", "response", "grade", "stage"
+
+
+def headed(path, columns):
+    rows = [list(map(float, row)) for row in np.column_stack(list(columns.values()))]
+    return table(path, rows, header=list(columns))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_column_that_may_be_the_labels_by_its_name_is_asked_about(tmp_path, name):
+    path = headed(tmp_path / "d.csv", {"a": MEASURED[:, 0], name: CLASSES, "b": np.arange(30), "c": np.arange(30) % 2})
+    message = rf"column {name} of d\.csv may be the labels; give --labels {name}, or --labels none"
+    with pytest.raises(ValueError, match=message):
+        read(path, options_of())
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, options_of())
+    assert read(path, options_of(labels=name)).labels.tolist() == CLASSES.tolist()
+    assert read(path, options_of(labels="none")).views[0].shape == (30, 4)
+    (tmp_path / "labels.csv").write_text("\n".join(map(str, np.arange(30) // 10)))
+    assert read(tmp_path, options_of()).views[0].shape == (30, 4)
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_column_that_may_be_the_labels_by_its_place_is_asked_about(tmp_path, place):
+    path = headed(tmp_path / "d.csv", dict(zip("abcd", np.insert(MEASURED, place, CLASSES, axis=1).T, strict=True)))
+    name = "abcd"[place]
+    with pytest.raises(ValueError, match=rf"column {name} of d\.csv may be the labels; give --labels {name}, or"):
+        read(path, options_of())
+    assert read(path, options_of(labels="none")).views[0].shape == (30, 4)
+
+
+def test_features_of_whole_numbers_are_read(tmp_path):
+    whole = np.arange(90).reshape(30, 3)
+    for features in (np.insert(MEASURED, 1, CLASSES, axis=1), np.column_stack([whole, CLASSES])):
+        path = headed(tmp_path / "d.csv", dict(zip("abcd", features.T, strict=True)))
+        assert read(path, options_of()).summary == "d.csv 30×4, no labels"
+    path = headed(tmp_path / "d.csv", {"x": MEASURED[:, 0], "kind": CLASSES, "y": CLASSES})
+    assert read(path, options_of()).views[0].shape == (30, 3)
+    path = headed(tmp_path / "d.csv", {"response": MEASURED[:, 0], "group": np.arange(30)})
+    assert read(path, options_of()).views[0].shape == (30, 2)

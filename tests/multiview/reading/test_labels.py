@@ -6,7 +6,16 @@ from data_forms import one_hot
 from scipy.sparse import csc_array
 
 from dsrl_ref.multiview.reading.entries import Entry
-from dsrl_ref.multiview.reading.labels import Lines, are_same, codes_of, is_missing, is_number, lengths, vector
+from dsrl_ref.multiview.reading.labels import (
+    Lines,
+    are_same,
+    codes_of,
+    is_missing,
+    is_number,
+    known_of,
+    lengths,
+    vector,
+)
 
 Y = np.array([2, 1, 2, 3, 1])
 
@@ -71,10 +80,22 @@ def test_what_is_no_label_a_sample_has_no_length(value):
     assert lengths(entry(value)) == []
 
 
-def test_texts_are_stripped_and_none_is_empty():
-    assert vector(entry(np.array([" cat", "dog "])), 2, "d.mat").tolist() == ["cat", "dog"]
-    with pytest.raises(ValueError, match=r"d\.mat: Y\[1\] is empty; a sample without a label is -1"):
-        vector(entry(np.array(["cat", " "])), 2, "d.mat")
+WORDS = "NA", "nan", "", " ", "None", "?", "-1", "N/A", "<NA>", "null"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_for_what_is_missing_is_none_in_every_form(word):
+    cells = ["cat", word, "dog"]
+    for value in (np.array(cells), np.array(cells).astype("S"), np.array(cells, dtype=object), lines(*cells)):
+        assert vector(entry(value), 3, "d.mat").tolist() == ["cat", None, "dog"]
+
+
+def test_texts_are_stripped():
+    found = vector(entry(np.array([" cat", "dog "])), 2, "d.mat")
+    assert found.dtype.kind == "U"
+    assert found.tolist() == ["cat", "dog"]
+    assert vector(entry(np.array(["cat", None], dtype=object)), 2, "d.mat").tolist() == ["cat", None]
+    assert vector(entry(np.array([7, None], dtype=object)), 2, "d.mat").tolist() == [7, None]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +110,19 @@ def test_fractions_and_what_float64_has_rounded_are_refused(values, message):
         vector(entry(np.array(values)), 2, "d.mat")
 
 
-def test_missing_numbers_are_left_to_whoever_reads_labels():
-    assert np.isnan(vector(entry(np.array([1.0, np.nan])), 2, "d.mat")[1])
-    assert vector(entry(np.array([2.0**53, 1])), 2, "d.mat").tolist() == [2.0**53, 1]
+def test_whole_numbers_are_integers_and_missing_ones_none():
+    found = vector(entry(np.array([1.0, np.nan, -1.0])), 3, "d.mat")
+    assert [str(label) for label in found.tolist()] == ["1", "None", "-1"]
+    assert vector(entry(np.full(2, np.nan)), 2, "d.mat").tolist() == [None, None]
+    found = vector(entry(np.array([2.0**53, 1])), 2, "d.mat")
+    assert found.dtype == np.int64
+    assert found.tolist() == [2**53, 1]
+
+
+def test_a_label_is_known_unless_a_reader_calls_it_missing():
+    assert known_of(np.array([0.0, np.nan, -1.0, 2.0])).tolist() == [True, False, False, True]
+    assert known_of(np.array(["a", None], dtype=object)).tolist() == [True, False]
+    assert known_of(np.array([False, True])).tolist() == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +168,8 @@ def test_numbers_and_gaps_are_what_people_write():
         False,
         False,
     ]
-    assert [is_missing(cell) for cell in ("", " ", "NA", "nan", "<NA>", "n/a", "0", "none")] == [True] * 6 + [False] * 2
+    assert [is_missing(cell) for cell in ("", " ", "NA", "nan", "<NA>", "n/a", "?", "None ")] == [True] * 8
+    assert [is_missing(cell) for cell in ("0", "none", "-1")] == [False] * 3
 
 
 def test_classes_are_the_same_whatever_they_are_called():

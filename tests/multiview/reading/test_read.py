@@ -137,6 +137,10 @@ OPEN = {
         {"data": forms.cell([*VIEWS, COLUMN])},
         r"data\{4\} 30×1 may be the labels; give --labels data\{4\}, or --labels none",
     ),
+    "signs of another name": (
+        {"X": forms.cell(VIEWS), "t": np.where(COLUMN > 1, 1, -1)},
+        "t 30×1 may be the labels",
+    ),
     "labels of another name": ({"X": forms.cell(VIEWS), "species": COLUMN}, "species 30×1 may be the labels"),
     "names of another name": (
         {"X": forms.cell(VIEWS), "kinds": forms.cell([f"k{y}" for y in Y])},
@@ -257,6 +261,24 @@ def test_labels_are_never_a_view(tmp_path):
     )
     with pytest.raises(ValueError, match=r"has no views: X 30×1 are the labels Y 30×1 again"):
         read(forms.mat(tmp_path, {"X": COLUMN, "Y": COLUMN}), options_of())
+
+
+def test_hidden_labels_take_no_feature_away(tmp_path):
+    few = np.full(N, np.nan)
+    few[[0, 10, 20]] = [1, 2, 3]
+    nothing = np.full(N, np.nan)
+    for labels in (few, nothing, np.arange(N), np.where(np.arange(N) % 2, -1, Y)):
+        reading = read(forms.npz(tmp_path, {"X0": VIEWS[0], "X1": VIEWS[1], "Y": labels}), options_of())
+        assert [view.shape for view in reading.views] == [(N, 5), (N, 8)]
+    few = np.where(np.arange(N) % 2, np.nan, Y)
+    reading = read(forms.npz(tmp_path, {"X0": VIEWS[0], "X1": COLUMN, "Y": few}), options_of())
+    assert reading.summary == ("X0 30×5, labels 3 classes (15 unlabelled) from Y; left out: X1 30×1 (the labels)")
+
+
+def test_a_view_of_nothing_but_labels_is_refused_by_name(tmp_path):
+    content = {"X0": VIEWS[0], "X1": np.column_stack([Y, 5 - Y]), "Y": Y}
+    with pytest.raises(ValueError, match="every column of X1 30×2 is the labels Y 30 again, and no feature is left"):
+        read(forms.npz(tmp_path, content), options_of())
 
 
 def test_the_options_decide(tmp_path):
@@ -440,3 +462,12 @@ def test_every_array_of_a_file_is_read_or_named_or_refused_with_an_option(tmp_pa
     assert str(path) in message
     assert re.search(OPTION, message), message
     assert all(key in message for key in content), message
+
+
+def test_a_column_of_an_array_that_looks_like_labels_is_told(tmp_path):
+    path = forms.npz(tmp_path, {"X0": np.column_stack([VIEWS[0], Y]), "X1": VIEWS[1]})
+    assert read(path, options_of()).summary.endswith("no labels; the last column of X0 looks like labels")
+    assert "looks like" not in read(path, options_of(labels="none")).summary
+    path = forms.mat(tmp_path, {"X": np.column_stack([Y, VIEWS[0]]).T})
+    told = read(path, options_of(transpose=True))
+    assert told.summary == "X 30×6 (transposed), no labels; the first column of X looks like labels"
