@@ -2,7 +2,7 @@
 
 from mutants.mutant import of
 
-GRAPH_FIRST = """    graph = similarity_graph(list(views.values()))
+GRAPH_FIRST = """    graph = data.heat
     told.begun(columns, len(codes))
 """
 MUTANTS = [
@@ -418,7 +418,11 @@ MUTANTS = [
         ("        if self.printed:\n", "        if not self.printed:\n"),
         ("first=task not in tasks", "first=False"),
         ("        if first:\n", "        if True:\n"),
-        ("    told.begun(columns, len(codes))\n    graph = similarity_graph(list(views.values()))\n", GRAPH_FIRST),
+        (
+            "    told.begun(columns, len(codes))\n"
+            "    data = Data.of_views(list(views.values()), codes)\n    graph = data.heat\n",
+            "    data = Data.of_views(list(views.values()), codes)\n" + GRAPH_FIRST,
+        ),
         ("trained - built)\n    output", "built - start)\n    output"),
         ("told.fused(graph, built - start)", "told.fused(graph, built)"),
         ("    require_report(arguments.report)\n", ""),
