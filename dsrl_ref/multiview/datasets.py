@@ -7,6 +7,7 @@ Machine Learning Repository, doi 10.24432/C50P49, licensed CC BY 4.0: 1,797 imag
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def load_dataset(
         *derived* views, all computed from the same image: pixels (64), magnitude of its Fourier transform (40), row
         and column sums (16), horizontal and vertical differences (128).
     labels : ndarray (n,) or None
-        As they are in the file, of one-hot ones the numbers of the classes from 0; None where there are none.
+        As they are in the file, of one-hot ones the numbers of the classes from 0; None where there are none. Integers
+        of any size are int64, but for unsigned ones with the largest of their type, which -1 may have become.
 
     Raises
     ------
@@ -95,9 +97,18 @@ def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = Fal
         reading = Reading(list(views), labels, f"{shapes}, labels 10 classes")
     else:
         reading = read(Path(path_or_name), options)
+        reading = replace(reading, labels=_as_int64(reading.labels))
     if verbose and sys.stderr is not None:
         print(f"{path_or_name}: {reading.summary}", file=sys.stderr)
     return reading
+
+
+def _as_int64(labels: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Integers of a narrow type as int64, in which -1 and differences are what they seem."""
+    if labels is None or labels.dtype.kind not in "iu":
+        return labels
+    ambiguous = labels.dtype.kind == "u" and labels.size and labels.max() == np.iinfo(labels.dtype).max
+    return labels if ambiguous or labels.max(initial=0) > np.iinfo(np.int64).max else labels.astype(np.int64)
 
 
 def load_graph(path: str | Path, key: str = "W") -> Any:

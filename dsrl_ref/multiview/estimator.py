@@ -136,6 +136,8 @@ class Estimator:
         layers = as_count(self.layers, "layers", least=1)
         if self.preset == "authors" and layers != LAYERS:
             raise ValueError(f"the authors' network has {LAYERS} layers, got layers = {layers}")
+        if self.verbose is not None and not isinstance(self.verbose, bool | np.bool_):
+            raise TypeError(f"verbose must be True, False or None, got {self.verbose!r}")
         self._training()
         if self.view_sizes is not None:
             as_sizes(self.view_sizes)

@@ -454,3 +454,20 @@ def test_samples_are_taken_out_of_sparse_views_and_the_callers_stay_whole():
 def test_more_than_can_be_missing_is_refused(views, missing, message):
     with pytest.raises(ValueError, match=message):
         incomplete_views(views, missing)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int32, np.uint64])
+def test_labels_that_are_integers_have_one_type_whatever_the_file_has(kind, tmp_path):
+    given = np.array([0, 1, 2, 1, 0, 2], dtype=kind)
+    savemat(tmp_path / "d.mat", {"X": np.arange(24.0).reshape(6, 4), "Y": given[:, np.newaxis]})
+    np.savez(tmp_path / "d.npz", X=np.arange(24.0).reshape(6, 4), Y=given)
+    for name in ("d.mat", "d.npz"):
+        labels = load_dataset(tmp_path / name)[1]
+        assert labels.dtype == np.int64
+        assert labels.tolist() == given.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64])
+def test_what_minus_one_becomes_without_a_sign_is_left_to_be_refused(kind, tmp_path):
+    np.savez(tmp_path / "d.npz", X=np.arange(24.0).reshape(6, 4), Y=np.array([0, 1, 0, 1, 0, np.iinfo(kind).max], dtype=kind))
+    assert load_dataset(tmp_path / "d.npz")[1].dtype == kind

@@ -393,6 +393,13 @@ def test_bad_views_are_refused(estimator, X, message):
         estimator.fit(X, np.zeros(3 if X is None else len(X)))
 
 
+@both
+@pytest.mark.parametrize("verbose", [1, 0, "yes"])
+def test_verbose_is_true_false_or_none(estimator, verbose):
+    with pytest.raises(TypeError, match=f"verbose must be True, False or None, got {verbose!r}"):
+        type(estimator)(verbose=verbose).fit(VIEWS, KNOWN)
+
+
 def test_bad_sizes_of_views_are_refused():
     with pytest.raises(ValueError, match=r"view_sizes = \[10, 10\] has sum 20, but X has 30 features"):
         DSRLClassifier(view_sizes=[10, 10]).fit(np.hstack(VIEWS), KNOWN)

@@ -171,6 +171,7 @@ MUTANTS = [
         ("self.n_clusters > count_samples(data):", "False:"),
         ("        if found < clusters:\n", "        if found <= 1:\n"),
         ("        if found < clusters:\n", "        if False:\n"),
+        ("        _warn_of_faint_gap(clusters, eigenvalues)\n", ""),
         ("eigengap(learned.graph) if", "eigengap(seen.graph) if"),
         ("return embed_as_authors(row_affinity(graph)", "return embed(row_affinity(graph)"),
         ("return embed(row_affinity(graph)", "return embed_as_authors(row_affinity(graph)"),

@@ -169,7 +169,7 @@ MUTANTS = [
         "multiview/conventions.py",
         ("n_jobs is None or n_jobs == -1", "n_jobs is None"),
         ("n_jobs is None or n_jobs == -1", "n_jobs is None or n_jobs < 0"),
-        ('"n_jobs", least=1', '"n_jobs", least=0'),
+        ("    if jobs < 1:\n", "    if jobs < 0:\n"),
         ("max(graph.nnz, *graph.shape) <= np", "max(*graph.shape) <= np"),
         ("max(graph.nnz, *graph.shape) <= np", "max(graph.nnz, *graph.shape) < np"),
     ),
