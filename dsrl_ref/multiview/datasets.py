@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
-from dsrl_ref.multiview.reading.files import ARRAYS, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
@@ -91,6 +91,7 @@ def load_dataset(
 
 def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = False) -> Reading:
     """Load views and labels as `load_dataset` does, with what the samples are called, where tables say so."""
+    _require_options_that_apply(path_or_name, options)
     if path_or_name == "digits":
         views, labels = _digits()
         shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, views, strict=True))
@@ -101,6 +102,25 @@ def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = Fal
     if verbose and sys.stderr is not None:
         print(f"{path_or_name}: {reading.summary}", file=sys.stderr)
     return reading
+
+
+def _require_options_that_apply(path_or_name: str | Path, options: Options) -> None:
+    """Refuse a view that is named twice, and options that would not be looked at."""
+    views, path = options.views or (), Path(path_or_name)
+    twice = [name for place, name in enumerate(views) if name in views[:place]]
+    if twice:
+        raise ValueError(f"--views names {twice[0]} twice, and a view counts once: name it once")
+    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, path.stem)
+    if path_or_name == "digits":
+        given = {"views": chosen, "labels": options.labels is not None, "transpose": options.transpose is not None}
+        for option in (option for option, is_given in given.items() if is_given):
+            raise ValueError(f"--{option} is for files, and digits are known as they are: leave it out")
+    if path.is_dir():
+        return
+    if kind in TABLES and chosen:
+        raise ValueError(f"--views chooses among several, and {path_or_name} is one table, a view: leave it out")
+    if options.index not in (None, "none") and (path_or_name == "digits" or kind in ARRAYS):
+        raise ValueError(f"--index is a column of tables, and {path_or_name} has none: leave it out")
 
 
 def _as_int64(labels: NDArray[Any] | None) -> NDArray[Any] | None:
