@@ -52,6 +52,10 @@ MUTANTS = [
     ),
     *of(
         "multiview/spectral.py",
+        ("if gap < FAINT and (", "if ("),
+        ("(clusters == MOST or eigenvalues[-1] >= ALIKE)", "eigenvalues[-1] >= ALIKE"),
+        ("(clusters == MOST or eigenvalues[-1] >= ALIKE)", "clusters == MOST"),
+        ("    if len(eigenvalues) <= MOST or clusters > MOST:\n", "    if clusters > MOST:\n"),
         ("np.divide(1.0, roots,", "np.divide(1.0, degrees,"),
         ("            centers[sizes == 0] = points[", "            points[sizes.size] = points["),
         ("        if not sizes.all():  # the worst served begin anew\n", "        if False:\n"),

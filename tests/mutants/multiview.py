@@ -75,6 +75,11 @@ MUTANTS = [
     ),
     *of(
         "multiview/datasets.py",
+        ("    return labels if ambiguous or", "    return labels if"),
+        ("else labels.astype(np.int64)", "else labels"),
+        ("    _require_options_that_apply(path_or_name, options)\n", ""),
+        ("    if twice:\n", "    if False:\n"),
+        ("if kind in TABLES and chosen:", "if kind in TABLES and views:"),
         ("if verbose and sys.stderr is not None:", "if sys.stderr is not None:"),
         ("if verbose and sys.stderr is not None:", "if verbose:"),
         ('{reading.summary}", file=sys.stderr)', '{reading.summary}")'),
