@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from benchmarks.measure import time_in_turn
 from benchmarks.rows import Call, Row
@@ -118,7 +117,7 @@ def filled(view: Any) -> Any:
 
 def accuracies(views: Views, codes: Codes, size: Size) -> tuple[float, float]:
     """Of clusters, the mean over seeds; of classes, over splits."""
-    data = Data(views, None, codes, csr_array((len(codes), len(codes))))  # its graph is the controls', not asked for
+    data = Data.of_views(views, codes)
     clusters = cluster(data, int(codes.max()) + 1, range(SEED, SEED + size.seeds), {})
     classes = classify(data, list(splits(len(codes), LABELLED, size.splits, SEED)), {})
     return float(np.mean(clusters.scores["accuracy"])), float(np.mean(classes.scores["accuracy"]))

@@ -1,9 +1,9 @@
 """The command ``dsrl-ref``, one module a subcommand.
 
-Data goes to stdout, notes to stderr. Exit codes: 0 ok, 1 ran but a check failed, 2 usage, 3 bad data,
-4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe. What was printed is flushed before the command ends,
-so that a full disk is exit 5 and not a message of the interpreter. Without a command, five things that one can do go
-to stderr, and the exit code is 2: a script that has lost its arguments has not worked.
+Data goes to stdout, notes and warnings to stderr, each warning once. Exit codes: 0 ok, 1 ran but a check failed,
+2 usage, 3 bad data, 4 bad model file, 5 input or output, 130 Ctrl-C, 141 closed pipe. What was printed is flushed
+before the command ends, so that a full disk is exit 5 and not a message of the interpreter. Without a command, five
+things that one can do go to stderr, and the exit code is 2: a script that has lost its arguments has not worked.
 
 How to add a command
 --------------------
@@ -23,12 +23,16 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from dsrl_ref import __version__
 from dsrl_ref.cli.help import FIRST_STEPS, Parser
 from dsrl_ref.cli.output import note
 from dsrl_ref.errors import DSRLError, ModelFileError
+from dsrl_ref.progress import give_way
 
 COMMANDS = {
     "demo": "the main job, on real handwritten digits",
@@ -56,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         _require_output()
-        code = _run(argv)
+        with _warnings_in_words():
+            code = _run(argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -91,6 +96,26 @@ def _run(argv: Sequence[str] | None) -> int:
         return code
     except SystemExit as stop:  # argparse: 2 for usage, 0 for --help
         return stop.code if isinstance(stop.code, int) else 2
+
+
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Print a warning as a line, once, without the place in the source, which tells nothing on a shell."""
+    usual, told = warnings.formatwarning, set()
+
+    def in_words(message: Warning | str, *_: Any, **__: Any) -> str:
+        text = f"dsrl-ref: warning: {message}\n"
+        if text in told:
+            return ""
+        told.add(text)
+        give_way()
+        return text
+
+    warnings.formatwarning = in_words
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _require_output() -> None:

@@ -175,7 +175,7 @@ def read(arguments: argparse.Namespace) -> tuple[Data, Source]:
     if source.graph is None:
         return Data.of_views(source.views, source.codes, arguments.neighbors), source
     graph = as_affinity(source.graph, str(arguments.graph))
-    return Data([], graph, source.codes, graph, arguments.neighbors), source
+    return Data([], graph, source.codes, arguments.neighbors), source
 
 
 def classes_of(labels: np.ndarray, source: str) -> tuple[np.ndarray | None, np.ndarray]:

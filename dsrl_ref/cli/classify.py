@@ -55,7 +55,7 @@ def share(text: str) -> float:
     """Parse a number between 0 and 1, for argparse."""
     number = float(text)
     if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1: {text}")
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, both excluded: {text}")
     return number
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from dsrl_ref.cli import applications, pages, tables
 from dsrl_ref.cli.output import print_json, show
 from dsrl_ref.multiview.experiments import Outcome, cluster, cluster_single_views, clustering_controls
+from dsrl_ref.multiview.spectral import MOST, faint_gap
 from dsrl_ref.persistence import save
 from dsrl_ref.threads import limited
 
@@ -35,8 +36,16 @@ def number(text: str) -> int | str:
     return text if text == AUTO else applications.positive(text)
 
 
-def print_gaps(eigenvalues: np.ndarray) -> None:
-    """Print what speaks for how many clusters: the largest gaps between eigenvalues of the learned graph."""
+def print_gaps(clusters: int, eigenvalues: np.ndarray) -> None:
+    """Print what speaks for how many clusters: the largest gaps between eigenvalues of the learned graph, or its parts.
+
+    Nothing is printed where they tell no number, as a warning has said.
+    """
+    if clusters > MOST:
+        print(f"parts of the learned graph: {clusters}, more than the {MOST} that eigenvalues are looked at for")
+        return
+    if faint_gap(clusters, eigenvalues) is not None:
+        return
     gaps = eigenvalues[1:-1] - eigenvalues[2:]
     best = np.argsort(-gaps, kind="stable")[:GAPS]
     print("gaps of eigenvalues: " + ", ".join(f"{gaps[place]:.4f} for {place + 2}" for place in best))
@@ -78,7 +87,7 @@ def _cluster(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         show(f"{len(data.codes)} samples, {clusters} clusters of {min(sizes)} to {max(sizes)}")
         if model.n_clusters is None:
-            print_gaps(model.eigenvalues_)
+            print_gaps(model.n_clusters_, model.eigenvalues_)
     scored = [] if names is None else applications.scored(arguments, outcomes)
     pages.write(arguments, data, model, pages.clusters(sizes), scored, **shown)
     if arguments.json:

@@ -18,7 +18,7 @@ from dsrl_ref.cli.output import add_json, add_report, print_json, require_places
 from dsrl_ref.differences import GradientCheck, check_gradient
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import StartWarning
-from dsrl_ref.multiview import load_dataset, similarity_graph
+from dsrl_ref.multiview import load_dataset
 from dsrl_ref.multiview.experiments import (
     Data,
     Outcome,
@@ -197,7 +197,8 @@ def compute(
     start = time.perf_counter()
     columns = {name: view.shape[1] for name, view in views.items()}
     told.begun(columns, len(codes))
-    graph = similarity_graph(list(views.values()))
+    data = Data.of_views(list(views.values()), codes)
+    graph = data.heat
     built = time.perf_counter()
     told.fused(graph, built - start)
     progress.tell("training")
@@ -219,7 +220,7 @@ def compute(
     tasks: dict[str, list[Outcome]] = {}
     progress.tell("clustering and classification")
     classes = int(codes.max()) + 1
-    for task, outcome in each_outcome(Data(list(views.values()), None, codes, graph)):
+    for task, outcome in each_outcome(data):
         told.scored(task, classes, outcome, first=task not in tasks)
         tasks.setdefault(task, []).append(outcome)
         progress.tell(f"{task}, the method after {outcome.method}")

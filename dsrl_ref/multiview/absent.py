@@ -82,15 +82,24 @@ def require_everyone(views: Sequence[Any], names: Sequence[Any] | None = None, s
 def names_of(views: Sequence[Any]) -> list[Any] | None:
     """What the samples are called, by the first of the views that is a table with an index; None where none is.
 
-    An index without a name that only counts says nothing.
+    Integers without a name for them call no sample, as they only count; but tables that have been put into another
+    order, or have lost rows, tell so by them.
 
     Raises
     ------
     ValueError
-        Where two tables call the samples differently, or have others: rows are not joined that nobody said belong
-        together.
+        Where two tables call or count the samples differently, or have others: rows are not joined that nobody said
+        belong together.
     """
-    tables = [(v, names) for v, view in enumerate(views) if (names := _index_of(view)) is not None]
+    found = [(v, view, names) for v, view in enumerate(views) if (names := _index_of(view)) is not None]
+    tables = [(v, names) for v, view, names in found if not _counts(view, names)]
+    _require_same([(v, names) for v, view, names in found if _counts(view, names)])
+    _require_same(tables)
+    return tables[0][1] if tables else None
+
+
+def _require_same(tables: Sequence[tuple[int, list[Any]]]) -> None:
+    """Refuse the first of the tables, each with its place among the views, whose index is not that of the first."""
     for v, names in tables[1:]:
         first, others = tables[0]
         if names != others:
@@ -101,16 +110,44 @@ def names_of(views: Sequence[Any]) -> list[Any] | None:
             raise ValueError(
                 f"the index of views[{v}] is not that of views[{first}]: {differ}. Bring all into one order, with rows "
                 "of NaN for samples that a view does not have: index = frames[0].index.union(frames[1].index), "
-                "[frame.reindex(index) for frame in frames]"
+                "[frame.reindex(index) for frame in frames]; or, where the rows belong together as they stand, "
+                "[frame.reset_index(drop=True) for frame in frames]"
             )
-    return tables[0][1] if tables else None
+
+
+def require_order(y: Any, views: Sequence[Any]) -> None:
+    """Refuse labels whose index has the names of the first table with an index in another order.
+
+    Labels that are called otherwise, as by new numbers, belong to the rows as they stand.
+
+    Raises
+    ------
+    ValueError
+        With the first sample that differs.
+    """
+    labels, samples = _rows_of(y), next((names for view in views if (names := _index_of(view)) is not None), None)
+    if labels is None or samples is None or labels == samples or set(labels) != set(samples):
+        return
+    place = next((i for i, (a, b) in enumerate(zip(labels, samples, strict=False)) if a != b), None)
+    if place is not None:
+        raise ValueError(
+            f"the index of y has the samples of X in another order: y[{place}] is of {labels[place]!r}, the row of X "
+            f"is {samples[place]!r}. Give y.reindex(X.index), or y.to_numpy() where the labels belong to the rows "
+            "as they stand"
+        )
 
 
 def _index_of(view: Any) -> list[Any] | None:
     """The names of rows of a table like those of pandas."""
-    index = getattr(view, "index", None)
-    if index is None or callable(index) or not hasattr(view, "columns"):
-        return None
-    names = list(index)
-    counts = getattr(index, "name", None) is None and all(isinstance(name, int | np.integer) for name in names)
-    return None if counts else names
+    return _rows_of(view) if hasattr(view, "columns") else None
+
+
+def _rows_of(value: Any) -> list[Any] | None:
+    """The names of rows of a table, or of a column, like those of pandas."""
+    index = getattr(value, "index", None)
+    return None if index is None or callable(index) else list(index)
+
+
+def _counts(view: Any, names: list[Any]) -> bool:
+    """Whether the names of the rows of a table are integers that are not called anything themselves."""
+    return getattr(view.index, "name", None) is None and all(isinstance(name, int | np.integer) for name in names)

@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array, as_csr, as_matrix, is_sparse
 
 LEAST, MOST = 10, 200  # samples: fewer show nothing, and so many of them are looked at
-ROUNDING = 1e-9  # by how much a distance may be longer than the way round
+ROUNDING = 1e-6  # by how much a distance may be longer than the way round, or less than 0, beside the others
+DIAGONAL = 1e-3  # of the others' median: what a distance from itself may come to, as a root of a difference that rounds
 
 
 def as_affinity(X: Any, name: str = "X") -> csr_array:
@@ -39,22 +40,27 @@ def is_distances(matrix: csr_array) -> bool:
     """Whether a matrix is one of distances, or of their squares, as far as at most 200 of its samples tell.
 
     That is: symmetric, 0 on the diagonal and nowhere else but between few samples, not the same between most, and with
-    roots that keep the triangle inequality, as those of distances do, and of squared Euclidean ones. Similarities
-    without a diagonal break it, unless all are within a factor of 4.
+    roots that keep the triangle inequality, as those of distances do, and of squared Euclidean ones, of which cosine
+    and correlation distances are half. What rounding leaves of a 0 counts as 0. Similarities without a diagonal break
+    the inequality, unless all are within a factor of 4; those with one have the largest of it, as every kernel has.
     """
     n = matrix.shape[0]
-    if n < LEAST or matrix.nnz < n * (n - 1) // 2 or matrix.diagonal().any() or (matrix.data < 0).any():
+    if n < LEAST or matrix.nnz < n * (n - 1) // 2:
         return False
     places = np.arange(n) if n <= MOST else np.sort(np.random.default_rng(0).choice(n, MOST, replace=False))
     dense = matrix[places][:, places].toarray()
     others = dense[~np.eye(len(dense), dtype=bool)]
-    return bool(np.mean(others == others.max()) <= 0.5) and _keeps_triangles(np.sqrt(dense))
+    middle = float(np.median(others))
+    if np.abs(matrix.diagonal()).max() > DIAGONAL * middle or matrix.data.min() < -ROUNDING * middle:
+        return False
+    np.fill_diagonal(dense, 0.0)
+    return bool(np.mean(others == others.max()) <= 0.5) and _keeps_triangles(np.sqrt(np.maximum(dense, 0.0)))
 
 
 def _keeps_triangles(roots: Array) -> bool:
-    """Whether no entry exceeds the sum of two that lead from the one sample to the other.
+    """Whether no entry exceeds the sum of two that lead from the one sample to the other, but for rounding.
 
     By way of the one or the other itself that is symmetry.
     """
-    allowed = roots * (1 - ROUNDING)
+    allowed = roots * (1 - ROUNDING) - ROUNDING * np.median(roots)
     return all(bool((allowed <= column[:, np.newaxis] + column).all()) for column in roots.T)

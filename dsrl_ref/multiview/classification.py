@@ -11,8 +11,9 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.absent import require_order
 from dsrl_ref.multiview.conventions import as_jobs, not_fitted
-from dsrl_ref.multiview.estimator import Estimator, count_samples
+from dsrl_ref.multiview.estimator import Estimator, count_samples, is_views
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
@@ -167,8 +168,8 @@ class DSRLClassifier(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view. Each may be sparse. A row of NaN is a sample
-            that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
+            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
 
@@ -187,6 +188,7 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
+        require_order(y, X if is_views(X) else [X])
         with limited(as_jobs(self.n_jobs)):
             seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
@@ -284,6 +286,7 @@ class DSRLClassifier(Estimator):
         one, other = labels.classes.tolist()[0], self.classes_.tolist()[0]
         if isinstance(one, str) != isinstance(other, str):
             raise TypeError(f"y has labels like {one!r}, but fit saw {other!r}")
+        require_order(y, X if is_views(X) else [X])
         known = labels.codes >= 0
         right = predicted[known] == labels.classes[labels.codes[known]]
         weights = None if sample_weight is None else as_real(sample_weight, "sample_weight")[known]

@@ -14,7 +14,7 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
-from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, k_means, row_affinity
+from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, faint_gap, k_means, row_affinity
 from dsrl_ref.threads import limited
 
 EMBEDDINGS = "graph", "rows"
@@ -54,8 +54,9 @@ class DSRLClustering(Estimator):
     ----------
     n_clusters : int, optional
         Number of clusters; by default the number from 2 to 20 at which the eigenvalues of the learned graph have their
-        largest gap, `n_clusters_`. That is a guess which deserves a look at `eigenvalues_`: where several gaps are
-        nearly as large, as many numbers are nearly as good.
+        largest gap, `n_clusters_`; of a graph in more than 20 parts, each of at least n/40 samples, as many as it has
+        parts. That is a guess which deserves a look at `eigenvalues_`: where several gaps are nearly as large, as many
+        numbers are nearly as good, and a GraphWarning says where none is large enough to tell a number.
     affinity : {"views", "precomputed"}
         What X is: views, or a graph (n, n), dense or sparse, of which what is not positive is no edge.
     embedding : {"graph", "rows"}
@@ -180,8 +181,8 @@ class DSRLClustering(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays is views; anything else is one view. Each may be sparse. A row of NaN is a sample
-            that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
+            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
 
@@ -196,7 +197,8 @@ class DSRLClustering(Estimator):
         -----
         GraphWarning
             Where fewer clusters come out than are asked for. Else, where the graph falls into more parts than there are
-            clusters, with the number of samples that have no place of their own: they share a cluster.
+            clusters, with the number of samples that have no place of their own: they share a cluster. Also where
+            `n_clusters` is None and the eigenvalues tell no number.
         """
         self._check_parameters()
         data = self._read(X)
@@ -211,6 +213,7 @@ class DSRLClustering(Estimator):
             clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
             embedding = self._embedded(seen.graph, learned.graph, clusters)
             labels = k_means(embedding, clusters, 1 if self.preset == "authors" else self.n_init, rng)
+        _warn_of_faint_gap(clusters, eigenvalues)
         found = len(np.unique(labels))
         if found < clusters:
             message = f"only {found} of {clusters} clusters came out: the graph tells no more places apart; "
@@ -285,6 +288,13 @@ class DSRLClustering(Estimator):
             message = f"{np.count_nonzero(alone)} of {len(alone)} samples have no neighbour among those that fit saw, "
             warnings.warn(f"{message}the first of them sample {place}: their cluster is -1", GraphWarning, 2)
         return np.where(alone, -1, counts.argmax(axis=1))
+
+
+def _warn_of_faint_gap(clusters: int, eigenvalues: Array | None) -> None:
+    gap = None if eigenvalues is None else faint_gap(clusters, eigenvalues)
+    if gap is not None:
+        message = f"the eigenvalues tell no number: the largest gap is {gap:.4f}, behind {clusters}; "
+        warnings.warn(message + "give n_clusters, of what is known of the data", GraphWarning, 3)
 
 
 def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:

@@ -12,7 +12,12 @@ from dsrl_ref.arrays import as_count
 
 def as_jobs(n_jobs: Any) -> int | None:
     """A number of threads, from 1 on; None, and -1 as scikit-learn has it, is all processors."""
-    return None if n_jobs is None or n_jobs == -1 else as_count(n_jobs, "n_jobs", least=1)
+    if n_jobs is None or n_jobs == -1:
+        return None
+    jobs = as_count(n_jobs, "n_jobs", least=-sys.maxsize)
+    if jobs < 1:
+        raise ValueError(f"n_jobs must be -1, for all processors, or at least 1, got {jobs}")
+    return jobs
 
 
 def not_fitted(estimator: Any) -> Exception:

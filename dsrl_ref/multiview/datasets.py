@@ -7,6 +7,7 @@ Machine Learning Repository, doi 10.24432/C50P49, licensed CC BY 4.0: 1,797 imag
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
-from dsrl_ref.multiview.reading.files import ARRAYS, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
@@ -65,7 +66,8 @@ def load_dataset(
         *derived* views, all computed from the same image: pixels (64), magnitude of its Fourier transform (40), row
         and column sums (16), horizontal and vertical differences (128).
     labels : ndarray (n,) or None
-        As they are in the file, of one-hot ones the numbers of the classes from 0; None where there are none.
+        As they are in the file, of one-hot ones the numbers of the classes from 0; None where there are none. Integers
+        of any size are int64, but for unsigned ones with the largest of their type, which -1 may have become.
 
     Raises
     ------
@@ -89,15 +91,44 @@ def load_dataset(
 
 def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = False) -> Reading:
     """Load views and labels as `load_dataset` does, with what the samples are called, where tables say so."""
+    _require_options_that_apply(path_or_name, options)
     if path_or_name == "digits":
         views, labels = _digits()
         shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, views, strict=True))
         reading = Reading(list(views), labels, f"{shapes}, labels 10 classes")
     else:
         reading = read(Path(path_or_name), options)
+        reading = replace(reading, labels=_as_int64(reading.labels))
     if verbose and sys.stderr is not None:
         print(f"{path_or_name}: {reading.summary}", file=sys.stderr)
     return reading
+
+
+def _require_options_that_apply(path_or_name: str | Path, options: Options) -> None:
+    """Refuse a view that is named twice, and options that would not be looked at."""
+    views, path = options.views or (), Path(path_or_name)
+    twice = [name for place, name in enumerate(views) if name in views[:place]]
+    if twice:
+        raise ValueError(f"--views names {twice[0]} twice, and a view counts once: name it once")
+    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, path.stem)
+    if path_or_name == "digits":
+        given = {"views": chosen, "labels": options.labels is not None, "transpose": options.transpose is not None}
+        for option in (option for option, is_given in given.items() if is_given):
+            raise ValueError(f"--{option} is for files, and digits are known as they are: leave it out")
+    if path.is_dir():
+        return
+    if kind in TABLES and chosen:
+        raise ValueError(f"--views chooses among several, and {path_or_name} is one table, a view: leave it out")
+    if options.index not in (None, "none") and (path_or_name == "digits" or kind in ARRAYS):
+        raise ValueError(f"--index is a column of tables, and {path_or_name} has none: leave it out")
+
+
+def _as_int64(labels: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Integers of a narrow type as int64, in which -1 and differences are what they seem."""
+    if labels is None or labels.dtype.kind not in "iu":
+        return labels
+    ambiguous = labels.dtype.kind == "u" and labels.size and labels.max() == np.iinfo(labels.dtype).max
+    return labels if ambiguous or labels.max(initial=0) > np.iinfo(np.int64).max else labels.astype(np.int64)
 
 
 def load_graph(path: str | Path, key: str = "W") -> Any:

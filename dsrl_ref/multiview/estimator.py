@@ -136,6 +136,8 @@ class Estimator:
         layers = as_count(self.layers, "layers", least=1)
         if self.preset == "authors" and layers != LAYERS:
             raise ValueError(f"the authors' network has {LAYERS} layers, got layers = {layers}")
+        if self.verbose is not None and not isinstance(self.verbose, bool | np.bool_):
+            raise TypeError(f"verbose must be True, False or None, got {self.verbose!r}")
         self._training()
         if self.view_sizes is not None:
             as_sizes(self.view_sizes)
@@ -245,8 +247,18 @@ def count_samples(data: list[View] | csr_array) -> int:
 
 
 def is_views(X: Any) -> bool:
-    """Whether `X` is a list of views: a list or tuple with a 2-D array or a sparse container in it."""
-    return isinstance(X, list | tuple) and any(getattr(view, "ndim", 0) == 2 for view in X)
+    """Whether `X` is a list of views: a list or tuple with a matrix, a table or a list of rows in it."""
+    return isinstance(X, list | tuple) and any(_is_view(view) for view in X)
+
+
+def _is_view(entry: Any) -> bool:
+    """Whether an entry of a list has two dimensions, and not one, as a row of one table has.
+
+    That is an array, a sparse container, a table of any package (not all have `ndim`), or a list of rows.
+    """
+    if isinstance(entry, list | tuple):
+        return any(isinstance(row, list | tuple) or getattr(row, "ndim", 0) == 1 for row in entry[:1])
+    return getattr(entry, "ndim", 0) == 2 or any(hasattr(entry, name) for name in ("columns", "__dataframe__"))
 
 
 def feature_names(X: Any) -> NDArray[Any] | None:

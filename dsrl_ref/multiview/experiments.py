@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -40,8 +40,6 @@ class Data:
         Precomputed.
     codes : ndarray (n,)
         Classes, from 0; -1 where they are not known.
-    heat : csr_array (n, n)
-        What the controls work on: `graph`, else the authors' fused heat-kernel graph.
     n_neighbors : int
         As for the estimators.
     """
@@ -49,13 +47,17 @@ class Data:
     views: list[Array]
     graph: csr_array | None
     codes: NDArray[np.intp]
-    heat: csr_array
     n_neighbors: int = 10
 
     @classmethod
     def of_views(cls, views: list[Array], codes: NDArray[np.intp], n_neighbors: int = 10) -> Self:
-        """Build the controls' graph from the views."""
-        return cls(views, None, codes, similarity_graph(views, n_neighbors), n_neighbors)
+        """Data without a graph."""
+        return cls(views, None, codes, n_neighbors)
+
+    @cached_property
+    def heat(self) -> csr_array:
+        """What the controls work on: `graph`, else the authors' fused heat-kernel graph, built when first asked for."""
+        return similarity_graph(self.views, self.n_neighbors) if self.graph is None else self.graph
 
     @property
     def source(self) -> dict[str, Any]:

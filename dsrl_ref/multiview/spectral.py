@@ -11,6 +11,7 @@ from dsrl_ref.threads import blas_threads
 DENSE = 200  # samples up to which all eigenvectors are computed
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
 MOST = 20  # clusters that the eigengap chooses from
+FAINT, ALIKE = 0.03, 0.95  # a gap below that says nothing, where all eigenvalues looked at are above this
 LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
 LARGEST = 2**30  # bytes of the dense affinity between rows
 
@@ -58,6 +59,18 @@ def eigengap(W: csr_array) -> tuple[int, Array]:
     rest = (vectors * (symmetric @ vectors)).sum(axis=0)
     values = np.concatenate([np.ones(components.shape[1]), np.sort(rest)[::-1]])
     return 2 + int(np.argmax(values[1:-1] - values[2:])), values
+
+
+def faint_gap(clusters: int, eigenvalues: Array) -> float | None:
+    """The largest gap between eigenvalues, where it tells no number of clusters; None where it does.
+
+    It does not where it is below 0.03, and is either behind the last number that `eigengap` chooses from or between
+    eigenvalues all of which are 0.95 at least: larger ones may lie beyond. More components than 20 are a number.
+    """
+    if len(eigenvalues) <= MOST or clusters > MOST:
+        return None
+    gap = float((eigenvalues[1:-1] - eigenvalues[2:]).max())
+    return gap if gap < FAINT and (clusters == MOST or eigenvalues[-1] >= ALIKE) else None
 
 
 def _without_small(W: csr_array, kept: NDArray[np.bool_]) -> csr_array:

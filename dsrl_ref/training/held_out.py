@@ -71,9 +71,9 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     """
     if isinstance(validation, list | tuple):
         return J, _of_pair(J, validation)
-    m = J.shape[1]
-    count = _count(validation, m)
-    if count and not has_columns_apart(J):
+    m, apart = J.shape[1], has_columns_apart(J)
+    count = 1 if validation is None and not apart else _count(validation, m)
+    if count and not apart:
         raise ValueError(
             f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
             f"to interact, not those of {type(J.f).__name__}: {ADVICE}"

@@ -69,7 +69,7 @@ def test_one_labelled_sample_is_enough_and_none_is_refused(data, capsys):
 def test_a_share_lies_between_none_and_all():
     assert share("0.25") == 0.25
     for text in ("0", "1", "1.5", "-0.1", "nan"):
-        with pytest.raises(argparse.ArgumentTypeError, match=f"must be between 0 and 1: {text}"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"must be between 0 and 1, both excluded: {text}"):
             share(text)
 
 

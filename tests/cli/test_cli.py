@@ -6,13 +6,14 @@ import os
 import pkgutil
 import re
 import sys
+import warnings
 
 import children
 import pytest
 from command_data import FIDELITY, problem_file
 
 from dsrl_ref import __version__, cli
-from dsrl_ref.errors import InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
+from dsrl_ref.errors import GraphWarning, InfeasibleThetaError, MissingExtraError, ModelFileError, SizeError
 from dsrl_ref.verify.findings import Check, Finding
 from dsrl_ref.verify.table import EQUATIONS
 
@@ -56,6 +57,30 @@ def failing(monkeypatch):
         monkeypatch.setattr("dsrl_ref.cli.gradient.run", run)
 
     return fail
+
+
+@pytest.mark.filterwarnings("always::dsrl_ref.errors.GraphWarning")
+def test_a_warning_is_a_line_without_its_place_in_the_source_and_comes_once(monkeypatch, capsys):
+    def run(_):
+        for text in ("one", "other", "one"):
+            warnings.warn(text, GraphWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("dsrl_ref.cli.gradient.run", run)
+    usual = warnings.formatwarning
+    with warnings.catch_warnings():  # which show themselves here, and are not recorded by pytest
+        warnings.showwarning = lambda *warning: sys.stderr.write(warnings.formatwarning(*warning[:4]))
+        for _ in range(2):
+            assert cli.main(["gradient", "file"]) == 0
+            assert capsys.readouterr().err == "dsrl-ref: warning: one\ndsrl-ref: warning: other\n"
+    assert warnings.formatwarning is usual
+
+
+def test_warnings_are_as_they_were_after_a_command_that_failed(failing):
+    failing(ValueError("bad"))
+    usual = warnings.formatwarning
+    assert cli.main(["gradient", "file"]) == 3
+    assert warnings.formatwarning is usual
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from scipy.io import mmwrite, savemat
 from scipy.sparse import csr_array, save_npz
 
 from dsrl_ref import Fidelity, Objective, Theta, cli, load
-from dsrl_ref.cli import applications
+from dsrl_ref.cli import applications, cluster
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClustering, clustering_scores, similarity_graph
 
@@ -281,3 +281,10 @@ def test_what_is_written_calls_samples_by_their_names(tmp_path, capsys):
     assert cli.main(["cluster", folder, "--clusters", "4", "-o", str(tmp_path / "x.npz")]) == 0
     with np.load(tmp_path / "x.npz") as found:
         assert found["sample"].tolist() == [f"s{i}" for i in range(80)]
+
+
+def test_parts_beyond_the_bound_are_printed_in_place_of_gaps(capsys):
+    cluster.print_gaps(40, np.ones(21))
+    assert capsys.readouterr().out.startswith("parts of the learned graph: 40, more than the 20 ")
+    cluster.print_gaps(20, np.linspace(1, 0.9, 21))
+    assert capsys.readouterr().out == ""

@@ -140,7 +140,9 @@ def test_every_line_is_printed_when_it_is_known(monkeypatch, capsys):
         return call
 
     before = {}
-    for name in ("similarity_graph", "Objective", "fit", "check_gradient", "cluster", "classify_on"):
+    graph_of = seen("similarity_graph", similarity_graph)
+    monkeypatch.setattr("dsrl_ref.multiview.experiments.similarity_graph", graph_of)
+    for name in ("Objective", "fit", "check_gradient", "cluster", "classify_on"):
         monkeypatch.setattr(demo, name, seen(name, getattr(demo, name)))
     monkeypatch.setattr(demo, "clustering_controls", lambda *_, **__: iter(()))
     monkeypatch.setattr(demo, "classification_controls", lambda *_, **__: iter(()))

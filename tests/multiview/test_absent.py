@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csr_array, issparse
 
-from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone
+from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone, require_order
 
 PLAIN = np.array([[1.0, 2.0, 0.0], [0.0, 5.0, 6.0], [7.0, 0.0, 9.0], [0.0, 0.0, 1.0]])
 KINDS = [np.asarray, csr_array, coo_array]
@@ -133,7 +133,7 @@ def test_samples_are_called_as_the_first_table_with_an_index_says():
     assert names_of([PLAIN, [[1.0]], Frame(0, 1), Frame("p", "q"), PLAIN]) == ["p", "q"]
     assert names_of([Frame(7, 3, name="id"), Frame(7, 3, name="sample")]) == [7, 3]
     assert names_of([Frame(np.int64(7), 3), PLAIN, csr_array(PLAIN)]) is None
-    assert names_of([Frame(7, 3), Frame(3, 7)]) is None  # as frames are after a split, say
+    assert names_of([Frame(7, 3), Frame(7, 3)]) is None  # as frames are after a split, say
     assert names_of([]) is None
 
 
@@ -143,12 +143,40 @@ def test_samples_are_called_as_the_first_table_with_an_index_says():
         ([PLAIN, Frame("p", "q"), Frame("q", "p")], r"views\[2\] is not that of views\[1\]: sample 0 is 'q', not 'p'"),
         ([Frame("p", "q"), Frame("p", "q"), Frame("p", "r")], r"views\[2\] .* views\[0\]: sample 1 is 'r', not 'q'"),
         ([Frame("p", "q"), Frame("p")], r"views\[1\] is not that of views\[0\]: 1 samples, not 2"),
+        ([Frame(0, 1), PLAIN, Frame(1, 0)], r"views\[2\] .* views\[0\]: sample 0 is 1, not 0"),
+        ([Frame("p", "q"), Frame(7, 3), Frame(7, 4)], r"views\[2\] .* views\[1\]: sample 1 is 4, not 3"),
+        ([Frame(0, 1), Frame(0, 1, 2)], r"views\[1\] .*: 3 samples, not 2"),
         ([Frame(1, 2, name="id"), Frame(2, 1, name="id")], r"views\[1\] .*: sample 0 is 2, not 1"),
     ],
 )
 def test_tables_with_indices_of_their_own_are_refused_with_what_joins_them(frames, message):
     with pytest.raises(ValueError, match=rf"^the index of {message}\. Bring all into one order, with rows of NaN for"):
         names_of(frames)
+
+
+class Series:
+    """What is asked of a column of a data frame."""
+
+    def __init__(self, *index):
+        self.index = Index(index)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([Frame("p", "q", "r")], Series("p", "r", "q"), r"y\[1\] is of 'r', the row of X is 'q'"),
+        ([PLAIN, Frame(2, 0, 1)], Series(0, 1, 2), r"y\[0\] is of 0, the row of X is 2"),
+    ],
+)
+def test_labels_in_another_order_than_the_samples_are_refused(X, y, message):
+    with pytest.raises(ValueError, match=rf"^the index of y .*: {message}\. Give y.reindex\(X.index\), or y.to_numpy"):
+        require_order(y, X)
+
+
+@pytest.mark.parametrize("y", [Series("p", "q"), Series(0, 1), Series("q", "r"), [1, 2], np.array([1, 2]), ("q", "p")])
+def test_labels_in_the_order_of_the_samples_or_without_their_names_are_taken(y):
+    assert require_order(y, [PLAIN, Frame("p", "q")]) is None
+    assert require_order(y, [PLAIN]) is None
 
 
 @pytest.mark.peer

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array, csr_array
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist, pdist, squareform
 from strategies import examples
 from views import GRAPH, KNOWN
 
@@ -50,6 +50,49 @@ def test_distances_are_recognised_in_any_unit_and_dimension_whatever_a_few_of_th
     assert is_distances(csr_array(unit * between(points, metric)))
 
 
+def by_products(points):
+    """Distances as many programs compute them: 0 is the root of a difference that rounds."""
+    squares = (points**2).sum(axis=1)
+    return np.sqrt(np.maximum(squares[:, np.newaxis] + squares - 2 * points @ points.T, 0))
+
+
+@examples(60)
+@given(
+    n=st.integers(10, 60), d=st.integers(1, 30), seed=st.integers(0, 10**6), offset=st.sampled_from([0.0, 1.0, 30.0])
+)
+def test_distances_are_recognised_where_rounding_leaves_them_a_diagonal(n, d, seed, offset):
+    points = offset + np.random.default_rng(seed).normal(size=(n, d))
+    points[1] = points[0]
+    distances = by_products(points)
+    distances[0, 0] = max(distances[0, 0], 2e-7)  # this one at least, whatever BLAS does
+    assert is_distances(csr_array(distances))
+    assert is_distances(csr_array(distances**2))
+
+
+@examples(60)
+@given(
+    n=st.integers(10, 60),
+    d=st.integers(3, 30),
+    seed=st.integers(0, 10**6),
+    metric=st.sampled_from(["cosine", "correlation"]),
+    positive=st.booleans(),
+)
+def test_cosine_distances_are_recognised_with_what_rounding_leaves_of_either_sign(n, d, seed, metric, positive):
+    points = np.random.default_rng(seed).normal(size=(n, d))
+    distances = cdist(*[np.abs(points) if positive else points] * 2, metric)
+    distances[0, 0], distances[1, 1] = 2e-16, -2e-16
+    assert is_distances(csr_array(distances))
+
+
+@examples(60)
+@given(n=st.integers(10, 60), d=st.integers(1, 30), seed=st.integers(0, 10**6), width=st.floats(0.3, 30))
+def test_kernels_with_their_diagonal_are_never_taken_for_distances(n, d, seed, width):
+    points = np.random.default_rng(seed).normal(size=(n, d))
+    rows = np.abs(points) / np.linalg.norm(points, axis=1, keepdims=True)
+    for kernel in (np.exp(-between(points, "sqeuclidean") / width**2), rows @ rows.T, np.abs(points @ points.T)):
+        assert not is_distances(csr_array(kernel))
+
+
 def test_large_matrices_of_distances_are_recognised_by_some_of_their_samples(monkeypatch):
     looked_at = []
     whole = affinity._keeps_triangles
@@ -80,7 +123,7 @@ def spoiled(change):
     "change",
     [
         lambda D: np.fill_diagonal(D, D.max()),
-        lambda D: D.__setitem__((3, 3), 1e-3),
+        lambda D: D.__setitem__((3, 3), 0.01 * np.median(D)),
         lambda D: D.__setitem__((3, 4), D[3, 4] * 1.001),
         lambda D: D.__setitem__(([3, 4], [4, 3]), 30 * D.max()),
         lambda D: D.__setitem__(([3, 4], [4, 3]), -D[3, 4]),

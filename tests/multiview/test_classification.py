@@ -299,5 +299,5 @@ def test_no_more_threads_are_taken_than_asked_for(n_jobs):
 
 
 def test_a_bad_number_of_threads_is_refused_before_the_work():
-    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_jobs must be -1, for all processors, or at least 1, got 0"):
         DSRLClassifier(n_jobs=0).fit([], KNOWN)

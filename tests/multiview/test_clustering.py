@@ -283,5 +283,21 @@ def test_no_more_threads_are_taken_than_asked_for(n_jobs):
 
 
 def test_a_bad_number_of_threads_is_refused_before_the_work():
-    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_jobs must be -1, for all processors, or at least 1, got 0"):
         DSRLClustering(4, random_state=0, n_jobs=0).fit([])
+
+
+def test_a_ring_has_no_number_of_clusters():
+    """Its eigenvalues are cosines, all near 1."""
+    ring = np.roll(np.eye(200), 1, axis=1) + np.roll(np.eye(200), -1, axis=1)
+    with pytest.warns(
+        GraphWarning, match=r"the eigenvalues tell no number: the largest gap is 0\.0\d+, behind \d+; give"
+    ):
+        DSRLClustering(affinity="precomputed", keep=1, random_state=0).fit(ring)
+
+
+def test_more_parts_than_the_bound_are_as_many_clusters():
+    parts = np.kron(np.eye(40), 1 - np.eye(4))
+    model = DSRLClustering(affinity="precomputed", random_state=0).fit(parts)
+    assert model.n_clusters_ == 40
+    assert model.eigenvalues_.tolist() == [1.0] * 21

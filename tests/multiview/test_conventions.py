@@ -56,7 +56,7 @@ def test_bad_random_states_are_named(random_state, error, message):
 def test_all_processors_are_none_or_minus_one_and_no_other_number_is_below_one():
     assert [as_jobs(n_jobs) for n_jobs in (None, -1, 1, np.int64(3))] == [None, None, 1, 3]
     for n_jobs in (0, -2):
-        with pytest.raises(ValueError, match=f"n_jobs must be at least 1, got {n_jobs}"):
+        with pytest.raises(ValueError, match=f"n_jobs must be -1, for all processors, or at least 1, got {n_jobs}"):
             as_jobs(n_jobs)
     with pytest.raises(TypeError, match=r"n_jobs must be an integer, got 1\.5"):
         as_jobs(1.5)

@@ -453,3 +453,50 @@ def test_samples_are_taken_out_of_sparse_views_and_the_callers_stay_whole():
 def test_more_than_can_be_missing_is_refused(views, missing, message):
     with pytest.raises(ValueError, match=message):
         incomplete_views(views, missing)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int32, np.uint64])
+def test_labels_that_are_integers_have_one_type_whatever_the_file_has(kind, tmp_path):
+    given = np.array([0, 1, 2, 1, 0, 2], dtype=kind)
+    savemat(tmp_path / "d.mat", {"X": np.arange(24.0).reshape(6, 4), "Y": given[:, np.newaxis]})
+    np.savez(tmp_path / "d.npz", X=np.arange(24.0).reshape(6, 4), Y=given)
+    for name in ("d.mat", "d.npz"):
+        labels = load_dataset(tmp_path / name)[1]
+        assert labels.dtype == np.int64
+        assert labels.tolist() == given.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64])
+def test_what_minus_one_becomes_without_a_sign_is_left_to_be_refused(kind, tmp_path):
+    np.savez(
+        tmp_path / "d.npz", X=np.arange(24.0).reshape(6, 4), Y=np.array([0, 1, 0, 1, 0, np.iinfo(kind).max], dtype=kind)
+    )
+    assert load_dataset(tmp_path / "d.npz")[1].dtype == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("d.npz", {"index": "id"}, "--index is a column of tables, and .*d.npz has none: leave it out"),
+        ("d.mat", {"index": 1}, "--index is a column of tables, and .*d.mat has none: leave it out"),
+        ("digits", {"index": "id"}, "--index is a column of tables, and digits has none: leave it out"),
+        ("digits", {"views": "pixels"}, "--views is for files, and digits are known as they are: leave it out"),
+        ("digits", {"labels": "none"}, "--labels is for files, and digits"),
+        ("digits", {"transpose": False}, "--transpose is for files, and digits"),
+        ("t.csv", {"views": "a"}, "--views chooses among several, and .*t.csv is one table, a view: leave it out"),
+        ("d.npz", {"views": "X,X"}, "--views names X twice, and a view counts once"),
+    ],
+)
+def test_options_that_would_not_be_looked_at_are_refused(name, options, message, tmp_path):
+    X, Y = np.arange(24.0).reshape(6, 4), np.array([0, 1, 2, 0, 1, 2])
+    savemat(tmp_path / "d.mat", {"X": X, "Y": Y})
+    np.savez(tmp_path / "d.npz", X=X, Y=Y)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,7\n")
+    with pytest.raises(ValueError, match=message):
+        load_dataset(name if name == "digits" else tmp_path / name, **options)
+
+
+def test_options_that_say_what_is_so_are_taken(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,7\n")
+    assert load_dataset(tmp_path / "t.csv", views="t.csv")[0][0].shape == (3, 2)
+    assert load_dataset("digits", views="none", index="none")[1].shape == (1797,)

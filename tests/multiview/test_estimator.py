@@ -168,6 +168,58 @@ class Named(tuple):
     __slots__ = ()
 
 
+class Tabular:
+    """A table as polars and pyarrow have it: columns, a shape, and no number of dimensions."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+        self.columns = [f"f{j}" for j in range(values.shape[1])]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+
+class Exchanged(Tabular):
+    """The same, known by the protocol of exchange alone."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        del self.columns
+
+    def __dataframe__(self):
+        raise AssertionError("not needed")
+
+
+@pytest.mark.parametrize("as_view", [Tabular, Exchanged, np.ndarray.tolist, list, lambda view: tuple(map(tuple, view))])
+def test_views_are_tables_of_any_package_or_lists_of_rows(as_view):
+    expected = DSRLClassifier().fit(VIEWS, KNOWN)
+    model = DSRLClassifier().fit([as_view(view) for view in VIEWS], KNOWN)
+    assert model.view_weights_.tolist() == expected.view_weights_.tolist()
+    assert np.array_equal(model.transduction_, expected.transduction_)
+
+
+def test_a_list_of_rows_is_one_view_whatever_the_rows_are():
+    for rows in (VIEWS[0].tolist(), list(VIEWS[0]), tuple(map(tuple, VIEWS[0]))):
+        (view,) = split_views(rows, None)
+        assert np.array_equal(view, VIEWS[0])
+
+
+def test_labels_in_another_order_than_the_table_are_refused():
+    class Frame(np.ndarray):
+        columns, index = tuple("abcdefghij"), Named(range(120))
+
+    class Series(np.ndarray):
+        index = Named([1, 0, *range(2, 120)])
+
+    X, y = VIEWS[0].view(Frame), np.asarray(KNOWN).view(Series)
+    for given in (X, [VIEWS[1], X]):
+        with pytest.raises(ValueError, match=r"the index of y has the samples of X in another order: y\[0\] is of 1"):
+            DSRLClassifier().fit(given, y)
+    model = DSRLClassifier().fit(X, KNOWN)
+    with pytest.raises(ValueError, match="the index of y has the samples of X in another order"):
+        model.score(X, y)
+
+
 def test_that_nan_is_taken_is_said_where_a_table_is_cut():
     pytest.importorskip("sklearn.utils", reason="scikit-learn is not installed: pip install '.[dev]'")
     assert not DSRLClassifier().__sklearn_tags__().input_tags.allow_nan
@@ -339,6 +391,13 @@ def test_training_ends_after_200_epochs_where_no_other_number_is_given():
 def test_bad_views_are_refused(estimator, X, message):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X, np.zeros(3 if X is None else len(X)))
+
+
+@both
+@pytest.mark.parametrize("verbose", [1, 0, "yes"])
+def test_verbose_is_true_false_or_none(estimator, verbose):
+    with pytest.raises(TypeError, match=f"verbose must be True, False or None, got {verbose!r}"):
+        type(estimator)(verbose=verbose).fit(VIEWS, KNOWN)
 
 
 def test_bad_sizes_of_views_are_refused():

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from views import beside, hard_views, holed, naive_graph, standard
 
-from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, experiments
 from dsrl_ref.multiview.experiments import (
     CANDIDATES,
     RAW,
@@ -42,7 +42,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def given():
-    return Data([], HEAT, CODES, HEAT, 5)
+    return Data([], HEAT, CODES, 5)
 
 
 def hidden(known):
@@ -95,6 +95,18 @@ def test_a_threshold_lets_a_share_of_the_edges_go():
     assert thresholded(HEAT, 0.3).toarray() == pytest.approx(softened(HEAT, 0.3).toarray())
 
 
+def test_the_graph_of_the_controls_is_built_once_and_only_when_it_is_asked_for(monkeypatch):
+    built = []
+    monkeypatch.setattr(experiments, "similarity_graph", lambda *given: built.append(given) or HEAT)
+    lacking = Data.of_views(VIEWS, CODES, 5)
+    classify(lacking, SPLITS, {})
+    cluster(lacking, 4, [0], {})
+    list(lacking.single_views())
+    assert built == []
+    assert lacking.heat is lacking.heat is HEAT
+    assert built == [(VIEWS, 5)]
+
+
 def test_data_are_views_or_a_graph(data, given):
     assert data.heat.toarray() == pytest.approx(HEAT.toarray(), rel=1e-9)
     assert (data.source, data.given) == ({"affinity": "views", "n_neighbors": 5}, VIEWS)
@@ -105,7 +117,7 @@ def test_data_are_views_or_a_graph(data, given):
     assert singles[1][1].n_neighbors == 5
     assert singles[1][1].heat.toarray() == pytest.approx(naive_graph(standard(VIEWS[1]), 5, "heat"), rel=1e-9)
     assert all(places.tolist() == list(range(len(CODES))) for _, _, places in singles)
-    assert list(Data(VIEWS, HEAT, CODES, HEAT).single_views()) == []
+    assert list(Data(VIEWS, HEAT, CODES).single_views()) == []
 
 
 def test_outcomes_collect_the_scores_of_repeats():
@@ -149,7 +161,7 @@ def test_classify_by_the_preset_learns_a_graph_for_every_split(data):
 
 def test_a_class_without_a_label_is_not_guessed(given):
     lacking = [np.flatnonzero(CODES > 0)[:9], np.arange(12)]
-    found = classify(Data([], HEAT, CODES, HEAT, 5), lacking, {})
+    found = classify(Data([], HEAT, CODES, 5), lacking, {})
     model = DSRLClassifier(affinity="precomputed").fit(HEAT, hidden(lacking[0]))
     assert model.classes_.tolist() == [1, 2, 3]
     assert found.scores["accuracy"][0] == np.mean(np.delete(model.transduction_ == CODES, lacking[0]))
@@ -157,7 +169,7 @@ def test_a_class_without_a_label_is_not_guessed(given):
 
 def test_a_class_without_a_label_is_not_guessed_where_no_label_reaches():
     codes, cliques = np.repeat(np.arange(4), 5), csr_array(np.kron(np.eye(4), 1 - np.eye(5)))
-    found = classify(Data([], cliques, codes, cliques, 5), [np.array([5, 10])], {})
+    found = classify(Data([], cliques, codes, 5), [np.array([5, 10])], {})
     assert found.scores == {"accuracy": [8 / 18]}
 
 
@@ -225,7 +237,7 @@ def test_cluster_is_the_clusterer_with_every_seed(data, training):
     expected = [clustering_scores(CODES, found) for found in labels]
     assert outcome.scores == {name: [scores[name] for scores in expected] for name in expected[0]}
     assert outcome.found.labels_.tolist() == labels[0].tolist()
-    unknown = Data(data.views, None, np.where(np.arange(60) == 7, -1, CODES), data.heat, 5)
+    unknown = Data(data.views, None, np.where(np.arange(60) == 7, -1, CODES), 5)
     partly = [clustering_scores(np.delete(CODES, 7), np.delete(found, 7)) for found in labels]
     assert cluster(unknown, 4, SEEDS, training).scores == {name: [each[name] for each in partly] for name in partly[0]}
     assert cluster(replace(data, codes=np.full(60, -1)), 4, SEEDS, training).scores == {}

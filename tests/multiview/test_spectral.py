@@ -10,7 +10,7 @@ from scipy.sparse import block_diag, csr_array, linalg
 
 from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import spectral
-from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, k_means, row_affinity
+from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, faint_gap, k_means, row_affinity
 
 
 def random_graph(n, density=0.3, seed=0):
@@ -300,3 +300,19 @@ def test_a_few_small_components_are_isolated_as_before():
     W = csr_array(block_diag([*[1 - np.eye(60)] * 2, *[1 - np.eye(2)] * 3]))
     lengths = np.linalg.norm(embed(W, 3), axis=1)
     assert lengths == pytest.approx(1.0 * (np.arange(126) < 120))
+
+
+@pytest.mark.parametrize(
+    ("clusters", "eigenvalues", "gap"),
+    [
+        (20, np.append(np.linspace(1, 0.62, 20), 0.592), 0.028),  # the largest at the bound: there may be larger ones
+        (20, np.append(np.ones(20), 0.4), None),
+        (2, np.append([1, 1], np.linspace(0.98, 0.95, 19)), 0.02),  # all alike, as of a line
+        (2, np.append([1, 1], np.linspace(0.98, 0.94, 19)), None),
+        (2, np.append([1, 1], np.linspace(0.965, 0.95, 19)), None),
+        (40, np.ones(21), None),  # parts of the graph
+        (2, np.append([1, 1], np.linspace(0.98, 0.95, 18)), None),  # every number could be chosen
+    ],
+)
+def test_a_gap_is_faint_at_the_bound_or_between_eigenvalues_that_are_all_alike(clusters, eigenvalues, gap):
+    assert faint_gap(clusters, eigenvalues) == (None if gap is None else pytest.approx(gap))

@@ -2,7 +2,7 @@
 
 from mutants.mutant import of
 
-GRAPH_FIRST = """    graph = similarity_graph(list(views.values()))
+GRAPH_FIRST = """    graph = data.heat
     told.begun(columns, len(codes))
 """
 MUTANTS = [
@@ -13,6 +13,10 @@ MUTANTS = [
         ("return _failed(error, 3)", "return _failed(error, 1)"),
         ('print(f"dsrl-ref: {error}", file=sys.stderr)', 'print(f"dsrl-ref: {error}")'),
         ("return 130", "return 1"),
+        ("        warnings.formatwarning = usual\n", "        pass\n"),
+        ("        told.add(text)\n", ""),
+        ('f"dsrl-ref: warning: {message}\\n"', 'f"{message}\\n"'),
+        ("        with _warnings_in_words():\n            code = _run(argv)", "        code = _run(argv)"),
         ("return 141", "return 0"),
         ("        sys.stdout.flush()\n        return code", "        return code"),
         ("        _drop_output()\n        return 141", "        return 141"),
@@ -416,7 +420,11 @@ MUTANTS = [
         ("        if self.printed:\n", "        if not self.printed:\n"),
         ("first=task not in tasks", "first=False"),
         ("        if first:\n", "        if True:\n"),
-        ("    told.begun(columns, len(codes))\n    graph = similarity_graph(list(views.values()))\n", GRAPH_FIRST),
+        (
+            "    told.begun(columns, len(codes))\n"
+            "    data = Data.of_views(list(views.values()), codes)\n    graph = data.heat\n",
+            "    data = Data.of_views(list(views.values()), codes)\n" + GRAPH_FIRST,
+        ),
         ("trained - built)\n    output", "built - start)\n    output"),
         ("told.fused(graph, built - start)", "told.fused(graph, built)"),
         ("    require_report(arguments.report)\n", ""),
