@@ -170,3 +170,13 @@ def test_the_way_out_that_the_message_names_is_one():
 def test_what_is_not_square_is_refused_by_name():
     with pytest.raises(ValueError, match=r"W.npy must be a square matrix .*, got shape \(3, 4\)"):
         as_affinity(np.eye(3, 4), "W.npy")
+
+
+def test_what_is_negative_by_more_than_rounding_is_no_distance():
+    points = POINTS.copy()
+    points[1] = points[0]
+    distances = between(points, "euclidean")
+    distances[0, 1] = distances[1, 0] = -1e-12
+    assert is_distances(csr_array(distances))
+    distances[0, 1] = distances[1, 0] = -0.1
+    assert not is_distances(csr_array(distances))
