@@ -266,7 +266,7 @@ def test_the_graph_does_not_depend_on_the_number_of_threads():
         assert one.indices.tobytes() == other.indices.tobytes()
     with pytest.raises(pytest.fail.Exception, match="processors were counted"):
         similarity_graph(views, 5)
-    with pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_jobs must be -1, for all processors, or at least 1, got 0"):
         similarity_graph(views, 5, n_jobs=0)
 
 
