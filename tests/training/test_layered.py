@@ -1,5 +1,6 @@
 """One Θ and one L a layer, learned: under (7), downhill, judged by what is held out, resumed to the bit."""
 
+import os
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,10 @@ from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, forw
 from dsrl_ref.errors import ModelFileError, StartWarning
 from dsrl_ref.training import checkpoint, layered
 from dsrl_ref.training.held_out import split
+
+compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes"
+)
 
 
 def signals(D, count, seed, noise=0.01):
@@ -350,6 +355,7 @@ def test_converged_is_said_of_what_is_returned():
     assert Status.COMPLETED in ends
 
 
+@compiled
 @pytest.mark.parametrize("kind", ["plain", "whitened"])
 def test_no_network_grows_on_signals_that_nobody_has_seen(kind):
     """Of 3,000 new ones like those that were learned from; without whitening some of these networks answered 1e4 times
@@ -377,6 +383,7 @@ def test_under_seven_no_step_up_to_two_lengthens_the_answer(seed, layers):
     assert np.linalg.norm(X) <= (1 + 1e-12) * np.sum(np.linalg.norm(D.T @ Y) / L)
 
 
+@compiled
 def test_a_step_is_at_most_twice_what_the_hessian_allows_unless_that_is_whitened():
     rng = np.random.default_rng(3)
     D = rng.normal(size=(15, 30))
