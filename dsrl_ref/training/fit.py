@@ -165,7 +165,7 @@ def fit(
     of these are met as well. A step is taken if it lowers the loss, denser copies included, and is stable on what is
     held out: the loss there stays within 1.5 times the least so far, and on no more signals than before the network is
     worse than an answer of 0. Of rare signals that are unlike all of these it says nothing; what keeps a network from
-    growing on them is 1/L <= 2/‖H‖ in every layer, with which X_(t) is bounded for any signal
+    growing on them is 1/L <= 2/‖H‖ in every layer, by which ‖X_(t)‖ has a bound for any signal
     (`dsrl_ref.training.layered.longest_step`). Where all eigenvalues of H are 1 or 0, for `Fidelity` and what is
     whitened, steps up to 4.5 are tried too.
 

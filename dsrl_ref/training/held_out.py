@@ -71,13 +71,13 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     """
     if isinstance(validation, list | tuple):
         return J, _of_pair(J, validation)
-    m, apart = J.shape[1], has_columns_apart(J)
-    count = 1 if validation is None and not apart else _count(validation, m)
-    if count and not apart:
+    m = J.shape[1]
+    if not has_columns_apart(J) and (validation is None or _count(validation, m)):
         raise ValueError(
             f"validation={validation!r} holds columns out, and only those of Fidelity and LeastSquares are known not "
             f"to interact, not those of {type(J.f).__name__}: {ADVICE}"
         )
+    count = _count(validation, m)
     if count == 0:
         return J, None
     if count >= m:

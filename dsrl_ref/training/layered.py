@@ -177,9 +177,10 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
         raise ValueError("layers = 0: X_(0) is a constant, and there is nothing to learn")
     constants = None if L is None else as_step_constants(L, layers)
     thetas = None if theta is None else _projected(theta, layers)
-    unit = step_constant(J, thetas, constants)
+    bound = float(J.f.lipschitz())
+    unit = step_constant(bound, thetas, constants)
     learned_from, held = split(J, validation)
-    judge = Judge(with_denser(learned_from), Box(size(J), unit, unit / longest_step(J)), held)
+    judge = Judge(with_denser(learned_from), Box(size(J), unit, unit / longest_step(J.f, bound)), held)
     if thetas is None:
         return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
     start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
@@ -199,29 +200,27 @@ def _projected(theta: Any, layers: int) -> Array:
     return np.array([Theta.projected(row) for row in np.broadcast_to(given, (layers, 4))])
 
 
-def step_constant(J: Objective, thetas: Array | None, constants: Array | None) -> float:
+def step_constant(bound: float, thetas: Array | None, constants: Array | None) -> float:
     """What step constants are measured in: ‖H‖; where there is no such bound, those of the start."""
-    unit = float(J.f.lipschitz())
-    if 0 < unit < np.inf:
+    if 0 < bound < np.inf:
         if thetas is None and constants is not None and np.ptp(constants) > 0:
             raise ValueError("L of every layer is a start together with theta alone: give theta too, or one L")
-        return unit
+        return bound
     if thetas is None or constants is None:
-        raise ValueError(f"f.lipschitz() is {unit}, no step constant to start from: give fit both theta and L")
+        raise ValueError(f"f.lipschitz() is {bound}, no step constant to start from: give fit both theta and L")
     return float(np.median(constants))
 
 
-def longest_step(J: Objective) -> float:
-    """The most that a step 1/L may be, times ‖H‖.
+def longest_step(f: Any, bound: float) -> float:
+    """The most that a step 1/L may be, times ‖H‖; `bound` is ‖H‖, or no positive number where nobody knows it.
 
-    Up to 2 no step lengthens X: ‖(I - H/L)X‖ <= ‖X‖, and under (7) neither does ξ, so that ‖X_(t)‖ is at most
-    Σ‖∇f(0)‖/L_i, of whatever signals. A longer step grows what lies in the directions of H's largest eigenvalues. Few
-    signals have much there, and what is held out may have none that has; so longer steps are for an H whose
-    eigenvalues are 1 and 0 alone, that of `Fidelity` and of what is whitened: there every signal meets them.
+    Up to 2 no step lengthens X: ‖(I - H/L)X‖ <= ‖X‖, and under (7) neither does ξ, so that ‖X_(t)‖ of a quadratic f is
+    at most ‖X_(0)‖ + Σ‖∇f(0)‖/L_i, of whatever signals. A longer step grows what lies in the directions of H's largest
+    eigenvalues. Few signals have much there, and what is held out may have none that has; so longer steps are for an H
+    whose eigenvalues are 1 and 0 alone, that of `Fidelity` and of what is whitened: there every signal meets them.
     """
-    alike = isinstance(J.f, Fidelity) or (isinstance(J.f, LeastSquares) and J.f.is_whitened)
-    known = 0 < float(J.f.lipschitz()) < np.inf
-    return LONGEST if alike or not known else WITHOUT_GROWTH
+    alike = isinstance(f, Fidelity) or (isinstance(f, LeastSquares) and f.is_whitened)
+    return LONGEST if alike or not 0 < bound < np.inf else WITHOUT_GROWTH
 
 
 def size(J: Objective) -> float:

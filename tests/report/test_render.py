@@ -45,7 +45,7 @@ def test_a_page_that_cannot_be_made_leaves_the_old_file(tmp_path, monkeypatch):
     render.write(place, PAGE)
     assert place.stat().st_ino != old  # another file, whole, in place of the old one
     monkeypatch.setattr(render, "html", lambda page: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
         render.write(place, PAGE)
     assert place.read_text(encoding="utf-8") == "Θ"
     assert [*tmp_path.iterdir()] == [place]
