@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -112,9 +113,16 @@ class Browser:
 @contextlib.contextmanager
 def browser(folder):
     """A browser that keeps its files in `folder`; it is gone after the block, or at the limit of children."""
+    with (
+        tempfile.TemporaryDirectory() as sockets
+    ):  # their paths have at most 107 letters: pytest's own folder lies too deep
+        yield from _started(folder, sockets)
+
+
+def _started(folder, sockets):
     (child_read, write), (read, child_write) = os.pipe(), os.pipe()
     flags = [*FLAGS, f"--user-data-dir={folder}"]
-    own = children.environment(HOME=str(folder), TMPDIR=str(folder))
+    own = children.environment(HOME=str(folder), TMPDIR=sockets)
     quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     ends = child_read, child_write
     with children.started("-c", LAUNCH, *ends, FOUND, *flags, env=own, pass_fds=ends, **quiet) as child:
