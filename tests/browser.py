@@ -113,9 +113,8 @@ class Browser:
 @contextlib.contextmanager
 def browser(folder):
     """A browser that keeps its files in `folder`; it is gone after the block, or at the limit of children."""
-    with (
-        tempfile.TemporaryDirectory() as sockets
-    ):  # their paths have at most 107 letters: pytest's own folder lies too deep
+    # The path of a socket has at most 107 letters, and `folder` may lie too deep for it.
+    with tempfile.TemporaryDirectory() as sockets:
         yield from _started(folder, sockets)
 
 
