@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
+from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread
 from dsrl_ref.errors import SizeError
 from dsrl_ref.threads import blas_threads, processors
 
@@ -27,8 +27,10 @@ class Fidelity:
 
     Parameters
     ----------
-    W : array_like (n, m) or scipy.sparse container
-        A C-contiguous float64 array is referred to, not copied; do not change it afterwards.
+    W : array_like (n, m), scipy.sparse container, or dask array
+        A C-contiguous float64 array is referred to, not copied; do not change it afterwards. Of a dask array, whose
+        chunks may be sparse, nothing is computed here: `Objective` and `fit` work where it is, see
+        `dsrl_ref.distributed`.
 
     Raises
     ------
@@ -43,12 +45,12 @@ class Fidelity:
     """
 
     def __init__(self, W: Any) -> None:
-        self.W = as_matrix_or_csr(W, "W")
+        self.W = as_spread(W, "W") if is_spread(W) else as_matrix_or_csr(W, "W")
         self.shape: tuple[int, int] = self.W.shape
 
     def __repr__(self) -> str:
         n, m = self.shape
-        return f"Fidelity(W {n}×{m}{', sparse' if is_sparse(self.W) else ''})"
+        return f"Fidelity(W {n}×{m}{_how(self.W)})"
 
     def value(self, X: Any) -> float:
         """½‖X - W‖²_F."""
@@ -79,8 +81,8 @@ class LeastSquares:
     ----------
     D : array_like (k, n) or scipy.sparse container
         The dictionary.
-    Y : array_like (k, m) or scipy.sparse container
-        The signals; stored dense.
+    Y : array_like (k, m), scipy.sparse container, or dask array
+        The signals; stored dense. Of a dask array nothing is computed here, as of the W of `Fidelity`.
 
     Raises
     ------
@@ -97,8 +99,8 @@ class LeastSquares:
 
     def __init__(self, D: Any, Y: Any) -> None:
         self.D = as_matrix_or_csr(D, "D")
-        Y = as_matrix_or_csr(Y, "Y")
-        self.Y: Array = Y.toarray() if is_sparse(Y) else Y
+        Y = as_spread(Y, "Y") if is_spread(Y) else as_matrix_or_csr(Y, "Y")
+        self.Y: Any = Y.toarray() if is_sparse(Y) else Y
         if self.D.shape[0] != self.Y.shape[0]:
             raise ValueError(
                 f"D has {self.D.shape[0]} rows (shape {self.D.shape}), but Y has {self.Y.shape[0]} (shape "
@@ -110,7 +112,7 @@ class LeastSquares:
     def __repr__(self) -> str:
         (k, n), m = self.D.shape, self.Y.shape[1]
         how = "" if self._whitening is None else f", whitened on rank {len(self._whitening[1])}"
-        return f"LeastSquares(D {k}×{n}{', sparse' if is_sparse(self.D) else ''}, Y {k}×{m}{how})"
+        return f"LeastSquares(D {k}×{n}{_how(self.D)}, Y {k}×{m}{_how(self.Y)}{how})"
 
     @property
     def is_whitened(self) -> bool:
@@ -149,8 +151,12 @@ class LeastSquares:
         start = np.cos(np.arange(min(k, n)))  # of no symmetry, which D may have
         return float(eigsh(gram, k=1, v0=start, return_eigenvectors=False)[0])
 
-    def start(self) -> Array:
-        """Zeros, n×m."""
+    def start(self) -> Any:
+        """Zeros, n×m; of a Y in chunks of columns, in the same."""
+        if is_spread(self.Y):
+            from dask.array import zeros
+
+            return zeros(self.shape, chunks=(self.shape[0], self.Y.chunks[1]))
         return np.zeros(self.shape)
 
     def apply_to(self, Y: Any) -> "LeastSquares":
@@ -244,6 +250,15 @@ def multiplications(f: Any, shape: tuple[int, int]) -> int:
     return int(f.D.nnz * m if is_sparse(f.D) else max(f.D.shape) * n * m)
 
 
+def is_spread_term(f: Any) -> bool:
+    """Whether f is a `Fidelity` of a dask array, or a `LeastSquares` of one."""
+    return is_spread(getattr(f, "W", None)) or is_spread(getattr(f, "Y", None))
+
+
+def _how(matrix: Any) -> str:
+    return ", sparse" if is_sparse(matrix) else ", dask" if is_spread(matrix) else ""
+
+
 def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:
     """U, s and Vᵀ of D = U diag(s) Vᵀ with the singular values that `LeastSquares.whitened` keeps, largest first."""
     k, n = D.shape
@@ -276,9 +291,11 @@ def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
-def _whiten(Y: Array, U: Array, s: Array) -> Array:
+def _whiten(Y: Any, U: Array, s: Array) -> Any:
     """PY = U diag(1/s) UᵀY."""
     white = U @ ((U.T @ Y) / s[:, np.newaxis])
+    if is_spread(white):
+        return white  # what is not finite is seen where it is computed
     if not np.isfinite(white).all():
         raise ValueError(
             f"PY overflows float64: Y is too large for the smallest singular value {s[-1]:.3g} of D; scale Y"

@@ -1,8 +1,10 @@
 """What an engine is, and what it makes of a problem."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+
+import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
@@ -42,6 +44,12 @@ Prepared: TypeAlias = Evaluations[Theta, float]  # all layers share one Θ and o
 PreparedLayers: TypeAlias = Evaluations[tuple[Theta, ...], Array]  # Θ_1, ..., Θ_t, and L_1, ..., L_t in an array (t,)
 
 
+def as_they_are(problem: Problem, sums: Sequence[float], theta: Any, L: Any) -> tuple[float, Array]:
+    """The sums of an engine's terms where they are the loss and the derivatives themselves."""
+    loss, *gradient = sums
+    return loss, np.reshape(gradient, (-1, 5) if problem.per_layer else 5)
+
+
 class Engine(NamedTuple):
     """One way to J, its derivatives and the Gauss-Newton matrix: a line of the table of engines.
 
@@ -60,6 +68,9 @@ class Engine(NamedTuple):
         SizeError, before anything is allocated, where memory would not suffice.
     prepare_layers : callable, optional
         The same for one Θ and one L a layer; None of an engine that has one for all.
+    complete : callable
+        ``complete(problem, sums, theta, L)`` makes the loss and the derivatives of the sums of what `parts.terms` has
+        of all parts of a problem, the loss first: what is to be rounded once, after they are added.
     """
 
     name: str
@@ -67,6 +78,7 @@ class Engine(NamedTuple):
     refuses: Callable[[Problem], str | None]
     prepare: Callable[[Problem], Prepared]
     prepare_layers: Callable[[Problem], PreparedLayers] | None = None
+    complete: Callable[[Problem, Sequence[float], Any, Any], tuple[float, Array]] = as_they_are
 
 
 def unless_finite(problem: Problem) -> str | None:

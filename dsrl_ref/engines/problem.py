@@ -4,12 +4,13 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.smooth import Fidelity, LeastSquares
@@ -44,6 +45,8 @@ class Problem:
         As given.
     shape : (int, int)
         (n, m) of the matrices as given, entries that are not stored among them.
+    whole_columns : int
+        m, or that of a larger problem, of which this is some columns.
     unstored : int
         How many entries of the n·m are left out of the work, since they are 0 in W, x0 and target, and stay 0.
     """
@@ -62,6 +65,7 @@ class Problem:
         self.f: SmoothTerm = f
         self.x0, self.target = _dense(x0), _dense(target)
         self.unstored = self.shape[0] * self.shape[1] - self.x0.size
+        self.whole_columns = self.shape[1]
 
     @property
     def entries(self) -> int:
@@ -102,6 +106,19 @@ class Problem:
     def has_columns_apart(self) -> bool:
         """Whether the columns of X are known not to interact."""
         return self.is_fidelity or self.is_least_squares
+
+    @cached_property
+    def nonzeros(self) -> int:
+        """How many entries of the target are not 0."""
+        return int(np.count_nonzero(self.target))
+
+    def made_ready(self, engine: Any, prepare: Callable[[Any, "Problem"], Any]) -> Any:
+        """What evaluates, prepared by an engine: here, where the data are."""
+        return prepare(engine, self)
+
+    def require_finite_layers(self, theta: Any, L: Any) -> None:
+        """Run the recursion, which refuses an iterate that is not finite with a DivergenceError that names its layer."""
+        forward(self.f, theta, L, int(self.layers), self.x0)
 
     @cached_property
     def start(self) -> float | None:
