@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, forward
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.distributed import TIMEOUT, spread
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
+from dsrl_ref.smooth import Fidelity, LeastSquares, is_spread_term, multiplications
 from dsrl_ref.threads import blas_threads, processors
 
 
@@ -54,6 +55,12 @@ class Objective(Shown):
         Whether every layer has a Θ and an L of its own. Then `theta` is (t, 4), or t Θ, and `L` is (t,), where one Θ or
         one L stands for that of all layers; derivatives are arrays (t,), the first layer's first. Their sums over the
         layers are the derivatives in a Θ and an L that all share.
+    client : distributed.Client, optional
+        Of the cluster that works on an f of a dask array; by default the one in charge, or dask's scheduler for one
+        machine, where there is none. What is prepared stays on the workers, see `dsrl_ref.distributed`. `threads` is
+        what a task has there at most; the worker's own number is never exceeded.
+    timeout : float
+        Seconds without a sign of life from that cluster, after which an evaluation ends with a ClusterError.
 
     Attributes
     ----------
@@ -70,6 +77,15 @@ class Objective(Shown):
         For bad arguments, before any work.
     SizeError
         Where ``method="tensor"`` would not fit, before it is allocated.
+    ClusterError
+        Where a cluster does not answer, or loses its workers for good; evaluations may raise it too.
+    MissingExtraError
+        For a dask array without the extra ``distributed``.
+
+    Warns
+    -----
+    ClusterWarning
+        Where a cluster lost what was prepared, and prepared it again; also in evaluations.
 
     Notes
     -----
@@ -106,22 +122,24 @@ class Objective(Shown):
         threads: int | None = None,
         evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
+        client: Any = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
-        self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
+        threads = None if threads is None else as_count(threads, "threads", least=1)
+        self.threads = processors() if threads is None else threads
         evaluations = as_count(evaluations, "evaluations", least=1)
-        x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
-        target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
-        require_shape(target, x0.shape, "target", "x0")
-        self.f, self.x0, self.target = f, x0, target
-        self.shape: tuple[int, int] = x0.shape
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
-        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer)
+        make: Any = spread if is_spread_term(f) else _in_memory
+        of = self.layers, threads, self.per_layer, client, timeout
+        self._problem, self.x0, self.target = make(f, target, x0, *of)
+        self.f, self.shape, self.client, self.timeout = f, self._problem.shape, client, timeout
         engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
         self.method = engine.name
         with self._limited(), _quiet():
-            self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
+            prepare: Any = table.prepare_layers if per_layer else table.prepare
+            self._prepared: Any = self._problem.made_ready(engine, prepare)
 
     def _facts(self) -> dict[str, str]:
         known = isinstance(self.f, Fidelity | LeastSquares)
@@ -168,7 +186,7 @@ class Objective(Shown):
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                forward(self._problem.f, theta, L, int(self.layers), self._problem.x0)  # names the layer, if it is one
+                self._problem.require_finite_layers(theta, L)  # names the layer, if it is one
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
                 f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
@@ -325,6 +343,18 @@ def loss_and_gradient(
     (0.15625, 0.5)
     """
     return Objective(f, target, layers=layers, x0=x0, method=method, evaluations=1)(theta, L)
+
+
+def _in_memory(
+    f: SmoothTerm, target: Any, x0: Any, layers: float, threads: int | None, per_layer: bool, client: Any, timeout: Any
+) -> tuple[Problem, Any, Any]:
+    """The problem of data in memory, with x0 and the target as given, validated."""
+    if client is not None:
+        raise TypeError("client is for an f that holds a dask array, and the data of this one are in memory: leave it out")
+    x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
+    target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
+    require_shape(target, x0.shape, "target", "x0")
+    return Problem(f, x0, target, layers, processors() if threads is None else threads, per_layer), x0, target
 
 
 def _parameters(per_layer: Any, layers: float) -> Parameters:

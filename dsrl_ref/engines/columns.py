@@ -137,6 +137,13 @@ def columns_of_block(D: Any, layers: int, work: int) -> int:
     return max(1, min(BLOCK_ENTRIES // entries, MOST_MULTIPLICATIONS // work))
 
 
+def columns_of_problem(problem: Problem) -> int:
+    """The same of a problem that is not prepared."""
+    D = problem.f.D  # type: ignore[attr-defined]
+    _, work, _ = effort(D, products_with_gram(problem))
+    return columns_of_block(D, int(problem.layers), work)
+
+
 class Block(NamedTuple):
     """Some columns after the forward pass. All matrices are n×(columns of the block), in memory of their own.
 
@@ -318,4 +325,5 @@ ENGINE = Engine(
     unless_least_squares,
     Columns,
     Columns,
+    columns_of_problem,
 )

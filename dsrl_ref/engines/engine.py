@@ -68,6 +68,9 @@ class Engine(NamedTuple):
         SizeError, before anything is allocated, where memory would not suffice.
     prepare_layers : callable, optional
         The same for one Θ and one L a layer; None of an engine that has one for all.
+    cut : callable, optional
+        ``cut(problem)`` tells into how many columns, or a multiple, a `LeastSquares` may be cut without a trace in its
+        exact sums; None of an engine in whose sums every cut shows.
     complete : callable
         ``complete(problem, sums, theta, L)`` makes the loss and the derivatives of the sums of what `parts.terms` has
         of all parts of a problem, the loss first: what is to be rounded once, after they are added.
@@ -78,6 +81,7 @@ class Engine(NamedTuple):
     refuses: Callable[[Problem], str | None]
     prepare: Callable[[Problem], Prepared]
     prepare_layers: Callable[[Problem], PreparedLayers] | None = None
+    cut: Callable[[Problem], int] | None = None
     complete: Callable[[Problem, Sequence[float], Any, Any], tuple[float, Array]] = as_they_are
 
 

@@ -343,5 +343,6 @@ ENGINE = Engine(
     unless_least_squares,
     Support,
     Support,
+    lambda problem: EIGHT * COLUMNS_A_MATRIX,
     complete,
 )
