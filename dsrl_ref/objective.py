@@ -68,6 +68,8 @@ class Objective(Shown):
         The name of the engine that runs, "auto" resolved.
     f, x0, target, layers, per_layer
         As given, converted; not to be changed.
+    problem : Problem
+        The same as engines see it, with what is known of the target as a whole.
     parameters : Shared or PerLayer
         How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
@@ -133,13 +135,15 @@ class Objective(Shown):
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
         make: Any = spread if is_spread_term(f) else _in_memory
         of = self.layers, threads, self.per_layer, client, timeout
-        self._problem, self.x0, self.target = make(f, target, x0, *of)
-        self.f, self.shape, self.client, self.timeout = f, self._problem.shape, client, timeout
-        engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
+        self.problem: Any
+        self.problem, self.x0, self.target = make(f, target, x0, *of)
+        self._of_others = {"layers": self.layers, "threads": threads, "per_layer": self.per_layer}
+        self.f, self.shape, self.client, self.timeout = f, self.problem.shape, client, timeout
+        engine = table.choose(self.problem, evaluations) if method == "auto" else table.named(method, self.problem)
         self.method = engine.name
         with self._limited(), _quiet():
             prepare: Any = table.prepare_layers if per_layer else table.prepare
-            self._prepared: Any = self._problem.made_ready(engine, prepare)
+            self._prepared: Any = self.problem.made_ready(engine, prepare)
 
     def _facts(self) -> dict[str, str]:
         known = isinstance(self.f, Fidelity | LeastSquares)
@@ -182,11 +186,16 @@ class Objective(Shown):
             loss, gradient = self._prepared.loss_and_gradient(theta, L)
         return self._finite(loss, gradient, theta, L)
 
+    def of_others(self, f: SmoothTerm, target: Any, x0: Any) -> "Objective":
+        """The same network on other data, by the same engine and, where these are dask arrays too, the same cluster."""
+        cluster = {"client": self.client, "timeout": self.timeout} if is_spread_term(f) else {}
+        return Objective(f, target, x0=x0, method=self.method, **self._of_others, **cluster)
+
     def _finite(self, loss: float, gradient: Array, theta: Any, L: Any) -> tuple[float, Gradient]:
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                self._problem.require_finite_layers(theta, L)  # names the layer, if it is one
+                self.problem.require_finite_layers(theta, L)  # names the layer, if it is one
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
                 f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
@@ -306,11 +315,11 @@ class Objective(Shown):
         """
         if self.layers == math.inf:
             raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
-        if self._problem.start is None:
+        if self.problem.start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
             )
-        return ScalarMap(theta, L, int(self.layers), start=self._problem.start, per_layer=self.per_layer)
+        return ScalarMap(theta, L, int(self.layers), start=self.problem.start, per_layer=self.per_layer)
 
     def ties(self, theta: ThetasLike, L: Any) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.
@@ -325,7 +334,7 @@ class Objective(Shown):
 
     def _limited(self) -> AbstractContextManager[None]:
         """Limit BLAS; of the products that it is for, a `Fidelity` of finitely many layers has none."""
-        products = multiplications(self._problem.f, self._problem.x0.shape)
+        products = multiplications(self.problem.f, self.problem.x0.shape)
         return blas_threads(self.threads, products) if products or self.layers == math.inf else nullcontext()
 
 

@@ -37,6 +37,8 @@ FLOORS = [
     "smooth",
     "engines",
     "distributed.work",
+    "distributed.amounts",
+    "distributed.columns",
     "distributed.cluster",
     "distributed.prepared",
     "distributed",

@@ -91,9 +91,8 @@ class Cluster:
     def ask(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer]:
         """One task a group, where the group is."""
         self._require_open()
-        futures = [
-            self.client.submit(work.answered, state, question, *arguments, pure=False, priority=10) for state in states
-        ]
+        each = [[argument] * len(states) for argument in (question, *arguments)]
+        futures = self.client.map(work.answered, states, *each, pure=False, priority=10)
         return list(
             self._waited(lambda: self.client.gather(futures, asynchronous=True), [future.key for future in futures])
         )

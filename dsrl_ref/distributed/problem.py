@@ -1,13 +1,13 @@
 """A problem whose entries are spread over workers: what it is made of, and how it is cut."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import as_csr, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread, require_shape
-from dsrl_ref.distributed import work
+from dsrl_ref.arrays import Array, as_csr, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread, require_shape
+from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
 from dsrl_ref.distributed.prepared import Prepared
 from dsrl_ref.engines.engine import Engine
@@ -78,6 +78,7 @@ class Spread(Problem):
     """
 
     def __init__(self, f: Any, x0: Any, target: Any, layers: float, per_layer: bool, place: Cluster | Here) -> None:
+        self.prepared: Prepared | None = None
         self.f, self.shape, self.layers, self.per_layer = f, f.shape, layers, per_layer
         self.given, self.place = (x0, target), place
         self.x0, self.target = f.start() if x0 is None else x0, f.W if target is None else target
@@ -115,11 +116,55 @@ class Spread(Problem):
         same, moved = zip(*self._computed(_relation, list(pairs)), strict=True)
         return 1.0 if all(same) else None if any(moved) else 0.0
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest |entry| of the target."""
+        return amounts.largest(self.ask)
+
+    @cached_property
+    def half_square(self) -> float:
+        """½‖X̃‖²_F."""
+        return 0.5 * amounts.sum_of_squares(self.ask, 1.0)[0]
+
+    @cached_property
+    def root_mean_square(self) -> float:
+        """The root of the mean square of the target's entries that are not 0; 1 where all are."""
+        if not self.largest:
+            return 1.0
+        total, count = amounts.sum_of_squares(self.ask, self.largest)
+        return self.largest * float(np.sqrt(total / count))
+
+    def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
+        """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""
+        return amounts.quantiles(self.ask, L, shares)
+
+    def errors(self, theta: Any, L: Any) -> Array:
+        """‖x_t - x̃‖² of every column, (m,)."""
+        return columns.errors(self.ask, self.shape[1], theta, L)
+
+    def energies(self) -> Array:
+        """‖x̃‖² of every column, (m,)."""
+        return columns.energies(self.ask, self.shape[1])
+
+    def some(self, chosen: Any) -> tuple[Any, Any, Any]:
+        """The term, x0 and the target of some columns, ascending: few in the caller's memory, many as dask arrays."""
+        n, x0, target, f = self.shape[0], *self.given, self.f
+        if n * len(chosen) <= columns.FETCHED:
+            return columns.fetched(self.ask, f, chosen)
+        of = Fidelity(f.W[:, chosen]) if self.is_fidelity else LeastSquares(f.D, f.Y[:, chosen])  # type: ignore[attr-defined]
+        return of, *(None if array is None else array[:, chosen] for array in (x0, target))
+
+    def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """The answers of all groups of blocks, once they are prepared."""
+        assert self.prepared is not None
+        return self.prepared.ask(question, *arguments)
+
     def made_ready(self, engine: Engine, prepare: Callable[[Any, Problem], Any]) -> Prepared:
         """Prepare all blocks where their entries are; ValueError or TypeError where an entry is no finite number."""
         threads = self.place.threads
         plan = work.Plan(engine, prepare, self.layers, self.per_layer, self.shape[1], threads)
-        return Prepared(self, engine, partial(self._recipes, plan), self.place)
+        self.prepared = Prepared(self, engine, partial(self._recipes, plan), self.place)
+        return self.prepared
 
     def _recipes(self, plan: work.Plan) -> list[Any]:
         """Delayed groups: how all of the entries are prepared, from the arrays on."""
@@ -185,11 +230,11 @@ def lengths(whole: int, part: int) -> tuple[int, ...]:
     return (part,) * full + ((rest,) if rest else ())
 
 
-def places(sizes: Sizes) -> list[str]:
-    """The indices of the blocks, row by row, as they are written."""
-    rows, columns = (np.concatenate([[0], np.cumsum(lengths)]).tolist() for lengths in sizes)
-    across = list(zip(columns, columns[1:], strict=False))
-    return [f"{a}:{b}, {c}:{d}" for a, b in zip(rows, rows[1:], strict=False) for c, d in across]
+def places(sizes: Sizes) -> list[work.Place]:
+    """Which rows and columns the blocks are, row by row."""
+    ends = [np.concatenate([[0], np.cumsum(lengths)]).tolist() for lengths in sizes]
+    rows, columns = (list(zip(end, end[1:], strict=False)) for end in ends)
+    return [(down, across) for down in rows for across in columns]
 
 
 def _stored(chunk: Any) -> int:

@@ -5,7 +5,7 @@ A `Group` is what one task has to do with: the blocks of one share of the entrie
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 import numpy as np
@@ -17,6 +17,9 @@ from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.threads import blas_threads, limited
+
+
+Place: TypeAlias = tuple[tuple[int, int], tuple[int, int]]  # the first row and the one after the last, and columns
 
 
 class Plan(NamedTuple):
@@ -45,11 +48,15 @@ class Plan(NamedTuple):
 class Block(NamedTuple):
     """Some entries, prepared.
 
-    Of "pieces", which keeps a sorted copy, `problem` has the entries in that order, so that they are held once.
+    Of "pieces", which keeps a sorted copy, `problem` has the entries in that order, so that they are held once; where
+    every layer has a Θ of its own, it has them as they were given, since training asks for columns. `rows` and
+    `columns` are the first, and the one after the last, of the whole.
     """
 
     prepared: Any
     problem: Problem
+    rows: tuple[int, int]
+    columns: tuple[int, int]
 
 
 class Group:
@@ -76,15 +83,15 @@ def group(*blocks: Block) -> Group:
     return Group(list(blocks))
 
 
-def block(plan: Plan, place: str, D: Any, data: Any, x0: Any, target: Any) -> Block:
+def block(plan: Plan, place: Place, D: Any, data: Any, x0: Any, target: Any) -> Block:
     """Validate and prepare some entries.
 
     Parameters
     ----------
     plan : Plan
         What to make of them.
-    place : str
-        Which they are, as an index of the whole: what is wrong with one is told with it.
+    place : pair of pairs
+        Which rows and columns of the whole they are: what is wrong with an entry is told with it.
     D : array_like or None
         The dictionary; None of a `Fidelity`.
     data, x0, target : array_like
@@ -96,20 +103,22 @@ def block(plan: Plan, place: str, D: Any, data: Any, x0: Any, target: Any) -> Bl
         For what is not a finite real number.
     """
     name = "W" if D is None else "Y"
-    data = as_matrix_or_csr(data, f"{name}[{place}]")
+    (top, bottom), (left, right) = place
+    index = f"[{top}:{bottom}, {left}:{right}]" if D is None else f"[:, {left}:{right}]"
+    data = as_matrix_or_csr(data, name + index)
     f: Any = Fidelity(data) if D is None else LeastSquares(D, data)
-    start = f.start() if x0 is None else as_matrix_or_csr(x0, f"x0[{place}]")
-    goal = f.W if target is None else as_matrix_or_csr(target, f"target[{place}]")
+    start = f.start() if x0 is None else as_matrix_or_csr(x0, "x0" + index)
+    goal = f.W if target is None else as_matrix_or_csr(target, "target" + index)
     for matrix, of in ((start, "x0"), (goal, "target")):
-        require_shape(matrix, f.shape, f"{of}[{place}]", f"f[{place}]")
+        require_shape(matrix, f.shape, of + index, "f" + index)
     threads = at_most(plan.threads)
     problem = Problem(f, start, goal, plan.layers, threads, plan.per_layer)
     problem.whole_columns = plan.whole_columns
     with _as_of(problem):
         prepared = plan.prepare(plan.engine, problem)
-        if plan.engine.name == pieces.ENGINE.name:
+        if plan.engine.name == pieces.ENGINE.name and not plan.per_layer:
             _hold_once(problem, prepared)
-    return Block(prepared, problem)
+    return Block(prepared, problem, *place)
 
 
 def at_most(threads: int | None) -> int:
@@ -155,7 +164,7 @@ def _as_of(problem: Problem) -> Iterator[None]:
             yield
 
 
-def _each(group: Group) -> Iterator[Block]:
+def each(group: Group) -> Iterator[Block]:
     for one in group.blocks:
         with _as_of(one.problem):
             yield one
@@ -173,7 +182,7 @@ def sums_with_matrix(group: Group, theta: Any, L: Any) -> Array | DivergenceErro
 
 def _terms(group: Group, terms: Callable[..., Array], theta: Any, L: Any) -> Array | DivergenceError:
     try:
-        return parts.condensed(np.concatenate([terms(one.prepared, theta, L) for one in _each(group)]))
+        return parts.condensed(np.concatenate([terms(one.prepared, theta, L) for one in each(group)]))
     except DivergenceError as error:  # an answer, which nobody need log
         return error
 
@@ -181,7 +190,7 @@ def _terms(group: Group, terms: Callable[..., Array], theta: Any, L: Any) -> Arr
 def ties(group: Group, theta: Any, L: Any) -> int | DivergenceError:
     """How many entries of Z sit on a knot."""
     try:
-        return sum(int(one.prepared.ties(theta, L)) for one in _each(group))
+        return sum(int(one.prepared.ties(theta, L)) for one in each(group))
     except DivergenceError as error:
         return error
 
@@ -189,7 +198,7 @@ def ties(group: Group, theta: Any, L: Any) -> int | DivergenceError:
 def divergence(group: Group, theta: Any, L: Any) -> DivergenceError | None:
     """What the recursion itself says of the group where it is not finite."""
     try:
-        for one in _each(group):
+        for one in each(group):
             one.problem.require_finite_layers(theta, L)
     except DivergenceError as error:
         return error

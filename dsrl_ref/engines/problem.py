@@ -4,7 +4,7 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -111,6 +111,30 @@ class Problem:
     def nonzeros(self) -> int:
         """How many entries of the target are not 0."""
         return int(np.count_nonzero(self.target))
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest |entry| of the target."""
+        return float(np.abs(self.target).max(initial=0.0))
+
+    @cached_property
+    def half_square(self) -> float:
+        """½‖X̃‖²_F: the loss of a network that answers 0."""
+        return 0.5 * float(np.sum(self.target**2))
+
+    @cached_property
+    def root_mean_square(self) -> float:
+        """The root of the mean square of the target's entries that are not 0; 1 where all are."""
+        entries = np.abs(self.target[self.target != 0])
+        if not entries.size:
+            return 1.0
+        return self.largest * float(np.sqrt(np.mean((entries / self.largest) ** 2)))
+
+    def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
+        """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""
+        seen = np.abs(self.x0 - self.f.gradient(self.x0) / L)
+        seen = seen[seen > 0]
+        return np.quantile(seen, shares) if seen.size else None
 
     def made_ready(self, engine: Any, prepare: Callable[[Any, "Problem"], Any]) -> Any:
         """What evaluates, prepared by an engine: here, where the data are."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import is_sparse
+from dsrl_ref.arrays import is_sparse, is_spread
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.training.checkpoint import Trail
-from dsrl_ref.training.kinks import ROUNDING, half_square
+from dsrl_ref.training.kinks import ROUNDING
 
 SCALES = 0.125, 1.0, 8.0  # of the probe points, in units of the largest entry of x0
 SAME = 1e-9  # of a loss: how far two evaluations of one objective may be apart, on other processors
@@ -51,7 +51,7 @@ def require_same_losses(J: Objective, trail: Trail, path: Path) -> None:
             now, _ = J(*J.parameters.projected(values))
         except ValueError:  # here it cannot even be evaluated
             now = np.inf
-        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * half_square(J.target)):
+        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * J.problem.half_square):
             raise ModelFileError(
                 f"{path} is of another run: its loss in epoch {epoch} is {before!r}, here it is {now!r}; f computes "
                 "other numbers than it did then. Take another file, or resume=False to begin anew"
@@ -156,6 +156,8 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
         if value.dtype.hasobject:
             return [repr(value.shape).encode(), *map(inside, value.ravel().tolist())]
         return [f"{value.dtype} {value.shape}".encode(), np.ascontiguousarray(value).tobytes()]
+    if is_spread(value):  # its name may be another in every process; what it computes is asked of the losses
+        return [f"{value.dtype} {value.shape}".encode()]
     if is_sparse(value):
         csr = value.tocsr()
         return [*map(inside, (csr.data, csr.indices, csr.indptr, csr.shape))]

@@ -17,7 +17,7 @@ from dsrl_ref.smooth import LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
-from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing, stored
+from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing
 from dsrl_ref.training.subset import drawn, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
@@ -247,9 +247,8 @@ def starts(J: Objective) -> list[Array]:
     if not 0 < L < np.inf:
         raise ValueError(f"f.lipschitz() is {L}, no step constant to start from: give fit both theta and L")
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = np.abs(stored(J.x0 - J.f.gradient(J.x0) / L))
-    seen = seen[seen > 0]
-    knots = BELOW * np.quantile(seen, QUANTILES) if seen.size else np.ones(1)
+        seen = J.problem.first_layer(L, QUANTILES)
+    knots = np.ones(1) if seen is None else BELOW * seen
     return [np.array([1.0, 0.9, knot, 2 * knot, L]) for knot in knots]
 
 

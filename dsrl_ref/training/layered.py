@@ -33,7 +33,7 @@ from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.box import Box
 from dsrl_ref.training.denser import with_denser
 from dsrl_ref.training.held_out import split
-from dsrl_ref.training.kinks import is_nothing, stored
+from dsrl_ref.training.kinks import is_nothing
 from dsrl_ref.training.schedule import Apart, Schedule
 from dsrl_ref.training.stage import Judge, Sample, Stage
 from dsrl_ref.training.subset import has_columns_apart, subset
@@ -225,11 +225,7 @@ def longest_step(f: Any, bound: float) -> float:
 
 def size(J: Objective) -> float:
     """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-    entries = np.abs(stored(J.target))
-    entries = entries[entries != 0]
-    if not entries.size:
-        return 1.0
-    return float(entries.max() * np.sqrt(np.mean((entries / entries.max()) ** 2)))
+    return J.problem.root_mean_square
 
 
 def starts(judge: Judge, L: float) -> list[Array]:
@@ -242,8 +238,8 @@ def starts(judge: Judge, L: float) -> list[Array]:
     begin, slow = np.log(1.35 * size(J) / units.knot), np.log(4 / layers)
     found = [np.array([1.0, 1.0, 0.5, begin, slow, begin + floor, least + AHEAD]) for floor in FLOORS]
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = np.abs(stored(J.x0 - J.f.gradient(J.x0) / L))
-    knot = BELOW * float(np.quantile(seen[seen > 0], 0.75)) if seen.any() else size(J)
+        seen = J.problem.first_layer(L, [0.75])
+    knot = size(J) if seen is None else BELOW * float(seen[0])
     stay = np.log(2 * knot / units.knot)
     return [*found, np.array([0.5, 0.9, 0.5, stay - 7.0, -np.log(layers), stay, least])]
 

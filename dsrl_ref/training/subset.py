@@ -7,7 +7,7 @@ import numpy as np
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity, LeastSquares, is_spread_term
 
 AT_ONCE = 2**18  # entries of X in a block of `errors`, whose iterates are all kept
 
@@ -18,11 +18,17 @@ def has_columns_apart(J: Objective) -> bool:
 
 
 def subset(J: Objective, columns: Any) -> Objective:
-    """The objective of some columns, by the same engine; J is the sum of those of any parts."""
+    """The objective of some columns, by the same engine; J is the sum of those of any parts.
+
+    Of a dask array few columns are fetched, and many are another dask array.
+    """
+    if is_spread_term(J.f):
+        of, start, goal = J.problem.some(columns)
+        return J.of_others(of, goal, start)
     f = _term_of(J, columns)
     x0 = None if isinstance(f, Fidelity) and J.x0 is J.f.W else J.x0[:, columns]  # type: ignore[attr-defined]
     target = f.W if isinstance(f, Fidelity) and J.target is J.f.W else J.target[:, columns]  # type: ignore[attr-defined]
-    return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads, per_layer=J.per_layer)
+    return J.of_others(f, target, x0)
 
 
 def errors(J: Objective, theta: Any, L: Any) -> Array:
@@ -34,6 +40,9 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
         Where an iterate is not finite.
     """
     n, m = J.shape
+    if is_spread_term(J.f):
+        of_columns: Array = J.problem.errors(theta, L)
+        return of_columns
     width = max(1, AT_ONCE // n)
     if m <= width or not has_columns_apart(J):
         return _squares(forward(J.f, theta, L, int(J.layers), J.x0)[-1] - J.target)
@@ -47,6 +56,9 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
 
 def energies(J: Objective) -> Array:
     """‖x̃‖² of every column: the error of an answer of 0."""
+    if is_spread_term(J.f):
+        of_columns: Array = J.problem.energies()
+        return of_columns
     return _squares(J.target)
 
 

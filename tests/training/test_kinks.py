@@ -202,7 +202,7 @@ def test_where_rounding_hides_what_is_lower_it_says_so():
 
 def test_nothing_is_a_loss_within_rounding_of_zero():
     J = Folded(FOLD, SLOPES)
-    assert half_square(J.target) == 2.0
+    assert J.problem.half_square == 2.0
     assert is_nothing(J, 2e-28)
     assert not is_nothing(J, 2.1e-28)
 
