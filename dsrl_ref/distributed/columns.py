@@ -8,6 +8,7 @@ import numpy as np
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
+from dsrl_ref.distributed.prepared import unless_error
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
@@ -53,9 +54,7 @@ def _term(f: Any, data: Array) -> Any:
 def _per_column(answers: list[Any], m: int) -> Array:
     """Add what is of the same column, block by block."""
     total = np.zeros(m)
-    for answer in answers:
-        if isinstance(answer, DivergenceError):
-            raise answer
+    for answer in unless_error(answers):
         for first, squares in answer:
             total[first : first + len(squares)] += squares
     return total

@@ -91,30 +91,22 @@ class Prepared:
 
     def loss_and_gradient(self, theta: Any, L: Any) -> tuple[float, Array]:
         """Add the terms of all groups exactly."""
-        sums = self._added(work.sums, theta, L)
-        return self._finite(*self.engine.complete(self.problem, sums, theta, L), theta, L)
+        return self.engine.complete(self.problem, self._added(work.sums, theta, L), theta, L)
 
     def gauss_newton(self, theta: Any, L: Any) -> tuple[float, Array, Array]:
         """The same, with the matrix."""
         sums, count = self._added(work.sums_with_matrix, theta, L), self.problem.parameters
-        found = self._finite(*as_they_are(self.problem, sums[: 1 + count], theta, L), theta, L)
-        return *found, whole_matrix(sums[1 + count :], count)
+        return *as_they_are(self.problem, sums[: 1 + count], theta, L), whole_matrix(sums[1 + count :], count)
 
     def ties(self, theta: Any, L: Any) -> int:
         """Add the counts."""
-        return sum(_unless_error(self.ask(work.ties, theta, L)))
+        return sum(unless_error(self.ask(work.ties, theta, L)))
 
     def _added(self, question: Callable[..., Any], theta: Any, L: Any) -> list[float]:
-        return add_exactly(np.concatenate(_unless_error(self.ask(question, theta, L))))
-
-    def _finite(self, loss: float, gradient: Array, theta: Any, L: Any) -> tuple[float, Array]:
-        """Let the workers name the layer, where the sums are not finite."""
-        if not (np.isfinite(loss) and np.isfinite(gradient).all()) and self.problem.layers < np.inf:
-            _unless_error(self.ask(work.divergence, theta, L))
-        return loss, gradient
+        return add_exactly(np.concatenate(unless_error(self.ask(question, theta, L))))
 
 
-def _unless_error(answers: list[Any]) -> list[Any]:
+def unless_error(answers: list[Any]) -> list[Any]:
     """The answers; the first error, in the order of the entries, if there is one."""
     for answer in answers:
         if isinstance(answer, DivergenceError):

@@ -9,7 +9,7 @@ import numpy as np
 from dsrl_ref.arrays import Array, as_csr, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread, require_shape
 from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
-from dsrl_ref.distributed.prepared import Prepared
+from dsrl_ref.distributed.prepared import Prepared, unless_error
 from dsrl_ref.engines.engine import Engine
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.smooth import Fidelity, LeastSquares
@@ -137,6 +137,10 @@ class Spread(Problem):
     def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
         """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""
         return amounts.quantiles(self.ask, L, shares)
+
+    def require_finite_layers(self, theta: Any, L: Any) -> None:
+        """Let the workers run the recursion, and raise the DivergenceError of the first block that has one."""
+        unless_error(self.ask(work.divergence, theta, L))
 
     def errors(self, theta: Any, L: Any) -> Array:
         """‖x_t - x̃‖² of every column, (m,)."""

@@ -1,0 +1,68 @@
+"""Clusters of real worker processes, for tests, and what can happen to them.
+
+A cluster lives in a child process with its scheduler, so that the process of the tests starts no workers: those that
+die there are started again there. It ends when its stdin does, and takes its files along.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import children
+
+LIMIT = 120.0  # seconds that a cluster may take to end
+
+
+def serve(workers, folder):
+    """Run a cluster until stdin ends; print its address, with ports that the system chooses."""
+    from distributed import LocalCluster
+
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None, "local_directory": folder}
+    with LocalCluster(int(workers), host="127.0.0.1", scheduler_port=0, memory_limit=0, **options) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+
+
+@contextlib.contextmanager
+def cluster(workers, folder):
+    """A child that serves so many workers, and the address of its scheduler."""
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with children.started(__file__, workers, folder, **options) as child:
+        yield child, child.stdout.readline().strip()
+        child.stdin.close()
+        child.wait(LIMIT)
+
+
+def processes(client):
+    """The process numbers of the workers that are there now."""
+    return list(client.run(os.getpid).values())
+
+
+def killed(client, count):
+    """Kill so many workers, as a machine that loses power does."""
+    for process in processes(client)[:count]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def stopped(*processes, seconds=None):
+    """Let processes stand still within the block, or for so many seconds of it."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    going_on = threading.Timer(seconds or 0, lambda: [os.kill(process, signal.SIGCONT) for process in processes])
+    if seconds is not None:
+        going_on.start()
+    try:
+        yield
+    finally:
+        going_on.cancel()
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])
