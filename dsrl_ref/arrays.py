@@ -10,8 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.errors import MissingExtraError
-
 Array: TypeAlias = NDArray[np.float64]
 
 LARGEST_EXACT_INTEGER = 2**53
@@ -22,12 +20,6 @@ def is_sparse(value: object) -> bool:
     """Whether `value` is a scipy.sparse container, asked without importing scipy."""
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and bool(sparse.issparse(value))
-
-
-def is_spread(value: object) -> bool:
-    """Whether `value` is a dask array, asked without importing dask."""
-    dask = sys.modules.get("dask.array")
-    return dask is not None and isinstance(value, dask.Array)
 
 
 def as_real(value: Any, name: str) -> Array:
@@ -192,36 +184,6 @@ def as_csr_numbers(value: Any, name: str) -> Any:
 def as_matrix_or_csr(value: Any, name: str) -> Any:
     """Convert to a dense matrix, or to canonical CSR where `value` is sparse."""
     return as_csr(value, name) if is_sparse(value) else as_matrix(value, name)
-
-
-def as_spread(value: Any, name: str) -> Any:
-    """Require a dask array of real numbers with two known, non-empty dimensions; nothing of it is computed.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Also where the sizes of its chunks are unknown. What its entries are is seen where they are.
-    MissingExtraError
-        Where dask's scheduler for clusters is not installed.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("distributed") is None:
-        raise MissingExtraError(
-            f"{name} is a dask array, which needs dask's package distributed: pip install 'dsrl_ref[distributed]'; or "
-            f"pass {name}.compute(), if it fits into memory"
-        )
-    if any(math.isnan(length) for length in value.shape):
-        raise ValueError(
-            f"{name} is a dask array with chunks of unknown sizes, shape {value.shape}: call "
-            f"{name}.compute_chunk_sizes() first"
-        )
-    require_matrix_shape(value.shape, name)
-    if value.dtype.kind == "c":
-        raise ValueError(f"{name}: Complex data not supported, got a dask array of {value.dtype}")
-    if value.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be numeric, got a dask array of dtype {value.dtype}")
-    return value
 
 
 def as_number(value: Any, name: str) -> float:

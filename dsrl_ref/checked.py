@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse, is_spread, require_shape
+from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse, require_shape
 from dsrl_ref.errors import DivergenceError, DSRLError
+from dsrl_ref.spread import is_spread
 
 
 def starting_point(f: Any, x0: Any) -> Any:
@@ -34,8 +35,8 @@ def require_term_in_memory(f: Any) -> None:
     for name in ("W", "Y"):
         if is_spread(getattr(f, name, None)):
             raise TypeError(
-                f"f holds a dask array, {name}, which only Objective and fit work on: make f of {name}.compute(), if it "
-                f"fits into memory, or of some columns, {name}[:, :100].compute()"
+                f"f holds a dask array, {name}, which only Objective and fit work on: make f of {name}.compute(), if "
+                f"it fits into memory, or of some columns, {name}[:, :100].compute()"
             )
 
 

@@ -359,7 +359,9 @@ def _in_memory(
 ) -> tuple[Problem, Any, Any]:
     """The problem of data in memory, with x0 and the target as given, validated."""
     if client is not None:
-        raise TypeError("client is for an f that holds a dask array, and the data of this one are in memory: leave it out")
+        raise TypeError(
+            "client is for an f that holds a dask array, and the data of this one are in memory: leave it out"
+        )
     x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
     target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
     require_shape(target, x0.shape, "target", "x0")

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread
+from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
 from dsrl_ref.errors import SizeError
+from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import blas_threads, processors
 
 LEAST_SINGULAR_VALUE = 1e-6  # of the largest: by what is smaller, `whitened` divides only where it is told to

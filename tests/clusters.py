@@ -14,12 +14,19 @@ import threading
 import children
 
 LIMIT = 120.0  # seconds that a cluster may take to end
+PATIENT = {  # on a busy machine a worker takes long to begin; the first of these gives it up for good after 15 seconds
+    "distributed.deploy.lost-worker-timeout": "600s",
+    "distributed.comm.timeouts.connect": "300s",
+    "distributed.comm.timeouts.tcp": "300s",
+}
 
 
 def serve(workers, folder):
     """Run a cluster until stdin ends; print its address, with ports that the system chooses."""
+    import dask
     from distributed import LocalCluster
 
+    dask.config.set(PATIENT)
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None, "local_directory": folder}
     with LocalCluster(int(workers), host="127.0.0.1", scheduler_port=0, memory_limit=0, **options) as cluster:
         print(cluster.scheduler_address, flush=True)

@@ -21,6 +21,7 @@ FLOORS = [
     "threads",
     "status",
     "arrays",
+    "spread",
     "files",
     "persistence",
     "checked",

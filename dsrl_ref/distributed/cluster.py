@@ -185,7 +185,7 @@ class Signs:
         if answer.cancelled() or answer.exception() is not None:
             self.what = "the scheduler cannot be reached"
             return
-        workers, silence, self.what = answer.result()
+        silence, self.what = answer.result()
         if silence is not None:
             self.last = max(self.last, now - silence)
 
@@ -194,14 +194,14 @@ def _workers_of(dask_scheduler: Any) -> list[str]:
     return [address for address, worker in dask_scheduler.workers.items() if worker.status.name == "running"]
 
 
-def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[int, float | None, str]:
-    """How many workers there are, for how long who works on `keys` was not heard of, and what is wrong, if it is long.
+def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[float | None, str]:
+    """For how long who works on `keys` was not heard of, and what is wrong, if that is long.
 
     Runs on the scheduler. The key that has the longest silence counts; None where nobody works on one.
     """
     now, workers = time.time(), list(dask_scheduler.workers.values())
     if not workers:
-        return 0, None, "it has no workers"
+        return None, "it has no workers"
     longest = 0.0
     for key in keys:
         needed, todo, busy = set(), [dask_scheduler.tasks.get(key)], set()
@@ -218,9 +218,9 @@ def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[int, float | Non
                 todo.extend(task.dependencies)
         busy = busy or {worker for worker in workers if worker.processing}
         if not busy:
-            return len(workers), None, "no worker takes the work up"
+            return None, "no worker takes the work up"
         longest = max(longest, min(now - worker.last_seen for worker in busy))
-    return len(workers), longest, "a worker that is at work on it, or holds it, is not heard of"
+    return longest, "a worker that is at work on it, or holds it, is not heard of"
 
 
 def place_of(client: Any, threads: int | None, timeout: float, everywhere: int) -> Here | Cluster:

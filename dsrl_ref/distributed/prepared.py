@@ -33,7 +33,9 @@ class Prepared:
         Where they are made.
     """
 
-    def __init__(self, problem: Problem, engine: Engine, recipes: Callable[[], Sequence[Any]], place: Cluster | Here) -> None:
+    def __init__(
+        self, problem: Problem, engine: Engine, recipes: Callable[[], Sequence[Any]], place: Cluster | Here
+    ) -> None:
         self.problem, self.engine, self.recipes, self.place = problem, engine, recipes, place
         self.states: list[Any] | None = None
         self.made: list[str] = []

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_csr, as_matrix_or_csr, as_number, as_spread, is_sparse, is_spread, require_shape
+from dsrl_ref.arrays import Array, as_csr, as_matrix_or_csr, as_number, is_sparse, require_shape
 from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
 from dsrl_ref.distributed.prepared import Prepared, unless_error
 from dsrl_ref.engines.engine import Engine
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import processors
 
 BLOCK = 2**22  # entries of a block, 32 MiB; other blocks would have other bits
@@ -209,7 +211,7 @@ class Spread(Problem):
         """Divide so many blocks, or units of columns, among groups."""
         groups = min(count, max(self.place.groups, -(-self.entries // GROUP)))
         ends = [count * group // groups for group in range(groups + 1)]
-        return list(zip(ends, ends[1:], strict=False))
+        return list(pairwise(ends))
 
     def _cut(self, array: Any, sizes: Sizes) -> list[Any]:
         """The blocks of an array, delayed, row by row; those of Y have all of its rows."""
@@ -237,7 +239,7 @@ def lengths(whole: int, part: int) -> tuple[int, ...]:
 def places(sizes: Sizes) -> list[work.Place]:
     """Which rows and columns the blocks are, row by row."""
     ends = [np.concatenate([[0], np.cumsum(lengths)]).tolist() for lengths in sizes]
-    rows, columns = (list(zip(end, end[1:], strict=False)) for end in ends)
+    rows, columns = (list(pairwise(end)) for end in ends)
     return [(down, across) for down in rows for across in columns]
 
 

@@ -18,7 +18,6 @@ from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.threads import blas_threads, limited
 
-
 Place: TypeAlias = tuple[tuple[int, int], tuple[int, int]]  # the first row and the one after the last, and columns
 
 
@@ -159,12 +158,13 @@ def _bytes(problem: Problem) -> int:
 def _as_of(problem: Problem) -> Iterator[None]:
     """Threads of BLAS, as `Objective` limits them, and no warnings of what overflows, which is refused by name."""
     products = multiplications(problem.f, problem.x0.shape)
-    with limited(problem.threads), blas_threads(problem.threads, products):
-        with np.errstate(over="ignore", invalid="ignore"):
-            yield
+    quiet = np.errstate(over="ignore", invalid="ignore")
+    with limited(problem.threads), blas_threads(problem.threads, products), quiet:
+        yield
 
 
 def each(group: Group) -> Iterator[Block]:
+    """Its blocks, with threads and warnings as they are to be while one is at work."""
     for one in group.blocks:
         with _as_of(one.problem):
             yield one

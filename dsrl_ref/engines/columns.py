@@ -198,7 +198,10 @@ class Columns(Generic[Thetas, Constants]):
         """J, its derivatives and the upper triangle of the matrix of each block, a row each."""
         layers, count = self.problem.of_layers(theta, L), self.problem.parameters
         n, _ = self.problem.x0.shape
-        width, triangle = max(1, TANGENTS // max(1, count), TANGENT_WORK // max(1, n * n * count)), np.triu_indices(count)
+        width, triangle = (
+            max(1, TANGENTS // max(1, count), TANGENT_WORK // max(1, n * n * count)),
+            np.triu_indices(count),
+        )
         rows = []
         for block in self._blocks(layers, _forward_by_gradients):
             loss, gradient, matrix = block.loss, np.zeros(count), np.zeros((count, count))

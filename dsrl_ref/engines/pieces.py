@@ -10,6 +10,7 @@ digits. As the recursion squares entry by entry, no loss is ever negative.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -64,8 +65,7 @@ def refuses(problem: Problem) -> str | None:
 
 def prepare(problem: Problem) -> Prepared:
     """Sort what a dense `Fidelity` holds, for one Θ and one L."""
-    layers = int(problem.layers)
-    return _sorted(problem, lambda theta, L: Sharing(theta, L, layers))
+    return _sorted(problem, partial(Sharing, layers=int(problem.layers)))
 
 
 def prepare_layers(problem: Problem) -> PreparedLayers:

@@ -141,7 +141,7 @@ class Problem:
         return prepare(engine, self)
 
     def require_finite_layers(self, theta: Any, L: Any) -> None:
-        """Run the recursion, which refuses an iterate that is not finite with a DivergenceError that names its layer."""
+        """Run the recursion, which refuses an iterate that is not finite: a DivergenceError names the layer."""
         forward(self.f, theta, L, int(self.layers), self.x0)
 
     @cached_property

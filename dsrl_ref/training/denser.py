@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, is_sparse, is_spread
+from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import LeastSquares
+from dsrl_ref.spread import is_spread
 
 ONE_IN = 4  # so many columns are taken again, denser
 SHARE = 0.3  # of the nonzeros of another column that are added
@@ -53,7 +54,9 @@ def _chosen(rng: np.random.Generator, X: Any) -> Any:
 
     state = rng.bit_generator.state
     rng.bit_generator.advance(X.size)  # type: ignore[attr-defined]  # to where it is after these draws
-    halves = {key: state[key] for key in ("has_uint32", "uinteger")}  # of a number of which half is drawn, dropped there
+    halves = {
+        key: state[key] for key in ("has_uint32", "uinteger")
+    }  # of a number of which half is drawn, dropped there
     rng.bit_generator.state = {**rng.bit_generator.state, **halves}
     return map_blocks(_drawn_at, X, state=state, dtype=bool, meta=np.empty((0, 0), bool))
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import is_sparse, is_spread
+from dsrl_ref.arrays import is_sparse
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.spread import is_spread
 from dsrl_ref.training.checkpoint import Trail
 from dsrl_ref.training.kinks import ROUNDING
 

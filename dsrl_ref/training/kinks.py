@@ -10,7 +10,6 @@ first, and that is all where the smooth model holds on each of them.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 

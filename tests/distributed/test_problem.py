@@ -82,7 +82,10 @@ def test_the_engines_of_other_methods_take_blocks_of_signals(monkeypatch):
     monkeypatch.setattr(Here, "groups", 3)
     J = Objective(LeastSquares(D, da.from_array(Y, chunks=(5, 7))), X, layers=3, method="adjoint")
     assert [len(state.blocks) for state in J.problem.prepared.states] == [3, 3, 4]
-    assert all(np.allclose(a, b, rtol=1e-12) for a, b in zip(answers(J, L), answers(Objective(LeastSquares(D, Y), X, layers=3), L), strict=True))
+    assert all(
+        np.allclose(a, b, rtol=1e-12)
+        for a, b in zip(answers(J, L), answers(Objective(LeastSquares(D, Y), X, layers=3), L), strict=True)
+    )
 
 
 @pytest.mark.parametrize("kind", [sp.csr_array, sp.csr_matrix, sp.coo_array])
@@ -130,7 +133,10 @@ def test_the_engine_is_chosen_as_in_memory(monkeypatch):
 def test_blocks_are_rows_or_parts_of_rows_by_the_shape_alone(monkeypatch):
     monkeypatch.setattr(Here, "groups", 2)
     W = drawn(9, n=5, m=11)
-    sizes = [Objective(Fidelity(da.from_array(W, chunks=chunks)), layers=1).problem._sizes_of_blocks() for chunks in ((1, 1), (5, 11))]
+    sizes = [
+        Objective(Fidelity(da.from_array(W, chunks=chunks)), layers=1).problem._sizes_of_blocks()
+        for chunks in ((1, 1), (5, 11))
+    ]
     assert sizes == [((2, 2, 1), (11,))] * 2
     monkeypatch.setattr(module, "BLOCK", 4)
     J = Objective(Fidelity(da.from_array(W, chunks=(2, 3))), layers=3, method="pieces")
@@ -160,7 +166,9 @@ def test_fit_learns_what_it_learns_in_memory(monkeypatch):
     W = drawn(11)
     target = np.where(np.abs(W) > 1, W, 0)
     J = Objective(Fidelity(da.from_array(W, chunks=(3, 4))), target, layers=2, method="pieces")
-    learned, expected = (fit(each, epochs=12) for each in (J, Objective(Fidelity(W), target, layers=2, method="pieces")))
+    learned, expected = (
+        fit(each, epochs=12) for each in (J, Objective(Fidelity(W), target, layers=2, method="pieces"))
+    )
     assert (learned.theta, learned.L, learned.loss) == (expected.theta, expected.L, expected.loss)
 
 
@@ -169,7 +177,9 @@ def test_fit_learns_one_theta_a_layer_as_in_memory(monkeypatch, fetched):
     monkeypatch.setattr(module.columns, "FETCHED", fetched)
     D, Y, X, _ = signals(12, m=100)
     J = Objective(LeastSquares(D, da.from_array(Y, chunks=(5, 30))), X, layers=2, per_layer=True)
-    learned, expected = (fit(each, epochs=3) for each in (J, Objective(LeastSquares(D, Y), X, layers=2, per_layer=True)))
+    learned, expected = (
+        fit(each, epochs=3) for each in (J, Objective(LeastSquares(D, Y), X, layers=2, per_layer=True))
+    )
     assert learned.theta == pytest.approx(expected.theta, rel=1e-6)
     assert learned.validation == pytest.approx(expected.validation, rel=1e-6)
 
@@ -198,22 +208,66 @@ REFUSED = {
     "text": (lambda: Fidelity(ARRAY.astype(str)), TypeError, "W must be numeric, got a dask array of dtype <U32"),
     "a vector": (lambda: Fidelity(ARRAY[0]), ValueError, r"W: Expected 2D array, got 1D array"),
     "nothing": (lambda: Fidelity(ARRAY[:0]), ValueError, r"W: Found array with 0 sample"),
-    "unknown sizes": (lambda: Fidelity(ARRAY[ARRAY[:, 0] > 0]), ValueError, r"W .* call W.compute_chunk_sizes\(\) first"),
+    "unknown sizes": (
+        lambda: Fidelity(ARRAY[ARRAY[:, 0] > 0]),
+        ValueError,
+        r"W .* call W.compute_chunk_sizes\(\) first",
+    ),
     "D": (lambda: LeastSquares(ARRAY, ARRAY), TypeError, r"D \(dask's Array\) is computed only when asked"),
     "rows": (lambda: LeastSquares(np.eye(3), ARRAY), ValueError, "D has 3 rows"),
-    "target": (lambda: Objective(LeastSquares(np.eye(4), ARRAY), layers=1), ValueError, "target is required for LeastSquares"),
+    "target": (
+        lambda: Objective(LeastSquares(np.eye(4), ARRAY), layers=1),
+        ValueError,
+        "target is required for LeastSquares",
+    ),
     "its shape": (lambda: Objective(Fidelity(ARRAY), np.eye(3), layers=1), ValueError, r"target has shape \(3, 3\)"),
     "x0": (lambda: Objective(Fidelity(ARRAY), x0=np.eye(3), layers=1), ValueError, r"x0 has shape \(3, 3\)"),
-    "sparse": (lambda: Objective(Fidelity(ARRAY), sp.eye_array(4), layers=1), TypeError, "target is sparse and in memory"),
-    "a subclass": (lambda: Objective(type("Own", (Fidelity,), {})(ARRAY), layers=1), TypeError, "f is a Own that holds a"),
-    "timeout": (lambda: Objective(Fidelity(ARRAY), layers=1, timeout=0), ValueError, "timeout must be a positive number"),
-    "client": (lambda: Objective(Fidelity(ARRAY), layers=1, client="here"), TypeError, "client must be a distributed.Client, got str"),
-    "no use": (lambda: Objective(Fidelity(np.eye(2)), layers=1, client="here"), TypeError, "client is for an f that holds a dask"),
-    "a target alone": (lambda: Objective(Fidelity(np.eye(4)), ARRAY, layers=1), TypeError, r"target \(dask's Array\) is computed"),
-    "pieces": (lambda: Objective(Fidelity(ARRAY), x0=ARRAY / 2, layers=1, method="pieces"), ValueError, "needs x0 to be W or zeros"),
-    "forward": (lambda: forward(Fidelity(ARRAY), THETA, L, 1), TypeError, r"f holds a dask array, W, .*make f of W.compute\(\)"),
+    "sparse": (
+        lambda: Objective(Fidelity(ARRAY), sp.eye_array(4), layers=1),
+        TypeError,
+        "target is sparse and in memory",
+    ),
+    "a subclass": (
+        lambda: Objective(type("Own", (Fidelity,), {})(ARRAY), layers=1),
+        TypeError,
+        "f is a Own that holds a",
+    ),
+    "timeout": (
+        lambda: Objective(Fidelity(ARRAY), layers=1, timeout=0),
+        ValueError,
+        "timeout must be a positive number",
+    ),
+    "client": (
+        lambda: Objective(Fidelity(ARRAY), layers=1, client="here"),
+        TypeError,
+        "client must be a distributed.Client, got str",
+    ),
+    "no use": (
+        lambda: Objective(Fidelity(np.eye(2)), layers=1, client="here"),
+        TypeError,
+        "client is for an f that holds a dask",
+    ),
+    "a target alone": (
+        lambda: Objective(Fidelity(np.eye(4)), ARRAY, layers=1),
+        TypeError,
+        r"target \(dask's Array\) is computed",
+    ),
+    "pieces": (
+        lambda: Objective(Fidelity(ARRAY), x0=ARRAY / 2, layers=1, method="pieces"),
+        ValueError,
+        "needs x0 to be W or zeros",
+    ),
+    "forward": (
+        lambda: forward(Fidelity(ARRAY), THETA, L, 1),
+        TypeError,
+        r"f holds a dask array, W, .*make f of W.compute\(\)",
+    ),
     "solve": (lambda: solve(LeastSquares(np.eye(4), ARRAY), THETA), TypeError, r"f holds a dask array, Y"),
-    "differences": (lambda: check_gradient(Objective(Fidelity(ARRAY), layers=1), THETA, L), TypeError, "f holds a dask array"),
+    "differences": (
+        lambda: check_gradient(Objective(Fidelity(ARRAY), layers=1), THETA, L),
+        TypeError,
+        "f holds a dask array",
+    ),
     "a check": (lambda: check_smooth_term(Fidelity(ARRAY)), TypeError, "f holds a dask array, W"),
 }
 
@@ -225,7 +279,7 @@ def test_what_is_not_served_is_refused_by_name(call, error, message):
 
 
 def test_a_dask_array_without_its_cluster_is_refused_by_the_name_of_the_extra(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("dsrl_ref.spread.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"W is a dask array, .* pip install 'dsrl_ref\[distributed\]'"):
         Fidelity(ARRAY)
 

@@ -13,7 +13,7 @@ from dsrl_ref.errors import DivergenceError
 from dsrl_ref.training import kinks
 from dsrl_ref.training.constraints import feasible
 from dsrl_ref.training.gauss_newton import LevenbergMarquardt, starts
-from dsrl_ref.training.kinks import Polish, half_square, is_nothing, units
+from dsrl_ref.training.kinks import Polish, is_nothing, units
 
 HOLDS = 1e-4  # of the loss: by how much a point that the probing did not draw may be lower, up to NEARBY away
 NEARBY = 1e-2, 1e-3, 1e-4, 1e-5, 1e-6
