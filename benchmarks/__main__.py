@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     applications,
     busy,
+    distributed,
     incomplete,
     layers,
     learning,
@@ -40,6 +41,7 @@ ROWS = {
     **applications.ROWS,
     **incomplete.ROWS,
     **busy.ROWS,
+    **distributed.ROWS,
 }
 ALL = {
     **ROWS,

@@ -137,7 +137,7 @@ class Objective(Shown):
         of = self.layers, threads, self.per_layer, client, timeout
         self.problem: Any
         self.problem, self.x0, self.target = make(f, target, x0, *of)
-        self._of_others = {"layers": self.layers, "threads": threads, "per_layer": self.per_layer}
+        self._of_others: dict[str, Any] = {"layers": self.layers, "threads": threads, "per_layer": self.per_layer}
         self.f, self.shape, self.client, self.timeout = f, self.problem.shape, client, timeout
         engine = table.choose(self.problem, evaluations) if method == "auto" else table.named(method, self.problem)
         self.method = engine.name

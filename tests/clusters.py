@@ -10,8 +10,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import children
+import numpy as np
 
 LIMIT = 120.0  # seconds that a cluster may take to end
 PATIENT = {  # on a busy machine a worker takes long to begin; the first of these gives it up for good after 15 seconds
@@ -27,7 +30,7 @@ def serve(workers, folder):
     from distributed import LocalCluster
 
     dask.config.set(PATIENT)
-    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None, "local_directory": folder}
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0", "local_directory": folder}
     with LocalCluster(int(workers), host="127.0.0.1", scheduler_port=0, memory_limit=0, **options) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
@@ -37,7 +40,8 @@ def serve(workers, folder):
 def cluster(workers, folder):
     """A child that serves so many workers, and the address of its scheduler."""
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with children.started(__file__, workers, folder, **options) as child:
+    paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parent)]))  # of this file
+    with children.started(__file__, workers, folder, env=children.environment(PYTHONPATH=paths), **options) as child:
         yield child, child.stdout.readline().strip()
         child.stdin.close()
         child.wait(LIMIT)
@@ -69,6 +73,36 @@ def stopped(*processes, seconds=None):
         going_on.cancel()
         for process in processes:
             os.kill(process, signal.SIGCONT)
+
+
+# What tests ask of groups and of workers, who know this file.
+
+
+def threads(group):
+    """How many threads its blocks have."""
+    return [block.problem.threads for block in group.blocks]
+
+
+def slow(group):
+    """An answer that takes a while."""
+    time.sleep(4)
+    return "done"
+
+
+def within(seceded):
+    """The loss of an objective that a task evaluates itself; the error where it may not."""
+    import dask.array as da
+    import distributed
+
+    from dsrl_ref import Fidelity, Objective
+    from dsrl_ref.errors import ClusterError
+
+    if seceded:
+        distributed.secede()
+    try:
+        return Objective(Fidelity(da.from_array(np.eye(4), chunks=(2, 2))), layers=1)((1, 1, 0.5, 0.5), 1.0)[0]
+    except ClusterError as error:
+        return str(error)
 
 
 if __name__ == "__main__":

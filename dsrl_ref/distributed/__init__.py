@@ -9,8 +9,10 @@ Entries are divided into blocks by their index alone: the rows, or the columns, 
 array is chunked. A block has the same bits on every worker, and the sums of all blocks are added exactly, so that a
 loss, its derivatives and matrices have the same bits for any chunks, any number of workers, and after any loss. Blocks
 of "support" and "columns" are cut where these engines begin new sums anyway, and "pieces" hands over both words of its
-sums: the answer is that of one process, or within rounding of its last bit. Other engines round once a block. (BLAS,
-which "columns" multiplies by, may round otherwise where it has other threads, or is another library.)
+sums: loss and derivatives are those of one process, but where a sum lies next to the middle of two floats, which no
+draw has met. So is the Gauss-Newton matrix, with "pieces" within what `dsrl_ref.engines` allows an engine to round,
+since which entries it takes one by one depends on the block. Other engines round once a block. (BLAS, which "columns"
+multiplies by, may round otherwise where it has other threads, or is another library.)
 
 What happens when workers go
 ----------------------------

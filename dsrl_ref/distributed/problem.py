@@ -79,6 +79,8 @@ class Spread(Problem):
         Where blocks are prepared and evaluated.
     """
 
+    f: Any  # Fidelity or LeastSquares
+
     def __init__(self, f: Any, x0: Any, target: Any, layers: float, per_layer: bool, place: Cluster | Here) -> None:
         self.prepared: Prepared | None = None
         self.f, self.shape, self.layers, self.per_layer = f, f.shape, layers, per_layer
@@ -114,7 +116,7 @@ class Spread(Problem):
         if x0 is None:
             return 1.0
         sizes = self._sizes_of_blocks()
-        pairs = zip(self._cut(self.f.W, sizes), self._cut(x0, sizes), strict=True)  # type: ignore[attr-defined]
+        pairs = zip(self._cut(self.f.W, sizes), self._cut(x0, sizes), strict=True)
         same, moved = zip(*self._computed(_relation, list(pairs)), strict=True)
         return 1.0 if all(same) else None if any(moved) else 0.0
 
@@ -157,8 +159,9 @@ class Spread(Problem):
         n, x0, target, f = self.shape[0], *self.given, self.f
         if n * len(chosen) <= columns.FETCHED:
             return columns.fetched(self.ask, f, chosen)
-        of = Fidelity(f.W[:, chosen]) if self.is_fidelity else LeastSquares(f.D, f.Y[:, chosen])  # type: ignore[attr-defined]
-        return of, *(None if array is None else array[:, chosen] for array in (x0, target))
+        of = Fidelity(f.W[:, chosen]) if self.is_fidelity else LeastSquares(f.D, f.Y[:, chosen])
+        start, goal = (None if array is None else array[:, chosen] for array in (x0, target))
+        return of, start, goal
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """The answers of all groups of blocks, once they are prepared."""
@@ -177,8 +180,8 @@ class Spread(Problem):
         from dask import delayed
 
         sizes, shares = self._layout(plan.engine)
-        D = None if self.is_fidelity else delayed(self.f.D, pure=False)  # type: ignore[attr-defined]
-        data = self.f.W if self.is_fidelity else self.f.Y  # type: ignore[attr-defined]
+        D = None if self.is_fidelity else delayed(self.f.D, pure=False)
+        data = self.f.W if self.is_fidelity else self.f.Y
         arrays = [[None] * len(places(sizes)) if a is None else self._cut(a, sizes) for a in (data, *self.given)]
         made, grouped, plan = delayed(work.block, pure=False), delayed(work.group, pure=False), delayed(plan)
         blocks = [made(plan, place, D, *those) for place, *those in zip(places(sizes), *arrays, strict=True)]

@@ -139,7 +139,7 @@ def _of_worker() -> int | None:
 
 def _hold_once(problem: Problem, prepared: Any) -> None:
     """Let the problem refer to the sorted entries, and let go of those that they were copied from."""
-    of_entries = prepared.parts[-1] if isinstance(prepared, parts.Sum) else prepared
+    of_entries: Any = prepared.parts[-1] if isinstance(prepared, parts.Sum) else prepared
     start = problem.start
     w = of_entries.w.reshape(1, -1)
     f = Fidelity.__new__(Fidelity)

@@ -1,6 +1,5 @@
 """A real cluster of two worker processes: the same bits, and what happens to the workers ends in these or in a name."""
 
-import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ from dsrl_ref.errors import ClusterError, ClusterWarning
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("distributed", reason="the extra distributed brings dask")
-cloudpickle = pytest.importorskip("cloudpickle", reason="the extra distributed brings dask")
 
 pytestmark = pytest.mark.children
 THETA, L = (1.0, 0.875, 0.25, 0.75), 1.375
@@ -24,14 +22,6 @@ rng = np.random.default_rng(0)
 W = rng.normal(size=(40, 10))
 TARGET = np.where(np.abs(W) > 1, W, 0.0)
 D, X = rng.normal(size=(5, 6)), rng.normal(size=(6, 600)) * (rng.random((6, 600)) < 0.3)
-
-
-@pytest.fixture(autouse=True)
-def _questions_of_this_file():
-    """Workers do not have this file: what it asks of them is sent along."""
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    yield
-    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +35,13 @@ def spread(chunks=(7, 10), **options):
 
 def in_memory(**options):
     return Objective(Fidelity(W), TARGET, layers=2, method="pieces", **options)
+
+
+def in_one_group():
+    """The same blocks in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "place_of", lambda *_: module.Here(1))
+        return spread()
 
 
 def holders(client, J):
@@ -61,7 +58,8 @@ def bits(J):
 def test_each_worker_holds_a_share_and_the_bits_are_those_of_one_process(client, explicit):
     J = spread(client=client) if explicit else spread()
     assert len(set(holders(client, J))) == 2
-    assert bits(J) == bits(in_memory())
+    assert bits(J) == bits(in_one_group())
+    assert J(THETA, L) == in_memory()(THETA, L)
     signals = Objective(
         LeastSquares(D, da.from_array(D @ X, chunks=(5, 50))), X, layers=2, method="support", per_layer=True
     )
@@ -73,18 +71,14 @@ def test_each_worker_holds_a_share_and_the_bits_are_those_of_one_process(client,
 
 def test_a_task_has_the_threads_of_its_worker_and_no_more_than_are_asked_for(client):
     J = spread(threads=8)
-    assert J.problem.ask(_threads) == [1, 1]
-
-
-def _threads(group):
-    return group.blocks[0].problem.threads
+    assert set(np.concatenate(J.problem.ask(clusters.threads))) == {1}
 
 
 def test_a_problem_of_one_block_leaves_a_worker_without_data(client, monkeypatch):
     monkeypatch.setattr(problem, "BLOCK", 1000)
     J = spread()
     assert len(holders(client, J)) == 1
-    assert bits(J) == bits(in_memory())
+    assert bits(J) == bits(in_one_group())
 
 
 @pytest.mark.filterwarnings("default::dsrl_ref.errors.ClusterWarning")
@@ -100,14 +94,14 @@ def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(client, repeats
 
         with pytest.warns(ClusterWarning, match=r"lost 1 of 2 shares .* the numbers are the same"):
             learned = fit(J, epochs=6, callback=kill)
-        expected = fit(in_memory(), epochs=6)
+        expected = fit(in_one_group(), epochs=6)
         assert (learned.theta, learned.L, learned.loss) == (expected.theta, expected.L, expected.loss)
         assert calls == list(range(6))
 
 
 def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, repeats):
     for _ in range(repeats(1, 20)):
-        J, before = spread(), bits(in_memory())
+        J, before = spread(), bits(in_one_group())
         client.restart()
         with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
             assert bits(J) == before
@@ -119,7 +113,7 @@ def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("after", [None, 0.0, 0.05, 0.2])
 def test_workers_killed_between_and_amid_evaluations_leave_no_trace(client, count, after):
-    expected = bits(in_memory())
+    expected = bits(in_one_group())
     for _ in range(20):
         client.wait_for_workers(2)
         J = spread()
@@ -135,7 +129,7 @@ def test_workers_killed_between_and_amid_evaluations_leave_no_trace(client, coun
 
 
 def test_two_fits_at_once_are_two_fits(client):
-    found, expected = {}, fit(in_memory(), epochs=3)
+    found, expected = {}, fit(in_one_group(), epochs=3)
 
     def learn(name):
         found[name] = fit(spread(), epochs=3)
@@ -148,12 +142,13 @@ def test_two_fits_at_once_are_two_fits(client):
     assert [found[name].theta for name in "ab"] == [expected.theta] * 2
 
 
-def test_a_closed_client_is_named_at_once():
+def test_a_closed_client_is_named_at_once(cluster):
     from distributed import Client
 
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    _, address = cluster
+    with Client(address) as client:
         J = spread(client=client)
-        assert bits(J) == bits(in_memory())
+        assert bits(J) == bits(in_one_group())
     with pytest.raises(ClusterError, match="the Dask client is closed: make a new one, and a new Objective"):
         J(THETA, L)
 
@@ -161,11 +156,12 @@ def test_a_closed_client_is_named_at_once():
 def test_a_scheduler_that_stands_still_is_waited_for_and_then_named(cluster, client):
     J, (child, _) = spread(timeout=3.0), cluster
     with clusters.stopped(child.pid, seconds=0.5):
-        assert bits(J) == bits(in_memory())
+        assert bits(J) == bits(in_one_group())
     said = "no sign of life for 3 seconds: the scheduler does not answer"
     with clusters.stopped(child.pid), pytest.raises(ClusterError, match=said):
         J(THETA, L)
-    assert bits(J) == bits(in_memory())  # prepared anew
+    with pytest.warns(ClusterWarning, match="lost 2 of 2"):
+        assert bits(J) == bits(in_one_group())  # prepared anew
 
 
 def test_workers_that_stand_still_are_named(client):
@@ -173,23 +169,13 @@ def test_workers_that_stand_still_are_named(client):
     said = "a worker that is at work on it, or holds it, is not heard of"
     with clusters.stopped(*clusters.processes(client)), pytest.raises(ClusterError, match=said):
         J(THETA, L)
-    assert bits(J) == bits(in_memory())
+    with pytest.warns(ClusterWarning, match="lost 2 of 2"):
+        assert bits(J) == bits(in_one_group())
 
 
 def test_inside_of_a_task_it_is_said_what_to_do(client):
-    assert "call distributed.secede() before" in client.submit(_within, False).result()
-    assert client.submit(_within, True).result() == in_memory()(THETA, L)[0]
-
-
-def _within(seceded):
-    import distributed
-
-    try:
-        if seceded:
-            distributed.secede()
-        return spread()(THETA, L)[0]
-    except ClusterError as error:
-        return str(error)
+    assert "call distributed.secede() before" in client.submit(clusters.within, False).result()
+    assert client.submit(clusters.within, True).result() == 0.5
 
 
 def test_an_asynchronous_client_is_refused(client, monkeypatch):
@@ -241,9 +227,4 @@ def test_signs_of_life_are_those_of_who_works_on_what_is_asked_for():
 
 def test_work_that_goes_on_may_take_as_long_as_it_takes(client):
     J = spread(timeout=1.5)
-    assert J.problem.ask(_slow) == ["done", "done"]
-
-
-def _slow(group):
-    time.sleep(4)
-    return "done"
+    assert J.problem.ask(clusters.slow) == ["done", "done"]
