@@ -115,3 +115,20 @@ def test_derivatives_are_added_up_where_layers_share_their_parameters_from_the_l
     assert shared.added(rows).tolist() == [1.0] * 5  # (1 + 1e16) - 1e16 is 0
     assert own.added(rows) is rows
     assert shared.added(np.zeros((0, 5))).tolist() == [0.0] * 5
+
+
+def test_what_is_known_of_the_target_and_of_the_first_layer():
+    target, x0 = np.array([[3.0, 0.0], [-4.0, 0.0]]), np.array([[0.0, 2.0], [4.0, 8.0]])
+    problem = Problem(Fidelity(np.zeros((2, 2))), x0, target, 3)
+    assert (problem.largest, problem.half_square, problem.nonzeros) == (4.0, 12.5, 2)
+    assert problem.root_mean_square == pytest.approx(12.5**0.5)
+    assert problem.first_layer(2.0, [0.0, 0.5, 1.0]).tolist() == [1.0, 2.0, 4.0]  # of x0/2, its 0 left out
+    nothing = Problem(Fidelity(np.zeros((2, 2))), 0 * x0, 0 * target, 3)
+    assert (nothing.largest, nothing.half_square, nothing.nonzeros, nothing.root_mean_square) == (0, 0, 0, 1)
+    assert nothing.first_layer(2.0, [0.5]) is None
+
+
+def test_a_problem_is_made_ready_where_it_is_and_may_be_part_of_a_larger_one():
+    problem = Problem(Fidelity(W), W, W, 3)
+    assert problem.made_ready("engine", lambda engine, of: (engine, of)) == ("engine", problem)
+    assert problem.whole_columns == W.shape[1]

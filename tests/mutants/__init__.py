@@ -8,6 +8,7 @@ file, the nightly form all.
 from mutants import (
     appendix,
     cli,
+    distributed,
     engines,
     ground,
     kernels,
@@ -28,6 +29,7 @@ LISTS = (
     engines,
     kernels,
     support,
+    distributed,
     training,
     solver,
     multiview,
