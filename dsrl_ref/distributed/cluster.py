@@ -249,9 +249,10 @@ def place_of(client: Any, threads: int | None, timeout: float, everywhere: int) 
 
 
 def _require_outside_of_tasks() -> None:
-    from distributed.threadpoolexecutor import thread_state
+    from distributed.threadpoolexecutor import thread_state as of_pool
+    from distributed.worker import thread_state as of_task
 
-    if getattr(thread_state, "execution_state", None) is not None and getattr(thread_state, "proceed", False):
+    if hasattr(of_task, "key") and getattr(of_pool, "proceed", False):  # which secede() takes away
         raise ClusterError(
             "an Objective of dask arrays inside of a task waits for other tasks, for which there may be no thread "
             "left: call distributed.secede() before, or work inside of `with distributed.worker_client():`"

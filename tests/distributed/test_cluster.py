@@ -99,10 +99,13 @@ def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(client, repeats
         assert calls == list(range(6))
 
 
-def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, repeats):
-    for _ in range(repeats(1, 20)):
+def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, request):
+    forget = [lambda states: client.cancel(states, force=True)]
+    if request.config.getoption("--nightly"):
+        forget += [lambda states: client.restart(timeout=600)] * 20
+    for forget_now in forget:
         J, before = spread(), bits(in_one_group())
-        client.restart()
+        forget_now(J.problem.prepared.states)
         with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
             assert bits(J) == before
         assert len(said) == 1
