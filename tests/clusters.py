@@ -89,6 +89,16 @@ def slow(group):
     return "done"
 
 
+def missing(group):
+    """What a worker answers that lacks a package."""
+    raise ModuleNotFoundError("No module named 'dsrl_ref'")
+
+
+def fails(group):
+    """What is wrong with a question."""
+    return 1 / 0
+
+
 def within(seceded):
     """The loss of an objective that a task evaluates itself; the error where it may not."""
     import dask.array as da

@@ -14,6 +14,13 @@ draw has met. So is the Gauss-Newton matrix, with "pieces" within what `dsrl_ref
 since which entries it takes one by one depends on the block. Other engines round once a block. (BLAS, which "columns"
 multiplies by, may round otherwise where it has other threads, or is another library.)
 
+Memory
+------
+The caller holds no entry: what comes back are a few numbers a group. A worker holds its blocks as the engine prepares
+them: "pieces" a sorted copy in place of the entries; where every layer has a Θ of its own, the entries too, as training
+asks for single columns. Few columns that training looks at are fetched, at most 2²⁰ entries; of a Gauss-Newton step
+for one Θ a layer comes one number for each column. D is part of every recipe, and lies on each worker that needs it.
+
 What happens when workers go
 ----------------------------
 What is prepared is known to the scheduler by its recipe, D among it. When a worker dies, the scheduler prepares its

@@ -138,6 +138,11 @@ class Cluster:
         except (CancelledError, concurrent.futures.CancelledError, asyncio.CancelledError) as error:
             self._require_open()
             raise LostError from error
+        except ImportError as error:
+            raise ClusterError(
+                f"the Dask scheduler or a worker cannot import what it needs ({error}): install dsrl_ref, with the "
+                "extra distributed, in the same version everywhere"
+            ) from error
         except OSError as error:  # also where a connection has ended
             raise ClusterError(f"the connection to the Dask scheduler failed: {error}") from error
 

@@ -181,6 +181,14 @@ def test_inside_of_a_task_it_is_said_what_to_do(client):
     assert client.submit(clusters.within, True).result() == 0.5
 
 
+def test_what_workers_cannot_import_is_named(client):
+    J = spread()
+    with pytest.raises(ClusterError, match=r"cannot import what it needs .* install dsrl_ref, with the extra"):
+        J.problem.ask(clusters.missing)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):  # what a question itself raises arrives as it is
+        J.problem.ask(clusters.fails)
+
+
 def test_an_asynchronous_client_is_refused(client, monkeypatch):
     monkeypatch.setattr(type(client), "asynchronous", True)
     try:

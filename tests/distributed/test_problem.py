@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, check_smooth_term, fit, forward, solve
 from dsrl_ref.distributed import problem as module
 from dsrl_ref.distributed.cluster import Here
-from dsrl_ref.errors import DivergenceError, MissingExtraError
+from dsrl_ref.errors import DivergenceError, MissingExtraError, ModelFileError
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 
@@ -170,6 +170,19 @@ def test_fit_learns_what_it_learns_in_memory(monkeypatch):
         fit(each, epochs=12) for each in (J, Objective(Fidelity(W), target, layers=2, method="pieces"))
     )
     assert (learned.theta, learned.L, learned.loss) == (expected.theta, expected.L, expected.loss)
+
+
+def test_fit_goes_on_from_a_checkpoint_of_other_chunks(monkeypatch, tmp_path):
+    W, file = drawn(11), tmp_path / "run.npz"
+
+    def J(chunks, layers=2):
+        return Objective(Fidelity(da.from_array(W, chunks=chunks)), np.where(np.abs(W) > 1, W, 0), layers=layers)
+
+    fit(J((3, 4)), epochs=8, checkpoint=file, callback=lambda epoch, *_: epoch == 3)
+    resumed = fit(J((20, 2)), epochs=8, checkpoint=file, resume=True)
+    assert resumed.raw[0].tolist() == fit(J((7, 7)), epochs=8).raw[0].tolist()
+    with pytest.raises(ModelFileError, match="of another run"):
+        fit(J((3, 4), layers=3), epochs=8, checkpoint=file, resume=True)
 
 
 @pytest.mark.parametrize("fetched", [2**20, 60])
