@@ -164,10 +164,9 @@ def _as_of(problem: Problem) -> Iterator[None]:
 
 
 def each(group: Group) -> Iterator[Block]:
-    """Its blocks, with threads and warnings as they are to be while one is at work."""
-    for one in group.blocks:
-        with _as_of(one.problem):
-            yield one
+    """Its blocks, the first no smaller than the others, with threads and warnings as they are to be for one at work."""
+    with _as_of(group.blocks[0].problem):
+        yield from group.blocks
 
 
 def sums(group: Group, theta: Any, L: Any) -> Array | DivergenceError:

@@ -54,3 +54,4 @@ def test_squares_are_added_exactly_and_nonzeros_are_counted():
     assert amounts.sum_of_squares(ask, 1.0) == (4 + 2.0**82 + 36, 3)
     assert amounts.sum_of_squares(ask, 2.0) == (1 + 2.0**80 + 9, 3)
     assert amounts.largest(ask) == 2.0**41
+    assert amounts.largest(spread([1.0], [2.0], [-3.0])) == 6.0  # of the second group

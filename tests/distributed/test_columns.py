@@ -48,6 +48,8 @@ def test_an_error_that_is_not_finite_names_the_layer():
     J = KINDS["signals"](spread)
     with pytest.raises(DivergenceError, match="not finite in layer 2"):
         errors(J, [(1e200, 1e200, 0, 0)] * 2, [1.0, 1.0])
+    group = J.problem.prepared.states[0]
+    assert isinstance(module._errors(group, [(1e200, 1e200, 0, 0)] * 2, [1.0, 1.0]), DivergenceError)  # no log of it
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
