@@ -61,6 +61,7 @@ FLOORS = [
     "training",
     "solver",
     "multiview.conventions",
+    "multiview.naming",
     "multiview.absent",
     "multiview.points",
     "multiview.neighbors",
