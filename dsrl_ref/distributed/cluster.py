@@ -39,7 +39,7 @@ class Here:
     def __init__(self, threads: int) -> None:
         self.threads: int | None = threads
 
-    def prepare(self, recipes: Sequence[Any]) -> list[Any]:
+    def prepare(self, recipes: Sequence[Any], own: int = 0) -> list[Any]:
         """The groups themselves."""
         import dask
 
@@ -76,12 +76,15 @@ class Cluster:
         found = self._waited(lambda: self.client.run_on_scheduler(_workers_of, asynchronous=True), keys=())
         return sorted(found)
 
-    def prepare(self, recipes: Sequence[Any]) -> list[Any]:
-        """Futures of the groups, spread over the workers that are there now; any other may take one over."""
+    def prepare(self, recipes: Sequence[Any], own: int = 0) -> list[Any]:
+        """Futures of the groups, spread over the workers that are there now; any other may take one over.
+
+        So many bytes of the recipes are our `own`, of D: dask warns of what the caller's arrays bring beyond its limit.
+        """
         import dask
 
-        workers = self._workers()
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "64 GiB"}):  # D is part of it
+        workers, most = self._workers(), "distributed.admin.large-graph-warning-threshold"
+        with dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
             states = []
             for place, recipe in enumerate(recipes):
                 where = [workers[place * len(workers) // len(recipes)]] if workers else None

@@ -31,12 +31,20 @@ class Prepared:
         Gives a `dask.delayed.Delayed` for each group, under keys that no earlier ones had.
     place : Cluster or Here
         Where they are made.
+    own : int
+        Bytes of D in a recipe.
     """
 
     def __init__(
-        self, problem: Problem, engine: Engine, recipes: Callable[[], Sequence[Any]], place: Cluster | Here
+        self,
+        problem: Problem,
+        engine: Engine,
+        recipes: Callable[[], Sequence[Any]],
+        place: Cluster | Here,
+        own: int = 0,
     ) -> None:
         self.problem, self.engine, self.recipes, self.place = problem, engine, recipes, place
+        self.own = own
         self.states: list[Any] | None = None
         self.made: list[str] = []
         self.lock = Lock()
@@ -70,7 +78,7 @@ class Prepared:
     def _present(self) -> list[Any]:
         with self.lock:
             if self.states is None:
-                self.states = self.place.prepare(self.recipes())
+                self.states = self.place.prepare(self.recipes(), self.own)
             return self.states
 
     def _forget(self, states: list[Any]) -> None:

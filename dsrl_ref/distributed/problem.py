@@ -172,7 +172,9 @@ class Spread(Problem):
         """Prepare all blocks where their entries are; ValueError or TypeError where an entry is no finite number."""
         threads = self.place.threads
         plan = work.Plan(engine, prepare, self.layers, self.per_layer, self.shape[1], threads)
-        self.prepared = Prepared(self, engine, partial(self._recipes, plan), self.place)
+        D = None if self.is_fidelity else self.f.D
+        own = 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
+        self.prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
         return self.prepared
 
     def _recipes(self, plan: work.Plan) -> list[Any]:

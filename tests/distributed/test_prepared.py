@@ -23,7 +23,8 @@ class Place:
     def __init__(self, *troubles):
         self.troubles, self.made = list(troubles), 0
 
-    def prepare(self, recipes):
+    def prepare(self, recipes, own):
+        assert own == 0
         self.made += 1
         return [(f"{recipe} {self.made}", recipe) for recipe in recipes]
 
