@@ -51,7 +51,7 @@ def lowest_around(J, theta, L, seed, each=30):
 class Folded:
     """As much of an objective as is looked at: 1 + Σ slopes·|values - fold|, a fold across which gradients jump."""
 
-    target = np.ones((2, 2))
+    problem = Objective(Fidelity(np.ones((2, 2))), layers=1).problem
 
     def __init__(self, fold, slopes, height=1.0):
         self.fold, self.slopes, self.height, self.seen = np.array(fold), np.array(slopes), height, 0
@@ -118,7 +118,7 @@ def test_points_lower_by_less_than_the_tolerance_are_not_gone_on_from():
 class Many(Folded):
     """Of as many entries as let a share of the points show that J is smooth."""
 
-    target = np.ones((64, 64))
+    problem = Objective(Fidelity(np.ones((64, 64))), layers=1).problem
 
 
 class Bowl(Many):
