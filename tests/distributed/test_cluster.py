@@ -74,7 +74,8 @@ def test_a_task_has_the_threads_of_its_worker_and_no_more_than_are_asked_for(cli
     assert set(np.concatenate(J.problem.ask(clusters.threads))) == {1}
 
 
-def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client):
+def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client, monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 2**22)
     wide = np.zeros((1200, 1200))  # 11 MiB, where dask warns from 10 on
     signals = da.zeros((1200, 2), chunks=(1200, 1))
     assert Objective(LeastSquares(wide, signals), da.zeros((1200, 2)), layers=0)(THETA, L)[0] == 0.0
