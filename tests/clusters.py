@@ -52,9 +52,9 @@ def processes(client):
     return list(client.run(os.getpid).values())
 
 
-def killed(client, count):
-    """Kill so many workers, as a machine that loses power does."""
-    for process in processes(client)[:count]:
+def killed(client, count=1, of=None):
+    """Kill so many workers, of these if they are given, as a machine that loses power does."""
+    for process in list(client.run(os.getpid, workers=of).values())[:count]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 

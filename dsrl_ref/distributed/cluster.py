@@ -77,19 +77,18 @@ class Cluster:
         return sorted(found)
 
     def prepare(self, recipes: Sequence[Any], own: int = 0) -> list[Any]:
-        """Futures of the groups, spread over the workers that are there now; any other may take one over.
+        """Futures of the groups, all asked for at once, so that the scheduler spreads them over its workers.
 
-        So many bytes of the recipes are our `own`, of D: dask warns of what the caller's arrays bring beyond its limit.
+        No worker is named: a task that may run on workers that are gone waits for these for ever, as the scheduler
+        does not look again whether others would do. So many bytes of the recipes are our `own`, of D: dask warns of
+        what the caller's arrays bring beyond its limit.
         """
         import dask
 
-        workers, most = self._workers(), "distributed.admin.large-graph-warning-threshold"
+        self._require_open()
+        most = "distributed.admin.large-graph-warning-threshold"
         with dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
-            states = []
-            for place, recipe in enumerate(recipes):
-                where = [workers[place * len(workers) // len(recipes)]] if workers else None
-                states.append(self.client.compute(recipe, workers=where, allow_other_workers=bool(workers)))
-        return states
+            return list(self.client.compute(list(recipes)))
 
     def ask(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer]:
         """One task a group, where the group is."""

@@ -103,8 +103,7 @@ MUTANTS = [
     ),
     *of(
         "distributed/cluster.py",
-        ("place * len(workers) // len(recipes)", "0"),
-        ("allow_other_workers=bool(workers)", "allow_other_workers=False"),
+        ("dask.config.set({most: own + ", "dask.config.set({most: "),
         ("now - self.last > self.cluster.timeout", "False"),
         ("self.last = max(self.last, now - silence)", "self.last = now"),
         ("if not workers:\n        return", "if False:\n        return"),
