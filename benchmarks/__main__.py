@@ -16,6 +16,7 @@ from benchmarks import (
     recovery,
     report,
     rows,
+    scale,
     small,
     solving,
     sparse,
@@ -46,6 +47,7 @@ ALL = {
     **views.BY_NAME,
     **recovery.BY_NAME,
     **real.BY_NAME,
+    **scale.BY_NAME,
 }  # minutes, or hours of training: only where they are asked for
 
 

@@ -62,6 +62,10 @@ def _cells(result: Result, name: str, first: Result) -> tuple[str | Plain, ...]:
 
 def _times(row: Row) -> Picture:
     """The times on a scale where equal ratios are equal lengths."""
+    if row.curves:
+        figure, panel = new((6.4, 3.6))
+        report.draw_curves(panel, row)
+        return picture(figure, "Growth", f"Seconds of {row.name} against size, both on logarithmic scales.")
     timed = [result for result in row.results if result.seconds]
     figure, panel = new((5.6, 1.1 + 0.32 * len(timed)))
     places = range(len(timed))
