@@ -8,7 +8,7 @@ little, over the last two decades, where what a call costs by itself no longer s
 import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -58,14 +58,14 @@ def _once(call: Call) -> Cost:
     return Cost(passed, used, peak)
 
 
-def power(sizes: list[float], seconds: list[float]) -> float:
+def power(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     """The exponent of size in seconds: the slope of a line through the logarithms, over the last two decades."""
     x, y = np.log(sizes), np.log(seconds)
     last = x >= x[-1] - DECADES * math.log(10) * (1 + 1e-9)
     return float(np.polyfit(x[last], y[last], 1)[0])
 
 
-def grown(name: str, work: str, unit: str, steps: dict[str, Callable[[int], Call]], sizes: list[int]) -> Row:
+def grown(name: str, work: str, unit: str, steps: Mapping[str, Callable[[int], Call]], sizes: list[int]) -> Row:
     """A row of steps, each a function from a size to a call, of which only the call is timed."""
     results, notes, curves = [], [], {}
     for step, of_size in steps.items():
@@ -77,7 +77,9 @@ def grown(name: str, work: str, unit: str, steps: dict[str, Callable[[int], Call
                     found[size] = cost(of_size(size))
                     told = f"{step}, {size:,} {unit}, {threads} thread{'s' * (threads > 1)}"
                     results.append(Result(told, found[size].passed, found[size].peak))
-            curves[f"{step}, {threads} thread{'s' * (threads > 1)}"] = [(n, each.passed) for n, each in found.items()]
+            curves[f"{step}, {threads} thread{'s' * (threads > 1)}"] = [
+                (float(n), each.passed) for n, each in found.items()
+            ]
             if threads == 1:
                 used = [each.used for each in found.values()]
                 steps_between = pairwise(zip(sizes, used, strict=True))
