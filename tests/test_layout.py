@@ -15,6 +15,7 @@ ROOT = Path(dsrl_ref.__file__).parent
 # From the ground upwards. A module imports from its own floor and from those below; `__init__` is the package itself.
 FLOORS = [
     "errors",
+    "memory",
     "progress",
     "shown",
     "blas",
@@ -56,10 +57,12 @@ FLOORS = [
     "multiview.conventions",
     "multiview.naming",
     "multiview.absent",
+    "multiview.assembly",
     "multiview.points",
     "multiview.neighbors",
     "multiview.views",
     "multiview.edges",
+    "multiview.eigen",
     "multiview.spectral",
     "multiview.agreement",
     "multiview.graph",

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.absent import is_absent
+from dsrl_ref.multiview.assembly import blocks, rows_of
 from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.neighbors import sampled
 from dsrl_ref.multiview.spectral import eigengap, embed, k_means
@@ -107,9 +108,11 @@ def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
 
     That is the modularity of the partition (Newman and Girvan 2004), divided by the largest that its sizes allow.
     """
-    degrees, count = graph.sum(axis=1), int(partition.max()) + 1
-    edges = graph.tocoo()
-    within = float(edges.data[partition[edges.row] == partition[edges.col]].sum())
+    degrees, count, within = graph.sum(axis=1), int(partition.max()) + 1, 0.0
+    for block in blocks(graph.indptr):
+        rows = rows_of(graph, block)
+        own = np.repeat(partition[block], np.diff(rows.indptr))
+        within += float(rows.data[own == partition[rows.indices]].sum())
     volumes = np.bincount(partition, degrees, count)
     if np.count_nonzero(volumes) < 2:
         return 0.0

@@ -14,7 +14,16 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
-from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, faint_gap, k_means, row_affinity
+from dsrl_ref.multiview.spectral import (
+    eigengap,
+    embed,
+    embed_as_authors,
+    faint_gap,
+    k_means,
+    require_row_affinity,
+    row_affinity,
+)
+from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
 
 EMBEDDINGS = "graph", "rows"
@@ -89,8 +98,9 @@ class DSRLClustering(Estimator):
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
     verbose : bool, optional
-        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
-        has one line that tells how far it is, and only on a terminal.
+        True writes a line to stderr for every step of `fit` and epoch of training, False nothing. By default a step of
+        more than two seconds has one line that tells how far it is and, where that is known, the time left, and only
+        on a terminal.
 
     Attributes
     ----------
@@ -175,7 +185,7 @@ class DSRLClustering(Estimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> Self:
         """Learn the graph and cluster it.
 
         Parameters
@@ -185,13 +195,16 @@ class DSRLClustering(Estimator):
             sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
+        callback : callable, optional
+            Told how far the work is, as ``callback(text, share, seconds_left)``; the latter two are None where that is
+            not known. What it raises ends `fit`.
 
         Raises
         ------
         ValueError, TypeError
             For bad data or parameters, before any work.
         SizeError
-            Where ``embedding="rows"`` would not fit.
+            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit.
 
         Warns
         -----
@@ -206,8 +219,9 @@ class DSRLClustering(Estimator):
             raise ValueError(
                 f"n_clusters = {self.n_clusters} is more than the {count_samples(data)} samples (n_samples)"
             )
+        self._require_room(count_samples(data))
         rng = as_generator(self.random_state)
-        with limited(as_jobs(self.n_jobs)):
+        with limited(as_jobs(self.n_jobs)), reported(self.verbose, callback):
             seen = self._seen(data, X, self.n_clusters)
             learned = self._train(seen.graph)
             clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
@@ -222,6 +236,13 @@ class DSRLClustering(Estimator):
             _warn_of_parts(embedding, learned.graph, clusters)
         self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels, clusters, eigenvalues)
         return self
+
+    def _require_room(self, n: int) -> None:
+        """Refuse, before any work, what would hold n² numbers, where these do not fit."""
+        if self.preset == "authors":
+            require_row_affinity(n, "preset='authors'", "leave preset out")
+        elif self.embedding == "rows":
+            require_row_affinity(n, "embedding='rows'", "take embedding='graph'")
 
     def _embedded(self, W: csr_array, graph: csr_array, clusters: int) -> Array:
         """What k-means is to see, of the graph before and after the network."""
@@ -244,9 +265,9 @@ class DSRLClustering(Estimator):
         """Share of the edges at which training stops: `keep`, or its default."""
         return KEEP_OF_GRAPH if self.keep is None and self.affinity == "precomputed" else super().share
 
-    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.intp]:
+    def fit_predict(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> NDArray[np.intp]:
         """Fit, and return the clusters, in an array of the caller's own."""
-        labels: NDArray[np.intp] = self.fit(X).labels_.copy()
+        labels: NDArray[np.intp] = self.fit(X, callback=callback).labels_.copy()
         return labels
 
     def predict(self, X: Any) -> NDArray[np.intp]:
@@ -281,7 +302,8 @@ class DSRLClustering(Estimator):
         fitted = self._fitted
         with limited(as_jobs(self.n_jobs)):
             links = self._links(X, fitted)
-        counts = links @ np.eye(fitted.n_clusters)[fitted.labels]
+        own = np.ones(len(fitted.labels)), fitted.labels, np.arange(len(fitted.labels) + 1)
+        counts = (links @ csr_array(own, shape=(len(fitted.labels), fitted.n_clusters))).toarray()
         alone = ~(counts > 0).any(axis=1)
         if alone.any():
             place = int(np.argmax(alone))

@@ -1,12 +1,14 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.assembly import assembled, blocks, equal_blocks, index_type, rows_of, symmetrised, weighted_sum
 from dsrl_ref.multiview.neighbors import mean_distance, nearest
 from dsrl_ref.multiview.points import Points
 
@@ -21,25 +23,34 @@ def rounding_of(weights: str) -> float:
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
     """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
-    n = points.count
     if points.are_equal():
-        return csr_array((n, n))
-    adaptive = weights == "adaptive"
+        return csr_array((points.count, points.count))
+    return symmetrised(_directed(points, k, weights))
+
+
+def _directed(points: Points, k: int, weights: str) -> csr_array:
+    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
+    n, adaptive = points.count, weights == "adaptive"
     # The sample itself is one of them.
     lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
-    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
-    others = columns != np.arange(n)[:, np.newaxis]
-    if adaptive:
-        weight = linear_weights(lengths, bound, others)
-    elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(points))
-    else:
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
-    rows = np.repeat(np.arange(n), others.sum(axis=1))
-    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
-    undirected = csr_array(directed.maximum(directed.T))
-    undirected.eliminate_zeros()
-    return undirected
+    scale = mean_distance(points) if weights == "heat" else 0.0
+    radii = lengths[:, : k + 1][:, -1].copy()
+
+    def part(block: slice) -> csr_array:
+        near, places = lengths[block, : k + 1], columns[block, : k + 1]
+        others = places != np.arange(block.start, block.stop)[:, np.newaxis]
+        if adaptive:
+            weight = linear_weights(near, lengths[block, -1], others)
+        elif weights == "heat":
+            weight = heat_weights(near, scale)
+        else:
+            weight = self_tuning_weights(near, near[:, -1:] * radii[places])
+        starts = np.concatenate([[0], np.cumsum(others.sum(axis=1))])
+        found = csr_array((weight[others], places[others], starts), shape=(block.stop - block.start, n))
+        found.sort_indices()
+        return found
+
+    return assembled((n, n), columns.size, equal_blocks(n, columns.shape[1]), part)
 
 
 def room(k: int, n: int, weights: str) -> int:
@@ -50,22 +61,36 @@ def room(k: int, n: int, weights: str) -> int:
     return max(1, min(k, n - 1 - (weights == "adaptive")))
 
 
-def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
-    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another."""
-    shape = new.count, seen.count
-    if seen.are_equal():
-        return csr_array(shape)
+def scale_of(seen: Points, k: int, weights: str) -> Any:
+    """What weights of links to seen samples are measured by, which does not depend on the new ones; see `links`.
+
+    Of "heat" that is the mean distance, of "self-tuning" the distance of each sample from its k-th neighbour, and
+    nothing of "adaptive".
+    """
+    if weights == "heat":
+        return mean_distance(seen)
+    if weights == "adaptive":
+        return None
+    return nearest(seen, seen, room(k, seen.count, weights) + 1, rounding_of(weights))[0][:, -1]
+
+
+def links(new: Points, seen: Points, k: int, weights: str, scale: Any) -> csr_array:
+    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another.
+
+    `scale` is that of `scale_of`.
+    """
     rounding, k = rounding_of(weights), room(k, seen.count, weights)
     lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
     bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
     if weights == "adaptive":
         weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
     elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(seen))
+        weight = heat_weights(lengths, scale)
     else:
-        scales = nearest(seen, seen, k + 1, rounding)[0][:, -1]
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
-    return csr_array((weight.ravel(), columns.ravel(), np.arange(0, columns.size + 1, k)), shape=shape)
+        weight = self_tuning_weights(lengths, lengths[:, -1:] * scale[columns])
+    shape, starts = (new.count, seen.count), np.arange(0, columns.size + 1, k)
+    kind = index_type(shape, columns.size)
+    return csr_array((weight.ravel(), columns.ravel().astype(kind), starts.astype(kind)), shape=shape)
 
 
 def heat_weights(lengths: Array, scale: float) -> Array:
@@ -113,15 +138,13 @@ def mean_graph(
     rows, columns : ndarray (m, V) and (n, V), optional
         Which samples are in which views; by default all are in all.
     """
-    fused = csr_array(graphs[0].shape)
-    for graph, weight in zip(graphs, weights, strict=True):
-        fused = fused + weight * graph
-    fused = csr_array(fused)
-    fused.sort_indices()
     if rows is None or columns is None or (rows.all() and columns.all()):
-        return fused
-    fused.data /= np.sqrt(_shared(fused, weights, rows, columns))
-    return fused
+        return weighted_sum(graphs, weights)
+
+    def scaled(block: slice, found: csr_array) -> Array:
+        return found.data / np.sqrt(_shared(found, weights, rows[block], columns))
+
+    return weighted_sum(graphs, weights, scaled)
 
 
 def _shared(graph: csr_array, weights: Array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> Array:
@@ -137,7 +160,12 @@ def thresholded(W: csr_array, share: float) -> csr_array:
     """Soft threshold at the quantile of the weights: a share of the edges goes."""
     if share == 0 or not W.nnz:
         return W
-    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
-    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return graph
+    bound = np.quantile(W.data, share)
+
+    def part(block: slice) -> csr_array:
+        rows = rows_of(W, block)
+        found = csr_array((np.maximum(rows.data - bound, 0.0), rows.indices.copy(), rows.indptr), shape=rows.shape)
+        found.eliminate_zeros()
+        return found
+
+    return assembled(W.shape, W.nnz, blocks(W.indptr), part)

@@ -13,9 +13,10 @@ from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
-from dsrl_ref.multiview.conventions import as_jobs, narrow
+from dsrl_ref.multiview.conventions import as_jobs
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
 from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
+from dsrl_ref.progress import Callback, Progress, reported
 from dsrl_ref.threads import limited
 
 STANDARDIZE = *PREPARATIONS, "auto"
@@ -38,6 +39,7 @@ def similarity_graph(
     view_weights: Any = None,
     standardize: str = "samples",
     n_jobs: int | None = None,
+    callback: Callback | None = None,
 ) -> csr_array:
     """Build the mean over views of their k-nearest-neighbour graphs.
 
@@ -71,6 +73,9 @@ def similarity_graph(
     n_jobs : int, optional
         How many threads it takes; all processors that the process may use by default, and for -1. The graph does not
         depend on it.
+    callback : callable, optional
+        Told how far the work is, as ``callback(text, share, seconds_left)``; the latter two are None where that is not
+        known. What it raises ends the work.
 
     Returns
     -------
@@ -115,8 +120,8 @@ def similarity_graph(
     >>> graph.nnz, graph.toarray()[0].round(3)
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
-    with limited(as_jobs(n_jobs)):
-        return narrow(fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph)
+    with limited(as_jobs(n_jobs)), reported(None, callback):
+        return fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph
 
 
 def fuse(
@@ -142,11 +147,21 @@ def fuse(
     prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
     for v, view in enumerate(prepared):
         _warn_of_blanks(view, f"views[{v}]")
-    graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
+    graphs = _graphs(prepared, k, weights)
     seen = np.stack([view.seen for view in prepared], axis=1)
     shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
     _warn_of_those_without_weight(seen[:, shares > 0])
     return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
+
+
+def _graphs(views: Sequence[PreparedView], k: int, weights: str) -> list[csr_array]:
+    """The graph of each view, of all samples."""
+    graphs = []
+    with Progress("joining neighbours") as progress:
+        for v, view in enumerate(views):
+            progress.tell(f"view {v + 1} of {len(views)}", v / len(views))
+            graphs.append(view.scattered(view_graph(view.points, view.neighbours(k), weights)))
+    return graphs
 
 
 def _warn_of_blanks(view: PreparedView, name: str) -> None:

@@ -20,11 +20,10 @@ import numpy as np
 
 from dsrl_ref import __version__
 from dsrl_ref.arrays import Array, as_count
-from dsrl_ref.multiview.classification import mixed
 from dsrl_ref.multiview.edges import rounding_of
 from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
 from dsrl_ref.multiview.graph import fuse
-from dsrl_ref.multiview.learning import learn_graph
+from dsrl_ref.multiview.learning import learn_graph, mixed
 from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.spectral import embed, k_means
