@@ -44,6 +44,7 @@ COMMANDS = {
     "cluster": "cluster samples that are seen in several views",
     "classify": "classify samples of which some are labelled",
     "predict": "take what cluster or classify fitted to new samples",
+    "plan": "what clustering or classifying so many samples would take",
     "vectors": "write conformance vectors for other implementations",
     "check": "judge your own implementation by such vectors",
     "files": "the keys of the files that these commands read and write",

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from dsrl_ref.cli.applications import add_jobs, positive
 from dsrl_ref.cli.output import add_json, note, print_json
 from dsrl_ref.multiview import planning
-from dsrl_ref.progress import duration
+from dsrl_ref.progress import duration, remark
 from dsrl_ref.threads import limited, processors
 
 OFTEN = "--samples", "--views", "--features", "--classes", "--neighbors", "--jobs", "--again", "--json"
@@ -29,18 +29,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a step, with what to take instead where it is too much."""
     shape = planning.Shape(arguments.views, arguments.features, arguments.classes, arguments.neighbors)
-    if not planning.is_known(shape) or arguments.again:
-        note("measuring this machine on data of this shape, once: about a minute")
+    if arguments.samples < max(shape.classes, shape.neighbors + 1):
+        raise ValueError(
+            f"--samples {arguments.samples} are too few for {shape.classes} classes and {shape.neighbors} neighbours"
+        )
+    constants = constants_of(shape, arguments.again)
     with limited(arguments.jobs):
-        found = planning.plan(shape, arguments.samples, again=arguments.again)
-        threads = processors()
+        found, threads = planning.plan(shape, arguments.samples, constants), processors()
     if arguments.json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "threads": threads})
         return 0
-    print(f"{arguments.samples:,} samples of {shape.views} × {shape.features} features, {shape.classes} classes, "
-          f"{shape.neighbors} neighbours each; threads: {threads}, memory: {found.memory / GB:.0f} GB")
-    for step in found.steps:
-        print(f"{step.name:<24}{duration(step.seconds):>10}{step.peak / GB:>8.2g} GB  {step.advice}".rstrip())
-    for name, total in found.totals.items():
-        print(f"{name:<24}{duration(total.seconds):>10}{total.peak / GB:>8.2g} GB")
+    views = f"{shape.views} view{'s' * (shape.views > 1)} of {shape.features} features"
+    print(f"{arguments.samples:,} samples, {views}, {shape.classes} classes, {shape.neighbors} neighbours each")
+    print(f"{threads} thread{'s' * (threads > 1)}, {found.memory / GB:.1f} GB of memory free\n")
+    for step in [*found.steps, *found.totals]:
+        print(f"{step.name:<14}{duration(step.seconds):>8}{step.peak / GB:>8.2f} GB  {step.advice}".rstrip())
     return 0
+
+
+def constants_of(shape: planning.Shape, again: bool) -> planning.Constants:
+    """What is known of this machine, or is measured now and kept for the next time."""
+    path = planning.place()
+    constants = None if again else planning.recalled(shape, path)
+    if constants is None:
+        remark("measuring this machine on data of this shape, which the next time need not be done")
+        constants = planning.Constants.measured(shape)
+        try:
+            planning.keep(shape, constants, path)
+        except OSError as error:
+            note(f"dsrl-ref: what was measured is not kept: {error}")
+    return constants

@@ -9,6 +9,7 @@ kept in a file, for the next question about data of this shape.
 import json
 import math
 import os
+import platform
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref import __version__
-from dsrl_ref.arrays import Array, as_count
+from dsrl_ref.arrays import Array
+from dsrl_ref.memory import free_memory
 from dsrl_ref.multiview.edges import rounding_of
 from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
 from dsrl_ref.multiview.graph import fuse
@@ -29,15 +32,28 @@ from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
 from dsrl_ref.persistence import replace_file
-from dsrl_ref.threads import limited
+from dsrl_ref.threads import limited, processors
 
 TIMED = 16_000  # samples of the run that is timed
 TRACED = 4_000, 8_000  # of the two whose memory is looked at: numpy's, of which Python is told
 RESTARTS = 10  # of k-means, as by default
 LABELLED = 0.01  # share of the samples
-POWERS = {"neighbours": 2.0, "graph": 1.05, "network": 1.05, "embedding": 1.15, "k-means": 1.0, "propagation": 1.1}
-OF_CLUSTERS = "neighbours", "graph", "network", "embedding", "k-means"
-OF_CLASSES = "neighbours", "graph", "network", "propagation"
+LONG = 600.0  # seconds of a step, from which on there is advice
+NEIGHBOURS = "neighbours"
+PARTS = "seconds", "few", "more"  # of `Constants`
+POWERS = {NEIGHBOURS: 2.0, "graph": 1.05, "network": 1.05, "embedding": 1.15, "k-means": 1.0, "propagation": 1.1}
+FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
+NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
+INSTEAD = {
+    NEIGHBOURS: "fit a sample of the data, and predict the rest",
+    "graph": "take fewer neighbours",
+    "network": "take fewer neighbours",
+    "embedding": "take fewer clusters, or fit a sample of the data and predict the rest",
+    "k-means": "take fewer restarts, n_init",
+    "propagation": "take a smaller alpha",
+}
+OF_CLUSTERS = NEIGHBOURS, "graph", "network", "embedding", "k-means"
+OF_CLASSES = NEIGHBOURS, "graph", "network", "propagation"
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ def steps(shape: Shape, n: int) -> Steps:
     yield "k-means", lambda: k_means(made["embedding"], shape.classes, RESTARTS, np.random.default_rng(0))
 
 
-def generated(codes: Array, shape: Shape, rng: np.random.Generator) -> Array:
+def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
     """A view (n, features) in which classes are clouds around means that lie four deviations apart or so."""
     means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
     return means[codes] + rng.normal(size=(len(codes), shape.features))
@@ -152,29 +168,93 @@ class Constants:
         return found
 
 
-def kept(shape: Shape, path: Path | None = None) -> Constants:
-    """The constants of a shape: of the file, or measured now and added to it, if it can be written.
+@dataclass(frozen=True)
+class Step:
+    """A line of a plan: seconds that pass and bytes at the peak, and what to take instead where that is too much."""
 
-    Parameters
-    ----------
-    shape : Shape
-    path : Path, optional
-        By default `place()`. What it has of another version, or of another machine, is not looked at.
+    name: str
+    seconds: float
+    peak: float
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan` tells: every step, both estimators as a whole, and the bytes that this machine has free."""
+
+    steps: list[Step]
+    totals: list[Step]
+    memory: int
+
+
+def plan(shape: Shape, n: int, constants: Constants) -> Plan:
+    """Tell what n samples take, on as many threads as `processors` says, by what was measured at fewer of them.
+
+    Neighbours are looked for by all threads, the rest has one.
+
+    Examples
+    --------
+    >>> same = dict.fromkeys(POWERS, 1.0)
+    >>> found = plan(Shape(2, 16, 20, 10), TIMED, Constants(same, same, same))
+    >>> [step.name for step in found.totals]
+    ['cluster', 'classify']
     """
-    path = place() if path is None else path
-    key = f"{__version__} {machine()} {asdict(shape)}"
+    free, found = free_memory(), {}
+    for name, cost in constants.costs(n).items():
+        seconds = cost.seconds / processors() if name == NEIGHBOURS else cost.seconds
+        found[name] = Step(name, seconds, cost.peak, _advice(name, seconds, cost.peak, free))
+    wholes = {"cluster": OF_CLUSTERS, "classify": OF_CLASSES}
+    totals = [
+        Step(whole, sum(found[name].seconds for name in names), max(found[name].peak for name in names))
+        for whole, names in wholes.items()
+    ]
+    return Plan(list(found.values()), totals, free)
+
+
+def _advice(name: str, seconds: float, peak: float, free: int) -> str:
+    """What to take instead, where a step takes more than there is, or than a user would wait for."""
+    if peak > free:
+        return FEWER if name == NEIGHBOURS else NARROWER
+    return INSTEAD[name] if seconds > LONG else ""
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What the file has; nothing if it is none of ours."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return Constants(**known[key])
-    except (OSError, ValueError, KeyError, TypeError):
-        constants = Constants.measured(shape)
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = {}
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def recalled(shape: Shape, path: Path) -> Constants | None:
+    """The constants of a shape that the file has of this machine and this version; None where it has none."""
+    found: Any = _known(path).get(_key(shape))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps({**known, key: asdict(constants)}, indent=1).encode())
-    except OSError:
-        pass  # it is measured again the next time
-    return constants
+        constants = Constants(*({name: float(found[part][name]) for name in POWERS} for part in PARTS))
+    except (TypeError, KeyError, ValueError):
+        return None
+    return constants if np.isfinite([*constants.seconds.values()]).all() else None
+
+
+def keep(shape: Shape, constants: Constants, path: Path) -> None:
+    """Add them to the file.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps({**_known(path), _key(shape): asdict(constants)}, indent=1).encode())
+
+
+def place() -> Path:
+    """Where programs keep what they can find again: ``$XDG_CACHE_HOME/dsrl_ref/plan.json``, or below ``~/.cache``."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dsrl_ref" / "plan.json"
+
+
+def _key(shape: Shape) -> str:
+    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
+    return f"dsrl_ref {__version__}, NumPy {np.__version__}, {machine}, {shape}"
