@@ -104,8 +104,9 @@ def test_the_iteration_ends_early_where_the_gap_is_large_and_goes_on_where_it_is
     top_eigenvectors(normalised(ring(4, 12, 0.1)), 4)
     assert asked == [(4, eigen.TOLERANCE), (1, eigen.LOOK)]
     asked.clear()
-    top_eigenvectors(normalised(ring(12, 5, 1e-4) + 1e-3), 5)
-    assert (5, 0.0) in asked
+    monkeypatch.setattr(eigen, "ANGLE", 1e-30)
+    top_eigenvectors(normalised(ring(4, 12, 0.1)), 4)
+    assert asked == [(4, eigen.TOLERANCE), (1, eigen.LOOK), (4, 0.0), (1, eigen.LOOK)]
 
 
 def test_known_eigenvectors_are_left_out(monkeypatch):
@@ -156,7 +157,6 @@ def test_products_are_told_now_and_then(monkeypatch):
     told = []
     monkeypatch.setattr(Progress, "tell", lambda self, text, share=None: told.append((self.what, text, share)))
     top_eigenvectors(normalised(groups_at_random([30, 30], 0.4, 0)), 4)
-    assert told[0] == ("eigenvectors", f"{eigen.TOLD} products with the graph", None)
-    assert [text for _, text, _ in told] == [
-        f"{eigen.TOLD * (k + 1)} products with the graph" for k in range(len(told))
-    ]
+    expected = [f"{eigen.TOLD * (k + 1)} products with the graph" for k in range(len(told))]
+    assert len(told) > 1
+    assert told == [("eigenvectors", text, None) for text in expected]
