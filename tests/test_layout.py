@@ -55,6 +55,7 @@ FLOORS = [
     "training",
     "solver",
     "multiview.conventions",
+    "multiview.naming",
     "multiview.absent",
     "multiview.assembly",
     "multiview.points",
