@@ -59,6 +59,17 @@ def test_of_both_directions_the_larger_weight_counts(n, density, seed, block):
         require_same(symmetrised(directed), expected)
 
 
+def test_what_is_symmetric_already_is_not_made_again():
+    directed = graph(9, 9, 0.3, 0)
+    symmetric = symmetrised(directed)
+    assert symmetrised(symmetric) is symmetric
+    other = symmetric.copy()
+    other.data[0] += 1.0
+    assert symmetrised(other).toarray().tolist() == np.maximum(other.toarray(), other.toarray().T).tolist()
+    symmetric.data[:] = 0.0
+    assert symmetrised(symmetric).nnz == 0
+
+
 @pytest.mark.parametrize("block", [1, 2, 5, 1000])
 def test_blocks_are_all_rows_in_their_order_and_none_is_longer_than_it_must_be(monkeypatch, block):
     monkeypatch.setattr(assembly, "BLOCK", block)
