@@ -200,3 +200,64 @@ def test_the_line_is_wiped_when_the_run_is_stopped(clock, stderr):
         fit(Objective(Fidelity([[1.0, 0.25]]), [[0.5, 0.0]], layers=2), callback=fail)
     assert stderr.getvalue().startswith("\rfit: epoch 0 of 100, loss ")
     assert stderr.getvalue().endswith(WIPED)
+
+
+def test_the_line_tells_how_far_it_is_and_the_time_left(clock, stderr):
+    with progress.Progress("run") as line:
+        clock.now += 3.0
+        line.tell("a", 0.0)
+        clock.now += 3.0
+        line.tell("b", 0.25)
+        clock.now += 0.2
+        line.tell("c", 1.0)
+        clock.now += 0.2
+        line.tell("d")
+    shown = [part.removesuffix("\x1b[K") for part in stderr.getvalue().split("\r")]
+    assert shown == ["", "run: a, 0%", "run: b, 25%, 18 s left", "run: c, 100%, 0 s left", "run: d", ""]
+
+
+def test_lines_of_verbose_work_say_what_is_done_alone(clock, monkeypatch):
+    stderr = seen_as(io.StringIO(), monkeypatch)
+    with progress.Progress("run", True) as line:
+        clock.now += 3.0
+        line.tell("a", 0.5)
+    assert stderr.getvalue() == "run: a\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89.0, "89 s"), (90.0, "2 min"), (5399.0, "90 min"), (5400.0, "1.5 h"), (36000.0, "10.0 h")],
+)
+def test_durations_are_small_numbers(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+def test_a_callback_hears_whatever_stderr_is_and_only_where_it_was_given(clock, stderr):
+    told = []
+    with progress.reported(None, lambda *said: told.append(said)), progress.Progress("run") as line:
+        clock.now += 1.0
+        line.tell("a", 0.25)
+        line.tell("b")
+    assert told == [("run: a", 0.25, 3.0), ("run: b", None, None)]
+    with progress.Progress("run") as line:
+        line.tell("c")
+    assert len(told) == 2
+    assert stderr.getvalue() == ""
+
+
+def test_what_is_verbose_makes_all_in_it_so_but_what_says_otherwise(clock, stderr):
+    with progress.reported(True, None):
+        for verbose in (None, False):
+            with progress.Progress("run", verbose) as line:
+                line.tell(f"{verbose}")
+    with pytest.raises(ZeroDivisionError, match="zero"), progress.reported(True, None):
+        1 / 0  # noqa: B018
+    with progress.Progress("run") as line:
+        line.tell("after")
+    assert stderr.getvalue() == "run: None\n"
+
+
+def test_a_callback_that_cannot_be_called_is_refused():
+    message = "callback must be a function of text, share and seconds left, or None, got 3"
+    with pytest.raises(TypeError, match=message), progress.reported(None, 3):
+        pass

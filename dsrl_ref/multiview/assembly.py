@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 
-BLOCK = 2**19  # entries of a block: a few MB
+BLOCK = 2**17  # entries of a block: a few MB, with what is made of them on the way
 
 
 def blocks(indptr: NDArray[Any]) -> list[slice]:
@@ -99,7 +99,7 @@ def weighted_sum(
 
 
 def symmetrised(directed: csr_array) -> csr_array:
-    """The larger of the weights of both directions; what is 0 is no entry.
+    """The larger of the weights of both directions; what is 0 is no entry. What is symmetric is returned as it is.
 
     Parameters
     ----------
@@ -107,6 +107,9 @@ def symmetrised(directed: csr_array) -> csr_array:
         In canonical form, nonnegative.
     """
     transposed = csr_array(directed.T)
+    parts = [(getattr(directed, name), getattr(transposed, name)) for name in ("indptr", "indices", "data")]
+    if directed.data.all() and all(np.array_equal(one, other) for one, other in parts):
+        return directed
     indptr = directed.indptr.astype(np.int64) + transposed.indptr
 
     def part(block: slice) -> csr_array:

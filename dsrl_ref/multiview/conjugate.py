@@ -1,9 +1,10 @@
 """Conjugate gradients for many right-hand sides side by side, on a graph: each ends when it has converged itself.
 
-One product of the graph with all columns reads its entries once. The columns do not know of one another: every one has
-its own step lengths, and leaves when it is done. "Done" is judged twice: during the iteration by the residual that it
-carries along, which drifts from the true one, and at the end by the true one, formed anew; a column for which that is
-not small is taken up again from where it is.
+One product of the graph with several columns reads its entries once; as many are taken at a time as stay in a
+processor's cache, where the entries of a column are looked up in any order. The columns do not know of one another:
+every one has its own step lengths, and leaves when it is done. "Done" is judged twice: during the iteration by the
+residual that it carries along, which drifts from the true one, and at the end by the true one, formed anew; a column
+for which that is not small is taken up again from where it is.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.assembly import blocks, rows_of
 
+CACHE = 2**22  # bytes of the columns that are multiplied at a time
 TOLERANCE = 1e-12  # of a right-hand side: its residual
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the sizes of what a residual is a difference of
 ROUNDS = 4  # how often a column is taken up again
@@ -40,9 +42,13 @@ class System:
 
     def __matmul__(self, X: Array) -> Array:
         """The product with a matrix (n, c), by blocks of rows, so that Ctrl-C is answered between two."""
-        product = self.diagonal[:, np.newaxis] * X
-        for block in blocks(self.W.indptr):
-            product[block] -= self.factor * (rows_of(self.W, block) @ X)
+        product, width = self.diagonal[:, np.newaxis] * X, max(1, CACHE // (8 * len(X)))
+        parts = [(block, rows_of(self.W, block)) for block in blocks(self.W.indptr)]
+        for first in range(0, X.shape[1], width):
+            columns = slice(first, first + width)
+            some = np.ascontiguousarray(X[:, columns])
+            for block, rows in parts:
+                product[block, columns] -= self.factor * (rows @ some)
         return product
 
     def sizes(self, X: Array) -> Array:

@@ -61,36 +61,46 @@ def room(k: int, n: int, weights: str) -> int:
     return max(1, min(k, n - 1 - (weights == "adaptive")))
 
 
-def scale_of(seen: Points, k: int, weights: str) -> Any:
-    """What weights of links to seen samples are measured by, which does not depend on the new ones; see `links`.
+class Links:
+    """Joins new samples to those seen, as these are joined to one another: by weights to their k nearest.
 
-    Of "heat" that is the mean distance, of "self-tuning" the distance of each sample from its k-th neighbour, and
-    nothing of "adaptive".
+    What depends on the seen samples alone is found once: for "heat" their mean distance, and for "self-tuning" how far
+    each is from its k-th neighbour.
+
+    Parameters
+    ----------
+    seen : Points
+    k : int
+        Fewer where there are fewer samples.
+    weights : str
+        As for `similarity_graph`.
     """
-    if weights == "heat":
-        return mean_distance(seen)
-    if weights == "adaptive":
-        return None
-    return nearest(seen, seen, room(k, seen.count, weights) + 1, rounding_of(weights))[0][:, -1]
 
+    def __init__(self, seen: Points, k: int, weights: str) -> None:
+        self.seen, self.k, self.weights = seen, room(k, seen.count, weights), weights
+        self.equal, self.rounding = seen.are_equal(), rounding_of(weights)
+        self.scale: Any = None
+        if weights == "heat":
+            self.scale = mean_distance(seen)
+        elif weights == "self-tuning" and not self.equal:
+            self.scale = nearest(seen, seen, self.k + 1, self.rounding)[0][:, -1]
 
-def links(new: Points, seen: Points, k: int, weights: str, scale: Any) -> csr_array:
-    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another.
-
-    `scale` is that of `scale_of`.
-    """
-    rounding, k = rounding_of(weights), room(k, seen.count, weights)
-    lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
-    bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
-    if weights == "adaptive":
-        weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
-    elif weights == "heat":
-        weight = heat_weights(lengths, scale)
-    else:
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * scale[columns])
-    shape, starts = (new.count, seen.count), np.arange(0, columns.size + 1, k)
-    kind = index_type(shape, columns.size)
-    return csr_array((weight.ravel(), columns.ravel().astype(kind), starts.astype(kind)), shape=shape)
+    def __call__(self, new: Points) -> csr_array:
+        """Weights (new, seen); no edges where all that were seen are equal."""
+        shape, k = (new.count, self.seen.count), self.k
+        if self.equal:
+            return csr_array(shape)
+        adaptive = self.weights == "adaptive"
+        lengths, columns = nearest(new, self.seen, k + adaptive, self.rounding)
+        bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
+        if adaptive:
+            weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
+        elif self.weights == "heat":
+            weight = heat_weights(lengths, self.scale)
+        else:
+            weight = self_tuning_weights(lengths, lengths[:, -1:] * self.scale[columns])
+        kind, starts = index_type(shape, columns.size), np.arange(0, columns.size + 1, k)
+        return csr_array((weight.ravel(), columns.ravel().astype(kind), starts.astype(kind)), shape=shape)
 
 
 def heat_weights(lengths: Array, scale: float) -> Array:

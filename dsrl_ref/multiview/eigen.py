@@ -25,9 +25,10 @@ from dsrl_ref.threads import blas_threads
 
 DENSE = 200  # samples up to which all eigenvectors are computed
 DENSE_COPIES = 6  # of the matrix, which the dense solver holds
-TOLERANCE = 1e-10  # of an eigenvalue: the residual that the iteration ends at
+TOLERANCE = 1e-12  # of an eigenvalue: the residual that the iteration ends at
 ANGLE = 1e-8  # the sine above which it goes on
 LOOK = 1e-2  # of an eigenvalue: the residual of the next one, whose size alone is asked for
+ALIKE = 1e-9  # of the largest size: eigenvalues that differ by less are not told apart
 TOLD = 20  # products between two signs of life
 LOWERED = 3.0  # times the largest size of eigenvalues: by so much known ones are lowered, to lie below all others
 
@@ -130,8 +131,8 @@ class Search:
             space = np.hstack([self.known, vectors])
             if space.shape[1] >= len(space):
                 return values, vectors, np.inf
-            below, off = self._next(space)
-            if below <= values.min() + TOLERANCE * self.matrix.size:
+            below, off = self._next(space, float(values.min()))
+            if below <= values.min() + ALIKE * self.matrix.size:
                 break
             _, missed = self._iterated(1, tolerance, space)
             values, vectors = self._largest(np.hstack([vectors, missed]), count)
@@ -142,17 +143,28 @@ class Search:
         known = self.known if known is None else known
         return self.matrix @ x - self.lift * (known @ (known.T @ x))
 
-    def _next(self, known: Array) -> tuple[float, float]:
-        """The largest eigenvalue beside known ones, and by how much it may be off."""
-        values, vectors = self._iterated(1, LOOK, known)
-        return float(values[0]), float(np.linalg.norm(self.lowered(vectors, known) - vectors * values))
+    def _next(self, known: Array, last: float) -> tuple[float, float]:
+        """The largest eigenvalue beside known ones, and by how much it may be off.
 
-    def _iterated(self, count: int, tolerance: float, known: Array) -> tuple[Array, Array]:
+        Where that leaves open whether it is below the last of these, it is looked at more closely.
+        """
+        values, vectors = self._iterated(1, LOOK, known)
+        gap, off = last - float(values[0]), self._off(values, vectors, known)
+        if ALIKE * self.matrix.size < gap < 2 * off:
+            values, vectors = self._iterated(1, gap / 8 / self.matrix.size, known, vectors[:, 0])
+            off = self._off(values, vectors, known)
+        return float(values[0]), off
+
+    def _off(self, values: Array, vectors: Array, known: Array) -> float:
+        return float(np.linalg.norm(self.lowered(vectors, known) - vectors * values))
+
+    def _iterated(self, count: int, tolerance: float, known: Array, start: Array | None = None) -> tuple[Array, Array]:
         """The largest eigenvalues beside known ones, each with a residual of this share of it; 0 is all digits."""
         from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
         n = len(known)
-        start = np.random.default_rng(known.shape[1]).uniform(0.5, 1.5, n)
+        if start is None:
+            start = np.random.default_rng(known.shape[1]).uniform(0.5, 1.5, n)
         shape = n, n
         operator = LinearOperator(shape, matvec=lambda x: self._told(self.lowered(x, known)), dtype=np.float64)
         try:

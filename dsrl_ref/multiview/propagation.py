@@ -58,7 +58,7 @@ def propagate(
     """
     n, count = W.shape[0], classes * len(labellings)
     require_room(
-        COPIES * 8 * n * count, f"labels y: what {count} classes have of {n} samples each", "take fewer classes"
+        COPIES * 8 * n * count, f"labels y: what {classes} classes have of {n} samples each", "take fewer classes"
     )
     if form == "poisson":
         return _poisson(W, labellings, classes)

@@ -13,7 +13,7 @@ from dsrl_ref.progress import Progress
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
 MOST = 20  # clusters that the eigengap chooses from
 FAINT, ALIKE = 0.03, 0.95  # a gap below that says nothing, where all eigenvalues looked at are above this
-ENTRY = 16  # bytes of a weight and its place, with what the iteration takes beside it
+ENTRY = 24  # bytes of a weight and its place, twice: those who look for components transpose the graph
 CHUNK = 2**14  # points that are looked at at a time
 
 

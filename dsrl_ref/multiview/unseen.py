@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.absent import is_absent
-from dsrl_ref.multiview.edges import links, mean_graph, scale_of
+from dsrl_ref.multiview.edges import Links, mean_graph
 from dsrl_ref.multiview.graph import Fusion
 from dsrl_ref.multiview.views import View, scattered
 
@@ -35,11 +35,11 @@ class Joiner:
 
     def __init__(self, fusion: Fusion, k: int, weights: str) -> None:
         self.fusion, self.k, self.weights = fusion, k, weights
-        self._scales: dict[int, tuple[bool, Any]] = {}  # by view: whether all of its samples are equal, and `scale_of`
+        self._links: dict[int, Links] = {}  # of each view that was asked
 
     def __getstate__(self) -> dict[str, Any]:
         """What is found out of the seen samples when first asked is found out again from a pickle."""
-        return {"fusion": self.fusion, "k": self.k, "weights": self.weights, "_scales": {}}
+        return {"fusion": self.fusion, "k": self.k, "weights": self.weights, "_links": {}}
 
     def __call__(self, new_views: Sequence[View]) -> csr_array:
         """Weights (n_new, n) of new samples to the seen ones."""
@@ -58,14 +58,9 @@ class Joiner:
     def _joined(self, v: int, new: View, present: NDArray[np.bool_]) -> csr_array:
         """Weights of new samples to the seen ones by one view, of those that it has."""
         view = self.fusion.views[v]
-        points, k = view.like(new[present]), view.neighbours(self.k)
-        if v not in self._scales:
-            equal = view.points.are_equal()
-            self._scales[v] = (equal, None if equal else scale_of(view.points, k, self.weights))
-        equal, scale = self._scales[v]
-        if equal:
-            return scattered(csr_array((points.count, view.points.count)), present, view.seen)
-        return scattered(links(points, view.points, k, self.weights, scale), present, view.seen)
+        if v not in self._links:
+            self._links[v] = Links(view.points, view.neighbours(self.k), self.weights)
+        return scattered(self._links[v](view.like(new[present])), present, view.seen)
 
     @cached_property
     def _known(self) -> dict[bytes, int]:

@@ -48,6 +48,17 @@ def test_a_weighted_sum_is_the_sum_of_the_graphs(n, m, density, seed, block, cou
         require_same(weighted_sum(graphs, weights), expected)
 
 
+def test_what_a_sum_is_scaled_by_is_asked_for_every_block_of_its_rows(monkeypatch):
+    monkeypatch.setattr(assembly, "BLOCK", 5)
+    graphs, factors = [graph(9, 7, 0.5, seed) for seed in range(2)], np.arange(1.0, 10.0)
+
+    def scaled(block, rows):
+        return rows.data * np.repeat(factors[block], np.diff(rows.indptr))
+
+    expected = factors[:, np.newaxis] * weighted_sum(graphs, [0.5, 0.25]).toarray()
+    assert np.array_equal(weighted_sum(graphs, [0.5, 0.25], scaled).toarray(), expected)
+
+
 @examples(100)
 @given(sizes, st.sampled_from([0.0, 0.2, 0.9]), st.integers(0, 10**6), st.integers(1, 40))
 def test_of_both_directions_the_larger_weight_counts(n, density, seed, block):
@@ -57,6 +68,17 @@ def test_of_both_directions_the_larger_weight_counts(n, density, seed, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assembly, "BLOCK", block)
         require_same(symmetrised(directed), expected)
+
+
+def test_what_is_symmetric_already_is_not_made_again():
+    directed = graph(9, 9, 0.3, 0)
+    symmetric = symmetrised(directed)
+    assert symmetrised(symmetric) is symmetric
+    other = symmetric.copy()
+    other.data[0] += 1.0
+    assert symmetrised(other).toarray().tolist() == np.maximum(other.toarray(), other.toarray().T).tolist()
+    symmetric.data[:] = 0.0
+    assert symmetrised(symmetric).nnz == 0
 
 
 @pytest.mark.parametrize("block", [1, 2, 5, 1000])

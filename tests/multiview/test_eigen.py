@@ -79,8 +79,8 @@ def test_what_one_start_misses_the_second_look_finds(monkeypatch):
     assert values[-2] - values[-3] > 0.05
     original, starts = Search._iterated, []
 
-    def blind(self, count, tolerance, known):
-        found = original(self, count, tolerance, known)
+    def blind(self, count, tolerance, known, start=None):
+        found = original(self, count, tolerance, known, start)
         starts.append(count)
         if len(starts) == 1:  # the first and the third
             return values[[-3, -1]], vectors[:, [-3, -1]]
@@ -96,16 +96,55 @@ def test_the_iteration_ends_early_where_the_gap_is_large_and_goes_on_where_it_is
     monkeypatch.setattr(eigen, "DENSE", 0)
     asked, original = [], Search._iterated
 
-    def listening(self, count, tolerance, known):
+    def listening(self, count, tolerance, known, start=None):
         asked.append((count, tolerance))
-        return original(self, count, tolerance, known)
+        return original(self, count, tolerance, known, start)
 
     monkeypatch.setattr(Search, "_iterated", listening)
     top_eigenvectors(normalised(ring(4, 12, 0.1)), 4)
     assert asked == [(4, eigen.TOLERANCE), (1, eigen.LOOK)]
     asked.clear()
-    top_eigenvectors(normalised(ring(12, 5, 1e-4) + 1e-3), 5)
-    assert (5, 0.0) in asked
+    monkeypatch.setattr(eigen, "ANGLE", 1e-30)
+    top_eigenvectors(normalised(ring(4, 12, 0.1)), 4)
+    assert asked == [(4, eigen.TOLERANCE), (1, eigen.LOOK), (4, 0.0), (1, eigen.LOOK)]
+
+
+def diagonal(values):
+    """A matrix whose eigenvalues are known: no sample is joined to another."""
+    return Scaled(csr_array(np.diag(values)), np.ones(len(values)))
+
+
+def test_a_gap_that_the_look_leaves_open_is_looked_at_more_closely(monkeypatch):
+    monkeypatch.setattr(eigen, "DENSE", 0)
+    asked, original = [], Search._iterated
+
+    def listening(self, count, tolerance, known, start=None):
+        asked.append((count, tolerance))
+        return original(self, count, tolerance, known, start)
+
+    monkeypatch.setattr(Search, "_iterated", listening)
+    matrix = diagonal([1.0, 0.9, 0.8, *np.linspace(0.5, 0.797, 400)])
+    sine, gap = angle(top_eigenvectors(matrix, 3), matrix, 3)
+    assert sine < eigen.ANGLE
+    assert asked[:2] == [(3, eigen.TOLERANCE), (1, eigen.LOOK)]
+    assert [count for count, _ in asked] == [3, 1, 1]
+    assert gap / 16 < asked[2][1] < gap / 4
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-12])
+def test_the_gap_behind_the_last_value_is_no_larger_than_it_is(tolerance):
+    values = np.array([1.0, 0.95, 0.9, *np.linspace(0.1, 0.85, 60)])
+    search = Search(diagonal(values), np.zeros((63, 0)), Progress("test"))
+    found, _, gap = search.first(3, tolerance)
+    assert sorted(found) == pytest.approx([0.9, 0.95, 1.0], abs=2 * tolerance)
+    assert 0.025 < gap <= found.min() - 0.85
+
+
+def test_a_tie_at_the_end_has_no_gap():
+    search = Search(diagonal([1.0, 0.9, 0.9, *np.linspace(0.1, 0.8, 30)]), np.zeros((33, 0)), Progress("test"))
+    found, _, gap = search.first(2, 1e-12)
+    assert found.min() == pytest.approx(0.9, abs=1e-9)
+    assert gap == pytest.approx(0, abs=1e-9)
 
 
 def test_known_eigenvectors_are_left_out(monkeypatch):
@@ -156,7 +195,6 @@ def test_products_are_told_now_and_then(monkeypatch):
     told = []
     monkeypatch.setattr(Progress, "tell", lambda self, text, share=None: told.append((self.what, text, share)))
     top_eigenvectors(normalised(groups_at_random([30, 30], 0.4, 0)), 4)
-    assert told[0] == ("eigenvectors", f"{eigen.TOLD} products with the graph", None)
-    assert [text for _, text, _ in told] == [
-        f"{eigen.TOLD * (k + 1)} products with the graph" for k in range(len(told))
-    ]
+    expected = [f"{eigen.TOLD * (k + 1)} products with the graph" for k in range(len(told))]
+    assert len(told) > 1
+    assert told == [("eigenvectors", text, None) for text in expected]

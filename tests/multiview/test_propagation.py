@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, diags_array
 
+from dsrl_ref import memory
+from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import propagation
 from dsrl_ref.multiview.propagation import distributions, propagate
 
@@ -365,3 +367,12 @@ def test_blas_has_one_thread_also_where_many_samples_are_solved(form, monkeypatc
     with threadpoolctl.threadpool_limits(3, "blas"):
         propagate(ring, [codes], 2, form, 10.0)
     assert seen == [{1}]
+
+
+@pytest.mark.parametrize("form", ["balanced", "poisson"])
+def test_more_classes_than_fit_are_refused(monkeypatch, form):
+    room = propagation.COPIES * 8 * 30 * 6
+    monkeypatch.setattr(memory, "free_memory", lambda: room)
+    assert len(propagate(W, [CODES, CODES], 3, form, 10)) == 2
+    with pytest.raises(SizeError, match=r"labels y: what 4 classes have of 30 samples each: .*; take fewer classes"):
+        propagate(W, [CODES, CODES], 4, form, 10)

@@ -73,7 +73,7 @@ def test_row_affinity_is_the_same_by_blocks(monkeypatch):
 
 
 def test_a_row_affinity_that_does_not_fit_is_refused(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda: 16 * 10**2)
+    monkeypatch.setattr(memory, "free_memory", lambda: 24 * 10**2)
     require_row_affinity(10, "embedding='rows'", "take embedding='graph'")
     message = r"embedding='rows' holds .* a dense 11×11 matrix: 0.0 GiB of memory, .*; take embedding='graph'"
     with pytest.raises(SizeError, match=message):
