@@ -221,7 +221,7 @@ def test_what_does_not_fit_the_model_is_refused(model, new, seen, tmp_path, caps
             3,
             "the model is of a graph: give it similarities to the samples that it saw",
         ),
-        ([model, few], 3, "X has 20 features, but DSRLClassifier is expecting 30 features"),
+        ([model, few], 3, "few.npz has 2 views, and the model is of 3"),
         ([str(tmp_path / "result"), new], 4, "result holds a FitResult, which predicts nothing"),
         ([str(tmp_path / "damaged"), new], 4, "damaged"),
         ([str(tmp_path / "nowhere"), new], 5, "nowhere"),

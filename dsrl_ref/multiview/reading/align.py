@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Indexed:
-    """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count."""
+    """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count.
+
+    `columns` is what the columns are called, where that is known.
+    """
 
     name: str
     values: Any
     index: list[Any] | None
     is_named: bool
+    columns: tuple[str, ...] | None = None
 
     @property
     def has_index(self) -> bool:
