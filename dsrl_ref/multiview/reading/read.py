@@ -21,8 +21,8 @@ from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, vector
-from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, columns_like, is_like
+from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, partly_one_hot, vector
+from dsrl_ref.multiview.reading.leaks import LEAST, column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
 from dsrl_ref.multiview.reading.roles import find
@@ -105,6 +105,7 @@ def _settled(content: Content, options: Options) -> Reading:
     _require_matrices(content)
     counts = {entry.name: lengths(entry) for entry in content.labels}
     if content.labels and not any(counts.values()):
+        _refuse_partly_one_hot(content)
         raise ValueError(
             f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
         )
@@ -124,6 +125,20 @@ def _settled(content: Content, options: Options) -> Reading:
         _refuse_hidden_labels(content, n)
         _note_columns(content, turned)
     return _finished(content, turned, named, labels)
+
+
+def _refuse_partly_one_hot(content: Content) -> None:
+    """Refuse one-hot labels with samples without a 1 by their name, with what to write in their place."""
+    for entry in content.labels:
+        for n in entry.shape:
+            found = partly_one_hot(entry, n)
+            if found is not None:
+                raise ValueError(
+                    f"{content.source}: {entry} is one-hot, but {np.count_nonzero(found < 0)} samples have no 1, the "
+                    f"first of them sample {np.argmin(found)}: they have no label, or the class whose column was left "
+                    "out. Give one label a sample in its place, as by numpy.argmax along the classes, and for these "
+                    "-1 where they have none, or a class of their own"
+                )
 
 
 def _require_matrices(content: Content) -> None:
@@ -201,7 +216,7 @@ def _note_columns(content: Content, turned: list[bool]) -> None:
 def _could_be_labels(entry: Entry, n: int) -> bool:
     """Whether this is n classes of which some come again."""
     if n not in lengths(entry):
-        return False
+        return n >= LEAST and partly_one_hot(entry, n) is not None
     try:
         labels = vector(entry, n, "")
     except ValueError:  # fractions, say
