@@ -185,7 +185,7 @@ def test_tables_are_aligned_and_that_is_said(tmp_path):
     add(tmp_path, "b.csv", [["v", 20.5], ["u", 10.5]], header=["id", "p"])
     content = read_folder(tmp_path, Options())
     assert content.views[1].value.tolist() == [[10.5], [20.5]]
-    assert content.notes == ["aligned by index: a.csv, b.csv; the views have 12 of 12 samples in common"]
+    assert content.notes == ["aligned by index: a.csv, b.csv; the views have 2 of 2 samples in common"]
     assert content.left_out == ["column id of a.csv (index)", "column id of b.csv (index)"]
     with pytest.raises(ValueError, match=r"a\.csv: line 2, column id: 'u' is no number"):
         read_folder(tmp_path, Options(index="none"))
