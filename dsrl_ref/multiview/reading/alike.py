@@ -140,8 +140,16 @@ def match(view: Any, entry: Entry, v: int, expected: Expected, notes: list[str])
         notes.append(_not_given(entry.name, [str(place + 1) for place in places]))
     if view.shape[1] != size:
         raise ValueError(f"{entry.name} has {view.shape[1]} columns, and the model saw {size}")
-    notes.append(f"columns of {entry.name} by their order, without names")
     return view
+
+
+def note_columns_without_names(content: Content, expected: Expected) -> None:
+    """Say of which views the columns were taken by their order."""
+    pairs = zip(content.views, expected.naming.columns, strict=True)
+    without_names = [entry.name for entry, seen in pairs if entry.columns is None or seen is None]
+    if without_names:
+        which = "" if len(without_names) == len(content.views) else f" of {', '.join(without_names)}"
+        content.notes.append(f"columns{which} by their order, without names")
 
 
 def _by_names(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dsrl_ref.multiview.naming import shown
 from dsrl_ref.multiview.reading.align import Indexed, align
 from dsrl_ref.multiview.reading.content import Content, Options
 from dsrl_ref.multiview.reading.entries import Entry, flatten
@@ -213,10 +214,15 @@ def _only_array(file: Path) -> Any:
     return entries[0].value
 
 
+def _with_columns(view: Indexed) -> str:
+    """A table with its columns, of which one may be meant."""
+    return view.name if view.columns is None else f"{view.name} with columns {shown(view.columns)}"
+
+
 def _content(source: str, found: _Found, options: Options) -> Content:
     """Bring tables into one order, and check that the labels asked for are there."""
     if options.labels not in (None, NONE) and not found.labels:
-        names = ", ".join([view.name for view in found.views] + found.left_out)
+        names = ", ".join([*map(_with_columns, found.views), *found.left_out])
         raise ValueError(f"{source} has no {options.labels} for --labels; it has {names}")
     if options.labels is None and not found.labels and found.suspects:
         raise ValueError(f"{source}: {found.suspects[0]}, or --labels none")

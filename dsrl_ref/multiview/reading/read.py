@@ -234,6 +234,7 @@ def _met(
         view = _converted(entry, turned, content.source)
         said.append(_said(entry, view, turned))
         views.append(alike.match(view, entry, v, expected, content.notes))
+    alike.note_columns_without_names(content, expected)
     require_everyone(views, content.names, content.source)
     return Reading(views, labels, _summary(content, said, named, labels, []), expected.naming, content.names)
 

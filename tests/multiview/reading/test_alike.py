@@ -106,12 +106,14 @@ def test_without_names_the_order_counts_and_that_is_said(tmp_path):
     found, said = met(tmp_path / "new.npz")
     assert_met(found)
     assert "views by their order: X1, X2, X3 for the model's image, sound, text" in said
-    assert "columns of X2 by their order, without names" in said
+    assert said.endswith("; columns by their order, without names")
     nameless = Expected(Naming(None, (None,) * 3), MODEL.sizes)
     assert "views by their order, as the model has no names for them" in met(tmp_path / "new.npz", nameless)[1]
     found, said = met(folder_of(tmp_path / "folder"), ORDERED)
     assert_met(found)
-    assert "views by their order: image, sound, text for the model's X1, X2, X3" in said
+    assert "views by their order: image, sound, text for the model's X1, X2, X3; columns by their order" in said
+    write(tmp_path / "folder" / "sound.csv", VIEWS["sound"])
+    assert met(tmp_path / "folder")[1].endswith("; columns of sound.csv by their order, without names")
 
 
 def test_numbers_are_names_where_both_sides_have_them(tmp_path):
