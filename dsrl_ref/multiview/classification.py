@@ -34,6 +34,7 @@ class FittedClasses(Fitted):
     transduction: NDArray[Any]
     label_distributions: Array
     reached: NDArray[np.bool_]
+    labelled: NDArray[np.bool_] | None  # whose class `fit` was given; None of a file that does not tell
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class DSRLClassifier(Estimator):
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
-    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_
+    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_, view_names_, feature_names_in_
         As of `DSRLClustering`.
 
     Examples
@@ -174,8 +175,9 @@ class DSRLClassifier(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
-            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names; anything
+            else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one array
+            with `view_sizes` too; new samples may lack others.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
         callback : callable, optional
@@ -212,7 +214,8 @@ class DSRLClassifier(Estimator):
             spread[known] = 0.0
             spread[known, labels.codes[known]] = 1.0
         transduction = labels.classes[np.argmax(spread, axis=1)]
-        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread, reached)
+        known = labels.codes >= 0
+        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread, reached, known)
         return self
 
     def _check_parameters(self) -> None:

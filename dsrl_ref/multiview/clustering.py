@@ -127,6 +127,10 @@ class DSRLClustering(Estimator):
         Epochs of training.
     n_features_in_ : int
         Of all views.
+    view_names_ : ndarray (V,) of str
+        Where views came in a dictionary, or from files in a shell. New samples in one may have them in any order.
+    feature_names_in_ : ndarray (n_features_in_,) of str
+        Where all views are tables whose columns have names; those of new samples must be the same, in this order.
 
     Examples
     --------
@@ -191,8 +195,9 @@ class DSRLClustering(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
-            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names; anything
+            else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one array
+            with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
         callback : callable, optional

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
+from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.views import as_views
@@ -95,7 +96,8 @@ def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = Fal
     if path_or_name == "digits":
         views, labels = _digits()
         shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, views, strict=True))
-        reading = Reading(list(views), labels, f"{shapes}, labels 10 classes")
+        naming = Naming(DERIVED, (None,) * len(DERIVED))
+        reading = Reading(list(views), labels, f"{shapes}, labels 10 classes", naming)
     else:
         reading = read(Path(path_or_name), options)
         reading = replace(reading, labels=_as_int64(reading.labels))

@@ -39,6 +39,7 @@ def classifier_to_file(model: DSRLClassifier) -> tuple[Header, Arrays]:
     fitted = model._fitted
     names = fitted.classes.tolist() if fitted.classes.dtype == object else None
     found = {} if names is not None else {"classes": fitted.classes}
+    found |= {} if fitted.labelled is None else {"labelled": fitted.labelled}
     arrays |= {**found, "label_distributions": fitted.label_distributions, "reached": fitted.reached}
     return {**header, "classes": names}, arrays
 
@@ -50,15 +51,18 @@ def classifier_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -
     classes = arrays["classes"] if names is None else np.array(names, dtype=object)
     n = fitted.affinity_matrix.shape[0]
     spread = _shaped(arrays, "label_distributions", (n, len(classes)))
-    if classes.ndim != 1 or arrays["reached"].shape != (n,) or arrays["reached"].dtype != bool:
-        raise ValueError("classes and reached_ must be one name a class and one truth a sample")
+    reached, labelled = arrays["reached"], arrays.get("labelled")  # version 4 has the latter
+    truths = [each for each in (reached, labelled) if each is not None]
+    if classes.ndim != 1 or any(each.shape != (n,) or each.dtype != bool for each in truths):
+        raise ValueError("classes, reached_ and labelled must be one name a class and one truth a sample")
     transduction = classes[np.argmax(spread, axis=1)]
     model._fitted = FittedClasses(
         **vars(fitted),
         classes=classes,
         transduction=transduction,
         label_distributions=spread,
-        reached=arrays["reached"],
+        reached=reached,
+        labelled=labelled,
     )
     return model
 

@@ -1,6 +1,7 @@
 """Fitted estimators in files: the same bits come out, predict the same, and what is damaged or forged is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,8 @@ def put(name, value):
         (put("classes", None), "'classes'"),
         (put("reached", lambda a: a[1:]), "one truth a sample"),
         (put("reached", lambda a: a.astype(int)), "one truth a sample"),
+        (put("labelled", lambda a: a[1:]), "one truth a sample"),
+        (put("labelled", lambda a: a.astype(int)), "one truth a sample"),
         (put("label_distributions", lambda a: a.astype(np.float32)), "label_distributions must be finite"),
         (put("label_distributions", lambda a: np.where(a < 0.5, np.nan, a)), "label_distributions must be finite"),
         (put("losses", lambda a: np.array(["x"])), "losses must be finite"),
@@ -292,10 +295,12 @@ def test_a_file_of_version_3_is_read_with_the_names_of_columns_that_it_has(path,
     model = DSRLClassifier(n_neighbors=4, view_sizes=sizes).fit(given_, KNOWN[:100])
     save(path, model)
     header, arrays = persistence.read(path)
-    del header["naming"]
+    del header["naming"], arrays["labelled"]
     old = {**header, "version": 3, "feature_names_in": model.feature_names_in_.tolist()}
     persistence.write(path, old, arrays)
-    assert bits(load(path)._fitted) == bits(model._fitted)
+    assert load(path)._fitted.labelled is None
+    assert bits(load(path)._fitted) == bits(replace(model._fitted, labelled=None))
+    assert saved.classifier_to_file(load(path))[1].keys() == arrays.keys()
     persistence.write(path, {**old, "feature_names_in": None}, arrays)
     assert not hasattr(load(path), "feature_names_in_")
     assert np.array_equal(load(path).predict(given_), model.predict(given_))
