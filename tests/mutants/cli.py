@@ -69,7 +69,7 @@ MUTANTS = [
     *of(
         "cli/output.py",
         ("flush=True", "flush=False"),
-        ("    give_way()\n", ""),
+        ("    with aside():\n", "    if True:\n"),
         ("        print(text, file=sys.stderr)\n", "        print(text)\n"),
         ("    if sys.stderr is not None:\n", "    if True:\n"),
         ("allow_nan=False", "allow_nan=True"),
@@ -104,6 +104,11 @@ MUTANTS = [
         ("        found = _reported(found, arguments)\n", "        list(_reported(found, arguments))\n"),
         ("appendix.page(everything, arguments.seed", "appendix.page(everything, 0"),
         ("time.perf_counter() - start\n    render", "start - time.perf_counter()\n    render"),
+        ("    form = parser.add_mutually_exclusive_group()\n", "    form = parser\n"),
+        ("return 0 if all(", "return 0 if any("),
+        ("    elif not arguments.markdown:\n", "    else:\n"),
+        ("if arguments.equation is not None or not finding.passed", "if arguments.equation is not None"),
+        ("return found if equations else _shown(found)", "return found"),
         ("origin(arguments.command)", 'origin("dsrl-ref")'),
     ),
     *of(
