@@ -168,8 +168,8 @@ class Told:
         """Tell whether the gradient where training ended is that of differences."""
         self.line(
             "gradient there",
-            f"{'agrees' if agrees(checked) else 'DISAGREES'} with differences of the loss: {checked.gap:.1e} apart beyond "
-            f"rounding, which hides at most {checked.rounding:.1e} ({checked.ties} ties)",
+            f"{'agrees' if agrees(checked) else 'DISAGREES'} with differences of the loss: {checked.gap:.1e} apart "
+            f"beyond rounding, which hides at most {checked.rounding:.1e} ({checked.ties} ties)",
         )
 
     def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
