@@ -273,7 +273,13 @@ def test_nothing_is_drawn_into_what_is_printed(clock, stderr):
         with progress.aside():
             clock.now += 2.0
             free = []
-            thread = threading.Thread(target=lambda: free.append(progress.LINE.lock.acquire(blocking=False)))
+
+            def other():
+                free.append(progress.LINE.lock.acquire(blocking=False))
+                if free[0]:
+                    progress.LINE.lock.release()
+
+            thread = threading.Thread(target=other)
             thread.start()
             thread.join()
         assert free == [False]
