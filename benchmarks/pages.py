@@ -13,7 +13,9 @@ from dsrl_ref.report.pictures import new, picture, theme
 HEADS = "contestant", "seconds", "times the first", "peak memory, MiB", "error"
 NAMES = 34  # letters of a contestant's name beside a picture
 LEAD = (
-    "Every row is checked first: contestants that give different numbers are not timed. Times are medians of one run."
+    "Every row is checked first: contestants that give different numbers are not timed. Times are medians over rounds "
+    "in which all take turns; of rows that are about time of processors, the least. A contestant without figures is "
+    "not installed on this machine."
 )
 
 

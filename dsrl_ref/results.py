@@ -16,8 +16,10 @@ from dsrl_ref.checked import starting_point
 from dsrl_ref.engines import implicit
 from dsrl_ref.persistence import Kind, register
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity
+from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.status import Status
+
+WHITE = 1e-6  # how far, relative, a D may be from singular values 1 and 0 that was whitened elsewhere, in float32 say
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,6 +58,9 @@ class FitResult(Shown):
         The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
     validation : float or None
         The loss of what was held out, at `theta` and `L`; None where nothing was.
+    whitened : bool or None
+        Whether the D of the `LeastSquares` had singular values 1 and 0 alone, as `LeastSquares.whitened` makes them;
+        None for another f, and of files that do not tell. `apply` refuses a D of the other sort.
     """
 
     theta: Any
@@ -69,6 +74,7 @@ class FitResult(Shown):
     status: Status | None = None
     kind: str | None = None
     validation: float | None = None
+    whitened: bool | None = None
 
     def _facts(self) -> dict[str, str]:
         own = self.per_layer
@@ -80,6 +86,7 @@ class FitResult(Shown):
             "L": "one a layer" if own else f"{self.L:.6g}",
             "layers": "unknown" if self.layers is None else f"{self.layers}",
             "epochs": f"{len(self.history['loss'])}",
+            "whitened": "True" if self.whitened else "",
         }
         return {name: fact for name, fact in facts.items() if fact}
 
@@ -106,7 +113,8 @@ class FitResult(Shown):
         Raises
         ------
         ValueError
-            Where the number of layers is not known, as in a file of version 1, and as of `forward`.
+            Where the number of layers is not known, as in a file of version 1; where this was learned from whitened
+            measurements and those of f are not, or the other way round; and as of `forward`.
         DivergenceError
             A ValueError. Where the network diverges on this f.
 
@@ -122,6 +130,7 @@ class FitResult(Shown):
                 "this result does not know its layers, as it comes from a file of version 1: say how many they were, "
                 "as in dataclasses.replace(result, layers=11).apply(f)"
             )
+        require_as_learned(self, f)
         if self.layers < math.inf:
             return forward(f, self.theta, self.L, int(self.layers), x0)[-1]
         return _fixed_point(f, self.theta, self.L, starting_point(f, x0))
@@ -182,6 +191,39 @@ class SolveResult(Shown):
         }
 
 
+def is_white(f: Any) -> bool | None:
+    """Whether the D of a `LeastSquares` has singular values 1 and 0 alone; None for another f.
+
+    So it is where DDᵀ is a projection; that is asked of one drawn vector: it costs as much as two layers of one signal.
+    """
+    if type(f) is not LeastSquares:
+        return None
+    drawn = np.random.default_rng(0).normal(size=f.D.shape[0])
+    once = f.D @ (f.D.T @ drawn)
+    return bool(np.linalg.norm(f.D @ (f.D.T @ once) - once) <= WHITE * np.linalg.norm(once) > 0)
+
+
+def require_as_learned(result: FitResult, f: Any) -> None:
+    """Raise ValueError where the measurements of f are whitened and those learned from are not, or the other way round.
+
+    A network that has learned the steps for one of the two diverges on the other, or answers nonsense.
+    """
+    white = is_white(f)
+    if result.whitened is None or white is None or white == result.whitened:
+        return
+    if result.whitened:
+        told = (
+            "this was learned from whitened measurements, and those of f are not: pass white.apply_to(Y), where white "
+            "is the whitened term that it was learned from, or f.whitened(); on a shell, --whiten"
+        )
+    else:
+        told = (
+            "this was learned from measurements as they are, and those of f are whitened, or its D has singular values "
+            "1 and 0 alone: pass LeastSquares(D, Y) of what was measured; on a shell, leave --whiten out"
+        )
+    raise ValueError(f"{told}. dataclasses.replace(result, whitened=None) is applied to anything")
+
+
 def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
     """The limit of the layers; of a `Fidelity` whose layers contract in closed form, sparse or not."""
     if type(f) is Fidelity:
@@ -204,6 +246,7 @@ def to_file(result: FitResult) -> tuple[dict[str, Any], dict[str, Any]]:
         "status": None if result.status is None else result.status.name,
         "smooth_term": result.kind,
         "validation": "inf" if result.validation == math.inf else result.validation,
+        "whitened": result.whitened,
     }
     return header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}}
 
@@ -237,6 +280,7 @@ def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
         "status": None if status is None else Status[status],
         "kind": header["smooth_term"],
         "validation": math.inf if header.get("validation") == "inf" else header.get("validation"),
+        "whitened": header.get("whitened"),
     }
 
 

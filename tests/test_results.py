@@ -9,9 +9,9 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, shrink
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, load, save, shrink
 from dsrl_ref.errors import DivergenceError
-from dsrl_ref.results import FitResult, SolveResult, from_file, to_file
+from dsrl_ref.results import FitResult, SolveResult, from_file, is_white, to_file
 
 THETA = Theta(1.25, 0.75, 0.25, 0.875)
 HISTORY = {"loss": np.ones(1)}
@@ -116,6 +116,70 @@ def test_what_is_no_smooth_term_and_what_does_not_fit_is_refused():
         replace(FITTED, layers=None).apply(Fidelity(NEW))
     with pytest.raises(DivergenceError, match="in layer"):
         replace(FITTED, layers=3000).apply(LeastSquares(100 * D, Y))
+
+
+class OwnLeastSquares(LeastSquares):
+    """It may do anything."""
+
+
+WIDE = numbers.normal(size=(3, 4))
+WHITE = LeastSquares(WIDE, Y).whitened()
+
+
+@pytest.mark.parametrize(
+    ("f", "white"),
+    [
+        (WHITE, True),
+        (WHITE.apply_to(3 * Y), True),
+        (LeastSquares(WHITE.D.astype(np.float32), Y), True),
+        (LeastSquares(sp.csr_array(np.eye(3, 4)), Y), True),
+        (LeastSquares(np.ones((3, 4)), Y).whitened(), True),
+        (LeastSquares(WIDE, Y), False),
+        (LeastSquares(1.001 * WHITE.D, Y), False),
+        (LeastSquares(np.diag([1.0, 1.0, 0.5]), Y), False),
+        (LeastSquares(np.zeros((3, 4)), Y), False),
+        (Fidelity(NEW), None),
+        (OwnLeastSquares(np.eye(3), Y), None),
+        (FloatQuartic(np.eye(4)), None),
+    ],
+    ids=str,
+)
+def test_what_is_whitened_is_known_by_its_singular_values(f, white):
+    assert is_white(f) is white
+
+
+def test_what_was_learned_from_whitened_measurements_is_not_applied_to_others_nor_the_other_way_round():
+    learned, raw = replace(FITTED, whitened=True), replace(FITTED, whitened=False)
+    other = LeastSquares(WIDE, Y)
+    with pytest.raises(
+        ValueError, match=r"those of f are not: pass white\.apply_to\(Y\).*, or f\.whitened\(\); .*--whiten"
+    ):
+        learned.apply(other)
+    with pytest.raises(
+        ValueError, match=r"from measurements as they are, .*pass LeastSquares\(D, Y\) of what was measured"
+    ):
+        raw.apply(WHITE)
+    assert learned.apply(WHITE).shape == raw.apply(other).shape == (4, 5)
+    assert learned.apply(Fidelity(NEW)).shape == (4, 5)
+    for unknown in (replace(learned, whitened=None), FITTED):
+        assert np.array_equal(unknown.apply(other), raw.apply(other))
+
+
+@pytest.mark.parametrize(
+    ("f", "white"), [(WHITE, True), (LeastSquares(WIDE, Y), False), (Fidelity(NEW), None)], ids=repr
+)
+def test_fit_says_whether_it_learned_from_whitened_measurements_and_a_file_keeps_it(f, white, tmp_path):
+    learned = fit(Objective(f, NEW, layers=1), theta=(1, 0.9, 0.2, 0.6), L=f.lipschitz(), epochs=1)
+    assert learned.whitened is white
+    save(tmp_path / "model", learned)
+    assert load(tmp_path / "model").whitened is white
+    assert ("whitened=True" in repr(learned)) is (white is True)
+
+
+def test_a_file_that_does_not_tell_whether_they_were_whitened_is_read():
+    header, arrays = to_file(replace(FITTED, whitened=True, history={"loss": ONE, "theta": ONE, "L": ONE}))
+    del header["whitened"]
+    assert from_file({"version": 3, **header}, arrays).whitened is None
 
 
 def through_a_file(result, version=2, **changes):

@@ -40,7 +40,7 @@ COMMANDS = {
     "gradient": "loss and gradient of a problem in a file",
     "fit": "learn Θ and L for a problem in a file",
     "solve": "minimise f + weight·g for a problem in a file",
-    "plot": "draw what fit learned",
+    "plot": "draw what fit learned, or cluster or classify found",
     "cluster": "cluster samples that are seen in several views",
     "classify": "classify samples of which some are labelled",
     "predict": "take what cluster or classify fitted to new samples",

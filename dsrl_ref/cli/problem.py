@@ -1,5 +1,6 @@
 """Problems in files: W, or D and Y, and what else a command needs of them."""
 
+import argparse
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,30 @@ from dsrl_ref.files import read_npz
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 
-def whitened(f: Fidelity | LeastSquares) -> LeastSquares:
-    """The whitened least squares; ValueError for a `Fidelity`, whose Hessian is the identity."""
+def add_whiten(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--whiten`` and what belongs to it."""
+    parser.add_argument("--whiten", action="store_true", help=what)
+    parser.add_argument(
+        "--rcond",
+        type=float,
+        metavar="SHARE",
+        help="with --whiten: drop singular values of D up to this share of the largest; by default those that rounding "
+        "explains",
+    )
+
+
+def whitened(f: Fidelity | LeastSquares, arguments: argparse.Namespace) -> Fidelity | LeastSquares:
+    """What ``--whiten`` makes of f; ValueError for a `Fidelity`, whose Hessian is the identity."""
+    if not arguments.whiten:
+        if arguments.rcond is not None:
+            raise ValueError("--rcond is of whitening: give --whiten too")
+        return f
     if not isinstance(f, LeastSquares):
         raise ValueError("--whiten is for least squares, with keys D and Y; with W there is nothing to whiten")
-    return f.whitened()
+    try:
+        return f.whitened(rcond=arguments.rcond)
+    except ValueError as error:
+        raise ValueError(str(error).replace("rcond=", "--rcond=")) from error
 
 
 def told(required: Collection[str] = (), optional: Collection[str] = ()) -> str:

@@ -4,6 +4,37 @@ from mutants.mutant import of
 
 MUTANTS = [
     *of(
+        "engines/jit.py",
+        ("hashlib.sha256(source + data)", "hashlib.sha256(data)"),
+        ("        say_that_nothing_is_kept()\n        return fresh()\n", "        return fresh()\n"),
+        ("        except OSError:  # what", "        except KeyError:  # what"),
+        ("            say_that_nothing_is_kept()\n        except", "            pass\n        except"),
+        (
+            "        except Exception:  # whatever a damaged cache",
+            "        except TypeError:  # whatever a damaged cache",
+        ),
+        ('b"".join(source.read_bytes() for source in sources)', 'b""'),
+        ("Path(function.__code__.co_filename), INTRINSICS", "(Path(function.__code__.co_filename),)"),
+        ("Path(function.__code__.co_filename), INTRINSICS", "(INTRINSICS,)"),
+        ("        announce(cached._cache._cache_file)\n", ""),
+        ("    if sys.stderr is not None:\n", "    if True:\n"),
+        ("@functools.cache\ndef say_that_nothing", "def say_that_nothing"),
+        ("@functools.cache\ndef say_that_it", "def say_that_it"),
+        ("        if found is None:\n            say", "        if found is not None:\n            say"),
+        ("        if found is None:\n            say", "        if True:\n            say"),
+        ("        return found\n", "        return None\n"),
+        ("return digest(data[:-32]) == data[-32:]", "return True"),
+        ("return load_index() if whole(index.read()) else {}", "return load_index()"),
+        ('            raise OSError("damaged")', "            pass"),
+        (
+            "        except Exception:  # whatever a damaged pickle",
+            "        except TypeError:  # whatever a damaged pickle",
+        ),
+        ("        return data + digest(data)", "        return data"),
+        ('OPTIONS: dict[str, Any] = {"nogil": True', 'OPTIONS: dict[str, Any] = {"nogil": False'),
+        ("fresh = functools.cache(lambda:", "fresh = (lambda:"),
+    ),
+    *of(
         "engines/forward.py",
         ("(-b2 <= Z)", "(-b2 < Z)"),
         ("piece += knot <= Z", "piece += knot < Z"),
