@@ -20,6 +20,10 @@ class ModelFileError(DSRLError, ValueError):
     """A model file that is damaged, foreign or newer than this package."""
 
 
+class DataFileError(DSRLError, OSError):
+    """A file of numbers, or room for one, that fails: missing, unreadable, cut short, changed meanwhile, a full disk."""
+
+
 class SizeError(DSRLError, MemoryError):
     """Work refused before it starts because it would not fit; the message says how large it is."""
 

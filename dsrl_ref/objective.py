@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from textwrap import indent, wrap
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, require_in_memory, require_shape
+from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import as_data
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
@@ -32,13 +34,13 @@ class Objective(Shown):
     ----------
     f : SmoothTerm
         `Fidelity`, `LeastSquares` or your own.
-    target : array_like (n, m) or scipy.sparse container, optional
-        X̃; defaults to the W of `Fidelity`, required otherwise.
+    target : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X̃; defaults to the W of `Fidelity`, required otherwise. On disk as W of `Fidelity` is.
     layers : int or math.inf
         t, the number of applications of ξ; ``math.inf`` for the fixed point that they lead to, and the derivatives
         of it.
-    x0 : array_like (n, m) or scipy.sparse container, optional
-        X_(0), a constant; defaults to ``f.start()``.
+    x0 : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X_(0), a constant; defaults to ``f.start()``. On disk as W of `Fidelity` is.
     method : str
         Which engine runs, or "auto", which chooses one by the problem and the number of evaluations:
 
@@ -54,6 +56,9 @@ class Objective(Shown):
         Whether every layer has a Θ and an L of its own. Then `theta` is (t, 4), or t Θ, and `L` is (t,), where one Θ or
         one L stands for that of all layers; derivatives are arrays (t,), the first layer's first. Their sums over the
         layers are the derivatives in a Θ and an L that all share.
+    callback : callable, optional
+        ``callback("sorting", share)`` now and then while data on disk are sorted. What it raises ends that, and leaves
+        no file. A terminal shows the same in a line.
 
     Attributes
     ----------
@@ -69,7 +74,10 @@ class Objective(Shown):
     ValueError, TypeError
         For bad arguments, before any work.
     SizeError
-        Where ``method="tensor"`` would not fit, before it is allocated.
+        Where ``method="tensor"`` would not fit, before it is allocated; for data on disk that no engine reads there.
+    DataFileError
+        An OSError. For a file that cannot be read, is cut short or has changed since f was made, by evaluations too;
+        where there is no room for the sorted file.
 
     Notes
     -----
@@ -106,18 +114,19 @@ class Objective(Shown):
         threads: int | None = None,
         evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
+        callback: Callable[[str, float], Any] | None = None,
     ) -> None:
         require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
         evaluations = as_count(evaluations, "evaluations", least=1)
-        x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
-        target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
+        x0 = f.start() if x0 is None and type(f) in (Fidelity, LeastSquares) else starting_point(f, x0)
+        target = _default_target(f) if target is None else as_data(target, "target")
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
-        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer)
+        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer, callback)
         engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
         self.method = engine.name
         with self._limited(), _quiet():

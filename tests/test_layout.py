@@ -22,6 +22,7 @@ FLOORS = [
     "status",
     "arrays",
     "files",
+    "disk",
     "persistence",
     "checked",
     "appendix.theta",
