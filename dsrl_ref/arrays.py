@@ -4,16 +4,17 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsrl_ref.entries import first_not_finite
+
 Array: TypeAlias = NDArray[np.float64]
 
 LARGEST_EXACT_INTEGER = 2**53
-AT_ONCE = 2**20  # entries of a large array that are looked at together: what is formed of them takes megabytes
 HELD = {int, float, bool, str, type(None), np.ndarray, np.float64}  # types of entries that need no second look
 
 
@@ -37,37 +38,10 @@ def as_real(value: Any, name: str) -> Array:
         For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
     array = as_numbers(value, name)
-    place = first_not_finite(array)
-    if place is not None:
+    if (place := first_not_finite(array)) is not None:
         index, given = tuple(int(i) for i in np.unravel_index(place, array.shape)), np.asarray(value)
         raise_not_finite(given[index] if given.dtype == object else array[index], name, index)
     return array
-
-
-def parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The entries of a C-contiguous array, in order, `AT_ONCE` at a time: views, for a loop that Ctrl-C can leave."""
-    flat = array.reshape(-1)
-    for start in range(0, flat.size, AT_ONCE):
-        yield flat[start : start + AT_ONCE]
-
-
-def first_not_finite(array: Array) -> int | None:
-    """Where the first entry is that is NaN or infinite, counted along the rows; None if all are finite."""
-    for number, part in enumerate(parts_of(array)):
-        finite = np.isfinite(part)
-        if not finite.all():
-            return number * AT_ONCE + int(finite.argmin())
-    return None
-
-
-def same_entries(one: Array, other: Array) -> bool:
-    """Whether two C-contiguous arrays of one size have the same entries."""
-    return one is other or all(map(np.array_equal, parts_of(one), parts_of(other)))
-
-
-def largest_entry(array: Array) -> float:
-    """The largest |entry| of a C-contiguous array; 0 of one that has none."""
-    return max((max(float(part.max()), -float(part.min())) for part in parts_of(array)), default=0.0)
 
 
 def as_numbers(value: Any, name: str) -> Array:
@@ -185,8 +159,7 @@ def as_csr(value: Any, name: str) -> Any:
     Stale flags are not trusted and indices are checked before anything reads through them.
     """
     matrix = as_csr_numbers(value, name)
-    place = first_not_finite(matrix.data)
-    if place is not None:
+    if (place := first_not_finite(matrix.data)) is not None:
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
         raise_not_finite(matrix.data[place], name, (row, int(matrix.indices[place])))
     return matrix

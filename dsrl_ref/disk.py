@@ -25,16 +25,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref.arrays import (
-    AT_ONCE,
     Array,
     as_matrix_or_csr,
     as_numbers,
-    first_not_finite,
     is_sparse,
     raise_not_finite,
     require_in_memory,
     require_matrix_shape,
 )
+from dsrl_ref.entries import AT_ONCE, first_not_finite
 from dsrl_ref.errors import DataFileError, SizeError
 from dsrl_ref.files import UNREADABLE
 from dsrl_ref.progress import Progress
@@ -183,7 +182,7 @@ def _as_folder(scratch: Any) -> Path:
 
 
 def _require_entries_in_memory(value: Any, name: str) -> None:
-    """Refuse a sparse matrix whose entries are on disk: indices, which say where they are, would be read for nothing."""
+    """Refuse a sparse matrix whose entries are on disk: its indices, which say where they are, would serve nothing."""
     data = getattr(value, "data", None)
     if isinstance(data, np.ndarray) and 8 * data.size >= LARGE and _base(data, np.memmap) is not None:
         raise SizeError(
@@ -218,7 +217,7 @@ def _mapped(value: Any, name: str, filename: Any, folder: Path | None) -> Array:
 
 
 def _in_file(array: Array, stamp: Stamp | None, folder: Path) -> Array:
-    found = array.view(OnDisk)
+    found = array.view(OnDisk).view(OnDisk)  # twice, or NumPy would take `array` for the base of what is returned
     found.stamp, found.folder = stamp, folder
     return np.asarray(found)
 
@@ -323,7 +322,7 @@ class Scratch:
 
     def write(self, part: Array, start: int) -> None:
         """Write some entries, from entry `start` on; from any thread."""
-        left = memoryview(np.ascontiguousarray(part).reshape(-1)).cast("B")
+        left = np.ascontiguousarray(part).reshape(-1).data.cast("B")
         try:
             with self.lock:
                 self.file.seek(8 * start)
@@ -347,8 +346,13 @@ class Scratch:
         )
 
 
+def arrays_of(f: Any) -> list[Any]:
+    """The arrays that an object holds, such as W of `Fidelity`."""
+    return [value for value in getattr(f, "__dict__", {}).values() if isinstance(value, np.ndarray)]
+
+
 def refuse_if_on_disk(what: str, matrices: Iterable[Any], advice: str, times: int = 1) -> None:
     """Raise SizeError where one of the matrices is on disk and something would hold it in memory, so many `times`."""
-    sizes = [matrix.nbytes for matrix in matrices if home(matrix) is not None]
+    sizes = [matrix.nbytes for matrix in matrices if isinstance(matrix, np.ndarray) and home(matrix) is not None]
     if sizes:
         raise SizeError(f"{what} would take {times * max(sizes) / GB:.3g} GB in memory, for data on disk: {advice}")

@@ -21,7 +21,7 @@ class ModelFileError(DSRLError, ValueError):
 
 
 class DataFileError(DSRLError, OSError):
-    """A file of numbers, or room for one, that fails: missing, unreadable, cut short, changed meanwhile, a full disk."""
+    """A file of numbers that is missing, unreadable, cut short or changed meanwhile; a disk without room for one."""
 
 
 class SizeError(DSRLError, MemoryError):

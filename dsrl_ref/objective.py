@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from textwrap import indent, wrap
 from typing import Any
 
@@ -11,17 +12,20 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
-from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
+from dsrl_ref.arrays import Array, as_count, is_sparse, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
 from dsrl_ref.disk import as_data
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
+from dsrl_ref.entries import parts_of
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications, portions
 from dsrl_ref.threads import blas_threads, processors
+
+ITERATES = 2**23  # entries of all iterates of a part that is looked at layer by layer, 64 MiB
 
 
 class Objective(Shown):
@@ -66,6 +70,10 @@ class Objective(Shown):
         The name of the engine that runs, "auto" resolved.
     f, x0, target, layers, per_layer
         As given, converted; not to be changed.
+    on_disk : bool
+        Whether data are, so that they are read by blocks.
+    energy : float
+        ½‖X̃‖²_F, the loss of an answer of 0.
     parameters : Shared or PerLayer
         How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
@@ -177,12 +185,32 @@ class Objective(Shown):
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                forward(self._problem.f, theta, L, int(self.layers), self._problem.x0)  # names the layer, if it is one
+                self._require_finite_layers(theta, L)
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
                 f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
             )
         return float(loss), self.parameters.gradient(gradient)
+
+    def _require_finite_layers(self, theta: Any, L: Any) -> None:
+        """Raise the DivergenceError that names the layer, if an iterate is not finite; on disk part by part."""
+        f, x0, layers = self._problem.f, self._problem.x0, int(self.layers)
+        if not self.on_disk:
+            forward(f, theta, L, layers, x0)
+            return
+        for _, part, start in portions(f, x0, max(1, ITERATES // (layers + 1))):  # type: ignore[arg-type]
+            forward(part, theta, L, layers, start)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether W, Y, x0 or the target are, and what is computed of them goes part by part."""
+        return self._problem.on_disk
+
+    @cached_property
+    def energy(self) -> float:
+        """½‖X̃‖²_F: the loss of a network that answers 0."""
+        entries = self.target.data if is_sparse(self.target) else self.target
+        return 0.5 * math.fsum(float(np.sum(part * part)) for part in parts_of(entries))
 
     def flat(self, x: Any) -> tuple[float, Array]:
         """Evaluate at x = (w1, w2, b1, b2, L), for ``scipy.optimize.minimize(J.flat, x, jac=True)``.

@@ -10,6 +10,7 @@ How to add your own f
    as well, since it may do anything: the engines made for these two refuse it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -249,6 +250,30 @@ class LeastSquares:
         white = LeastSquares(U @ Vt, _whiten(self.Y, U, s))
         white._whitening = U, s
         return white
+
+
+def portions(f: Fidelity | LeastSquares, X: Any, entries: int) -> Iterator[tuple[Any, Fidelity | LeastSquares, Array]]:
+    """Cut f and a dense X into parts that do not interact, copied into memory, of about so many entries each.
+
+    Yields
+    ------
+    place : pair of slices
+        Where in X the part is: some entries of `Fidelity`, some columns of `LeastSquares`.
+    part : Fidelity or LeastSquares
+        f of these.
+    X : ndarray
+        X of these.
+    """
+    n, m = X.shape
+    rows = n if isinstance(f, LeastSquares) else max(1, entries // m)
+    columns = min(m, max(1, entries // rows))
+    for i in range(0, n, rows):
+        for j in range(0, m, columns):
+            place = slice(i, i + rows), slice(j, j + columns)
+            part = (
+                LeastSquares(f.D, f.Y[:, place[1]]) if isinstance(f, LeastSquares) else Fidelity(np.array(f.W[place]))
+            )
+            yield place, part, np.array(X[place])
 
 
 def multiplications(f: Any, shape: tuple[int, int]) -> int:

@@ -1,8 +1,8 @@
 """Fidelity only: what "pieces" does, for entries that are sorted into a file.
 
 The entries are sorted once, with memory for some of them at a time (`sorting`). An evaluation then reads of the sorted
-file what it needs: running sums are in memory, a 64th of the data, and a 16th beside a target of its own. It is the code
-of "pieces" that evaluates, over the same entries in the same order: the bits of an answer are those of "pieces".
+file what it needs: running sums are in memory, a 64th of the data, and a 16th beside a target of its own. It is the
+code of "pieces" that evaluates, over the same entries in the same order: the bits of an answer are those of "pieces".
 """
 
 import tempfile
@@ -45,7 +45,7 @@ def _folder(problem: Problem) -> Path:
 
 ENGINE = Engine(
     "disk",
-    "`Fidelity` with x0 = W or zeros; as \"pieces\", but for data larger than memory: sorts the entries into a scratch "
+    '`Fidelity` with x0 = W or zeros; as "pieces", but for data larger than memory: sorts the entries into a scratch '
     "file once (and the target's, unless that is W), with the same bits of every answer; best for many evaluations of "
     "data on disk",
     refuses,

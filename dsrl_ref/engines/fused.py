@@ -15,12 +15,13 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from dsrl_ref.arrays import AT_ONCE, Array
+from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
 from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import HIGH, LOW, C, E, Layered, Sharing, near_knots
+from dsrl_ref.entries import AT_ONCE
 
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
 BINS = 1024
@@ -259,8 +260,9 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 ENGINE = Engine(
     "fused",
-    "`Fidelity`; one compiled pass over the data, in memory or on disk, in `threads` threads, that allocates nothing of "
-    "its size and has the Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor zeros",
+    "`Fidelity`; one compiled pass over the data, in memory or on disk, in `threads` threads, that allocates nothing "
+    "of its size and has the Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor "
+    "zeros",
     unless_fidelity,
     prepare,
     prepare_layers,

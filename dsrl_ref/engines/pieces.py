@@ -15,12 +15,13 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref.arrays import Array, largest_entry
+from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
 from dsrl_ref.engines.parts import add_exactly
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows
+from dsrl_ref.entries import largest_entry
 from dsrl_ref.threads import LOOK, in_threads
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
@@ -93,7 +94,7 @@ def sorted_together(w: Array, target: Array) -> tuple[Array, Array]:
     ``argsort(kind="stable")`` takes two to three times as long as sorting without regard to the order of equal entries
     and putting these right, which are few in data that is measured.
     """
-    from dsrl_ref.engines.kernels import pieces as kernels
+    from dsrl_ref.engines.kernels import sorting as kernels
 
     order = w.argsort()
     w = w[order]

@@ -12,8 +12,9 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, is_sparse, largest_entry, same_entries
+from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.disk import Watch, home
+from dsrl_ref.entries import largest_entry, same_entries
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first

@@ -10,10 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import AT_ONCE, Array
+from dsrl_ref.arrays import Array
 from dsrl_ref.engines import forward
 from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Layers
+from dsrl_ref.entries import AT_ONCE
 from dsrl_ref.smooth import Fidelity
 
 BLOCK = 8192  # entries whose sums are formed by themselves

@@ -54,7 +54,7 @@ class Rule(NamedTuple):
 
 
 def _is_worth_loading(problem: Problem, evaluations: int) -> bool:
-    return problem.entries * evaluations >= WORTH_LOADING
+    return problem.on_disk or problem.entries * evaluations >= WORTH_LOADING
 
 
 def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
@@ -90,7 +90,11 @@ RULES = (
         f"layer of {MANY_A_PIECE}·t² entries each or more",
         _is_worth_sorting,
     ),
-    Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
+    Rule(
+        fused.ENGINE,
+        f"for evaluations of together {WORTH_LOADING:,} entries or more, and of data on disk",
+        _is_worth_loading,
+    ),
     Rule(
         support.ENGINE,
         f"for {WORTH_SORTING} evaluations or more of as many, where X has {MANY_ROWS} rows or more and the target few "
@@ -111,7 +115,7 @@ def choose(problem: Problem, evaluations: int = EVALUATIONS) -> Engine:
     taken = (rule.engine for rule in RULES if rule.holds(problem, evaluations) and not refusal(rule.engine, problem))
     found = next(taken, None)
     if found is None:  # of data in memory "adjoint" takes all that is finite
-        raise SizeError(f"no engine takes the problem: {RULES[-1].engine.name!r} {refusal(RULES[-1].engine, problem)}")
+        raise SizeError(f"every engine that takes the problem {_in_memory(problem)}")
     return found
 
 
@@ -131,11 +135,15 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
         return "has one Θ and one L for all layers, and per_layer=True asks for one a layer; take 'auto'"
     reason = engine.refuses(problem)
     if reason is None and problem.on_disk and not engine.reads_disk:
-        return (
-            f"holds matrices of {8 * problem.entries / 1e9:.3g} GB in memory, for data on disk; take 'auto', with "
-            "Fidelity or LeastSquares and finitely many layers, or pass what fits into memory, as np.array(..) reads it"
-        )
+        return _in_memory(problem)
     return reason
+
+
+def _in_memory(problem: Problem) -> str:
+    return (
+        f"holds matrices of {8 * problem.entries / 1e9:.3g} GB in memory, for data on disk; take 'auto', with Fidelity "
+        "or LeastSquares and finitely many layers, or pass what fits into memory, as np.array(..) reads it"
+    )
 
 
 def prepare(engine: Engine, problem: Problem) -> Prepared:

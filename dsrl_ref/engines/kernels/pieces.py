@@ -131,17 +131,6 @@ def add_beside_target(v, target, kept, begin, end, out):
 
 
 @compiled
-def order_ties(v, order):
-    """Put the places of equal entries into ascending order; `v` is sorted, and `order` has the place of each before."""
-    begin = 0
-    for i in range(1, v.size + 1):
-        if i == v.size or v[i] != v[begin]:
-            if i - begin > 1:
-                order[begin:i].sort()
-            begin = i
-
-
-@compiled
 def block_sums(v, target, zero, first, last, sums):
     """Sum up whole blocks of sorted entries, BLOCK of them each, from entry zero % BLOCK on.
 

@@ -1,4 +1,4 @@
-"""Where sorted runs are to be divided so that their parts, sorted one after the other, are all of them sorted."""
+"""Sorted entries: equal ones in the order that they had, and where sorted runs divide into blocks of one order."""
 
 from dsrl_ref.engines.jit import compiled, inlined
 
@@ -40,11 +40,19 @@ def divide_runs(v, begins, ends, rank, low, high):
             before += at - begins[r]
         inside = before < rank
         for r in range(begins.size):
-            if r == widest:
-                at = middle
-            else:
-                at = first_beyond(v, low[r], high[r], value, r > widest)
+            at = middle if r == widest else first_beyond(v, low[r], high[r], value, r > widest)
             if inside:
                 low[r] = at + 1 if r == widest else at
             else:
                 high[r] = at
+
+
+@compiled
+def order_ties(v, order):
+    """Put the places of equal entries into ascending order; `v` is sorted, and `order` has the place of each before."""
+    begin = 0
+    for i in range(1, v.size + 1):
+        if i == v.size or v[i] != v[begin]:
+            if i - begin > 1:
+                order[begin:i].sort()
+            begin = i
