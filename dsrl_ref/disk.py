@@ -310,6 +310,7 @@ class Scratch:
                 os.posix_fallocate(self.file.fileno(), 0, 8 * entries)
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # it cannot be known before
+                    self.file.close()
                     raise self._failed(error) from error
 
     def __enter__(self) -> "Scratch":

@@ -14,7 +14,6 @@ from dsrl_ref import Fidelity, Objective, disk, fit
 from dsrl_ref.engines import sorting
 from dsrl_ref.engines.disk import _folder
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.errors import SizeError
 
 THETA = (1.1, 0.5, 0.2, 0.6)
 LAYERED = [THETA, (0.9, 0.8, 0.25, 0.5), (1.0, 0.7, 0.0, 0.75)]
@@ -81,23 +80,6 @@ def test_fit_of_every_layer_learns_the_same_where_nothing_is_held_out(path):
     assert both[1].method == "disk"
     assert np.array_equal(ours.theta, right.theta)
     assert np.array_equal(ours.L, right.L)
-
-
-@pytest.mark.parametrize("layers", [2, np.inf])
-def test_what_was_learned_is_applied_part_by_part_into_a_file(path, tmp_path, layers, monkeypatch):
-    from dsrl_ref import results
-
-    monkeypatch.setattr(results, "ITERATES", 300)
-    learned = fit(Objective(Fidelity([[1.0, 0.25, -2.0]]), [[0.5, 0.0, -1.5]], layers=layers), epochs=3)
-    with pytest.raises(SizeError, match=r"X_\(t\) would take 9\.6e-06 GB in memory.*pass out="):
-        learned.apply(Fidelity(path))
-    out = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", shape=(3, 400))
-    assert learned.apply(Fidelity(path), out=out) is out
-    assert np.array_equal(out, learned.apply(Fidelity(np.load(path))))
-    with pytest.raises(ValueError, match=r"out has shape \(3, 400\), but X_\(t\) has shape \(1, 2\)"):
-        learned.apply(Fidelity([[1.0, 2.0]]), out=out)
-    with pytest.raises(TypeError, match=r"out must be an array of float64 that can be written to, .* float32"):
-        learned.apply(Fidelity([[1.0, 2.0]]), out=np.zeros((1, 2), np.float32))
 
 
 def test_the_sorted_file_goes_to_the_folder_of_the_data_or_scratch(path, tmp_path):

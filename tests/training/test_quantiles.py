@@ -9,12 +9,12 @@ from strategies import examples
 from dsrl_ref.training import quantiles as module
 from dsrl_ref.training.quantiles import entries_of_ranks, quantiles
 
-SHARES = 0.0, 0.1, 0.5, 0.75, 0.95, 1.0
+SHARES = 0.1, 0.5, 0.95
 positive = st.one_of(st.sampled_from([0.5, 1.0, 1.0 + 2.0**-52, 2.0**-1074, 1.7e308]), st.floats(0, 9))
 
 
-@examples(25)
-@given(st.lists(st.lists(st.one_of(positive, st.sampled_from([0.0, -1.0])), max_size=9), max_size=6), st.booleans())
+@examples(6)
+@given(st.lists(st.lists(st.one_of(positive, st.sampled_from([0.0, -1.0])), max_size=9), max_size=3), st.booleans())
 def test_they_are_those_of_the_positive_numbers(parts, few):
     parts = [np.array(part, dtype=float) for part in parts]
     everything = np.concatenate([*parts, np.empty(0)])
