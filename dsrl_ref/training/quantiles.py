@@ -1,8 +1,8 @@
 """Quantiles of the positive numbers among many, which are read some at a time and never held together.
 
 The bits of a positive float64, read as an integer, grow with the number. A pass counts how many numbers begin with the
-same 21 bits; a second and a third count, of those that begin as a number that is looked for, the 21 bits that follow.
-So every number that a quantile lies between is found exactly, in three passes, with counters of 16 MiB.
+same 16 bits; the next three count, of those that begin as a number that is looked for, the 16 bits that follow. So every
+number that a quantile lies between is found exactly, in four passes, with counters of half a MiB.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array
 from dsrl_ref.entries import AT_ONCE
 
-BITS = 21  # of the 63 of a positive number, in a pass
+BITS = 16  # of the 64 of a number, in a pass
 
 Parts = Callable[[], Iterable[Array]]  # the numbers, some at a time, each time it is called
 
@@ -42,7 +42,7 @@ def entries_of_ranks(parts: Parts, ranks: set[int]) -> dict[int, float]:
     """The positive numbers of these ranks, of which the least has rank 0."""
     # of each rank: the bits that its number is known to begin with, and its rank among the numbers that do
     known = {rank: (0, rank) for rank in ranks}
-    for shift in (2 * BITS, BITS, 0):
+    for shift in (3 * BITS, 2 * BITS, BITS, 0):
         counts = _counts(parts, {begun for begun, _ in known.values()}, shift)
         for rank, (begun, among) in known.items():
             upto = np.cumsum(counts[begun])

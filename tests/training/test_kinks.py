@@ -53,6 +53,10 @@ class Folded:
 
     target = np.ones((2, 2))
 
+    @property
+    def energy(self):
+        return 0.5 * float(np.sum(self.target**2))
+
     def __init__(self, fold, slopes, height=1.0):
         self.fold, self.slopes, self.height, self.seen = np.array(fold), np.array(slopes), height, 0
 
