@@ -390,7 +390,11 @@ def _with_engines(documentation: str | None) -> str | None:
     """Print the table of engines into the docstring of `Objective`; there is none under ``python -OO``."""
     if documentation is None:
         return None
-    lines = [part for line in table.description().splitlines() for part in wrap(line, 108, subsequent_indent="  ")]
+    lines = [
+        part
+        for line in table.description().splitlines()
+        for part in wrap(line, 108, subsequent_indent="  ", break_on_hyphens=False)
+    ]
     return re.sub(
         r"^( *){engines}$", lambda found: indent("\n".join(lines), found[1]), documentation, flags=re.MULTILINE
     )

@@ -29,6 +29,13 @@ def test_the_first_entry_that_is_not_finite_is_found(values):
     assert entries.first_not_finite(np.array(values)) == (bad[0] if bad else None)
 
 
+@pytest.mark.parametrize("place", range(13))
+def test_it_is_counted_from_the_first_part_on(place):
+    values = np.ones(13)
+    values[place] = np.nan
+    assert entries.first_not_finite(values) == place
+
+
 @given(st.lists(st.floats(-9, 9), max_size=14), st.integers(0, 13))
 def test_arrays_that_differ_anywhere_are_not_the_same(values, place):
     one, other = np.array(values), np.array(values)

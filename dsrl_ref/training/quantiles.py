@@ -1,8 +1,8 @@
 """Quantiles of the positive numbers among many, which are read some at a time and never held together.
 
 The bits of a positive float64, read as an integer, grow with the number. A pass counts how many numbers begin with the
-same 16 bits; the next three count, of those that begin as a number that is looked for, the 16 bits that follow. So every
-number that a quantile lies between is found exactly, in four passes, with counters of half a MiB.
+same 16 bits; the next three count, of those that begin as a number that is looked for, the 16 bits that follow. So
+every number that a quantile lies between is found exactly, in four passes, with counters of half a MiB.
 """
 
 from collections.abc import Callable, Iterable, Sequence
