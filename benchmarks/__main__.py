@@ -11,6 +11,7 @@ from benchmarks import (
     incomplete,
     layers,
     learning,
+    ondisk,
     pages,
     real,
     recovery,
@@ -41,6 +42,7 @@ ROWS = {
     **applications.ROWS,
     **incomplete.ROWS,
     **busy.ROWS,
+    **ondisk.ROWS,
 }
 ALL = {
     **ROWS,

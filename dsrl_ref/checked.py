@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse, require_shape
+from dsrl_ref.arrays import Array, is_sparse, require_shape
+from dsrl_ref.disk import as_data
 from dsrl_ref.errors import DivergenceError, DSRLError
 
 
@@ -22,7 +23,7 @@ def starting_point(f: Any, x0: Any) -> Any:
     if isinstance(f, type) or not all(callable(getattr(f, method, None)) for method in needed):
         got = f"the class {f.__name__}" if isinstance(f, type) else type(f).__name__
         raise TypeError(f"f must be an object with {' and '.join(needed)}, such as Fidelity(W); got {got}")
-    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+    X = as_data(f.start() if x0 is None else x0, "x0")
     shape = getattr(f, "shape", X.shape)
     require_shape(X, shape, "x0", "f")
     return X

@@ -2,7 +2,9 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from textwrap import indent, wrap
 from typing import Any
 
@@ -10,16 +12,20 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, require_in_memory, require_shape
+from dsrl_ref.arrays import Array, as_count, is_sparse, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import as_data
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
+from dsrl_ref.entries import parts_of
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
+from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications, portions
 from dsrl_ref.threads import blas_threads, processors
+
+ITERATES = 2**23  # entries of all iterates of a part that is looked at layer by layer, 64 MiB
 
 
 class Objective(Shown):
@@ -32,13 +38,13 @@ class Objective(Shown):
     ----------
     f : SmoothTerm
         `Fidelity`, `LeastSquares` or your own.
-    target : array_like (n, m) or scipy.sparse container, optional
-        X̃; defaults to the W of `Fidelity`, required otherwise.
+    target : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X̃; defaults to the W of `Fidelity`, required otherwise. On disk as W of `Fidelity` is.
     layers : int or math.inf
         t, the number of applications of ξ; ``math.inf`` for the fixed point that they lead to, and the derivatives
         of it.
-    x0 : array_like (n, m) or scipy.sparse container, optional
-        X_(0), a constant; defaults to ``f.start()``.
+    x0 : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X_(0), a constant; defaults to ``f.start()``. On disk as W of `Fidelity` is.
     method : str
         Which engine runs, or "auto", which chooses one by the problem and the number of evaluations:
 
@@ -54,6 +60,9 @@ class Objective(Shown):
         Whether every layer has a Θ and an L of its own. Then `theta` is (t, 4), or t Θ, and `L` is (t,), where one Θ or
         one L stands for that of all layers; derivatives are arrays (t,), the first layer's first. Their sums over the
         layers are the derivatives in a Θ and an L that all share.
+    callback : callable, optional
+        ``callback("sorting", share)`` now and then while data on disk are sorted. What it raises ends that, and leaves
+        no file. A terminal shows the same in a line.
 
     Attributes
     ----------
@@ -61,6 +70,10 @@ class Objective(Shown):
         The name of the engine that runs, "auto" resolved.
     f, x0, target, layers, per_layer
         As given, converted; not to be changed.
+    on_disk : bool
+        Whether data are, so that they are read by blocks.
+    energy : float
+        ½‖X̃‖²_F, the loss of an answer of 0.
     parameters : Shared or PerLayer
         How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
@@ -69,7 +82,10 @@ class Objective(Shown):
     ValueError, TypeError
         For bad arguments, before any work.
     SizeError
-        Where ``method="tensor"`` would not fit, before it is allocated.
+        Where ``method="tensor"`` would not fit, before it is allocated; for data on disk that no engine reads there.
+    DataFileError
+        An OSError. For a file that cannot be read, is cut short or has changed since f was made, by evaluations too;
+        where there is no room for the sorted file.
 
     Notes
     -----
@@ -106,18 +122,19 @@ class Objective(Shown):
         threads: int | None = None,
         evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
+        callback: Callable[[str, float], Any] | None = None,
     ) -> None:
         require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
         self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
         evaluations = as_count(evaluations, "evaluations", least=1)
-        x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
-        target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
+        x0 = f.start() if x0 is None and type(f) in (Fidelity, LeastSquares) else starting_point(f, x0)
+        target = _default_target(f) if target is None else as_data(target, "target")
         require_shape(target, x0.shape, "target", "x0")
         self.f, self.x0, self.target = f, x0, target
         self.shape: tuple[int, int] = x0.shape
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
-        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer)
+        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer, callback)
         engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
         self.method = engine.name
         with self._limited(), _quiet():
@@ -168,12 +185,32 @@ class Objective(Shown):
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                forward(self._problem.f, theta, L, int(self.layers), self._problem.x0)  # names the layer, if it is one
+                self._require_finite_layers(theta, L)
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
                 f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
             )
         return float(loss), self.parameters.gradient(gradient)
+
+    def _require_finite_layers(self, theta: Any, L: Any) -> None:
+        """Raise the DivergenceError that names the layer, if an iterate is not finite; on disk part by part."""
+        f, x0, layers = self._problem.f, self._problem.x0, int(self.layers)
+        if not self.on_disk:
+            forward(f, theta, L, layers, x0)
+            return
+        for _, part, start in portions(f, x0, max(1, ITERATES // (layers + 1))):  # type: ignore[arg-type]
+            forward(part, theta, L, layers, start)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether W, Y, x0 or the target are, and what is computed of them goes part by part."""
+        return self._problem.on_disk
+
+    @cached_property
+    def energy(self) -> float:
+        """½‖X̃‖²_F: the loss of a network that answers 0."""
+        entries = self.target.data if is_sparse(self.target) else self.target
+        return 0.5 * math.fsum(float(np.sum(part * part)) for part in parts_of(entries))
 
     def flat(self, x: Any) -> tuple[float, Array]:
         """Evaluate at x = (w1, w2, b1, b2, L), for ``scipy.optimize.minimize(J.flat, x, jac=True)``.
@@ -353,7 +390,11 @@ def _with_engines(documentation: str | None) -> str | None:
     """Print the table of engines into the docstring of `Objective`; there is none under ``python -OO``."""
     if documentation is None:
         return None
-    lines = [part for line in table.description().splitlines() for part in wrap(line, 108, subsequent_indent="  ")]
+    lines = [
+        part
+        for line in table.description().splitlines()
+        for part in wrap(line, 108, subsequent_indent="  ", break_on_hyphens=False)
+    ]
     return re.sub(
         r"^( *){engines}$", lambda found: indent("\n".join(lines), found[1]), documentation, flags=re.MULTILINE
     )

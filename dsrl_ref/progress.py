@@ -1,8 +1,8 @@
 """Signs of life on stderr: how far a long run is, where somebody sees it.
 
-Where a step of the work knows how far it is, the line tells that as a percentage, and the time that is left as if it went
-on as before. Some runs end when nothing is gained any more: of these the line says where they are, and for how long they
-have been running, which is all that is known.
+Where a step of the work knows how far it is, the line tells that as a percentage, and the time that is left as if it
+went on as before. Some runs end when nothing is gained any more: of these the line says where they are, and for how
+long they have been running, which is all that is known.
 
 There is one line, however many runs are inside of one another: it is of the innermost run that has taken two seconds.
 A thread draws it, so that it is there, and its seconds go on, in the middle of a step that takes long. Who prints
@@ -86,7 +86,9 @@ class Progress:
     def __init__(self, what: str, verbose: bool | None = None) -> None:
         default, self.callback = _reported.get()
         self.what, self.verbose = what, default if verbose is None else verbose
-        self.text, self.share, self.left = "", None, None
+        self.text = ""
+        self.share: float | None = None
+        self.left: float | None = None
         self.begun, self.ended = time.monotonic(), threading.Event()
 
     def __enter__(self) -> "Progress":

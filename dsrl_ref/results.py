@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, as_count, is_sparse
+from dsrl_ref.arrays import Array, as_count, is_sparse, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.engines import implicit
 from dsrl_ref.persistence import Kind, register
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 from dsrl_ref.status import Status
 
 WHITE = 1e-6  # how far, relative, a D may be from singular values 1 and 0 that was whitened elsewhere, in float32 say
+ITERATES = 2**23  # entries of all iterates of a part of X_(t) that is written to `out`, 64 MiB
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +97,7 @@ class FitResult(Shown):
         """Whether every layer has a Θ and an L of its own."""
         return np.ndim(self.theta) == 2
 
-    def apply(self, f: SmoothTerm, x0: Any = None) -> Any:
+    def apply(self, f: SmoothTerm, x0: Any = None, *, out: Any = None) -> Any:
         """X_(t) of new data, by what was learned.
 
         Parameters
@@ -104,11 +106,15 @@ class FitResult(Shown):
             The new data: `Fidelity`, `LeastSquares` or your own.
         x0 : array_like (n, m) or scipy.sparse container, optional
             X_(0); by default ``f.start()``.
+        out : ndarray (n, m) of float64, optional
+            What X_(t) is written to, part by part: for data on disk a map of a file, as
+            ``np.lib.format.open_memmap("x.npy", "w+", shape=f.shape)`` makes it. Not for a sparse W.
 
         Returns
         -------
         ndarray (n, m) or csr_array
             As of `forward`, after as many layers as learned; for ``layers = math.inf`` the fixed point, on a knot too.
+            `out`, where it is given.
 
         Raises
         ------
@@ -117,6 +123,8 @@ class FitResult(Shown):
             measurements and those of f are not, or the other way round; and as of `forward`.
         DivergenceError
             A ValueError. Where the network diverges on this f.
+        SizeError
+            For data on disk without `out`: the message says how large X_(t) is.
 
         Examples
         --------
@@ -131,9 +139,43 @@ class FitResult(Shown):
                 "as in dataclasses.replace(result, layers=11).apply(f)"
             )
         require_as_learned(self, f)
-        if self.layers < math.inf:
-            return forward(f, self.theta, self.L, int(self.layers), x0)[-1]
+        if type(f) not in (Fidelity, LeastSquares):
+            return _written(self._last(f, x0), out)
+        X = f.start() if x0 is None else starting_point(f, x0)
+        if out is None:
+            refuse_if_on_disk("X_(t)", [*arrays_of(f), X], "pass out=, a map of a file that it is written to")
+        if out is None or is_sparse(X) or is_sparse(getattr(f, "W", X)):
+            return _written(self._last(f, X), out)
+        _require_room(out, X.shape)
+        layers = 1 if self.layers == math.inf else int(self.layers)
+        for place, part, start in portions(f, X, max(1, ITERATES // (layers + 1))):  # type: ignore[arg-type]
+            out[place] = self._last(part, start)
+        return out
+
+    def _last(self, f: SmoothTerm, x0: Any) -> Any:
+        """X_(t), in memory."""
+        if self.layers < math.inf:  # type: ignore[operator]  # known, as `apply` has asked
+            return forward(f, self.theta, self.L, int(self.layers), x0)[-1]  # type: ignore[arg-type]
         return _fixed_point(f, self.theta, self.L, starting_point(f, x0))
+
+
+def _written(X: Any, out: Any) -> Any:
+    """X itself, or `out`, which it is written to."""
+    if out is None:
+        return X
+    if is_sparse(X):
+        raise ValueError("out is for a dense X_(t), and that of a sparse f is sparse: leave it out")
+    _require_room(out, X.shape)
+    out[:] = X
+    return out
+
+
+def _require_room(out: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an `out` that X_(t) cannot be written to as it is."""
+    if not isinstance(out, np.ndarray) or out.dtype != np.float64 or not out.flags.writeable:
+        got = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out must be an array of float64 that can be written to, in memory or a map, got {got}")
+    require_shape(out, shape, "out", "X_(t)")
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, load, save, shrink
-from dsrl_ref.errors import DivergenceError
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, disk, fit, load, results, save, shrink
+from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.results import FitResult, SolveResult, from_file, is_white, to_file
 
 THETA = Theta(1.25, 0.75, 0.25, 0.875)
@@ -209,3 +209,57 @@ def test_a_header_that_no_result_has_is_refused():
         through_a_file(given, layers=-1)
     with pytest.raises(KeyError, match="LOST"):
         through_a_file(given, status="LOST")
+
+
+@pytest.mark.parametrize("layers", [3, math.inf])
+def test_what_was_learned_is_applied_part_by_part_into_a_file(tmp_path, layers, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 512)
+    monkeypatch.setattr(results, "ITERATES", 60)
+    W = np.random.default_rng(0).normal(size=(3, 40))
+    np.save(tmp_path / "w.npy", W)
+    learned, f = replace(FITTED, layers=layers), Fidelity(tmp_path / "w.npy")
+    with pytest.raises(SizeError, match=r"X_\(t\) would take 9\.6e-07 GB in memory.*pass out=, a map of a file"):
+        learned.apply(f)
+    out = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", shape=(3, 40))
+    assert learned.apply(f, out=out) is out
+    assert np.array_equal(out, learned.apply(Fidelity(W)))
+    assert np.array_equal(learned.apply(f, 2 * W, out=out), learned.apply(Fidelity(W), 2 * W))
+
+
+def test_out_is_written_to_whatever_f_is():
+    D, Y = np.random.default_rng(0).normal(size=(4, 3)), np.ones((4, 5))
+    for f in (LeastSquares(D, Y), FloatQuartic(np.eye(3))):
+        x0 = None if isinstance(f, LeastSquares) else np.full((3, 5), 0.5)
+        learned, out = replace(FITTED, L=40.0), np.zeros((3, 5))
+        assert learned.apply(f, x0, out=out) is out
+        assert out == pytest.approx(learned.apply(f, x0), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "out", "error", "message"),
+    [
+        (
+            Fidelity([[1.0, 2.0]]),
+            np.zeros((2, 2)),
+            ValueError,
+            r"out has shape \(2, 2\), but X_\(t\) has shape \(1, 2\)",
+        ),
+        (Fidelity([[1.0, 2.0]]), np.zeros((1, 2), np.float32), TypeError, "out must be an array of float64 .* float32"),
+        (Fidelity([[1.0, 2.0]]), [[0.0, 0.0]], TypeError, "that can be written to, in memory or a map, got list"),
+        (
+            Fidelity([[1.0, 2.0]]),
+            np.broadcast_to(0.0, (1, 2)),
+            TypeError,
+            "out must be an array of float64 that can be",
+        ),
+        (
+            Fidelity(sp.csr_array([[1.0, 2.0]])),
+            np.zeros((1, 2)),
+            ValueError,
+            r"out is for a dense X_\(t\), and that of",
+        ),
+    ],
+)
+def test_an_out_that_does_not_fit_is_refused(f, out, error, message):
+    with pytest.raises(error, match=message):
+        FITTED.apply(f, out=out)

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict
 
+from dsrl_ref.cli import constants as kept
 from dsrl_ref.cli.applications import add_jobs, positive
 from dsrl_ref.cli.output import add_json, note, print_json
 from dsrl_ref.multiview import planning
@@ -49,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def constants_of(shape: planning.Shape, again: bool) -> planning.Constants:
     """What is known of this machine, or is measured now and kept for the next time."""
-    path = planning.place()
-    constants = None if again else planning.recalled(shape, path)
+    path = kept.place()
+    constants = None if again else kept.recalled(shape, path)
     if constants is None:
         remark("measuring this machine on data of this shape, which the next time need not be done")
         constants = planning.Constants.measured(shape)
         try:
-            planning.keep(shape, constants, path)
+            kept.keep(shape, constants, path)
         except OSError as error:
             note(f"dsrl-ref: what was measured is not kept: {error}")
     return constants

@@ -60,6 +60,8 @@ class Engine(NamedTuple):
         SizeError, before anything is allocated, where memory would not suffice.
     prepare_layers : callable, optional
         The same for one Θ and one L a layer; None of an engine that has one for all.
+    reads_disk : bool
+        Whether it takes matrices on disk, of which it holds none in memory.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Engine(NamedTuple):
     refuses: Callable[[Problem], str | None]
     prepare: Callable[[Problem], Prepared]
     prepare_layers: Callable[[Problem], PreparedLayers] | None = None
+    reads_disk: bool = False
 
 
 def unless_finite(problem: Problem) -> str | None:

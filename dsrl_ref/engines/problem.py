@@ -4,6 +4,7 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -12,9 +13,12 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.disk import Watch, home
+from dsrl_ref.entries import largest_entry, same_entries
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
 Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first
+Told: TypeAlias = Callable[[str, float], Any]  # what is being prepared, and which share of it is done
 
 
 class Problem:
@@ -32,6 +36,8 @@ class Problem:
         How many threads an engine may use; its result has the same bits for any number.
     per_layer : bool
         Whether every layer has a Θ and an L of its own.
+    callback : callable, optional
+        What an engine tells while it prepares what takes long.
 
     Attributes
     ----------
@@ -40,8 +46,12 @@ class Problem:
         that any of the three stores.
     x0, target : ndarray
         Dense float64, of the shape of f's X. They may be the caller's own arrays: never write to them.
-    layers, threads, per_layer
+    layers, threads, per_layer, callback
         As given.
+    on_disk : bool
+        Whether W, Y, x0 or the target are, so that no array of their size is to be formed in memory.
+    watch : Watch
+        Tells whether their files are as they were.
     shape : (int, int)
         (n, m) of the matrices as given, entries that are not stored among them.
     unstored : int
@@ -49,10 +59,17 @@ class Problem:
     """
 
     def __init__(
-        self, f: SmoothTerm, x0: Any, target: Any, layers: float, threads: int = 1, per_layer: bool = False
+        self,
+        f: SmoothTerm,
+        x0: Any,
+        target: Any,
+        layers: float,
+        threads: int = 1,
+        per_layer: bool = False,
+        callback: Told | None = None,
     ) -> None:
         self.shape: tuple[int, int] = x0.shape
-        self.layers, self.threads, self.per_layer = layers, threads, per_layer
+        self.layers, self.threads, self.per_layer, self.callback = layers, threads, per_layer, callback
         if type(f) is Fidelity and is_sparse(f.W):
             if is_sparse(x0) and is_sparse(target):
                 W, x0, target = _stored_entries(f.W, x0, target)
@@ -62,6 +79,9 @@ class Problem:
         self.f: SmoothTerm = f
         self.x0, self.target = _dense(x0), _dense(target)
         self.unstored = self.shape[0] * self.shape[1] - self.x0.size
+        matrices = [*_data_of(self.f), self.x0, self.target]
+        self.on_disk = any(home(matrix) is not None for matrix in matrices)
+        self.watch = Watch(*matrices)
 
     @property
     def entries(self) -> int:
@@ -109,9 +129,21 @@ class Problem:
         if not self.is_fidelity:
             return None
         W = self.f.start()
-        if self.x0 is W or np.array_equal(self.x0, W):
+        if same_entries(self.x0, W):
             return 1.0
-        return None if self.x0.any() else 0.0
+        return None if largest_entry(self.x0) else 0.0
+
+    @cached_property
+    def target_is_W(self) -> bool:
+        """Whether f is `Fidelity`, and the target has the entries of its W."""
+        return self.is_fidelity and same_entries(self.target, self.f.start())
+
+
+def _data_of(f: SmoothTerm) -> list[Any]:
+    """What f holds that has as many columns as X."""
+    if isinstance(f, Fidelity):
+        return [f.W]
+    return [f.Y] if isinstance(f, LeastSquares) else []
 
 
 def _stored_entries(*matrices: Any) -> list[Array]:

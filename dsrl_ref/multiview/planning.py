@@ -2,25 +2,19 @@
 
 The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours), their
 time at `TIMED` samples and their memory at two sizes. Time goes to n samples by the power of n with which a step grows,
-`POWERS`, which the benchmarks ``scale-views`` measure; memory by the line through its two peaks. What was measured is
-kept in a file, for the next question about data of this shape.
+`POWERS`, which the benchmarks ``scale-views`` measure; memory by the line through its two peaks.
 """
 
-import json
 import math
-import os
-import platform
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsrl_ref import __version__
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import free_memory
 from dsrl_ref.multiview.edges import rounding_of
@@ -31,7 +25,6 @@ from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
-from dsrl_ref.persistence import replace_file
 from dsrl_ref.threads import limited, processors
 
 TIMED = 16_000  # samples of the run that is timed
@@ -40,7 +33,6 @@ RESTARTS = 10  # of k-means, as by default
 LABELLED = 0.01  # share of the samples
 LONG = 600.0  # seconds of a step, from which on there is advice
 NEIGHBOURS = "neighbours"
-PARTS = "seconds", "few", "more"  # of `Constants`
 POWERS = {NEIGHBOURS: 2.0, "graph": 1.05, "network": 1.05, "embedding": 1.15, "k-means": 1.0, "propagation": 1.1}
 FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
 NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
@@ -216,45 +208,3 @@ def _advice(name: str, seconds: float, peak: float, free: int) -> str:
     if peak > free:
         return FEWER if name == NEIGHBOURS else NARROWER
     return INSTEAD[name] if seconds > LONG else ""
-
-
-def _known(path: Path) -> dict[str, Any]:
-    """What the file has; nothing if it is none of ours."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def recalled(shape: Shape, path: Path) -> Constants | None:
-    """The constants of a shape that the file has of this machine and this version; None where it has none."""
-    found: Any = _known(path).get(_key(shape))
-    try:
-        constants = Constants(*({name: float(found[part][name]) for name in POWERS} for part in PARTS))
-    except (TypeError, KeyError, ValueError):
-        return None
-    return constants if np.isfinite([*constants.seconds.values()]).all() else None
-
-
-def keep(shape: Shape, constants: Constants, path: Path) -> None:
-    """Add them to the file.
-
-    Raises
-    ------
-    OSError
-        Where it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps({**_known(path), _key(shape): asdict(constants)}, indent=1).encode())
-
-
-def place() -> Path:
-    """Where programs keep what they can find again: ``$XDG_CACHE_HOME/dsrl_ref/plan.json``, or below ``~/.cache``."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dsrl_ref" / "plan.json"
-
-
-def _key(shape: Shape) -> str:
-    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
-    return f"dsrl_ref {__version__}, NumPy {np.__version__}, {machine}, {shape}"

@@ -1,6 +1,7 @@
 """The page of ``fit``: what was learned, of which data, and how it ended."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -168,5 +169,6 @@ def described(name: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) 
     facts: dict[str, Inline] = {"file": Code(name)}
     for key, array in arrays.items():
         size = " × ".join(map(str, np.shape(array)))
-        facts[key] = f"{size} array" if size else f"{float(array):g}"
+        told = str(array) if isinstance(array, os.PathLike) else f"{size} array" if size else f"{float(array):g}"
+        facts[key] = told
     return {**facts, **{option: str(value) for option, value in options.items() if value is not None}}

@@ -10,6 +10,7 @@ from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.progress import Progress
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
@@ -110,6 +111,9 @@ def solve(
     if tol <= 0:
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
+    refuse_if_on_disk(
+        "a solution", arrays_of(f), "solve for some columns at a time: those of both terms do not interact"
+    )
     X = starting_point(f, x0)
     term = f if isinstance(f, Fidelity | LeastSquares) and type(f) in (Fidelity, LeastSquares) else Guarded(f)
     n, m = X.shape

@@ -14,9 +14,10 @@ from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
 from dsrl_ref.training.checkpoint import Trail
-from dsrl_ref.training.kinks import ROUNDING, half_square
+from dsrl_ref.training.kinks import ROUNDING
 
 SCALES = 0.125, 1.0, 8.0  # of the probe points, in units of the largest entry of x0
+HASHED = 2**26  # bytes of an array, hashed within .2 seconds, which Ctrl-C waits for
 SAME = 1e-9  # of a loss: how far two evaluations of one objective may be apart, on other processors
 
 
@@ -51,7 +52,7 @@ def require_same_losses(J: Objective, trail: Trail, path: Path) -> None:
             now, _ = J(*J.parameters.projected(values))
         except ValueError:  # here it cannot even be evaluated
             now = np.inf
-        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * half_square(J.target)):
+        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * J.energy):
             raise ModelFileError(
                 f"{path} is of another run: its loss in epoch {epoch} is {before!r}, here it is {now!r}; f computes "
                 "other numbers than it did then. Take another file, or resume=False to begin anew"
@@ -155,7 +156,9 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return [repr(value.shape).encode(), *map(inside, value.ravel().tolist())]
-        return [f"{value.dtype} {value.shape}".encode(), np.ascontiguousarray(value).tobytes()]
+        entries = np.ascontiguousarray(value).reshape(-1).view(np.uint8)  # of a map, so that none is in memory
+        starts = range(0, entries.size, HASHED)
+        return [f"{value.dtype} {value.shape}".encode(), *(entries[start : start + HASHED] for start in starts)]
     if is_sparse(value):
         csr = value.tocsr()
         return [*map(inside, (csr.data, csr.indices, csr.indptr, csr.shape))]

@@ -10,6 +10,7 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
+from dsrl_ref.entries import largest_entry
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress, aside
@@ -226,7 +227,7 @@ def fit(
 
 def _require_room(J: Objective) -> None:
     """Refuse a target whose squares float64 cannot add up."""
-    largest = float(np.abs(stored(J.target)).max(initial=0.0))
+    largest = largest_entry(stored(J.target))
     if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
         raise ValueError(
             f"the largest entry of the target is {largest:.3g}: fit adds up squares, for which it has to be from "

@@ -17,11 +17,13 @@ from dsrl_ref.smooth import LeastSquares, multiplications
 from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
-from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing, stored
-from dsrl_ref.training.subset import drawn, subset
+from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing
+from dsrl_ref.training.quantiles import quantiles
+from dsrl_ref.training.subset import drawn, first_seen, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
 PART = 10  # one of so many columns is in the part that trials see
+MOST = 2**23  # entries of that part, 64 MiB, where data are on disk
 QUANTILES = 0.5, 0.75, 0.95  # of |Z_(1)|: the starts have b1 a little below
 BELOW = 0.99
 DAMPING, LEAST_DAMPING = 1e-2, 1e-12
@@ -247,15 +249,18 @@ def starts(J: Objective) -> list[Array]:
     if not 0 < L < np.inf:
         raise ValueError(f"f.lipschitz() is {L}, no step constant to start from: give fit both theta and L")
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = np.abs(stored(J.x0 - J.f.gradient(J.x0) / L))
-    seen = seen[seen > 0]
-    knots = BELOW * np.quantile(seen, QUANTILES) if seen.size else np.ones(1)
+        seen = quantiles(first_seen(J, L), QUANTILES)
+    knots = BELOW * seen if seen.size else np.ones(1)
     return [np.array([1.0, 0.9, knot, 2 * knot, L]) for knot in knots]
 
 
 def part_of(J: Objective) -> Objective | None:
-    """A tenth of the columns of a `LeastSquares`, drawn, always the same; None where they have too few entries."""
+    """A tenth of the columns of a `LeastSquares`, drawn, always the same; None where they have too few entries.
+
+    Of data on disk they are no more than `MOST` entries, as they are in memory.
+    """
     n, m = J.shape
     if type(J.f) is not LeastSquares or n * (m // PART) < MANY:
         return None
-    return subset(J, drawn(m, m // PART, seed=0))
+    count = min(m // PART, max(1, MOST // n)) if J.on_disk else m // PART
+    return subset(J, drawn(m, count, seed=0))

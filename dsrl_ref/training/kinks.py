@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.entries import largest_entry
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
 from dsrl_ref.status import Status
@@ -166,7 +167,7 @@ class Polish:
     def _end(self, share: int) -> None:
         """Say that none of so many points is lower, or that rounding would hide one."""
         self.points = sum(count // share for count in PROBES.values())
-        hidden = ROUNDING * np.sqrt(half_square(self.J.target)) > TOLERANCE * np.sqrt(self.loss)
+        hidden = ROUNDING * np.sqrt(self.J.energy) > TOLERANCE * np.sqrt(self.loss)
         self.status = Status.STALLED if hidden else Status.STATIONARY
 
     @property
@@ -184,7 +185,7 @@ class Polish:
 def units(J: Objective, values: Array) -> Array:
     """What is a large change of each parameter: of a slope itself, of a knot the outer one, of L itself."""
     w1, w2, _, b2, L = values
-    knot = b2 or float(np.abs(stored(J.target)).max(initial=0.0)) or 1.0
+    knot = b2 or largest_entry(stored(J.target)) or 1.0
     return np.array([max(w1, SMALL_UNIT), max(w2, SMALL_UNIT), knot, knot, L])
 
 
@@ -203,11 +204,6 @@ def stored(X: Any) -> Array:
     return entries
 
 
-def half_square(X: Any) -> float:
-    """½‖X‖²_F: the loss of a network that answers 0."""
-    return 0.5 * float(np.sum(stored(X) ** 2))
-
-
 def is_nothing(J: Objective, loss: float) -> bool:
     """Whether a loss is 0 but for rounding: then there is no lower one anywhere."""
-    return loss <= NO_LOSS * half_square(J.target)
+    return loss <= NO_LOSS * J.energy

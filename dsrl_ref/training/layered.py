@@ -20,12 +20,14 @@ Matrices of the last stage are estimated from 232 of many columns: a step costs 
 one from a quarter as many is worse.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real, as_step_constants
+from dsrl_ref.entries import largest_entry, parts_of
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
@@ -35,12 +37,14 @@ from dsrl_ref.training.box import Box
 from dsrl_ref.training.denser import with_denser
 from dsrl_ref.training.held_out import split
 from dsrl_ref.training.kinks import is_nothing, stored
+from dsrl_ref.training.quantiles import quantiles
 from dsrl_ref.training.schedule import Apart, Schedule
 from dsrl_ref.training.stage import Judge, Sample, Stage
-from dsrl_ref.training.subset import has_columns_apart, subset
+from dsrl_ref.training.subset import first_seen, has_columns_apart, subset
 
 TRIAL = 6  # steps from every start
 PART = 200  # columns that trials see
+MOST = 2**23  # entries of these, 64 MiB
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
@@ -252,11 +256,16 @@ def longest_step(f: Any, bound: float) -> float:
 
 def size(J: Objective) -> float:
     """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-    entries = np.abs(stored(J.target))
-    entries = entries[entries != 0]
-    if not entries.size:
+    entries = stored(J.target)
+    largest = largest_entry(entries)
+    if not largest:
         return 1.0
-    return float(entries.max() * np.sqrt(np.mean((entries / entries.max()) ** 2)))
+    squares, count = list[float](), 0
+    for part in parts_of(entries):
+        kept = np.abs(part[part != 0])
+        squares.append(float(np.sum((kept / largest) ** 2)))
+        count += kept.size
+    return float(largest * np.sqrt(math.fsum(squares) / count))
 
 
 def starts(judge: Judge, L: float) -> list[Array]:
@@ -269,12 +278,13 @@ def starts(judge: Judge, L: float) -> list[Array]:
     begin, slow = np.log(1.35 * size(J) / units.knot), np.log(4 / layers)
     found = [np.array([1.0, 1.0, 0.5, begin, slow, begin + floor, least + AHEAD]) for floor in FLOORS]
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = np.abs(stored(J.x0 - J.f.gradient(J.x0) / L))
-    knot = BELOW * float(np.quantile(seen[seen > 0], 0.75)) if seen.any() else size(J)
+        seen = quantiles(first_seen(J, L), [0.75])
+    knot = BELOW * float(seen[0]) if seen.size else size(J)
     stay = np.log(2 * knot / units.knot)
     return [*found, np.array([0.5, 0.9, 0.5, stay - 7.0, -np.log(layers), stay, least])]
 
 
 def part_of(J: Objective) -> Objective:
-    """The first of many columns; all where they are not many, or may interact."""
-    return subset(J, np.arange(PART)) if has_columns_apart(J) and J.shape[1] >= 2 * PART else J
+    """The first of many columns; all where they are not many, or very long, or may interact."""
+    n, m = J.shape
+    return subset(J, np.arange(PART)) if has_columns_apart(J) and m >= 2 * PART and n * PART <= MOST else J

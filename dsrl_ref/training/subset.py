@@ -1,13 +1,16 @@
 """Some columns of an objective, where columns are known not to interact, and the error of each column."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array, is_sparse
+from dsrl_ref.entries import AT_ONCE as ENTRIES
+from dsrl_ref.entries import parts_of
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 
 AT_ONCE = 2**18  # entries of X in a block of `errors`, whose iterates are all kept
 
@@ -43,6 +46,28 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
         X = forward(_term_of(J, columns), theta, L, int(J.layers), J.x0[:, columns])[-1]
         found.append(_squares(X - J.target[:, columns]))
     return np.concatenate(found)
+
+
+def first_seen(J: Objective, L: float) -> Callable[[], Iterator[Array]]:
+    """|X_(0) - ∇f(X_(0))/L|, which the first layer sees: of a sparse matrix what is stored, some entries at a time."""
+
+    def parts() -> Iterator[Array]:
+        f, x0 = J.f, J.x0
+        if type(f) is Fidelity and (x0 is f.W or not (is_sparse(x0) or is_sparse(f.W))):
+            for x, w in zip(parts_of(_entries(x0)), parts_of(_entries(f.W)), strict=True):
+                yield np.abs(x - (x - w) / L)
+        elif J.on_disk:
+            for _, part, x in portions(f, x0, ENTRIES):  # type: ignore[arg-type]  # others are in memory
+                yield np.abs(x - part.gradient(x) / L).ravel()
+        else:
+            yield np.abs(_entries(x0 - f.gradient(x0) / L)).ravel()
+
+    return parts
+
+
+def _entries(X: Any) -> Array:
+    entries: Array = X.data if is_sparse(X) else X
+    return entries
 
 
 def energies(J: Objective) -> Array:

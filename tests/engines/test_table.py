@@ -181,8 +181,8 @@ def test_with_a_theta_a_layer_only_engines_that_have_them_are_taken():
 
 
 def test_auto_passes_over_an_engine_that_shares_theta(monkeypatch):
-    first, sharing = table.RULES[1], ENGINES["pieces"]._replace(prepare_layers=None)
-    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[2:]))
+    first, sharing = table.RULES[2], ENGINES["pieces"]._replace(prepare_layers=None)
+    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[3:]))
     W = np.ones((1, 20_000))
     own, shared = (Problem(Fidelity(W), W, W, 3, per_layer=each) for each in (True, False))
     assert (choose(own).name, choose(shared).name) == ("fused", "pieces")

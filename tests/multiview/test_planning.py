@@ -1,8 +1,6 @@
 """Plans: what was measured at some size is carried to another, kept, and told with what to do instead."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,48 +101,3 @@ def test_the_steps_make_the_graph_that_a_fit_makes(monkeypatch):
     assert (made["fuse"].graph != fitted.affinity_matrix_).nnz == 0
     assert (made["learn_graph"].graph != fitted.graph_).nnz == 0
     assert np.array_equal(made["embedding"], fitted.embedding_)
-
-
-def test_what_is_kept_is_recalled_for_its_shape_alone(tmp_path):
-    path = tmp_path / "new" / "plan.json"
-    assert planning.recalled(SHAPE, path) is None
-    planning.keep(SHAPE, CONSTANTS, path)
-    other = replace(SHAPE, classes=9)
-    assert planning.recalled(SHAPE, path) == CONSTANTS
-    assert planning.recalled(other, path) is None
-    planning.keep(other, replace(CONSTANTS, few=MORE), path)
-    assert planning.recalled(SHAPE, path) == CONSTANTS
-
-
-@pytest.mark.parametrize("what", ["__version__", "machine"])
-def test_another_version_and_another_machine_are_measured_anew(what, tmp_path, monkeypatch):
-    planning.keep(SHAPE, CONSTANTS, tmp_path / "plan.json")
-    if what == "machine":
-        monkeypatch.setattr(planning.os, "cpu_count", lambda: 4711)
-    else:
-        monkeypatch.setattr(planning, "__version__", "0.0.0")
-    assert planning.recalled(SHAPE, tmp_path / "plan.json") is None
-
-
-@pytest.mark.parametrize("spoil", ["text", "list", "part", "number", "nan"])
-def test_a_file_that_was_spoiled_is_as_none(spoil, tmp_path):
-    path = tmp_path / "plan.json"
-    planning.keep(SHAPE, CONSTANTS, path)
-    content = json.loads(path.read_text())
-    (constants,) = content.values()
-    if spoil == "part":
-        del constants["few"]
-    elif spoil == "number":
-        constants["seconds"]["graph"] = "much"
-    elif spoil == "nan":
-        constants["seconds"]["graph"] = float("nan")
-    path.write_text({"text": "{", "list": "[]"}.get(spoil, json.dumps(content)))
-    assert planning.recalled(SHAPE, path) is None
-    planning.keep(SHAPE, CONSTANTS, path)
-    assert planning.recalled(SHAPE, path) == CONSTANTS
-
-
-@pytest.mark.parametrize(("given", "below"), [("/somewhere", "/somewhere"), ("here", "~/.cache"), ("", "~/.cache")])
-def test_it_is_kept_where_caches_are(given, below, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", given)
-    assert planning.place() == Path(below).expanduser() / "dsrl_ref" / "plan.json"

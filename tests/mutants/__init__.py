@@ -8,6 +8,7 @@ file, the nightly form all.
 from mutants import (
     appendix,
     cli,
+    disk,
     engines,
     ground,
     kernels,
@@ -23,6 +24,7 @@ from mutants import (
 
 LISTS = (
     ground,
+    disk,
     appendix,
     objective,
     engines,

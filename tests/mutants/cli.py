@@ -113,7 +113,10 @@ MUTANTS = [
     ),
     *of(
         "cli/problem.py",
-        ('LeastSquares(data["D"], data["Y"])', 'LeastSquares(data["Y"], data["D"])'),
+        ('LeastSquares(data["D"], data["Y"],', 'LeastSquares(data["Y"], data["D"],'),
+        ('Fidelity(data["W"], scratch=scratch)', 'Fidelity(data["W"])'),
+        ("return path.parent / str(value) if", "return str(value) if"),
+        ('and value.dtype.kind == "U"', ""),
         ("for key in (*kind, *required) if key not in data", "for key in required if key not in data"),
         ("for key in (*kind, *required) if key not in data", "for key in kind if key not in data"),
         ("{*kind, *required, *optional}", "{*kind, *required}"),
