@@ -32,7 +32,7 @@ def test_another_version_and_another_machine_are_measured_anew(what, tmp_path, m
     if what == "machine":
         monkeypatch.setattr(constants.os, "cpu_count", lambda: 4711)
     else:
-        monkeypatch.setattr(planning, "__version__", "0.0.0")
+        monkeypatch.setattr(constants, "__version__", "0.0.0")
     assert constants.recalled(SHAPE, tmp_path / "plan.json") is None
 
 
