@@ -274,10 +274,7 @@ def test_what_holds_data_in_memory_refuses_those_on_disk_with_their_size(path, m
         Objective(least, np.array(W), layers=2, method="support")
 
 
-def test_an_engine_is_chosen_by_the_number_of_evaluations(path):
-    f = Fidelity(path)
-    assert [Objective(f, layers=2, evaluations=k).method for k in (1, 26, 27, 1000)] == ["fused"] * 2 + ["disk"] * 2
-    assert Objective(f, layers=2, x0=2 * W).method == "fused"
+def test_a_target_or_signals_on_disk_are_read_there(path):
     assert Objective(Fidelity(np.array(W)), path, layers=2).method == "disk"
     least = LeastSquares(np.eye(7), path)
     assert [Objective(least, path, layers=2, evaluations=k).method for k in (1, 1000)] == ["columns"] * 2
