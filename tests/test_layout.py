@@ -57,6 +57,7 @@ FLOORS = [
     "training",
     "solver",
     "multiview.conventions",
+    "multiview.naming",
     "multiview.absent",
     "multiview.points",
     "multiview.neighbors",
