@@ -156,6 +156,8 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return [repr(value.shape).encode(), *map(inside, value.ravel().tolist())]
+        if value.size and not any(value.strides):  # one number that is seen many times
+            return [f"{value.dtype} {value.shape} of one".encode(), value.reshape(-1)[:1].tobytes()]
         entries = np.ascontiguousarray(value).reshape(-1).view(np.uint8)  # of a map, so that none is in memory
         starts = range(0, entries.size, HASHED)
         return [f"{value.dtype} {value.shape}".encode(), *(entries[start : start + HASHED] for start in starts)]

@@ -91,11 +91,6 @@ def test_the_sorted_file_goes_to_the_folder_of_the_data_or_scratch(path, tmp_pat
     assert (J.method, os.listdir(other), sorted(os.listdir(tmp_path))) == ("disk", [], ["other", "w.npy"])
 
 
-def test_a_network_that_diverges_is_told_with_its_layer(path):
-    with pytest.raises(ValueError, match=r"Z_\(2\) is not finite in layer 2"):
-        Objective(Fidelity(path), layers=3, method="fused")((1e300, 1e300, 0.0, 0.0), 1e-9)
-
-
 # In memory at a time: the limit is on what a process allocates, and maps of files are none of it. Half of the data
 # would not fit; what is prepared before the limit is code.
 LIMITED = """

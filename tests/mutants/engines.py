@@ -130,7 +130,6 @@ MUTANTS = [
         ("np.ascontiguousarray(x0[part])", "w[part]"),
         ("np.ascontiguousarray(x0[part])", "x0[part]", 1, 1, "zeros that are one zero in memory are compiled for anew"),
         ("x0[start : start + AT_ONCE], layers)", "w[start : start + AT_ONCE], layers)"),
-        ("range(0, w.size, AT_ONCE)", "range(0, min(w.size, AT_ONCE), AT_ONCE)"),
         ("self.products[first] = products", "self.products[0] = products"),
         ("upper += products", "upper = products"),
         ("upper + np.triu(upper, 1).T", "upper + np.triu(upper).T"),
@@ -167,7 +166,6 @@ MUTANTS = [
         ("np.concatenate([losses, left.rows[:, 0]])", "losses"),
         ("np.concatenate([derivatives[None], left.rows[:, 1:]])", "derivatives[None]"),
         ("w[near], x0[near]", "w[~near], x0[~near]"),
-        ("            found += network", "            found = network"),
         (
             "            self.watch.check()\n",
             "",
@@ -207,7 +205,6 @@ MUTANTS = [
         ("np.append(0, ends).tolist(), np.append(begins,", "np.append(0, begins).tolist(), np.append(ends,"),
         ('after = int(self.w.searchsorted(self.w[begin], side="right"))', "after = end"),
         ("return w, target[order]", "return w, target"),
-        ("    kernels.order_ties(w, order)\n", ""),
         ("        interruptible(w.sort)\n", ""),
         ("matrix + self.zeros * (dx @ dx.T)", "matrix"),
         ("w if self.start else np.broadcast_to(0.0, w.shape)", "w"),

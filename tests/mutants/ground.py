@@ -324,6 +324,10 @@ MUTANTS = [
     *of(
         "results.py",
         ("if self.layers is None:", "if self.layers is None and x0 is not None:"),
+        ("out[place] = self._last(part, start)", "out[place] = self._last(part, None)"),
+        ("    out[:] = X\n", "    out[:] = 0\n"),
+        ("or not out.flags.writeable:", "or False:"),
+        ('require_shape(out, shape, "out", "X_(t)")', "pass"),
         ("int(self.layers), x0)[-1]", "int(self.layers))[-1]"),
         ("int(self.layers), x0)[-1]", "int(self.layers), x0)[0]"),
         ("shrink(f.W, theta.scaled(L))", "shrink(f.W, theta)"),

@@ -40,6 +40,8 @@ MUTANTS = [
     ),
     *of(
         "objective.py",
+        ("return 0.5 * math.fsum(", "return math.fsum("),
+        ("        if not self.on_disk:\n", "        if True:\n"),
         (
             "return float(loss), self.parameters.gradient(gradient)",
             "return float(loss), self.parameters.gradient(-gradient)",
