@@ -3,9 +3,10 @@
 Lanczos' iteration ends where residuals are small, not vectors right. By Davis and Kahan the sine of the largest angle
 between the space that was found and the one that is meant is at most ‖R‖/gap: R has the residuals, and the gap is what
 lies between the last eigenvalue that is wanted and the next one. So that is looked at, in the space that is orthogonal
-to what was found, from another start. Where the bound is not small, the iteration goes on to all digits. That second
-look also finds what the first may have missed: of an eigenvalue that occurs several times, as in a graph with
-symmetries, one start sees one vector alone.
+to what was found, from another start. What a short look finds may be below the next eigenvalue, so that a quarter of
+the gap is counted on. Where the bound is not small then, the iteration goes on to all digits. That second look also
+finds what the first may have missed: of an eigenvalue that occurs several times, as in a graph with symmetries, one
+start sees one vector alone.
 
 Clusters are those of distances between rows, which no rotation within the space changes: angles between its vectors,
 whose eigenvalues may be as near to one another as they like, do not matter.
@@ -25,9 +26,10 @@ from dsrl_ref.threads import blas_threads
 
 DENSE = 200  # samples up to which all eigenvectors are computed
 DENSE_COPIES = 6  # of the matrix, which the dense solver holds
-TOLERANCE = 1e-12  # of an eigenvalue: the residual that the iteration ends at
-ANGLE = 1e-8  # the sine above which it goes on
+TOLERANCE = 1e-10  # of an eigenvalue: the residual that the iteration ends at
+ANGLE = 1e-5  # the sine above which it goes on
 LOOK = 1e-2  # of an eigenvalue: the residual of the next one, whose size alone is asked for
+COUNTED = 0.25  # of the gap: what is looked for briefly may lie below the next eigenvalue
 ALIKE = 1e-9  # of the largest size: eigenvalues that differ by less are not told apart
 TOLD = 20  # products between two signs of life
 LOWERED = 3.0  # times the largest size of eigenvalues: by so much known ones are lowered, to lie below all others
@@ -79,8 +81,8 @@ def top_eigenvectors(matrix: Scaled, count: int, known: csr_array | None = None)
     Returns
     -------
     ndarray (n, count)
-        Orthonormal. They span the right space but for an angle of 1e-8, where float64 has it and the next eigenvalue
-        is another one.
+        Orthonormal. They span the right space but for an angle whose sine is at most 1e-5, usually 1e-8, where float64
+        has it and the next eigenvalue is another one.
 
     Raises
     ------
@@ -125,46 +127,30 @@ class Search:
         self.lift, self.products = LOWERED * matrix.size, 0
 
     def first(self, count: int, tolerance: float) -> tuple[Array, Array, float]:
-        """So many values and vectors, and how far at least the next value is below the last of them; 0 if it is not."""
+        """So many values and vectors, and what is counted on of the gap to the next value; 0 where there is none."""
         values, vectors = self._iterated(count, tolerance, self.known)
         for _ in range(count):
             space = np.hstack([self.known, vectors])
             if space.shape[1] >= len(space):
                 return values, vectors, np.inf
-            below, off = self._next(space, float(values.min()))
+            below = float(self._iterated(1, LOOK, space)[0][0])
             if below <= values.min() + ALIKE * self.matrix.size:
                 break
             _, missed = self._iterated(1, tolerance, space)
             values, vectors = self._largest(np.hstack([vectors, missed]), count)
-        return values, vectors, max(0.0, float(values.min()) - below - off)
+        return values, vectors, max(0.0, COUNTED * (float(values.min()) - below))
 
     def lowered(self, x: Array, known: Array | None = None) -> Array:
         """The product with the matrix whose known eigenvalues are lowered."""
         known = self.known if known is None else known
         return self.matrix @ x - self.lift * (known @ (known.T @ x))
 
-    def _next(self, known: Array, last: float) -> tuple[float, float]:
-        """The largest eigenvalue beside known ones, and by how much it may be off.
-
-        Where that leaves open whether it is below the last of these, it is looked at more closely.
-        """
-        values, vectors = self._iterated(1, LOOK, known)
-        gap, off = last - float(values[0]), self._off(values, vectors, known)
-        if ALIKE * self.matrix.size < gap < 2 * off:
-            values, vectors = self._iterated(1, gap / 8 / self.matrix.size, known, vectors[:, 0])
-            off = self._off(values, vectors, known)
-        return float(values[0]), off
-
-    def _off(self, values: Array, vectors: Array, known: Array) -> float:
-        return float(np.linalg.norm(self.lowered(vectors, known) - vectors * values))
-
-    def _iterated(self, count: int, tolerance: float, known: Array, start: Array | None = None) -> tuple[Array, Array]:
+    def _iterated(self, count: int, tolerance: float, known: Array) -> tuple[Array, Array]:
         """The largest eigenvalues beside known ones, each with a residual of this share of it; 0 is all digits."""
         from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
         n = len(known)
-        if start is None:
-            start = np.random.default_rng(known.shape[1]).uniform(0.5, 1.5, n)
+        start = np.random.default_rng(known.shape[1]).uniform(0.5, 1.5, n)
         shape = n, n
         operator = LinearOperator(shape, matvec=lambda x: self._told(self.lowered(x, known)), dtype=np.float64)
         try:
