@@ -1,22 +1,22 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.multiview.neighbors import mean_distance, nearest
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors
 from dsrl_ref.multiview.points import Points
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
 
 
-def rounding_of(weights: str) -> float:
-    """What counts as rounding: nothing for the heat kernel of the authors, whose program looks at every bit."""
-    return 0.0 if weights == "heat" else ROUNDING
+def finder(weights: str) -> Callable[[Points, Points, int], tuple[Array, NDArray[np.intp]]]:
+    """What finds neighbours for these weights: the heat kernel is the authors', whose program looks at every bit."""
+    return nearest_as_authors if weights == "heat" else nearest
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
@@ -26,7 +26,7 @@ def view_graph(points: Points, k: int, weights: str) -> csr_array:
         return csr_array((n, n))
     adaptive = weights == "adaptive"
     # The sample itself is one of them.
-    lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
+    lengths, columns = finder(weights)(points, points, min(k + 1 + adaptive, n))
     bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
     others = columns != np.arange(n)[:, np.newaxis]
     if adaptive:
@@ -55,15 +55,15 @@ def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
     shape = new.count, seen.count
     if seen.are_equal():
         return csr_array(shape)
-    rounding, k = rounding_of(weights), room(k, seen.count, weights)
-    lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
+    k = room(k, seen.count, weights)
+    lengths, columns = finder(weights)(new, seen, k + (weights == "adaptive"))
     bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
     if weights == "adaptive":
         weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
     elif weights == "heat":
         weight = heat_weights(lengths, mean_distance(seen))
     else:
-        scales = nearest(seen, seen, k + 1, rounding)[0][:, -1]
+        scales = nearest(seen, seen, k + 1)[0][:, -1]
         weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
     return csr_array((weight.ravel(), columns.ravel(), np.arange(0, columns.size + 1, k)), shape=shape)
 
