@@ -99,8 +99,8 @@ def similarity_graph(
     counts. Distances are exact, as float64 adds up squares of differences, and squares are compared rounded to thirty
     bits, so that the order of the features decides no edge. For "heat" they come from a matrix product, as the authors
     have it, so that those below 1e-8 of a sample's norm are rounding, but for few features of many samples; the sample
-    itself is then one among those that equal it. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
-    "adaptive" of Nie, Wang and Huang (2014).
+    itself is then one among those that equal it. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona
+    (2004), "adaptive" of Nie, Wang and Huang (2014).
 
     A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
     neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
