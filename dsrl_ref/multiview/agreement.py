@@ -96,8 +96,8 @@ def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
 def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
     """The spectral clusters of a graph and of its strongest edges, as `DSRLClustering` has them, but without a network.
 
-    Where it is not known how many there are, the eigengap of the strongest edges says it. The seeds of k-means are drawn
-    from the samples in the order of their degrees, so that the order in which they come decides nothing.
+    Where it is not known how many there are, the eigengap of the strongest edges says it. The seeds of k-means are
+    drawn from the samples in the order of their degrees, so that the order in which they come decides nothing.
     """
     strongest = thresholded(W, WEAKEST)
     count = eigengap(strongest)[0] if clusters is None else clusters

@@ -1,6 +1,6 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,16 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.assembly import assembled, blocks, equal_blocks, index_type, rows_of, symmetrised, weighted_sum
-from dsrl_ref.multiview.neighbors import mean_distance, nearest
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors
 from dsrl_ref.multiview.points import Points
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
 ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
 
 
-def rounding_of(weights: str) -> float:
-    """What counts as rounding: nothing for the heat kernel of the authors, whose program looks at every bit."""
-    return 0.0 if weights == "heat" else ROUNDING
+def finder(weights: str) -> Callable[[Points, Points, int], tuple[Array, NDArray[np.intp]]]:
+    """What finds neighbours for these weights: the heat kernel is the authors', whose program looks at every bit."""
+    return nearest_as_authors if weights == "heat" else nearest
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
@@ -32,7 +32,7 @@ def _directed(points: Points, k: int, weights: str) -> csr_array:
     """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
     n, adaptive = points.count, weights == "adaptive"
     # The sample itself is one of them.
-    lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
+    lengths, columns = finder(weights)(points, points, min(k + 1 + adaptive, n))
     scale = mean_distance(points) if weights == "heat" else 0.0
     radii = lengths[:, : k + 1][:, -1].copy()
 
@@ -78,12 +78,12 @@ class Links:
 
     def __init__(self, seen: Points, k: int, weights: str) -> None:
         self.seen, self.k, self.weights = seen, room(k, seen.count, weights), weights
-        self.equal, self.rounding = seen.are_equal(), rounding_of(weights)
+        self.equal = seen.are_equal()
         self.scale: Any = None
         if weights == "heat":
             self.scale = mean_distance(seen)
         elif weights == "self-tuning" and not self.equal:
-            self.scale = nearest(seen, seen, self.k + 1, self.rounding)[0][:, -1]
+            self.scale = nearest(seen, seen, self.k + 1)[0][:, -1]
 
     def __call__(self, new: Points) -> csr_array:
         """Weights (new, seen); no edges where all that were seen are equal."""
@@ -91,7 +91,7 @@ class Links:
         if self.equal:
             return csr_array(shape)
         adaptive = self.weights == "adaptive"
-        lengths, columns = nearest(new, self.seen, k + adaptive, self.rounding)
+        lengths, columns = finder(self.weights)(new, self.seen, k + adaptive)
         bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
         if adaptive:
             weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))

@@ -101,11 +101,11 @@ def similarity_graph(
     Notes
     -----
     Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
-    counts, the sample itself among them. Distances come from a matrix product, so that those below 1e-8 of a sample's
-    norm are rounding, and but for "heat" squares that differ by a share of 1e-9 are equal, so that the order of the
-    features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
-    takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
-    "adaptive" of Nie, Wang and Huang (2014).
+    counts. Distances are exact, as float64 adds up squares of differences, and squares are compared rounded to thirty
+    bits, so that the order of the features decides no edge. For "heat" they come from a matrix product, as the authors
+    have it, so that those below 1e-8 of a sample's norm are rounding, but for few features of many samples; the sample
+    itself is then one among those that equal it. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona
+    (2004), "adaptive" of Nie, Wang and Huang (2014).
 
     A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
     neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the

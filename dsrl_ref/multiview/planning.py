@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import free_memory
-from dsrl_ref.multiview.edges import rounding_of
 from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
 from dsrl_ref.multiview.graph import fuse
 from dsrl_ref.multiview.learning import learn_graph, mixed
@@ -80,7 +79,7 @@ def steps(shape: Shape, n: int) -> Steps:
     def neighbours() -> None:
         for view in views:
             points = prepare(view, "features").points
-            nearest(points, points, candidates + 2, rounding_of("adaptive"))
+            nearest(points, points, candidates + 2)
 
     def graph() -> None:
         made["W"] = fuse(views, candidates, "adaptive", "auto", "auto", shape.classes).graph
