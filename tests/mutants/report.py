@@ -131,7 +131,7 @@ MUTANTS = [
         ("linspace(0, len(places) - 1, SHOWN_EPOCHS)", "linspace(0, len(places) - 2, SHOWN_EPOCHS)"),
         ("    if not places.size:\n", "    if places is None:\n"),
         ("for i in range(1, len(thetas) + 1)]", "for i in range(len(thetas))]"),
-        ("if learned.per_layer else", "if True else"),
+        ('if learned.per_layer else ["all"]', 'if True else ["all"]'),
         ('"; ".join(broken) + "." if broken else', '"." if broken else'),
         ("if learned.validation is not None:", "if learned.validation:", 1, 1),
         ('held_out = "validation" in history', "held_out = False"),
