@@ -1,10 +1,10 @@
 """Conjugate gradients for many right-hand sides side by side, on a graph: each ends when it has converged itself.
 
-One product of the graph with several columns reads its entries once; as many are taken at a time as stay in a
-processor's cache, where the entries of a column are looked up in any order. The columns do not know of one another:
-every one has its own step lengths, and leaves when it is done. "Done" is judged twice: during the iteration by the
-residual that it carries along, which drifts from the true one, and at the end by the true one, formed anew; a column
-for which that is not small is taken up again from where it is.
+One product of the graph with several columns reads its entries once. As many go side by side as stay in a processor's
+cache, where their entries are looked up in any order: of a hundred thousand samples one column alone. The columns do
+not know of one another: every one has its own step lengths, and leaves when it is done. "Done" is judged twice: during
+the iteration by the residual that it carries along, which drifts from the true one, and at the end by the true one,
+formed anew; a column for which that is not small is taken up again from where it is.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.assembly import blocks, rows_of
 
-CACHE = 2**22  # bytes of the columns that are multiplied at a time
+CACHE = 2**20  # bytes of the columns that go side by side
 TOLERANCE = 1e-12  # of a right-hand side: its residual
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the sizes of what a residual is a difference of
 ROUNDS = 4  # how often a column is taken up again
@@ -42,13 +42,9 @@ class System:
 
     def __matmul__(self, X: Array) -> Array:
         """The product with a matrix (n, c), by blocks of rows, so that Ctrl-C is answered between two."""
-        product, width = self.diagonal[:, np.newaxis] * X, max(1, CACHE // (8 * len(X)))
-        parts = [(block, rows_of(self.W, block)) for block in blocks(self.W.indptr)]
-        for first in range(0, X.shape[1], width):
-            columns = slice(first, first + width)
-            some = np.ascontiguousarray(X[:, columns])
-            for block, rows in parts:
-                product[block, columns] -= self.factor * (rows @ some)
+        product = self.diagonal[:, np.newaxis] * X
+        for block in blocks(self.W.indptr):
+            product[block] -= self.factor * (rows_of(self.W, block) @ X)
         return product
 
     def sizes(self, X: Array) -> Array:
@@ -81,7 +77,7 @@ def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tup
     system : System (n, n)
     columns : ndarray (n, c)
     tell : callable
-        Told after every product how far the slowest column is, from 0 to 1.
+        Told after every product how far the work is, from 0 to 1.
 
     Returns
     -------
@@ -90,6 +86,20 @@ def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tup
         Of each column, whether no entry of its true residual b - A x is more than 1e-12 of the length of b, or than
         what float64 rounds in forming it.
     """
+    count, width = columns.shape[1], max(1, CACHE // (8 * len(columns)))
+    groups = [slice(first, min(first + width, count)) for first in range(0, count, width)]
+    found = []
+    for place, group in enumerate(groups):
+
+        def told(share: float, place: int = place) -> None:
+            tell((place + share) / len(groups))
+
+        found.append(_solved_together(system, np.ascontiguousarray(columns[:, group]), told))
+    return np.hstack([solution for solution, _ in found]), np.concatenate([converged for _, converged in found])
+
+
+def _solved_together(system: System, columns: Array, tell: Callable[[float], None]) -> tuple[Array, NDArray[np.bool_]]:
+    """The same of columns that are few enough to stay in the cache."""
     lengths = np.linalg.norm(columns, axis=0)
     solution, residual = np.zeros(columns.shape), columns
     converged = np.zeros(columns.shape[1], dtype=bool)
@@ -118,7 +128,8 @@ def _descended(system: System, columns: Array, bounds: Array, tell: Callable[[fl
             on, X, R, P, rho, norms = on[~done], X[:, ~done], R[:, ~done], P[:, ~done], rho[~done], norms[~done]
         if not on.size:
             return solution
-        tell(float((np.log(first[on] / norms) / np.log(first[on] / bounds[on])).min()))
+        shares = np.log(first[on] / norms) / np.log(first[on] / bounds[on])
+        tell(max(0.0, float(shares.min())))  # at first a residual may grow
         Z = R * inverse
         rho, before = _products(R, Z), rho
         P = P * (rho / before) + Z

@@ -24,7 +24,7 @@ def system(W, reach=10.0):
 
 
 def silent(share):
-    assert 0 <= share <= 1 or share < 0
+    assert 0 <= share < 1
 
 
 def exact_residual(matrix, x, b):
@@ -107,6 +107,26 @@ def test_a_column_that_does_not_converge_is_named_and_the_others_are_solved(monk
 
     monkeypatch.setattr(conjugate, "_descended", spoiled)
     assert solved(A, B, silent)[1].tolist() == [True, False, True]
+
+
+def test_as_many_columns_go_side_by_side_as_stay_in_the_cache(monkeypatch):
+    A, B = system(graph(40, 6)), np.random.default_rng(0).normal(size=(40, 5))
+    expected, _ = solved(A, B, silent)
+    widths, shares, together = [], [], conjugate._solved_together
+    monkeypatch.setattr(
+        conjugate, "_solved_together", lambda A, B, tell: (widths.append(B.shape[1]), together(A, B, tell))[1]
+    )
+    for cache, groups in ((8 * 40 * 2, [2, 2, 1]), (8 * 40 * 2 - 1, [1] * 5), (0, [1] * 5), (2**20, [5])):
+        monkeypatch.setattr(conjugate, "CACHE", cache)
+        widths.clear()
+        shares.clear()
+        found, converged = solved(A, B, shares.append)
+        assert widths == groups
+        assert converged.tolist() == [True] * 5
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        done = [int(share * len(groups)) for share in shares]
+        assert done == sorted(done)
+        assert done[-1] == len(groups) - 1
 
 
 def test_what_only_a_part_of_the_samples_solve_is_their_part_of_the_matrix():
