@@ -132,7 +132,6 @@ MUTANTS = [
         ("(v[middle] == value and not equal_too)", "v[middle] == value"),
         ("inside = before < rank", "inside = before <= rank"),
         ("before += at - begins[r]", "before += at"),
-        ("at + 1 if r == widest else at", "at"),
         ("value, r > widest)\n            if inside", "value, r < widest)\n            if inside"),
         ("if high[r] - low[r] > width:", "if r == 0 and high[r] - low[r] > width:"),
         ("order[begin:i].sort()", "pass"),
