@@ -90,7 +90,8 @@ def test_what_is_small_is_read_into_memory(path, monkeypatch):
         f = Fidelity(given)
         assert disk.home(f.W) is None
         assert np.array_equal(f.W, W)
-    assert disk._base(Fidelity(path).W, np.memmap) is None  # nobody looks at the file any more
+    for given in (path, Blocks()):  # nobody looks at a file any more
+        assert disk._base(Fidelity(given).W, np.memmap) is None
     assert Objective(Fidelity(Blocks()), layers=1).method == "adjoint"
 
 

@@ -114,7 +114,7 @@ MUTANTS = [
             "only keeps a file that is cut short while it is read from ending the process",
         ),
         ("sorted_together(values, room[1, :at])", "values, room[1, :at]"),
-        ("                values.sort()\n            blocks", "            blocks"),
+        ("                values.sort()\n            blocks", "                pass\n            blocks"),
         ("self.kept + k * RUN", "k * RUN"),
         ("blocks.write(values, k * RUN)", "blocks.write(values, 0)"),
         ("cuts[0] = self.begins", "cuts[0] = 0"),
