@@ -70,6 +70,14 @@ def test_no_more_is_copied_at_a_time_than_is_looked_at_together(shape):
     assert [x for _, part in portions for x in part.ravel()] == matrix.ravel().tolist()
 
 
+def test_of_float64_in_another_order_a_copy_is(tmp_path):
+    np.save(tmp_path / "w.npy", np.asfortranarray(W))
+    f = Fidelity(tmp_path / "w.npy")
+    assert f.W.flags.c_contiguous
+    assert np.array_equal(f.W, W)
+    assert disk.home(f.W).stamp is None
+
+
 class Blocks:
     def __iter__(self):
         return iter([W[:2], W[2:3].tolist(), W[3:].astype(np.float64)])
