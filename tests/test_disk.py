@@ -61,6 +61,23 @@ def test_of_all_else_a_copy_in_float64_is(tmp_path, dtype, order, shape):
     assert [each.name for each in tmp_path.iterdir()] == ["w.npy"]
 
 
+@pytest.mark.parametrize("shape", [(7, 30), (70, 3), (1, 210), (210, 1)])
+def test_no_more_is_copied_at_a_time_than_is_looked_at_together(shape):
+    matrix = W.reshape(shape)
+    portions = list(disk._portions(matrix))
+    assert all(part.size <= 16 for _, part in portions)
+    assert [start for start, _ in portions] == np.cumsum([0, *(part.size for _, part in portions[:-1])]).tolist()
+    assert [x for _, part in portions for x in part.ravel()] == matrix.ravel().tolist()
+
+
+def test_of_float64_in_another_order_a_copy_is(tmp_path):
+    np.save(tmp_path / "w.npy", np.asfortranarray(W))
+    f = Fidelity(tmp_path / "w.npy")
+    assert f.W.flags.c_contiguous
+    assert np.array_equal(f.W, W)
+    assert disk.home(f.W).stamp is None
+
+
 class Blocks:
     def __iter__(self):
         return iter([W[:2], W[2:3].tolist(), W[3:].astype(np.float64)])
@@ -81,7 +98,8 @@ def test_what_is_small_is_read_into_memory(path, monkeypatch):
         f = Fidelity(given)
         assert disk.home(f.W) is None
         assert np.array_equal(f.W, W)
-    path.write_bytes(b"")  # nobody looks at it any more
+    for given in (path, Blocks()):  # nobody looks at a file any more
+        assert disk._base(Fidelity(given).W, np.memmap) is None
     assert Objective(Fidelity(Blocks()), layers=1).method == "adjoint"
 
 

@@ -94,20 +94,17 @@ class _Sorter:
             self.watch.check()
             begin = self.begins[r]
             part = self.w[begin : begin + RUN]
-            room = room[:, : part.size]
-            room[0] = part
             if self.target.size:
-                room[0], room[1] = sorted_together(room[0], self.target[begin : begin + RUN])
-                runs.write(room[1], self.w.size + begin)
+                values, beside = sorted_together(part, self.target[begin : begin + RUN])
+                runs.write(beside, self.w.size + begin)
             else:
-                values = room[0]
+                values = room[0, : part.size]
+                values[:] = part
                 if np.count_nonzero(values) < values.size:
                     values = values[values != 0]
                 values.sort()
-                room = room[:, : values.size]
-                room[0] = values
-            runs.write(room[0], begin)
-            self.ends[r] = begin + room.shape[1]
+            runs.write(values, begin)
+            self.ends[r] = begin + values.size
 
         self._over(len(self.begins), write, told)
         self.watch.check()
@@ -121,13 +118,13 @@ class _Sorter:
             for begin, end in zip(cuts[k].tolist(), cuts[k + 1].tolist(), strict=True):
                 room[:, at : at + end - begin] = parts[:, begin:end]
                 at += end - begin
-            room = room[:, :at]
+            values = room[0, :at]
             if self.target.size:
-                room[0], room[1] = sorted_together(room[0], room[1])
-                blocks.write(room[1], self.kept + k * RUN)
+                values, beside = sorted_together(values, room[1, :at])
+                blocks.write(beside, self.kept + k * RUN)
             else:
-                room[0].sort()
-            blocks.write(room[0], k * RUN)
+                values.sort()
+            blocks.write(values, k * RUN)
 
         self._over(len(cuts) - 1, write, told)
 

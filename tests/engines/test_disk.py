@@ -16,6 +16,7 @@ from dsrl_ref.engines.disk import _folder
 from dsrl_ref.engines.problem import Problem
 
 THETA = (1.1, 0.5, 0.2, 0.6)
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 LAYERED = [THETA, (0.9, 0.8, 0.25, 0.5), (1.0, 0.7, 0.0, 0.75)]
 
 
@@ -142,6 +143,7 @@ def written(path, entries):
 
 @pytest.mark.children
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits what a process allocates")
+@pytest.mark.skipif(not JIT, reason="a million entries, by compiled code")
 @pytest.mark.parametrize(
     ("entries", "room"), [(2**20, 2**22), pytest.param(4 * 10**8, 3 * 2**29, marks=pytest.mark.nightly)]
 )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
 
+from dsrl_ref import disk
 from dsrl_ref.engines import sorting
 from dsrl_ref.engines.kernels import sorting as kernels
 from dsrl_ref.errors import DataFileError
@@ -85,6 +86,9 @@ def test_how_far_it_is_is_told_and_an_error_ends_it(tmp_path):
     told = []
     sorted_in_file(np.arange(1.0, 36.0), [], tmp_path, callback=lambda what, share: told.append((what, share)))
     assert told == [("sorting", pytest.approx(k / 10)) for k in range(1, 11)]
+    told.clear()
+    sorted_in_file(np.arange(1.0, 36.0), [], tmp_path, 2, lambda what, share: told.append(share))
+    assert told == pytest.approx([0.2, 0.4, 0.5, 0.7, 0.9, 1.0])
 
     def stop(what, share):
         raise KeyboardInterrupt
@@ -92,6 +96,20 @@ def test_how_far_it_is_is_told_and_an_error_ends_it(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sorted_in_file(np.arange(1.0, 36.0), [], tmp_path, callback=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_changes_while_the_last_of_it_is_read_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 64)
+    path = tmp_path / "w.npy"
+    np.save(path, np.arange(1.0, 36.0).reshape(1, -1))
+    w = disk.as_data(path, "W").ravel()
+
+    def change(what, share):
+        if share == 0.5:  # all runs are written
+            os.utime(path, ns=(1, 1))
+
+    with pytest.raises(DataFileError, match="has changed since it was read: it was written to"):
+        sorting.sort_to_file(w, w[:0], tmp_path, 1, change)
 
 
 def test_where_the_folder_cannot_be_written_to_it_is_said(tmp_path):

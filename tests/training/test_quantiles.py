@@ -29,3 +29,9 @@ def test_numbers_of_many_ranks_are_found_where_they_differ_in_the_last_bit():
     values = np.sort(np.concatenate([1 + np.arange(9) * 2.0**-52, np.repeat(3.0, 5), [2.0**-1074]]))
     found = entries_of_ranks(lambda: [values[::2], values[1::2]], set(range(15)))
     assert [found[rank] for rank in range(15)] == values.tolist()
+
+
+def test_between_two_numbers_they_round_as_those_of_numpy(monkeypatch):
+    monkeypatch.setattr(module, "AT_ONCE", 0)
+    values, shares = np.random.default_rng(0).random(60), np.linspace(0.01, 0.99, 50)
+    assert quantiles(lambda: [values], shares).tobytes() == np.quantile(values, shares).tobytes()
