@@ -185,9 +185,9 @@ class DSRLClustering(Estimator):
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names; anything
-            else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one array
-            with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
+            anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
+            array with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
 
