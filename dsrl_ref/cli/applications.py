@@ -256,9 +256,11 @@ def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) ->
 
 def view_names(data: Data) -> list[str] | None:
     """What the views are called in pictures; None where a graph was given in their place."""
+    if not data.views:
+        return None
     called = None if data.naming is None else data.naming.views
     names = [f"view {v}" for v in range(len(data.views))] if called is None else called
-    return [f"{name} ({view.shape[1]} features)" for name, view in zip(names, data.views, strict=True)] or None
+    return [f"{name} ({view.shape[1]} features)" for name, view in zip(names, data.views, strict=True)]
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:

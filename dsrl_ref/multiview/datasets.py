@@ -56,7 +56,8 @@ def load_dataset(
         decides; without labels samples are rows, unless all views are of one shape and nothing speaks for that.
     index : str or int, optional
         The column of every table that names the samples, by name or by number from 1; views and labels are aligned by
-        it. "none": there is none. By default the index that pandas writes, an ``id`` and the like.
+        it. "none": there is none. By default the index that pandas writes, an ``id`` and the like; a first column of
+        another name that counts the samples is refused, as it may be a feature as well.
     verbose : bool
         Say on stderr, in one line, what was read and what was left out.
 

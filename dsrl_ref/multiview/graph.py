@@ -45,7 +45,7 @@ def similarity_graph(
 
     Parameters
     ----------
-    views : sequence of array_like or sparse (n, d_v)
+    views : sequence of array_like or sparse (n, d_v), or dictionary of such
         The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
         of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
     n_neighbors : int

@@ -345,7 +345,7 @@ MUTANTS = [
         ("np.std(each)", "np.var(each)"),
         ("{model.graph_.nnz} nonzeros", "{model.affinity_matrix_.nnz} nonzeros"),
         ('arguments.picture or "overview"', '"overview"'),
-        ("zip(names, data.views, strict=True)] or None", "zip(names, data.views, strict=True)]"),
+        ("    if not data.views:\n", "    if False:\n"),
         ("if called is None else called", "if called is None or called else called"),
         ("{view.shape[1]} features", "{view.shape[0]} features"),
         ("    elif arguments.picture:\n", "    elif False:\n"),

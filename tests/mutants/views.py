@@ -274,11 +274,6 @@ MUTANTS = [
     ),
     *of(
         "multiview/agreement.py",
-        (
-            'np.argsort(np.round(degrees / max(float(degrees.max()), TINY), DIGITS), kind="stable")',
-            "np.arange(len(degrees))",
-        ),
-        ("partition[order] = k_means", "partition[:] = k_means"),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) for"),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) if u < v or not v for"),
         ("found.append(max(own,", "found.append(min(own,"),

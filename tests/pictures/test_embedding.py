@@ -84,7 +84,7 @@ def test_ten_classes_have_ten_colours_and_more_than_thirty_are_said_to_be_others
     assert len(colours) == len(COLOURS) == 10
     (panel,) = draw_embedding(POINTS[:, :2], np.arange(40) % 33).axes
     assert legend(panel)[-1] == "4 others"
-    assert len(legend(panel)) == 10
+    assert len(legend(panel)) == 30
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 1), (2, 2)])
