@@ -138,6 +138,7 @@ WHITE = LeastSquares(WIDE, Y).whitened()
         (LeastSquares(1.001 * WHITE.D, Y), False),
         (LeastSquares(np.diag([1.0, 1.0, 0.5]), Y), False),
         (LeastSquares(np.zeros((3, 4)), Y), False),
+        (LeastSquares(1e150 * WIDE, Y), False),
         (Fidelity(NEW), None),
         (OwnLeastSquares(np.eye(3), Y), None),
         (FloatQuartic(np.eye(4)), None),

@@ -85,7 +85,7 @@ def descend(
     done, lock = 0, Lock()
 
     def tell_of(pending: int, residual: float) -> None:
-        tell(f"{done} of {m} columns are done, {pending} of the next are beyond tol, by a residual of {residual:.2g}")
+        tell(f"{done} of {m} columns are done, {pending} under way, residual {residual:.2g}")
 
     def work(first: int) -> None:
         rows = slice(first, min(m, first + width))

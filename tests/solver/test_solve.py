@@ -403,7 +403,7 @@ def test_verbose_tells_on_stderr_how_far_it_is_and_changes_nothing(kind, capsys)
         assert len(lines) == found.iterations
     else:
         told = [line.startswith("solve: 0 of 5 columns are done, ") for line in lines]
-        assert lines[0].startswith("solve: 0 of 5 columns are done, 5 of the next are beyond tol, by a residual of ")
+        assert lines[0].startswith("solve: 0 of 5 columns are done, 5 under way, residual ")
     assert told == [True] * len(lines)
     assert lines
     assert np.array_equal(solve(f, theta, verbose=False).x, found.x)
