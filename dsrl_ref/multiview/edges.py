@@ -1,32 +1,45 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors, recall
 from dsrl_ref.multiview.points import Points
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
+FEW_NEW = 10  # one new sample for so many seen ones, or fewer, is few
 ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
 
 
-def finder(weights: str) -> Callable[[Points, Points, int], tuple[Array, NDArray[np.intp]]]:
-    """What finds neighbours for these weights: the heat kernel is the authors', whose program looks at every bit."""
-    return nearest_as_authors if weights == "heat" else nearest
+def found(
+    some: Points, others: Points, count: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[Array, NDArray[np.intp]]:
+    """Neighbours for these weights: exact ones for the heat kernel are the authors', whose program sees every bit."""
+    if weights == "heat" and kind == "exact":
+        return nearest_as_authors(some, others, count)
+    return nearest(some, others, count, verbose, kind)
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
     """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
+    return view_graph_by(points, k, weights, "exact")[0]
+
+
+def view_graph_by(
+    points: Points, k: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[csr_array, float | None]:
+    """The same with neighbours of some kind, and the recall of approximate ones."""
     n = points.count
     if points.are_equal():
-        return csr_array((n, n))
+        return csr_array((n, n)), None
     adaptive = weights == "adaptive"
     # The sample itself is one of them.
-    lengths, columns = finder(weights)(points, points, min(k + 1 + adaptive, n))
+    lengths, columns = found(points, points, min(k + 1 + adaptive, n), weights, kind, verbose)
+    share = recall(points, columns) if kind == "approximate" else None
     bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
     others = columns != np.arange(n)[:, np.newaxis]
     if adaptive:
@@ -39,7 +52,7 @@ def view_graph(points: Points, k: int, weights: str) -> csr_array:
     directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
     undirected = csr_array(directed.maximum(directed.T))
     undirected.eliminate_zeros()
-    return undirected
+    return undirected, share
 
 
 def room(k: int, n: int, weights: str) -> int:
@@ -50,20 +63,24 @@ def room(k: int, n: int, weights: str) -> int:
     return max(1, min(k, n - 1 - (weights == "adaptive")))
 
 
-def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
-    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another."""
+def links(new: Points, seen: Points, k: int, weights: str, kind: str = "exact") -> csr_array:
+    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another.
+
+    For few new ones, cells of those seen would take longer to make than exact neighbours take.
+    """
     shape = new.count, seen.count
     if seen.are_equal():
         return csr_array(shape)
     k = room(k, seen.count, weights)
-    lengths, columns = finder(weights)(new, seen, k + (weights == "adaptive"))
+    sought = kind if new.count * FEW_NEW > seen.count else "exact"
+    lengths, columns = found(new, seen, k + (weights == "adaptive"), weights, sought)
     bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
     if weights == "adaptive":
         weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
     elif weights == "heat":
         weight = heat_weights(lengths, mean_distance(seen))
     else:
-        scales = nearest(seen, seen, k + 1)[0][:, -1]
+        scales = nearest(seen, seen, k + 1, None, kind)[0][:, -1]
         weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
     return csr_array((weight.ravel(), columns.ravel(), np.arange(0, columns.size + 1, k)), shape=shape)
 

@@ -42,14 +42,16 @@ class Joiner:
         shape = len(places), self.fusion.graph.shape[0]
         itself = csr_array((np.ones(old.size), (old, places[old])), shape=shape)
         present = ~np.stack([is_absent(rows[new]) for rows in given], axis=1)
-        joined = [self._joined(view, rows[new], here) for view, rows, here in zip(views, given, present.T, strict=True)]
+        kinds = [taken.kind for taken in self.fusion.neighbors]
+        every = zip(views, kinds, given, present.T, strict=True)
+        joined = [self._joined(view, kind, rows[new], here) for view, kind, rows, here in every]
         among = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
         seen = np.stack([view.seen for view in views], axis=1)
         return csr_array(itself + among @ mean_graph(joined, self.fusion.view_weights, present, seen))
 
-    def _joined(self, view: PreparedView, new: View, present: NDArray[np.bool_]) -> csr_array:
+    def _joined(self, view: PreparedView, kind: str, new: View, present: NDArray[np.bool_]) -> csr_array:
         """Weights of new samples to the seen ones by one view, of those that it has."""
-        found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights)
+        found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights, kind)
         return scattered(found, present, view.seen)
 
     def _places(self, new_views: Sequence[View]) -> NDArray[np.intp]:
