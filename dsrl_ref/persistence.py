@@ -1,8 +1,8 @@
 """Models in files, and checkpoints: whole or not at all, and nothing in them is ever executed.
 
-The format, version 3: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
+The format, version 4: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
 at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted",
-version 2 none with one Θ and one L a layer.
+version 2 none with one Θ and one L a layer, version 3 no names of views.
 
 What a model is made of is not known here: each kind registers itself, by the name that the header has under "kind".
 """
@@ -22,7 +22,7 @@ import numpy as np
 from dsrl_ref.arrays import Array
 from dsrl_ref.errors import ModelFileError
 
-VERSION = 3
+VERSION = 4
 HEADER = "header"
 DIGITS = 64  # of the SHA-256, in hexadecimal
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system: the last writer wins, whole

@@ -54,6 +54,7 @@ FLOORS = [
     "training",
     "solver",
     "multiview.conventions",
+    "multiview.naming",
     "multiview.absent",
     "multiview.points",
     "multiview.kernels",

@@ -13,10 +13,11 @@ from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, requir
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import require_order
 from dsrl_ref.multiview.conventions import as_jobs, not_fitted
-from dsrl_ref.multiview.estimator import Estimator, count_samples, is_views
+from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
 from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
+from dsrl_ref.multiview.naming import tables_of
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
 from dsrl_ref.threads import limited
 
@@ -192,7 +193,7 @@ class DSRLClassifier(Estimator):
             raise ValueError("This DSRLClassifier requires y to be passed, but the target y is None.")
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
-        require_order(y, X if is_views(X) else [X])
+        require_order(y, tables_of(X))
         with limited(as_jobs(self.n_jobs)):
             seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
@@ -290,7 +291,7 @@ class DSRLClassifier(Estimator):
         one, other = labels.classes.tolist()[0], self.classes_.tolist()[0]
         if isinstance(one, str) != isinstance(other, str):
             raise TypeError(f"y has labels like {one!r}, but fit saw {other!r}")
-        require_order(y, X if is_views(X) else [X])
+        require_order(y, tables_of(X))
         known = labels.codes >= 0
         right = predicted[known] == labels.classes[labels.codes[known]]
         weights = None if sample_weight is None else as_real(sample_weight, "sample_weight")[known]

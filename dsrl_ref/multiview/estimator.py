@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import (
@@ -28,6 +27,7 @@ from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
+from dsrl_ref.multiview.naming import Expected, Named, in_order, is_views, naming_of
 from dsrl_ref.multiview.neighbors import NEIGHBORS
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import View, as_dense, as_views
@@ -58,6 +58,7 @@ class Estimator:
     preset: str | None
     view_sizes: Sequence[int] | None
     verbose: bool | None
+    _fitted: Any  # a Fitted, of a kind of its own
 
     affinity_matrix_ = FromFit()
     graph_ = FromFit()
@@ -69,6 +70,7 @@ class Estimator:
     n_iter_ = FromFit()
     n_features_in_ = FromFit()
     feature_names_in_ = FromFit()
+    view_names_ = FromFit()
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether `fit` has come to its end once; scikit-learn asks."""
@@ -164,11 +166,11 @@ class Estimator:
         if isinstance(data, list):
             joiner = self._fused(data, clusters)
             features = sum(view.shape[1] for view in data)
-            return Input(joiner.fusion.graph, features, feature_names(X), sizes, joiner)
+            return Input(joiner.fusion.graph, features, naming_of(X), sizes, joiner)
         if not data.nnz:
             message = "the graph has no edges: none of its entries off the diagonal is positive"
             warnings.warn(message, GraphWarning, stacklevel=3)
-        return Input(data, data.shape[1], feature_names(X), sizes, None)
+        return Input(data, data.shape[1], naming_of(X), sizes, None)
 
     def _fused(self, views: list[View], clusters: int | None) -> Joiner:
         n, k = views[0].shape[0], self.n_neighbors
@@ -188,7 +190,7 @@ class Estimator:
 
     def _read_new(self, X: Any, seen: Input) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
-        self._require_names(X, seen)
+        X = in_order(X, seen.naming)
         if seen.joiner is None:
             given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
             self._require_features(given.shape[1], seen)
@@ -202,6 +204,12 @@ class Estimator:
             raise ValueError(f"X has views of {[view.shape[1] for view in views]} features, but fit saw {sizes}")
         return seen.joiner(views)
 
+    @property
+    def expected(self) -> Expected:
+        """What new samples are to have, for whoever reads them from files; AttributeError before `fit`."""
+        seen: Input = self._fitted.seen
+        return seen.expected
+
     def _links(self, X: Any, fitted: Fitted) -> csr_array:
         """What the network makes of the weights of new samples; as they are, where it would leave a sample none."""
         given = self._read_new(X, fitted.seen)
@@ -209,14 +217,6 @@ class Estimator:
         kept.data = fitted.learned.apply(given.data)
         alone = np.asarray(kept.sum(axis=1)) == 0
         return csr_array(kept + diags_array(alone.astype(np.float64)) @ given)
-
-    def _require_names(self, X: Any, seen: Input) -> None:
-        names, before = feature_names(X), seen.feature_names_in
-        if names is not None and before is not None and not np.array_equal(names, before):
-            raise ValueError(
-                "The feature names should match those that were passed during fit, in the same order: "
-                f"X has {names.tolist()}, fit saw {before.tolist()}"
-            )
 
     def _require_features(self, count: int, seen: Input) -> None:
         if count != seen.n_features_in:
@@ -252,30 +252,6 @@ def count_samples(data: list[View] | csr_array) -> int:
     return data[0].shape[0] if isinstance(data, list) else int(data.shape[0])
 
 
-def is_views(X: Any) -> bool:
-    """Whether `X` is a list of views: a list or tuple with a matrix, a table or a list of rows in it."""
-    return isinstance(X, list | tuple) and any(_is_view(view) for view in X)
-
-
-def _is_view(entry: Any) -> bool:
-    """Whether an entry of a list has two dimensions, and not one, as a row of one table has.
-
-    That is an array, a sparse container, a table of any package (not all have `ndim`), or a list of rows.
-    """
-    if isinstance(entry, list | tuple):
-        return any(isinstance(row, list | tuple) or getattr(row, "ndim", 0) == 1 for row in entry[:1])
-    return getattr(entry, "ndim", 0) == 2 or any(hasattr(entry, name) for name in ("columns", "__dataframe__"))
-
-
-def feature_names(X: Any) -> NDArray[Any] | None:
-    """Names of the columns of one table or of all views, where all are strings."""
-    columns = [getattr(view, "columns", None) for view in (X if is_views(X) else [X])]
-    names = [name for view in columns if view is not None for name in view]
-    if any(view is None for view in columns) or not all(isinstance(name, str) for name in names):
-        return None
-    return np.asarray(names, dtype=object)
-
-
 def as_sizes(view_sizes: Any) -> list[int]:
     """Convert the numbers of features of views."""
     require_in_memory(view_sizes, "view_sizes")
@@ -285,11 +261,11 @@ def as_sizes(view_sizes: Any) -> list[int]:
 
 
 def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View]:
-    """A list of views as it is; one array as one view, or cut by columns into views of the given sizes."""
+    """Views as they are; one array as one view, or cut by columns into views of the given sizes."""
     if is_views(X):
         if view_sizes is not None:
             raise ValueError("view_sizes is for one array; X is a list of views already")
-        return as_views(X)
+        return as_views(X.views if isinstance(X, Named) else X)
     whole, samples = as_csr_numbers(X, "X") if is_sparse(X) else as_numbers(X, "X"), names_of([X])
     require_matrix_shape(whole.shape, "X")
     if view_sizes is None:

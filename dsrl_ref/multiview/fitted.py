@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.multiview.learning import LearnedGraph
+from dsrl_ref.multiview.naming import Expected, Naming
 from dsrl_ref.multiview.unseen import Joiner
 
 
@@ -24,9 +24,16 @@ class Input:
 
     graph: csr_array
     n_features_in: int
-    feature_names_in: NDArray[Any] | None
+    naming: Naming
     view_sizes: Sequence[int] | None
     joiner: Joiner | None  # None of a precomputed graph
+
+    @property
+    def expected(self) -> Expected:
+        """What new samples are to have: names, and columns in each table, which may be cut into views."""
+        if self.joiner is None or self.view_sizes is not None:
+            return Expected(self.naming, (self.n_features_in,))
+        return Expected(self.naming, tuple(view.given.shape[1] for view in self.joiner.fusion.views))
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,18 @@ class Fitted:
             "scale": learned.scale,
             "n_iter": len(learned.losses),
             "n_features_in": seen.n_features_in,
-            "feature_names_in": seen.feature_names_in,
+            "feature_names_in": _as_array(seen.naming.features),
+            "view_names": _as_array(seen.naming.views),
         }
+
+
+def _as_array(names: Sequence[str] | None) -> np.ndarray | None:
+    """Names as scikit-learn has them, for readers alone."""
+    if names is None:
+        return None
+    array = np.array(names, dtype=object)
+    seal(array)
+    return array
 
 
 class FromFit:

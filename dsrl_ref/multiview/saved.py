@@ -5,6 +5,7 @@ where they are one; the class of every sample, which is the likeliest of its dis
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,10 +22,13 @@ from dsrl_ref.multiview.estimator import Estimator
 from dsrl_ref.multiview.fitted import Fitted, Input
 from dsrl_ref.multiview.graph import Fusion
 from dsrl_ref.multiview.learning import LearnedGraph
+from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.neighbors import Taken
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import PREPARATIONS, View, prepare
 from dsrl_ref.persistence import Kind, register
+
+NAMED = 4  # the first version of files with names of views, and of columns view by view
 
 Header: TypeAlias = dict[str, Any]
 Arrays: TypeAlias = dict[str, Any]
@@ -99,7 +103,7 @@ def _to_file(model: Estimator) -> tuple[Header, Arrays]:
     header = {
         "parameters": {name: _plain(name, value) for name, value in model.get_params().items()},
         "n_features_in": seen.n_features_in,
-        "feature_names_in": None if seen.feature_names_in is None else seen.feature_names_in.tolist(),
+        "naming": asdict(seen.naming),
         "view_sizes": None if seen.view_sizes is None else list(seen.view_sizes),
         "joiner": None if joiner is None else _joiner_to_file(joiner),
         "theta": list(learned.theta),
@@ -126,14 +130,16 @@ def _from_file(kind: Callable[..., Any], header: Mapping[str, Any], arrays: Mapp
     """The estimator, not fitted yet, and what both have of its fit."""
     model = kind(**header["parameters"])
     graph = _graph_from_file("seen", arrays)
-    names, sizes = header["feature_names_in"], header["view_sizes"]
-    seen = Input(
-        graph,
-        as_count(header["n_features_in"], "n_features_in"),
-        None if names is None else np.array(names, dtype=object),
-        None if sizes is None else tuple(as_count(size, "view_sizes") for size in sizes),
-        None if header["joiner"] is None else _joiner(header["joiner"], arrays, graph),
-    )
+    given = header["view_sizes"]
+    sizes = None if given is None else tuple(as_count(size, "view_sizes") for size in given)
+    joiner = None if header["joiner"] is None else _joiner(header["joiner"], arrays, graph)
+    features = as_count(header["n_features_in"], "n_features_in")
+    widths = [features]  # of one table, or of each view
+    if joiner is not None and sizes is None:
+        widths = [view.given.shape[1] for view in joiner.fusion.views]
+    old = header["version"] < NAMED
+    naming = _old_naming(header["feature_names_in"], widths) if old else _naming(header["naming"], widths)
+    seen = Input(graph, features, naming, sizes, joiner)
     affinity = graph if header["trained_on_seen"] else _graph_from_file("affinity", arrays)
     learned = LearnedGraph(
         _graph_from_file("learned", arrays),
@@ -146,6 +152,37 @@ def _from_file(kind: Callable[..., Any], header: Mapping[str, Any], arrays: Mapp
     if not affinity.shape == learned.graph.shape == graph.shape:
         raise ValueError(f"the graphs are of {affinity.shape}, {learned.graph.shape} and {graph.shape} samples")
     return model, Fitted(seen, affinity, learned)
+
+
+def _naming(header: Mapping[str, Any], sizes: Sequence[int]) -> Naming:
+    """Names of the views of so many columns, and of these columns."""
+    views, columns, left_out = header["views"], header["columns"], header["columns_left_out"]
+    if len(columns) != len(sizes) or (views is not None and len(views) != len(sizes)):
+        raise ValueError(f"views and columns must be names of {len(sizes)} views")
+    if len(left_out) not in (0, len(sizes)):
+        raise ValueError(f"columns_left_out must be of {len(sizes)} views")
+    for names, size in zip(columns, sizes, strict=True):
+        if names is not None and len(names) != size:
+            raise ValueError(f"{len(names)} names for {size} columns")
+    naming = Naming(
+        None if views is None else tuple(views),
+        tuple(None if names is None else tuple(names) for names in columns),
+        tuple(header["views_left_out"]),
+        tuple(map(tuple, left_out)),
+    )
+    texts = [*(naming.views or ()), *naming.views_left_out, *(name for names in naming.columns for name in names or ())]
+    places = [name for names in naming.columns_left_out for name in names if not isinstance(name, str)]
+    if not all(isinstance(text, str) for text in texts) or not all(type(place) is int for place in places):
+        raise ValueError("names must be texts, and places integers")
+    return naming
+
+
+def _old_naming(names: list[str] | None, sizes: Sequence[int]) -> Naming:
+    """The same of a file before version 4, which has the names of all columns in one list, and none of views."""
+    ends = np.cumsum(sizes).tolist()
+    starts = [0, *ends[:-1]]
+    columns = [None if names is None else names[a:b] for a, b in zip(starts, ends, strict=True)]
+    return _naming({"views": None, "columns": columns, "views_left_out": [], "columns_left_out": []}, sizes)
 
 
 def _joiner_to_file(joiner: Joiner) -> Header:

@@ -5,7 +5,7 @@ over the samples, to mean 0 and deviation 1. "tf-idf" is for counts of words: lo
 rare the word is, each sample scaled to length 1, so that the square of a distance is 2 - 2 times a cosine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -26,23 +26,25 @@ FEW = 16  # features: a sample with so many alike says nothing
 View: TypeAlias = Array | csr_array  # (n, d), samples in rows; a sparse one is canonical and without explicit zeros
 
 
-def as_views(views: Sequence[Any], samples: Sequence[Any] | None = None) -> list[View]:
+def as_views(views: Sequence[Any] | Mapping[str, Any], samples: Sequence[Any] | None = None) -> list[View]:
     """Convert every view to a matrix, dense or sparse as it is; all must have as many samples as the first.
 
     A row of NaN is a sample that the view does not have; some view must have it. `samples` are the names of all, which
-    tables among the views tell otherwise.
+    tables among the views tell otherwise. Of a dictionary the values are the views, and messages have its keys.
     """
     require_in_memory(views, "views")
-    if not isinstance(views, Sequence | np.ndarray):
+    if not isinstance(views, Sequence | np.ndarray | Mapping):
         raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
     if len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
-    samples = names_of(views) if samples is None else samples
-    checked = [_as_view(view, f"views[{v}]") for v, view in enumerate(views)]
+    called = [f"views[{key!r}]" for key in (views if isinstance(views, Mapping) else range(len(views)))]
+    given = list(views.values()) if isinstance(views, Mapping) else views
+    samples = names_of(given) if samples is None else samples
+    checked = [_as_view(view, name) for view, name in zip(given, called, strict=True)]
     n = checked[0].shape[0]
-    for v, view in enumerate(checked):
+    for view, name in zip(checked, called, strict=True):
         if view.shape[0] != n:
-            raise ValueError(f"views[{v}] has {view.shape[0]} samples, but views[0] has {n}; they must agree")
+            raise ValueError(f"{name} has {view.shape[0]} samples, but {called[0]} has {n}; they must agree")
     require_everyone(checked, samples)
     return checked
 

@@ -10,7 +10,7 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table, hard_views, holed
 
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
-from dsrl_ref.multiview.estimator import feature_names, split_views
+from dsrl_ref.multiview.estimator import split_views
 from dsrl_ref.multiview.graph import fuse
 from dsrl_ref.multiview.views import as_views
 
@@ -280,13 +280,6 @@ def test_new_samples_of_other_features_are_refused():
     model = DSRLClassifier(affinity="precomputed").fit(GRAPH, KNOWN)
     with pytest.raises(ValueError, match="X has 119 features, but DSRLClassifier is expecting 120 features"):
         model.predict(GRAPH.toarray()[:, 1:])
-
-
-def test_names_of_features_are_those_of_all_views_or_none():
-    named, half = Table(np.ones((2, 2)), ["a", "b"]), Table(np.ones((2, 2)), ["c", 1])
-    assert feature_names(named).tolist() == ["a", "b"]
-    assert feature_names([named, named]).tolist() == ["a", "b", "a", "b"]
-    assert [feature_names(X) for X in (half, [named, half], [named, np.ones((2, 2))], np.ones((2, 2)))] == [None] * 4
 
 
 def test_names_of_features_are_remembered_compared_and_forgotten():

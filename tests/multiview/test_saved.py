@@ -13,6 +13,7 @@ from views import GRAPH, KNOWN, LABELS, VIEWS, Table, holed
 from dsrl_ref import load, persistence, save
 from dsrl_ref.errors import GraphWarning, ModelFileError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, saved
+from dsrl_ref.multiview.naming import Naming
 
 SEEN, NEW = [view[:100] for view in VIEWS], [view[100:] for view in VIEWS]
 (HOLED, _), (NEW_HOLED, _) = holed(SEEN, 0.4), holed(NEW, 0.4)
@@ -183,6 +184,7 @@ def test_a_forged_file_is_no_classifier(change, message, path):
         load(changed(path, QUICK, change))
 
 
+NAMING = {"views": None, "columns": [None] * 3, "views_left_out": [], "columns_left_out": []}
 JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
 
 
@@ -208,6 +210,15 @@ JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
         ({"trained_on_seen": False}, "'affinity_shape'"),
         ({"classes": ["a", "b"]}, "label_distributions must be finite"),
         ({"view_sizes": [1.5]}, "view_sizes"),
+        ({"naming": {**NAMING, "views": ["a", "b"]}}, "views and columns must be names of 3 views"),
+        ({"naming": {**NAMING, "columns": [None]}}, "views and columns must be names of 3 views"),
+        ({"naming": {**NAMING, "columns": [None, ["a"], None]}}, "1 names for 10 columns"),
+        ({"naming": {**NAMING, "views": ["a", "b", 3]}}, "names must be texts, and places integers"),
+        ({"naming": {**NAMING, "columns": [[1] * 10, None, None]}}, "names must be texts"),
+        ({"naming": {**NAMING, "views_left_out": [None]}}, "names must be texts"),
+        ({"naming": {**NAMING, "columns_left_out": [[], [], [1.5]]}}, "places integers"),
+        ({"naming": {**NAMING, "columns_left_out": [[]]}}, "columns_left_out must be of 3 views"),
+        ({"naming": None}, "NoneType"),
     ],
 )
 def test_a_forged_header_is_no_classifier(changes, message, path):
@@ -279,6 +290,29 @@ def test_a_file_says_what_it_holds(path):
     header, arrays = persistence.read(path)
     assert (header["kind"], header["version"]) == ("DSRLClassifier", persistence.VERSION)
     assert [array.dtype.hasobject for array in arrays.values()] == [False] * len(arrays)
+
+
+def test_names_of_all_kinds_are_kept(path):
+    named = {**NAMING, "views": ["a", "b", "c"], "views_left_out": ["y"], "columns_left_out": [["id", 3], [], []]}
+    naming = load(changed(path, QUICK, naming=named)).expected.naming
+    assert naming == Naming(("a", "b", "c"), (None, None, None), ("y",), (("id", 3), (), ()))
+
+
+@pytest.mark.parametrize("sizes", [None, (10, 10, 10)])
+def test_a_file_of_version_3_is_read_with_the_names_of_columns_that_it_has(path, sizes):
+    """It had all of them in one list, whatever view they were of, and none of views."""
+    tables = [Table(view, [f"{v}{j}" for j in range(10)]) for v, view in enumerate(SEEN)]
+    given_ = tables if sizes is None else TABLE
+    model = DSRLClassifier(n_neighbors=4, view_sizes=sizes).fit(given_, KNOWN[:100])
+    save(path, model)
+    header, arrays = persistence.read(path)
+    del header["naming"]
+    old = {**header, "version": 3, "feature_names_in": model.feature_names_in_.tolist()}
+    persistence.write(path, old, arrays)
+    assert bits(load(path)._fitted) == bits(model._fitted)
+    persistence.write(path, {**old, "feature_names_in": None}, arrays)
+    assert not hasattr(load(path), "feature_names_in_")
+    assert np.array_equal(load(path).predict(given_), model.predict(given_))
 
 
 def test_no_label_reaches_a_sample_of_a_loaded_model_either(path):

@@ -4,6 +4,35 @@ from mutants.mutant import of
 
 MUTANTS = [
     *of(
+        "multiview/naming.py",
+        ("    if isinstance(X, Mapping | Named):\n        return True\n", ""),
+        ("    if isinstance(X, Mapping):\n        return list(X.values())\n", ""),
+        ("        if not isinstance(key, str):", "        if False:"),
+        ('names = getattr(table, "column_names", None)', "names = None"),
+        ("not all(isinstance(name, str) for name in names)", "False"),
+        ("if any(names is None for names in self.columns):", "if all(names is None for names in self.columns):"),
+        ("self.naming.columns_left_out[v] if self.naming.columns_left_out else ()", "self.naming.columns_left_out[v]"),
+        ('        return f"view {self.views[v]}"\n', '        return f"view {v}"\n'),
+        (
+            "places = [new.views.index(name) for name in seen.views]",
+            "places = [seen.views.index(name) for name in new.views]",
+        ),
+        ("            require_same(names, before, wrong)\n", "            pass\n"),
+        ('        require_same(new.views, seen.views, "X has not the views that fit saw")\n', "        pass\n"),
+        (
+            "X, new = [tables[place] for place in places], Naming(seen.views, columns)",
+            "new = Naming(seen.views, columns)",
+        ),
+        (
+            "X, new = [tables[place] for place in places], Naming(seen.views, columns)",
+            "X = [tables[place] for place in places]",
+        ),
+        ("[name for name in seen if name not in given]", "[name for name in new if name not in given]"),
+        ("[] if len(set(seen)) < len(seen) else twice", "[]"),
+        ("if told or len(new) != len(seen):", "if told:"),
+        ("if len(names) > SHOWN else", "if len(names) < SHOWN else"),
+    ),
+    *of(
         "multiview/points.py",
         ("np.ascontiguousarray(self.columns[:, places])", "self.columns[:, places]"),
         ("csr_array(self.rows[places]), self.shift[places]", "csr_array(self.rows[places]), self.shift"),
@@ -63,7 +92,7 @@ MUTANTS = [
         ("shape=(len(rows), len(columns))", "shape=(len(columns), len(columns))"),
         ("    view = view[~is_absent(view)]\n", ""),
         ("    require_everyone(checked, samples)\n", ""),
-        ("names_of(views) if samples is None else samples", "names_of(views)"),
+        ("names_of(given) if samples is None else samples", "names_of(views)"),
         ("np.nanmax(np.abs(", "np.max(np.abs("),
         ("if absent.any() else None", "if absent.any() else np.arange(len(absent))"),
         ("max(round(k * m / n), m // QUARTER)", "round(k * m / n)"),

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, fit, forward, load, progress, save
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, forward, load, progress, save
 from dsrl_ref.errors import DivergenceWarning, ModelFileError, StartWarning
 from dsrl_ref.training import checkpoint
 
@@ -471,3 +471,18 @@ def test_what_it_takes_it_learns_from_whatever_its_size(size):
     here, there = (fit(Objective(LeastSquares(D, s * (D @ X)), s * X, layers=2, per_layer=True)) for s in (1.0, unit))
     assert there.theta[:, :2] == pytest.approx(here.theta[:, :2], rel=1e-6)
     assert there.theta[:, 2:] / unit == pytest.approx(here.theta[:, 2:], rel=1e-6)
+
+
+def test_converged_is_said_of_what_is_returned():
+    """What is held out may choose an epoch before the last, where the loss of what was learned from is not 0."""
+    ends = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        D = rng.normal(size=(8, 16)) / np.sqrt(8)
+        X = rng.normal(size=(16, 3)) * (rng.random((16, 3)) < 0.15)
+        J = Objective(LeastSquares(D, D @ X).whitened(), X, layers=3, per_layer=True)
+        found = fit(J, validation=1)
+        learned_from = found.loss - found.validation
+        ends.add(found.status)
+        assert found.status is not Status.CONVERGED or learned_from < 1e-12 * np.sum(X**2)
+    assert Status.COMPLETED in ends
