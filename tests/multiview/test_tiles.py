@@ -11,6 +11,7 @@ from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, Filter, shuffled, slack_of
+from dsrl_ref.threads import limited
 
 
 def filled(search, n, count, block=None):
@@ -80,7 +81,8 @@ def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
     monkeypatch.setattr(tiles, "HEIGHT", 200)
     clusters = np.repeat([0.0, 1.0], 200)[:, np.newaxis] + 1e-6 * rng.normal(size=(400, 6))
     points = Dense(np.ascontiguousarray(clusters[rng.permutation(400)].T))
-    nearest(points, points, 3)
+    with limited(1):
+        nearest(points, points, 3)
     assert [kind for kind, _ in seen] == [np.float32, np.float64]
     assert seen[0][1] > 150
     assert seen[1][1] < 20
