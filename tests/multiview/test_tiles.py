@@ -151,3 +151,15 @@ def test_products_of_sparse_points_round_by_less_than_their_slack():
     error = np.abs(squares[:, np.newaxis] + squares - 2 * points.products(points)(slice(0, 40)) - exact)
     assert (error <= slack[:, np.newaxis] + slack).all()
     assert slack.max() < 1e-9 * squares.max()
+
+
+def test_the_last_tile_may_be_of_one(monkeypatch):
+    monkeypatch.setattr(tiles, "WIDTH", 29)
+    rows = tied_samples(np.random.default_rng(2), 30, 2)
+    found = filled(DenseTiles(samples(rows), samples(rows), 30), 30, 30)
+    assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, 30, True)]
+
+
+def test_who_equals_a_point_but_for_rounding_is_not_left_out():
+    rows = np.array([[3.0, 4.0]] * 3) * [[1.0], [1 + 1e-11], [1.0]]
+    assert filled(DenseTiles(samples(rows), samples(rows), 2), 3, 2).places.tolist() == [[0, 1], [1, 0], [2, 0]]
