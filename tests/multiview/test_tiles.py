@@ -155,7 +155,7 @@ def test_products_of_sparse_points_round_by_less_than_their_slack():
 
 def test_the_last_tile_may_be_of_one(monkeypatch):
     monkeypatch.setattr(tiles, "WIDTH", 29)
-    rows = tied_samples(np.random.default_rng(2), 30, 2)
+    rows = np.random.default_rng(2).integers(-2, 3, size=(30, 2)) * 0.25
     found = filled(DenseTiles(samples(rows), samples(rows), 30), 30, 30)
     assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, 30, True)]
 
