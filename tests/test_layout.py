@@ -66,6 +66,7 @@ FLOORS = [
     "multiview.lists",
     "multiview.tiles",
     "multiview.trees",
+    "multiview.approximate",
     "multiview.neighbors",
     "multiview.views",
     "multiview.edges",

@@ -75,6 +75,8 @@ class DSRLClassifier(Estimator):
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
         As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
+    neighbors : {"auto", "exact", "approximate"}
+        As for `similarity_graph`: exact ones below 200,000 samples. `neighbors_` says which were taken.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter by default.
     layers : int
@@ -86,7 +88,7 @@ class DSRLClassifier(Estimator):
     preset : {None, "authors"}
         "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, in which labelled pairs of a
         class are joined by weight 1 before a fixed number of epochs; one-hot sources, their α = 1. `propagation`,
-        `alpha`, `weights`, `view_weights`, `standardize` and `keep` are then not looked at.
+        `alpha`, `weights`, `view_weights`, `standardize`, `neighbors` and `keep` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
     n_jobs : int, optional
@@ -111,7 +113,8 @@ class DSRLClassifier(Estimator):
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
-    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_, view_names_, feature_names_in_
+    affinity_matrix_, graph_, view_weights_, neighbors_, theta_, L_, scale_, n_iter_, n_features_in_, view_names_,
+    feature_names_in_
         As of `DSRLClustering`.
 
     Examples
@@ -144,6 +147,7 @@ class DSRLClassifier(Estimator):
         weights: str = "adaptive",
         view_weights: Any = "auto",
         standardize: str = "auto",
+        neighbors: str = "auto",
         keep: float | None = None,
         layers: int = 11,
         epochs: int | None = None,
@@ -160,6 +164,7 @@ class DSRLClassifier(Estimator):
         self.weights = weights
         self.view_weights = view_weights
         self.standardize = standardize
+        self.neighbors = neighbors
         self.keep = keep
         self.layers = layers
         self.epochs = epochs

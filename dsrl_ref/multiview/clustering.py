@@ -75,6 +75,8 @@ class DSRLClustering(Estimator):
         Neighbours of each sample; the network chooses from three times as many.
     weights, view_weights, standardize
         As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
+    neighbors : {"auto", "exact", "approximate"}
+        As for `similarity_graph`: exact ones below 200,000 samples. `neighbors_` says which were taken.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter of the candidates, half of those of a
         precomputed graph.
@@ -87,7 +89,7 @@ class DSRLClustering(Estimator):
     preset : {None, "authors"}
         "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, a fixed number of epochs, rows
         (scaled by D^(+½), not D^(-½)), and one run of k-means; `embedding`, `weights`, `view_weights`, `standardize`,
-        `keep` and `n_init` are then not looked at.
+        `neighbors`, `keep` and `n_init` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
     n_init : int
@@ -117,6 +119,9 @@ class DSRLClustering(Estimator):
         What the network made of it.
     view_weights_ : ndarray (V,)
         What each view counts in the mean of their graphs; their sum is 1. Not of a precomputed graph.
+    neighbors_ : tuple
+        For each view the `kind` of its neighbours, "exact" or "approximate", and `recall`: of approximate ones, the
+        share of the true neighbours of 256 samples that is among them. Not of a precomputed graph.
     embedding_ : ndarray (n, 2 n_clusters_), or (n, n_clusters_) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
@@ -160,6 +165,7 @@ class DSRLClustering(Estimator):
         weights: str = "adaptive",
         view_weights: Any = "auto",
         standardize: str = "auto",
+        neighbors: str = "auto",
         keep: float | None = None,
         layers: int = 11,
         epochs: int | None = None,
@@ -178,6 +184,7 @@ class DSRLClustering(Estimator):
         self.weights = weights
         self.view_weights = view_weights
         self.standardize = standardize
+        self.neighbors = neighbors
         self.keep = keep
         self.layers = layers
         self.epochs = epochs

@@ -1,6 +1,6 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,46 +9,58 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.assembly import assembled, blocks, equal_blocks, index_type, rows_of, symmetrised, weighted_sum
-from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors, recall
 from dsrl_ref.multiview.points import Points
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
+FEW_NEW = 10  # one new sample for so many seen ones, or fewer, is few
 ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
 
 
-def finder(weights: str) -> Callable[[Points, Points, int], tuple[Array, NDArray[np.intp]]]:
-    """What finds neighbours for these weights: the heat kernel is the authors', whose program looks at every bit."""
-    return nearest_as_authors if weights == "heat" else nearest
+def found(
+    some: Points, others: Points, count: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[Array, NDArray[np.intp]]:
+    """Neighbours for these weights: exact ones for the heat kernel are the authors', whose program sees every bit."""
+    if weights == "heat" and kind == "exact":
+        return nearest_as_authors(some, others, count)
+    return nearest(some, others, count, verbose, kind)
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
     """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
+    return view_graph_by(points, k, weights, "exact")[0]
+
+
+def view_graph_by(
+    points: Points, k: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[csr_array, float | None]:
+    """The same with neighbours of some kind, and the recall of approximate ones."""
     if points.are_equal():
-        return csr_array((points.count, points.count))
-    return symmetrised(_directed(points, k, weights))
-
-
-def _directed(points: Points, k: int, weights: str) -> csr_array:
-    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
-    n, adaptive = points.count, weights == "adaptive"
-    # The sample itself is one of them.
-    lengths, columns = finder(weights)(points, points, min(k + 1 + adaptive, n))
+        return csr_array((points.count, points.count)), None
+    count = min(k + 1 + (weights == "adaptive"), points.count)  # the sample itself is one of them
+    lengths, columns = found(points, points, count, weights, kind, verbose)
+    share = recall(points, columns) if kind == "approximate" else None
     scale = mean_distance(points) if weights == "heat" else 0.0
-    radii = lengths[:, : k + 1][:, -1].copy()
+    return symmetrised(_directed(lengths, columns, k, weights, scale)), share
+
+
+def _directed(lengths: Array, columns: NDArray[np.intp], k: int, weights: str, scale: float) -> csr_array:
+    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
+    n, radii = len(lengths), lengths[:, : k + 1][:, -1].copy()
 
     def part(block: slice) -> csr_array:
         near, places = lengths[block, : k + 1], columns[block, : k + 1]
         others = places != np.arange(block.start, block.stop)[:, np.newaxis]
-        if adaptive:
+        if weights == "adaptive":
             weight = linear_weights(near, lengths[block, -1], others)
         elif weights == "heat":
             weight = heat_weights(near, scale)
         else:
             weight = self_tuning_weights(near, near[:, -1:] * radii[places])
         starts = np.concatenate([[0], np.cumsum(others.sum(axis=1))])
-        found = csr_array((weight[others], places[others], starts), shape=(block.stop - block.start, n))
-        found.sort_indices()
-        return found
+        made = csr_array((weight[others], places[others], starts), shape=(block.stop - block.start, n))
+        made.sort_indices()
+        return made
 
     return assembled((n, n), columns.size, equal_blocks(n, columns.shape[1]), part)
 
@@ -74,16 +86,18 @@ class Links:
         Fewer where there are fewer samples.
     weights : str
         As for `similarity_graph`.
+    kind : {"exact", "approximate"}
+        Of the neighbours. Those of few new samples are exact: cells of those seen would take longer to make.
     """
 
-    def __init__(self, seen: Points, k: int, weights: str) -> None:
-        self.seen, self.k, self.weights = seen, room(k, seen.count, weights), weights
+    def __init__(self, seen: Points, k: int, weights: str, kind: str = "exact") -> None:
+        self.seen, self.k, self.weights, self.kind = seen, room(k, seen.count, weights), weights, kind
         self.equal = seen.are_equal()
         self.scale: Any = None
         if weights == "heat":
             self.scale = mean_distance(seen)
         elif weights == "self-tuning" and not self.equal:
-            self.scale = nearest(seen, seen, self.k + 1)[0][:, -1]
+            self.scale = nearest(seen, seen, self.k + 1, None, kind)[0][:, -1]
 
     def __call__(self, new: Points) -> csr_array:
         """Weights (new, seen); no edges where all that were seen are equal."""
@@ -91,7 +105,8 @@ class Links:
         if self.equal:
             return csr_array(shape)
         adaptive = self.weights == "adaptive"
-        lengths, columns = finder(self.weights)(new, self.seen, k + adaptive)
+        sought = self.kind if new.count * FEW_NEW > self.seen.count else "exact"
+        lengths, columns = found(new, self.seen, k + adaptive, self.weights, sought)
         bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
         if adaptive:
             weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))

@@ -2,26 +2,73 @@
 
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.multiview.approximate import Cells, is_installed
 from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples, Search, exponent_for
 from dsrl_ref.multiview.points import Dense, Points, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
 from dsrl_ref.multiview.trees import Tree
-from dsrl_ref.progress import Progress
+from dsrl_ref.progress import Progress, remark
 from dsrl_ref.threads import blas_threads, in_threads, processors
 
 TREE_SAMPLES, TREE_FEATURES = 2_000, 4  # from so many samples and up to so many features a tree is faster
 BLOCK_ENTRIES = 2**21  # distances that are held at a time, by a thread, where they are needed: 16 MiB
 SAMPLED = 3_000  # above so many samples, the mean distance is that among so many of them
+NEIGHBORS = "auto", "exact", "approximate"
+MANY = 200_000  # samples: exact neighbours take a minute or more from here on, without a tree
+JUDGED = 256  # samples whose true neighbours are looked up, to say how many approximate ones miss
 PAIRS = 2**30  # of points, that are compared between two signs of life: about a second
 
 
-def nearest(some: Points, others: Points, count: int, verbose: bool | None = None) -> tuple[Array, NDArray[np.intp]]:
+class Taken(NamedTuple):
+    """How the neighbours in a view were found.
+
+    Attributes
+    ----------
+    kind : {"exact", "approximate"}
+    recall : float or None
+        Share of the true neighbours that are among those found, for 256 samples; None where all are.
+    """
+
+    kind: str
+    recall: float | None
+
+
+def kind_for(points: Points, neighbors: str) -> str:
+    """Which kind a choice of `NEIGHBORS` takes: "auto" takes "approximate" for many dense points, if faiss is there.
+
+    Where a tree serves, and of sparse points, all are exact.
+    """
+    if isinstance(points, Sparse) or neighbors == "exact":
+        return "exact"
+    if neighbors == "approximate":
+        return neighbors
+    if points.count < MANY or suits_a_tree(points):
+        return "exact"
+    if is_installed():
+        return "approximate"
+    advice = "pip install 'dsrl_ref[ann]' brings approximate ones, which take seconds"
+    remark(f"dsrl_ref: exact neighbours of {points.count} samples take minutes; {advice}")
+    return "exact"
+
+
+def recall(points: Points, columns: NDArray[np.intp]) -> float:
+    """Share of the true neighbours of 256 samples, themselves left out, that are among those found."""
+    rows = np.sort(np.random.default_rng(0).choice(points.count, min(points.count, JUDGED), replace=False))
+    true = nearest(points.take(rows), points, columns.shape[1])[1]
+    shares = [np.isin(each[each != row], columns[row]).mean() for row, each in zip(rows, true, strict=True)]
+    return float(np.mean(shares))
+
+
+def nearest(
+    some: Points, others: Points, count: int, verbose: bool | None = None, kind: str = "exact"
+) -> tuple[Array, NDArray[np.intp]]:
     """Find the `count` nearest among `others`, for each point of `some`.
 
     Parameters
@@ -32,6 +79,8 @@ def nearest(some: Points, others: Points, count: int, verbose: bool | None = Non
         At most n.
     verbose : bool, optional
         As for `Progress`.
+    kind : {"exact", "approximate"}
+        Approximate ones, of dense points, may be others than the nearest; their distances are exact.
 
     Returns
     -------
@@ -45,6 +94,8 @@ def nearest(some: Points, others: Points, count: int, verbose: bool | None = Non
     ------
     TypeError
         For dense points and sparse ones.
+    MissingExtraError
+        For approximate ones without faiss.
 
     Notes
     -----
@@ -58,29 +109,43 @@ def nearest(some: Points, others: Points, count: int, verbose: bool | None = Non
     """
     lengths = np.empty((some.count, count))
     columns = np.empty(lengths.shape, dtype=np.intp)
-    exponent, search = _search(some, others, count)
+    with blas_threads(1), Progress("neighbours", verbose) as progress:
+        exponent, search = _search(some, others, count, kind)
+        _fill(search, some is others, exponent, lengths, columns, others.count, progress)
+    return lengths, columns
+
+
+def _fill(
+    search: Search,
+    of_itself: bool,
+    exponent: int,
+    lengths: Array,
+    columns: NDArray[np.intp],
+    n: int,
+    progress: Progress,
+) -> None:
+    """Fill all rows, in threads, and say now and then how far it is."""
+    m, count = lengths.shape
 
     def work(start: int) -> Iterator[None]:
-        block = slice(start, min(start + search.height, some.count))
+        block = slice(start, min(start + search.height, m))
         here = np.arange(block.start, block.stop)
-        own = here if some is others else np.full(len(here), -1)
+        own = here if of_itself else np.full(len(here), -1)
         lists = Lists.empty(own, count)
         yield from search.fill(block, own, lists)
         kernels.order(*lists)
         lengths[block], columns[block] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
-    step = search.height * max(1, PAIRS * processors() // (search.height * others.count))
-    with blas_threads(1), Progress("neighbours", verbose) as progress:
-        begun = time.monotonic()
-        for start in range(0, some.count, step):
-            if start:
-                left = (time.monotonic() - begun) * (some.count - start) / start
-                progress.tell(f"{start} of {some.count} samples, {left:.0f} s left")
-            in_threads(work, range(start, min(start + step, some.count), search.height), processors())
-    return lengths, columns
+    step = search.height * max(1, PAIRS * processors() // (search.height * n))
+    begun = time.monotonic()
+    for start in range(0, m, step):
+        if start:
+            left = (time.monotonic() - begun) * (m - start) / start
+            progress.tell(f"{start} of {m} samples, {left:.0f} s left")
+        in_threads(work, range(start, min(start + step, m), search.height), processors())
 
 
-def _search(some: Points, others: Points, count: int) -> tuple[int, Search]:
+def _search(some: Points, others: Points, count: int, kind: str) -> tuple[int, Search]:
     """How they are found, with the exponent of the power of two by which points are multiplied for it."""
     if isinstance(some, Sparse) and isinstance(others, Sparse):
         return 0, SparseTiles(some, others, count)
@@ -89,6 +154,8 @@ def _search(some: Points, others: Points, count: int) -> tuple[int, Search]:
     exponent = exponent_for(some, others)
     those = Samples.of(others, exponent)
     these = those if some is others else Samples.of(some, exponent)
+    if kind == "approximate":
+        return exponent, Cells(these, those, count)
     return exponent, (Tree if suits_a_tree(others) else DenseTiles)(these, those, count)
 
 

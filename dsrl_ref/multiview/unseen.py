@@ -59,7 +59,7 @@ class Joiner:
         """Weights of new samples to the seen ones by one view, of those that it has."""
         view = self.fusion.views[v]
         if v not in self._links:
-            self._links[v] = Links(view.points, view.neighbours(self.k), self.weights)
+            self._links[v] = Links(view.points, view.neighbours(self.k), self.weights, self.fusion.neighbors[v].kind)
         return scattered(self._links[v](view.like(new[present])), present, view.seen)
 
     @cached_property

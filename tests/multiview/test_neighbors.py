@@ -64,11 +64,14 @@ def test_nearest_are_those_of_the_definition_whatever_is_equal():
             assert columns.tolist() == [[j for _, j in row] for row in expected]
             for found, row in zip(lengths, expected, strict=True):
                 assert [Fraction(x) ** 2 for x in found] == pytest.approx([s for s, _ in row], rel=1e-15)
+        sparse = Sparse.unmoved(csr_array(samples))
+        expected = nearest_exactly(samples, samples, count, True)
+        assert nearest(sparse, sparse, count)[1].tolist() == [[j for _, j in row] for row in expected]
 
 
 @pytest.mark.usefixtures("_found_by")
 def test_nearest_of_any_data_are_those_of_a_full_sort():
-    some, others = points(7, seed=1), points(40)
+    some, others = points(7, seed=1), points(150)
     for first in (others, some):
         lengths, columns = nearest(first, others, 9)
         expected, places = by_sorting(first, others, 9)

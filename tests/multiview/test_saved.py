@@ -204,6 +204,11 @@ JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
         ({"joiner": {**JOINER, "k": 0}}, "k must be"),
         ({"joiner": {**JOINER, "weights": "cold"}}, "weights must be one of"),
         ({"joiner": {**JOINER, "along": ["auto"] * 3}}, "along must be one of"),
+        ({"joiner": {**JOINER, "neighbors": [["some", None]] * 3}}, "neighbors must be one of"),
+        (
+            {"joiner": {**JOINER, "neighbors": [["exact", None]]}},
+            "neighbors must be one entry for each of 3 views, got 1",
+        ),
         ({"joiner": {**JOINER, "along": []}}, "the views must be one at least"),
         ({"trained_on_seen": False}, "'affinity_shape'"),
         ({"classes": ["a", "b"]}, "label_distributions must be finite"),
@@ -227,6 +232,15 @@ def test_a_forged_header_is_no_classifier(changes, message, path):
 def test_as_many_neighbours_as_there_can_be_are_no_forgery(path):
     assert load(changed(path, QUICK, joiner={**JOINER, "k": 98})).predict(NEW).shape == (20,)
     assert load(changed(path, QUICK, joiner={**JOINER, "k": 99, "weights": "heat"})).predict(NEW).shape == (20,)
+
+
+def test_how_neighbours_were_found_is_kept_and_was_exact_in_files_that_do_not_say_it(path):
+    found = [["approximate", 0.5], ["exact", None], ["approximate", 1]]
+    told = load(changed(path, QUICK, joiner={**JOINER, "neighbors": found}))
+    assert [tuple(each) for each in told.neighbors_] == [("approximate", 0.5), ("exact", None), ("approximate", 1.0)]
+    save(path, told)
+    assert load(path).neighbors_ == told.neighbors_
+    assert load(changed(path, QUICK, joiner=JOINER)).neighbors_ == (("exact", None),) * 3
 
 
 def smaller(name, held):

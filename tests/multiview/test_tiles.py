@@ -11,6 +11,7 @@ from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, Filter, shuffled, slack_of
+from dsrl_ref.threads import limited
 
 
 def filled(search, n, count, block=None):
@@ -80,7 +81,8 @@ def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
     monkeypatch.setattr(tiles, "HEIGHT", 200)
     clusters = np.repeat([0.0, 1.0], 200)[:, np.newaxis] + 1e-6 * rng.normal(size=(400, 6))
     points = Dense(np.ascontiguousarray(clusters[rng.permutation(400)].T))
-    nearest(points, points, 3)
+    with limited(1):
+        nearest(points, points, 3)
     assert [kind for kind, _ in seen] == [np.float32, np.float64]
     assert seen[0][1] > 150
     assert seen[1][1] < 20
@@ -149,3 +151,15 @@ def test_products_of_sparse_points_round_by_less_than_their_slack():
     error = np.abs(squares[:, np.newaxis] + squares - 2 * points.products(points)(slice(0, 40)) - exact)
     assert (error <= slack[:, np.newaxis] + slack).all()
     assert slack.max() < 1e-9 * squares.max()
+
+
+def test_the_last_tile_may_be_of_one(monkeypatch):
+    monkeypatch.setattr(tiles, "WIDTH", 29)
+    rows = np.random.default_rng(2).integers(-2, 3, size=(30, 2)) * 0.25
+    found = filled(DenseTiles(samples(rows), samples(rows), 30), 30, 30)
+    assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, 30, True)]
+
+
+def test_who_equals_a_point_but_for_rounding_is_not_left_out():
+    rows = np.array([[3.0, 4.0]] * 3) * [[1.0], [1 + 1e-11], [1.0]]
+    assert filled(DenseTiles(samples(rows), samples(rows), 2), 3, 2).places.tolist() == [[0, 1], [1, 0], [2, 0]]

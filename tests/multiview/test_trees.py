@@ -47,6 +47,11 @@ def test_a_block_is_of_the_samples_that_it_says():
     assert not found(rows, 4)[1]
 
 
+def test_of_samples_that_are_equal_but_for_rounding_the_first_stay_in():
+    rows = 0.75 * (1 + 1e-12 * np.arange(4.0)[:, np.newaxis])
+    assert found(rows, 2)[0] == [[0, 1], [1, 0], [2, 0], [3, 0]]
+
+
 def test_lists_are_asked_for_only_where_more_are_as_near_as_the_last(monkeypatch):
     asked = []
     settle = Tree._settle

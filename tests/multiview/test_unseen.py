@@ -231,9 +231,8 @@ def test_the_seen_samples_are_looked_through_once_however_often_new_ones_are_joi
     looked = []
     for module, name in ((edges, "mean_distance"), (Dense, "are_equal"), (unseen, "Links"), (AlongFeatures, "of")):
         monkeypatch.setattr(module, name, lambda *_, name=name: looked.append(name))
-    find, prepared, digest = edges.finder(weights), AlongFeatures.__call__, unseen._digest
-    found = lambda some, *rest: (looked.append(some.count), find(some, *rest))[1]  # noqa: E731
-    monkeypatch.setattr(edges, "finder", lambda _: found)
+    find, prepared, digest = edges.found, AlongFeatures.__call__, unseen._digest
+    monkeypatch.setattr(edges, "found", lambda some, *rest: (looked.append(some.count), find(some, *rest))[1])
     monkeypatch.setattr(
         AlongFeatures, "__call__", lambda self, view: (looked.append(len(view)), prepared(self, view))[1]
     )
