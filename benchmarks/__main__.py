@@ -12,11 +12,13 @@ from benchmarks import (
     incomplete,
     layers,
     learning,
+    ondisk,
     pages,
     real,
     recovery,
     report,
     rows,
+    scale,
     small,
     solving,
     sparse,
@@ -42,12 +44,14 @@ ROWS = {
     **incomplete.ROWS,
     **busy.ROWS,
     **distributed.ROWS,
+    **ondisk.ROWS,
 }
 ALL = {
     **ROWS,
     **views.BY_NAME,
     **recovery.BY_NAME,
     **real.BY_NAME,
+    **scale.BY_NAME,
 }  # minutes, or hours of training: only where they are asked for
 
 
@@ -65,7 +69,10 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, MissingExtraError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 5 if isinstance(error, OSError) else 2
-    show("machine: " + ", ".join(f"{key} {value or '-'}" for key, value in report.machine().items()))
+    machine = report.machine()
+    show("machine: " + ", ".join(f"{key} {value or '-'}" for key, value in machine.items()))
+    if None in machine.values():
+        show("a peer that is not installed has a dash for its figures; pip install '.[bench]' brings all, 6 GB")
     found: list[Row] = []
     agreed = True
     names = arguments.only or list(ROWS)

@@ -13,7 +13,9 @@ from dsrl_ref.report.pictures import new, picture, theme
 HEADS = "contestant", "seconds", "times the first", "peak memory, MiB", "error"
 NAMES = 34  # letters of a contestant's name beside a picture
 LEAD = (
-    "Every row is checked first: contestants that give different numbers are not timed. Times are medians of one run."
+    "Every row is checked first: contestants that give different numbers are not timed. Times are medians over rounds "
+    "in which all take turns; of rows that are about time of processors, the least. A contestant without figures is "
+    "not installed on this machine."
 )
 
 
@@ -62,6 +64,10 @@ def _cells(result: Result, name: str, first: Result) -> tuple[str | Plain, ...]:
 
 def _times(row: Row) -> Picture:
     """The times on a scale where equal ratios are equal lengths."""
+    if row.curves:
+        figure, panel = new((6.4, 3.6))
+        report.draw_curves(panel, row)
+        return picture(figure, "Growth", f"Seconds of {row.name} against size, both on logarithmic scales.")
     timed = [result for result in row.results if result.seconds]
     figure, panel = new((5.6, 1.1 + 0.32 * len(timed)))
     places = range(len(timed))

@@ -101,7 +101,7 @@ def as_picture(rows: list[Row], kind: str) -> bytes:
     from matplotlib.figure import Figure
 
     drawn = [row for row in rows if any(result.seconds for result in row.results)]
-    heights = [2.6 + 3.2 * -(-len(row.images) // IMAGES_ABREAST) for row in drawn] or [2.6]
+    heights = [(4.0 if row.curves else 2.6) + 3.2 * -(-len(row.images) // IMAGES_ABREAST) for row in drawn] or [2.6]
     figure = Figure(figsize=(12, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, row, height in zip(parts, drawn, heights, strict=False):
@@ -115,7 +115,11 @@ def as_picture(rows: list[Row], kind: str) -> bytes:
 
 
 def _draw_times(panel: Any, row: Row) -> None:
-    """The times of a row, on a scale where equal ratios are equal lengths."""
+    """The times of a row, where equal ratios are equal lengths; against the size where that is the subject."""
+    if row.curves:
+        draw_curves(panel, row)
+        panel.set_title(f"{row.name}: {row.work}")
+        return
     from matplotlib.ticker import NullFormatter
 
     seconds = {result.contestant: result.seconds for result in row.results if result.seconds}
@@ -127,6 +131,15 @@ def _draw_times(panel: Any, row: Row) -> None:
         panel.annotate(f"{value:.3g}", (value, name), (8, -3), textcoords="offset points")
     panel.margins(y=0.2)
     panel.invert_yaxis()
+
+
+def draw_curves(panel: Any, row: Row) -> None:
+    """Seconds against size, on scales where a power of the size is a straight line."""
+    for name, points in row.curves.items():
+        panel.plot(*zip(*points, strict=True), "o-", label=name)
+    panel.set(xscale="log", yscale="log", xlabel="size", ylabel="seconds")
+    panel.grid(color="0.85", linewidth=0.8)
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
 
 
 def _draw_images(figure: Any, images: dict[str, Any]) -> None:

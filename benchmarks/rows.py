@@ -41,6 +41,8 @@ class Row:
         Figures derived from these.
     images : dict of str to ndarray (height, width), optional
         What there is to look at, with a line of text each; values from 0, black, to 1, white.
+    curves : dict of str to list of (float, float), optional
+        Seconds against a size, a curve each.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Row:
     limit: Result | None = None
     notes: list[str] = field(default_factory=list)
     images: dict[str, np.ndarray] = field(default_factory=dict)
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
 
 class Disagreement(Exception):

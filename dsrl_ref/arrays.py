@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dsrl_ref.entries import first_not_finite
+
 Array: TypeAlias = NDArray[np.float64]
 
 LARGEST_EXACT_INTEGER = 2**53
@@ -36,10 +38,9 @@ def as_real(value: Any, name: str) -> Array:
         For None, complex or masked data, integers that float64 cannot hold, NaN and infinity.
     """
     array = as_numbers(value, name)
-    finite = np.isfinite(array)
-    if not finite.all():
-        index, given = _first(~finite), np.asarray(value)
-        _raise_not_finite(given[index] if given.dtype == object else array[index], name, index)
+    if (place := first_not_finite(array)) is not None:
+        index, given = tuple(int(i) for i in np.unravel_index(place, array.shape)), np.asarray(value)
+        raise_not_finite(given[index] if given.dtype == object else array[index], name, index)
     return array
 
 
@@ -158,10 +159,9 @@ def as_csr(value: Any, name: str) -> Any:
     Stale flags are not trusted and indices are checked before anything reads through them.
     """
     matrix = as_csr_numbers(value, name)
-    if not np.isfinite(matrix.data).all():
-        place = int(np.flatnonzero(~np.isfinite(matrix.data))[0])
+    if (place := first_not_finite(matrix.data)) is not None:
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        _raise_not_finite(matrix.data[place], name, (row, int(matrix.indices[place])))
+        raise_not_finite(matrix.data[place], name, (row, int(matrix.indices[place])))
     return matrix
 
 
@@ -331,7 +331,8 @@ def _raise_complex(sample: str, name: str) -> None:
     raise ValueError(f"{name}: Complex data not supported, {sample}; the gradients are those of real data")
 
 
-def _raise_not_finite(value: Any, name: str, index: tuple[int, ...]) -> None:
+def raise_not_finite(value: Any, name: str, index: tuple[int, ...]) -> None:
+    """Refuse an entry that is NaN or infinite, by its place."""
     what = "infinity" if isinstance(value, float) and math.isinf(value) else "NaN"
     raise ValueError(f"{name} contains {what}: {_place(name, index)} = {value}; every entry must be finite")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_matrix_or_csr, is_sparse, require_shape
+from dsrl_ref.arrays import Array, is_sparse, require_shape
+from dsrl_ref.disk import as_data
 from dsrl_ref.errors import DivergenceError, DSRLError
 from dsrl_ref.spread import is_spread
 
@@ -24,7 +25,7 @@ def starting_point(f: Any, x0: Any) -> Any:
         got = f"the class {f.__name__}" if isinstance(f, type) else type(f).__name__
         raise TypeError(f"f must be an object with {' and '.join(needed)}, such as Fidelity(W); got {got}")
     require_term_in_memory(f)
-    X = as_matrix_or_csr(f.start() if x0 is None else x0, "x0")
+    X = as_data(f.start() if x0 is None else x0, "x0")
     shape = getattr(f, "shape", X.shape)
     require_shape(X, shape, "x0", "f")
     return X

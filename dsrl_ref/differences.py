@@ -22,6 +22,7 @@ from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import ThetasLike, as_thetas
 from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constants
 from dsrl_ref.checked import evaluated, require_term_in_memory
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.engines import implicit
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import InfeasibleThetaError
@@ -158,6 +159,8 @@ def differences(J: Objective, theta: ThetasLike, L: Any) -> dict[str, Difference
 
     No engine of finitely many layers has a part in it: X_(t) is that of `forward`.
     """
+    advice = "check it on some of the entries, or columns: they do not interact"
+    refuse_if_on_disk("X_(t)", [J.x0, J.target, *arrays_of(J.f)], advice)
     theta, L = J.parameters.read(theta, L)
     at = np.column_stack([np.reshape(theta, (-1, 4)), np.reshape(L, -1)]).ravel()
     here = _Here(_Network(J), at)

@@ -20,6 +20,10 @@ class ModelFileError(DSRLError, ValueError):
     """A model file that is damaged, foreign or newer than this package."""
 
 
+class DataFileError(DSRLError, OSError):
+    """A file of numbers that is missing, unreadable, cut short or changed meanwhile; a disk without room for one."""
+
+
 class SizeError(DSRLError, MemoryError):
     """Work refused before it starts because it would not fit; the message says how large it is."""
 

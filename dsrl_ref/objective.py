@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from textwrap import indent, wrap
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
-from dsrl_ref.arrays import Array, as_count, as_matrix_or_csr, require_in_memory, require_shape
+from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import as_data
 from dsrl_ref.distributed import TIMEOUT, spread
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
@@ -33,13 +35,13 @@ class Objective(Shown):
     ----------
     f : SmoothTerm
         `Fidelity`, `LeastSquares` or your own.
-    target : array_like (n, m) or scipy.sparse container, optional
-        X̃; defaults to the W of `Fidelity`, required otherwise.
+    target : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X̃; defaults to the W of `Fidelity`, required otherwise. On disk as W of `Fidelity` is.
     layers : int or math.inf
         t, the number of applications of ξ; ``math.inf`` for the fixed point that they lead to, and the derivatives
         of it.
-    x0 : array_like (n, m) or scipy.sparse container, optional
-        X_(0), a constant; defaults to ``f.start()``.
+    x0 : array_like (n, m), scipy.sparse container or path of a .npy, optional
+        X_(0), a constant; defaults to ``f.start()``. On disk as W of `Fidelity` is.
     method : str
         Which engine runs, or "auto", which chooses one by the problem and the number of evaluations:
 
@@ -55,6 +57,9 @@ class Objective(Shown):
         Whether every layer has a Θ and an L of its own. Then `theta` is (t, 4), or t Θ, and `L` is (t,), where one Θ or
         one L stands for that of all layers; derivatives are arrays (t,), the first layer's first. Their sums over the
         layers are the derivatives in a Θ and an L that all share.
+    callback : callable, optional
+        ``callback("sorting", share)`` now and then while data on disk are sorted. What it raises ends that, and leaves
+        no file. A terminal shows the same in a line.
     client : distributed.Client, optional
         Of the cluster that works on an f of a dask array; by default the one in charge, or dask's scheduler for one
         machine, where there is none. What is prepared stays on the workers, see `dsrl_ref.distributed`. `threads` is
@@ -69,7 +74,7 @@ class Objective(Shown):
     f, x0, target, layers, per_layer
         As given, converted; not to be changed.
     problem : Problem
-        The same as engines see it, with what is known of the target as a whole.
+        The same as engines see it, with what is known of the target as a whole, and whether data are on disk.
     parameters : Shared or PerLayer
         How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
@@ -78,7 +83,10 @@ class Objective(Shown):
     ValueError, TypeError
         For bad arguments, before any work.
     SizeError
-        Where ``method="tensor"`` would not fit, before it is allocated.
+        Where ``method="tensor"`` would not fit, before it is allocated; for data on disk that no engine reads there.
+    DataFileError
+        An OSError. For a file that cannot be read, is cut short or has changed since f was made, by evaluations too;
+        where there is no room for the sorted file.
     ClusterError
         Where a cluster does not answer, or loses its workers for good; evaluations may raise it too.
     MissingExtraError
@@ -124,6 +132,7 @@ class Objective(Shown):
         threads: int | None = None,
         evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
+        callback: Callable[[str, float], Any] | None = None,
         client: Any = None,
         timeout: float = TIMEOUT,
     ) -> None:
@@ -133,10 +142,12 @@ class Objective(Shown):
         self.threads = processors() if threads is None else threads
         evaluations = as_count(evaluations, "evaluations", least=1)
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
-        make: Any = spread if is_spread_term(f) else _in_memory
-        of = self.layers, threads, self.per_layer, client, timeout
+        of = self.layers, threads, self.per_layer, client
         self.problem: Any
-        self.problem, self.x0, self.target = make(f, target, x0, *of)
+        if is_spread_term(f):
+            self.problem, self.x0, self.target = spread(f, target, x0, *of, timeout)
+        else:
+            self.problem, self.x0, self.target = _of_arrays(f, target, x0, *of, callback)
         self._of_others: dict[str, Any] = {"layers": self.layers, "threads": threads, "per_layer": self.per_layer}
         self.f, self.shape, self.client, self.timeout = f, self.problem.shape, client, timeout
         engine = table.choose(self.problem, evaluations) if method == "auto" else table.named(method, self.problem)
@@ -354,18 +365,17 @@ def loss_and_gradient(
     return Objective(f, target, layers=layers, x0=x0, method=method, evaluations=1)(theta, L)
 
 
-def _in_memory(
-    f: SmoothTerm, target: Any, x0: Any, layers: float, threads: int | None, per_layer: bool, client: Any, timeout: Any
+def _of_arrays(
+    f: SmoothTerm, target: Any, x0: Any, layers: float, threads: int | None, per_layer: bool, client: Any, callback: Any
 ) -> tuple[Problem, Any, Any]:
-    """The problem of data in memory, with x0 and the target as given, validated."""
+    """The problem of data in memory or on disk, with x0 and the target as given, validated."""
     if client is not None:
-        raise TypeError(
-            "client is for an f that holds a dask array, and the data of this one are in memory: leave it out"
-        )
-    x0 = f.W if x0 is None and type(f) is Fidelity else starting_point(f, x0)
-    target = _default_target(f) if target is None else as_matrix_or_csr(target, "target")
+        raise TypeError("client is for an f that holds a dask array, and the data of this one are arrays: leave it out")
+    x0 = f.start() if x0 is None and type(f) in (Fidelity, LeastSquares) else starting_point(f, x0)
+    target = _default_target(f) if target is None else as_data(target, "target")
     require_shape(target, x0.shape, "target", "x0")
-    return Problem(f, x0, target, layers, processors() if threads is None else threads, per_layer), x0, target
+    threads = processors() if threads is None else threads
+    return Problem(f, x0, target, layers, threads, per_layer, callback), x0, target
 
 
 def _parameters(per_layer: Any, layers: float) -> Parameters:
@@ -394,7 +404,11 @@ def _with_engines(documentation: str | None) -> str | None:
     """Print the table of engines into the docstring of `Objective`; there is none under ``python -OO``."""
     if documentation is None:
         return None
-    lines = [part for line in table.description().splitlines() for part in wrap(line, 108, subsequent_indent="  ")]
+    lines = [
+        part
+        for line in table.description().splitlines()
+        for part in wrap(line, 108, subsequent_indent="  ", break_on_hyphens=False)
+    ]
     return re.sub(
         r"^( *){engines}$", lambda found: indent("\n".join(lines), found[1]), documentation, flags=re.MULTILINE
     )

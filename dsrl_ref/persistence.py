@@ -2,7 +2,7 @@
 
 The format, version 4: a zip of .npy arrays, which ``numpy.load`` reads, one of them a header in JSON; the comment
 at the archive's end is the SHA-256 of every byte before it. Version 1 has no layers, status, kind of f and "accepted",
-version 2 none with one Θ and one L a layer, version 3 no names of views.
+version 2 none with one Θ and one L a layer, version 3 no names of views and not whether measurements were whitened.
 
 What a model is made of is not known here: each kind registers itself, by the name that the header has under "kind".
 """

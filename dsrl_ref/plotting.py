@@ -16,7 +16,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_count, as_matrix_or_csr, is_sparse, require_shape
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import MissingExtraError
-from dsrl_ref.results import FitResult
+from dsrl_ref.results import FitResult, require_as_learned
 from dsrl_ref.smooth import Fidelity
 
 POINTS = 2001
@@ -57,8 +57,8 @@ def draw_model(result: FitResult, layers: float | None = None, *, f: Any = None,
     MissingExtraError
         Without matplotlib.
     ValueError
-        Where L < 1 folds the map into more pieces than can be followed; for data without a target, or with a result
-        that shares its Θ among the layers.
+        Where L < 1 folds the map into more pieces than can be followed; for data without a target, with a result that
+        shares its Θ among the layers, or as `FitResult.apply` refuses them.
 
     Warns
     -----
@@ -75,6 +75,8 @@ def draw_model(result: FitResult, layers: float | None = None, *, f: Any = None,
         result = replace(result, layers=as_count(layers, "layers"), kind=result.kind or "Fidelity")
     if (f is None) is not (target is None):
         raise ValueError("f and target are data together: the errors of layers need both")
+    if f is not None:
+        require_as_learned(result, f)
     if result.per_layer:
         return _draw_layers(result, f, target)
     if f is not None:

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import Array, as_count, is_sparse
+from dsrl_ref.arrays import Array, as_count, is_sparse, require_shape
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.engines import implicit
 from dsrl_ref.persistence import Kind, register
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity
+from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 from dsrl_ref.status import Status
+
+WHITE = 1e-6  # how far, relative, a D may be from singular values 1 and 0 that was whitened elsewhere, in float32 say
+ITERATES = 2**23  # entries of all iterates of a part of X_(t) that is written to `out`, 64 MiB
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,6 +60,9 @@ class FitResult(Shown):
         The class of the smooth term: "Fidelity", "LeastSquares" or your own; None of a file of version 1.
     validation : float or None
         The loss of what was held out, at `theta` and `L`; None where nothing was.
+    whitened : bool or None
+        Whether the D of the `LeastSquares` had singular values 1 and 0 alone, as `LeastSquares.whitened` makes them;
+        None for another f, and of files that do not tell. `apply` refuses a D of the other sort.
     """
 
     theta: Any
@@ -69,6 +76,7 @@ class FitResult(Shown):
     status: Status | None = None
     kind: str | None = None
     validation: float | None = None
+    whitened: bool | None = None
 
     def _facts(self) -> dict[str, str]:
         own = self.per_layer
@@ -80,6 +88,7 @@ class FitResult(Shown):
             "L": "one a layer" if own else f"{self.L:.6g}",
             "layers": "unknown" if self.layers is None else f"{self.layers}",
             "epochs": f"{len(self.history['loss'])}",
+            "whitened": "True" if self.whitened else "",
         }
         return {name: fact for name, fact in facts.items() if fact}
 
@@ -88,7 +97,7 @@ class FitResult(Shown):
         """Whether every layer has a Θ and an L of its own."""
         return np.ndim(self.theta) == 2
 
-    def apply(self, f: SmoothTerm, x0: Any = None) -> Any:
+    def apply(self, f: SmoothTerm, x0: Any = None, *, out: Any = None) -> Any:
         """X_(t) of new data, by what was learned.
 
         Parameters
@@ -97,18 +106,25 @@ class FitResult(Shown):
             The new data: `Fidelity`, `LeastSquares` or your own.
         x0 : array_like (n, m) or scipy.sparse container, optional
             X_(0); by default ``f.start()``.
+        out : ndarray (n, m) of float64, optional
+            What X_(t) is written to, part by part: for data on disk a map of a file, as
+            ``np.lib.format.open_memmap("x.npy", "w+", shape=f.shape)`` makes it. Not for a sparse W.
 
         Returns
         -------
         ndarray (n, m) or csr_array
             As of `forward`, after as many layers as learned; for ``layers = math.inf`` the fixed point, on a knot too.
+            `out`, where it is given.
 
         Raises
         ------
         ValueError
-            Where the number of layers is not known, as in a file of version 1, and as of `forward`.
+            Where the number of layers is not known, as in a file of version 1; where this was learned from whitened
+            measurements and those of f are not, or the other way round; and as of `forward`.
         DivergenceError
             A ValueError. Where the network diverges on this f.
+        SizeError
+            For data on disk without `out`: the message says how large X_(t) is.
 
         Examples
         --------
@@ -122,9 +138,44 @@ class FitResult(Shown):
                 "this result does not know its layers, as it comes from a file of version 1: say how many they were, "
                 "as in dataclasses.replace(result, layers=11).apply(f)"
             )
-        if self.layers < math.inf:
-            return forward(f, self.theta, self.L, int(self.layers), x0)[-1]
+        require_as_learned(self, f)
+        if type(f) not in (Fidelity, LeastSquares):
+            return _written(self._last(f, x0), out)
+        X = f.start() if x0 is None else starting_point(f, x0)
+        if out is None:
+            refuse_if_on_disk("X_(t)", [*arrays_of(f), X], "pass out=, a map of a file that it is written to")
+        if out is None or is_sparse(X) or is_sparse(getattr(f, "W", X)):
+            return _written(self._last(f, X), out)
+        _require_room(out, X.shape)
+        layers = 1 if self.layers == math.inf else int(self.layers)
+        for place, part, start in portions(f, X, max(1, ITERATES // (layers + 1))):  # type: ignore[arg-type]
+            out[place] = self._last(part, start)
+        return out
+
+    def _last(self, f: SmoothTerm, x0: Any) -> Any:
+        """X_(t), in memory."""
+        if self.layers < math.inf:  # type: ignore[operator]  # known, as `apply` has asked
+            return forward(f, self.theta, self.L, int(self.layers), x0)[-1]  # type: ignore[arg-type]
         return _fixed_point(f, self.theta, self.L, starting_point(f, x0))
+
+
+def _written(X: Any, out: Any) -> Any:
+    """X itself, or `out`, which it is written to."""
+    if out is None:
+        return X
+    if is_sparse(X):
+        raise ValueError("out is for a dense X_(t), and that of a sparse f is sparse: leave it out")
+    _require_room(out, X.shape)
+    out[:] = X
+    return out
+
+
+def _require_room(out: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an `out` that X_(t) cannot be written to as it is."""
+    if not isinstance(out, np.ndarray) or out.dtype != np.float64 or not out.flags.writeable:
+        got = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out must be an array of float64 that can be written to, in memory or a map, got {got}")
+    require_shape(out, shape, "out", "X_(t)")
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,6 +233,40 @@ class SolveResult(Shown):
         }
 
 
+def is_white(f: Any) -> bool | None:
+    """Whether the D of a `LeastSquares` has singular values 1 and 0 alone; None for another f.
+
+    So it is where DDᵀ is a projection; that is asked of one drawn vector: it costs as much as two layers of one signal.
+    """
+    if type(f) is not LeastSquares:
+        return None
+    drawn = np.random.default_rng(0).normal(size=f.D.shape[0])
+    with np.errstate(all="ignore"):  # what overflows is not white
+        once = f.D @ (f.D.T @ drawn)
+        return bool(np.linalg.norm(f.D @ (f.D.T @ once) - once) <= WHITE * np.linalg.norm(once) > 0)
+
+
+def require_as_learned(result: FitResult, f: Any) -> None:
+    """Raise ValueError where the measurements of f are whitened and those learned from are not, or the other way round.
+
+    A network that has learned the steps for one of the two diverges on the other, or answers nonsense.
+    """
+    white = is_white(f)
+    if result.whitened is None or white is None or white == result.whitened:
+        return
+    if result.whitened:
+        told = (
+            "this was learned from whitened measurements, and those of f are not: pass white.apply_to(Y), where white "
+            "is the whitened term that it was learned from, or f.whitened(); on a shell, --whiten"
+        )
+    else:
+        told = (
+            "this was learned from measurements as they are, and those of f are whitened, or its D has singular values "
+            "1 and 0 alone: pass LeastSquares(D, Y) of what was measured; on a shell, leave --whiten out"
+        )
+    raise ValueError(f"{told}. dataclasses.replace(result, whitened=None) is applied to anything")
+
+
 def _fixed_point(f: SmoothTerm, theta: Theta, L: float, x0: Any) -> Any:
     """The limit of the layers; of a `Fidelity` whose layers contract in closed form, sparse or not."""
     if type(f) is Fidelity:
@@ -204,6 +289,7 @@ def to_file(result: FitResult) -> tuple[dict[str, Any], dict[str, Any]]:
         "status": None if result.status is None else result.status.name,
         "smooth_term": result.kind,
         "validation": "inf" if result.validation == math.inf else result.validation,
+        "whitened": result.whitened,
     }
     return header, {"raw_theta": result.raw[0], **{f"history_{k}": v for k, v in result.history.items()}}
 
@@ -237,6 +323,7 @@ def _since_version_2(header: Mapping[str, Any]) -> dict[str, Any]:
         "status": None if status is None else Status[status],
         "kind": header["smooth_term"],
         "validation": math.inf if header.get("validation") == "inf" else header.get("validation"),
+        "whitened": header.get("whitened"),
     }
 
 

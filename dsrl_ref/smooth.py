@@ -10,11 +10,13 @@ How to add your own f
    as well, since it may do anything: the engines made for these two refuse it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
+from dsrl_ref.disk import as_data, home, refuse_if_on_disk
 from dsrl_ref.errors import SizeError
 from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import blas_threads, processors
@@ -28,15 +30,23 @@ class Fidelity:
 
     Parameters
     ----------
-    W : array_like (n, m), scipy.sparse container, or dask array
-        A C-contiguous float64 array is referred to, not copied; do not change it afterwards. Of a dask array, whose
-        chunks may be sparse, nothing is computed here: `Objective` and `fit` work where it is, see
-        `dsrl_ref.distributed`.
+    W : array_like (n, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
+        A C-contiguous float64 array is referred to, not copied; do not change it afterwards. What is in a file, 128 MiB
+        or more as float64, stays there: a memory map or a path; of another type or order it is copied to a scratch
+        file. An iterable, a generator too, is read once: its blocks (rows, m) are written to a scratch file. What then
+        evaluates an `Objective` reads it by blocks. Of a dask array, whose chunks may be sparse, nothing is computed
+        here: `Objective` and `fit` work where it is, see `dsrl_ref.distributed`.
+    scratch : path-like, optional
+        A folder for scratch files: copies of W, and W sorted, which takes twice its size while it is sorted and once as
+        long as the objective lives. By default the folder that W is in, and that for temporary files for an iterable.
+        They have no names, and are gone when nothing maps them any more, however the process ends.
 
     Raises
     ------
     ValueError, TypeError
         Unless `W` is a finite, real, non-empty matrix; the message names the first bad entry.
+    DataFileError
+        An OSError. For a file that cannot be read, or is cut short, and where there is no room for a copy.
 
     Examples
     --------
@@ -45,8 +55,8 @@ class Fidelity:
     0.5
     """
 
-    def __init__(self, W: Any) -> None:
-        self.W = as_spread(W, "W") if is_spread(W) else as_matrix_or_csr(W, "W")
+    def __init__(self, W: Any, *, scratch: Any = None) -> None:
+        self.W = as_spread(W, "W") if is_spread(W) else as_data(W, "W", scratch)
         self.shape: tuple[int, int] = self.W.shape
 
     def __repr__(self) -> str:
@@ -82,13 +92,18 @@ class LeastSquares:
     ----------
     D : array_like (k, n) or scipy.sparse container
         The dictionary.
-    Y : array_like (k, m), scipy.sparse container, or dask array
-        The signals; stored dense. Of a dask array nothing is computed here, as of the W of `Fidelity`.
+    Y : array_like (k, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
+        The signals; stored dense. On disk as W of `Fidelity` is, and then read by blocks of columns. Of a dask array
+        nothing is computed here.
+    scratch : path-like, optional
+        A folder for a copy of a Y on disk that is not of float64 in C order.
 
     Raises
     ------
     ValueError, TypeError
         Unless both are finite, real, non-empty matrices with the same number of rows.
+    DataFileError
+        An OSError, as of `Fidelity`.
 
     Examples
     --------
@@ -98,9 +113,9 @@ class LeastSquares:
            [-2.]])
     """
 
-    def __init__(self, D: Any, Y: Any) -> None:
+    def __init__(self, D: Any, Y: Any, *, scratch: Any = None) -> None:
         self.D = as_matrix_or_csr(D, "D")
-        Y = as_spread(Y, "Y") if is_spread(Y) else as_matrix_or_csr(Y, "Y")
+        Y = as_spread(Y, "Y") if is_spread(Y) else as_data(Y, "Y", scratch)
         self.Y: Any = Y.toarray() if is_sparse(Y) else Y
         if self.D.shape[0] != self.Y.shape[0]:
             raise ValueError(
@@ -153,12 +168,12 @@ class LeastSquares:
         return float(eigsh(gram, k=1, v0=start, return_eigenvectors=False)[0])
 
     def start(self) -> Any:
-        """Zeros, n×m; of a Y in chunks of columns, in the same."""
+        """Zeros, n×m; where Y is on disk one zero that is seen n·m times, and can only be read; of a dask Y, dask's."""
         if is_spread(self.Y):
             from dask.array import zeros
 
             return zeros(self.shape, chunks=(self.shape[0], self.Y.chunks[1]))
-        return np.zeros(self.shape)
+        return np.zeros(self.shape) if home(self.Y) is None else np.broadcast_to(0.0, self.shape)
 
     def apply_to(self, Y: Any) -> "LeastSquares":
         """The same term for other signals: the same D and, where this one is whitened, the same P.
@@ -235,10 +250,35 @@ class LeastSquares:
         """
         if self._whitening is not None:
             return self
+        refuse_if_on_disk("PY", [self.Y], "whiten a part of the columns, and others by apply_to")
         U, s, Vt = _decomposed(self.D, rcond)
         white = LeastSquares(U @ Vt, _whiten(self.Y, U, s))
         white._whitening = U, s
         return white
+
+
+def portions(f: Fidelity | LeastSquares, X: Any, entries: int) -> Iterator[tuple[Any, Fidelity | LeastSquares, Array]]:
+    """Cut f and a dense X into parts that do not interact, copied into memory, of about so many entries each.
+
+    Yields
+    ------
+    place : pair of slices
+        Where in X the part is: some entries of `Fidelity`, some columns of `LeastSquares`.
+    part : Fidelity or LeastSquares
+        f of these.
+    X : ndarray
+        X of these.
+    """
+    n, m = X.shape
+    rows = n if isinstance(f, LeastSquares) else max(1, entries // m)
+    columns = min(m, max(1, entries // rows))
+    for i in range(0, n, rows):
+        for j in range(0, m, columns):
+            place = slice(i, i + rows), slice(j, j + columns)
+            part = (
+                LeastSquares(f.D, f.Y[:, place[1]]) if isinstance(f, LeastSquares) else Fidelity(np.array(f.W[place]))
+            )
+            yield place, part, np.array(X[place])
 
 
 def multiplications(f: Any, shape: tuple[int, int]) -> int:
@@ -257,7 +297,10 @@ def is_spread_term(f: Any) -> bool:
 
 
 def _how(matrix: Any) -> str:
-    return ", sparse" if is_sparse(matrix) else ", dask" if is_spread(matrix) else ""
+    """How `repr` says where the entries of a matrix are, if they are not all in memory."""
+    if is_sparse(matrix):
+        return ", sparse"
+    return ", dask" if is_spread(matrix) else ", on disk" if home(matrix) is not None else ""
 
 
 def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:

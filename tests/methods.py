@@ -22,6 +22,7 @@ def taking(f, x0=((1.0,),)):
 GENERAL = taking(FloatQuartic(np.ones((1, 1))))
 FIDELITY_ONLY = [name for name in taking(Fidelity([[1.0]])) if name not in GENERAL]
 LEAST_SQUARES_ONLY = [name for name in taking(LeastSquares([[1.0]], [[1.0]])) if name not in GENERAL]
+OF_PIECES = ["pieces", "disk"]  # whose x0 is W or zeros
 METHODS = [*GENERAL, *LEAST_SQUARES_ONLY, *FIDELITY_ONLY]
 PER_LAYER = [name for name, engine in ENGINES.items() if engine.prepare_layers is not None]
 each_per_layer = pytest.mark.parametrize("method", PER_LAYER)
@@ -43,7 +44,7 @@ def suited(problem, method):
         return problem.but(f=naive.LeastSquares(identity(len(problem.x0)), problem.f.W))
     if method in FIDELITY_ONLY and not isinstance(problem.f, naive.Fidelity):
         problem = problem.but(f=naive.Fidelity(naive.minus(problem.x0, problem.target)))
-    if method == "pieces":
+    if method in OF_PIECES:
         kept = problem.f.W[0][0] > 0
         return problem.but(x0=problem.f.W if kept else times(problem.f.W, 0))
     return problem

@@ -13,9 +13,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes")
 def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {}
     for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
-        exec(compile(snippet, "README.md", "exec"), namespace)
+        assert len(snippet.replace("\n\n", "\n").splitlines()) <= 10
+        exec(compile(snippet, "README.md", "exec"), {})  # each by itself, as one copies it
     error, accuracies = capsys.readouterr().out.splitlines()
     told = [text.split() for text in re.findall(r"This prints (?:accuracies, )?`([^`]+)`", README)]
     here = [error.replace("%", "").split()[1:], accuracies.split()]  # last digits may differ on other machines

@@ -15,6 +15,7 @@ KINDS = {
     errors.DivergenceError: ValueError,
     errors.InfeasibleThetaError: ValueError,
     errors.ModelFileError: ValueError,
+    errors.DataFileError: OSError,
     errors.SizeError: MemoryError,
     errors.MissingExtraError: ImportError,
 }

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from dsrl_ref.files import read_npz, require_writable
+from dsrl_ref.files import read_npz, refuse_pointer, require_writable
 
 SAVERS = {"plain": np.savez, "compressed": np.savez_compressed}
 
@@ -95,7 +95,9 @@ class Bomb:
 
 def test_pickled_objects_are_refused_and_never_run(tmp_path):
     np.savez(tmp_path / "a.npz", W=np.array([Bomb()], dtype=object))
-    with pytest.raises(ValueError, match=r"not a readable .npz file: Object arrays cannot be loaded"):
+    with pytest.raises(
+        ValueError, match=r"not a readable .npz file: W holds objects of Python, which are never loaded"
+    ):
         read_npz(tmp_path / "a.npz")
 
 
@@ -122,3 +124,18 @@ def test_what_cannot_be_written_is_told_at_once(tmp_path):
         require_writable(tmp_path / "no folder" / "new")
     with pytest.raises(IsADirectoryError, match="directory"):
         require_writable(tmp_path)
+
+
+def test_an_array_of_objects_is_named(tmp_path):
+    np.savez(tmp_path / "a.npz", W=np.ones(3), names=np.array(["a", None], dtype=object))
+    with pytest.raises(ValueError, match=r"a\.npz is not a readable \.npz file: names holds objects of Python, which"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_a_pointer_of_git_lfs_is_no_damaged_archive(tmp_path):
+    (tmp_path / "a.npz").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ValueError, match=r"a\.npz is a pointer of Git LFS and not the data: git lfs pull fetches it"):
+        read_npz(tmp_path / "a.npz")
+    (tmp_path / "a.npz").write_text("version https")
+    refuse_pointer(tmp_path / "a.npz")
+    assert (tmp_path / "a.npz").read_text() == "version https"

@@ -261,7 +261,7 @@ FORGED = {
     "honest pickle": ({"header.npy": pickle_of_the_size_it_declares()}, "saved: Object arrays cannot be loaded"),
     "pickle": ({"header.npy": npy(np.array([Bomb()]), allow_pickle=True)}, "no file that dsrl_ref saved"),
     "bare pickle": ({"header": pickle.dumps(Bomb())}, "no file that dsrl_ref saved"),
-    "newer version": ({"header.npy": header(version=4)}, r"has version 4, this dsrl_ref reads up to 3: upgrade"),
+    "newer version": ({"header.npy": header(version=5)}, r"has version 5, this dsrl_ref reads up to 4: upgrade"),
     "version 0": ({"header.npy": header(version=0)}, "its version is 0"),
     "a version between": ({"header.npy": header(version=1.5)}, r"its version is 1\.5"),
     "no version": ({"header.npy": header(version="x")}, "its version is 'x'"),
@@ -607,7 +607,7 @@ def test_a_result_of_version_1_is_saved_again_as_it_is(old, tmp_path):
     save(tmp_path / "new", load(old))
     assert same(load(tmp_path / "new"), load(old))
     with np.load(tmp_path / "new") as archive:
-        assert json.loads(archive["header"].tobytes())["version"] == 3
+        assert json.loads(archive["header"].tobytes())["version"] == 4
 
 
 def test_it_asks_for_the_layers_that_it_does_not_know_and_can_be_told(old):

@@ -9,9 +9,9 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, shrink
-from dsrl_ref.errors import DivergenceError
-from dsrl_ref.results import FitResult, SolveResult, from_file, to_file
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, disk, fit, load, results, save, shrink
+from dsrl_ref.errors import DivergenceError, SizeError
+from dsrl_ref.results import FitResult, SolveResult, from_file, is_white, to_file
 
 THETA = Theta(1.25, 0.75, 0.25, 0.875)
 HISTORY = {"loss": np.ones(1)}
@@ -118,6 +118,71 @@ def test_what_is_no_smooth_term_and_what_does_not_fit_is_refused():
         replace(FITTED, layers=3000).apply(LeastSquares(100 * D, Y))
 
 
+class OwnLeastSquares(LeastSquares):
+    """It may do anything."""
+
+
+WIDE = numbers.normal(size=(3, 4))
+WHITE = LeastSquares(WIDE, Y).whitened()
+
+
+@pytest.mark.parametrize(
+    ("f", "white"),
+    [
+        (WHITE, True),
+        (WHITE.apply_to(3 * Y), True),
+        (LeastSquares(WHITE.D.astype(np.float32), Y), True),
+        (LeastSquares(sp.csr_array(np.eye(3, 4)), Y), True),
+        (LeastSquares(np.ones((3, 4)), Y).whitened(), True),
+        (LeastSquares(WIDE, Y), False),
+        (LeastSquares(1.001 * WHITE.D, Y), False),
+        (LeastSquares(np.diag([1.0, 1.0, 0.5]), Y), False),
+        (LeastSquares(np.zeros((3, 4)), Y), False),
+        (LeastSquares(1e150 * WIDE, Y), False),
+        (Fidelity(NEW), None),
+        (OwnLeastSquares(np.eye(3), Y), None),
+        (FloatQuartic(np.eye(4)), None),
+    ],
+    ids=str,
+)
+def test_what_is_whitened_is_known_by_its_singular_values(f, white):
+    assert is_white(f) is white
+
+
+def test_what_was_learned_from_whitened_measurements_is_not_applied_to_others_nor_the_other_way_round():
+    learned, raw = replace(FITTED, whitened=True), replace(FITTED, whitened=False)
+    other = LeastSquares(WIDE, Y)
+    with pytest.raises(
+        ValueError, match=r"those of f are not: pass white\.apply_to\(Y\).*, or f\.whitened\(\); .*--whiten"
+    ):
+        learned.apply(other)
+    with pytest.raises(
+        ValueError, match=r"from measurements as they are, .*pass LeastSquares\(D, Y\) of what was measured"
+    ):
+        raw.apply(WHITE)
+    assert learned.apply(WHITE).shape == raw.apply(other).shape == (4, 5)
+    assert learned.apply(Fidelity(NEW)).shape == (4, 5)
+    for unknown in (replace(learned, whitened=None), FITTED):
+        assert np.array_equal(unknown.apply(other), raw.apply(other))
+
+
+@pytest.mark.parametrize(
+    ("f", "white"), [(WHITE, True), (LeastSquares(WIDE, Y), False), (Fidelity(NEW), None)], ids=repr
+)
+def test_fit_says_whether_it_learned_from_whitened_measurements_and_a_file_keeps_it(f, white, tmp_path):
+    learned = fit(Objective(f, NEW, layers=1), theta=(1, 0.9, 0.2, 0.6), L=f.lipschitz(), epochs=1)
+    assert learned.whitened is white
+    save(tmp_path / "model", learned)
+    assert load(tmp_path / "model").whitened is white
+    assert ("whitened=True" in repr(learned)) is (white is True)
+
+
+def test_a_file_that_does_not_tell_whether_they_were_whitened_is_read():
+    header, arrays = to_file(replace(FITTED, whitened=True, history={"loss": ONE, "theta": ONE, "L": ONE}))
+    del header["whitened"]
+    assert from_file({"version": 3, **header}, arrays).whitened is None
+
+
 def through_a_file(result, version=2, **changes):
     """What becomes of a result that is taken apart, written in JSON, and made again."""
     header, arrays = to_file(result)
@@ -145,3 +210,57 @@ def test_a_header_that_no_result_has_is_refused():
         through_a_file(given, layers=-1)
     with pytest.raises(KeyError, match="LOST"):
         through_a_file(given, status="LOST")
+
+
+@pytest.mark.parametrize("layers", [3, math.inf])
+def test_what_was_learned_is_applied_part_by_part_into_a_file(tmp_path, layers, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 512)
+    monkeypatch.setattr(results, "ITERATES", 60)
+    W = np.random.default_rng(0).normal(size=(3, 40))
+    np.save(tmp_path / "w.npy", W)
+    learned, f = replace(FITTED, layers=layers), Fidelity(tmp_path / "w.npy")
+    with pytest.raises(SizeError, match=r"X_\(t\) would take 9\.6e-07 GB in memory.*pass out=, a map of a file"):
+        learned.apply(f)
+    out = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", shape=(3, 40))
+    assert learned.apply(f, out=out) is out
+    assert np.array_equal(out, learned.apply(Fidelity(W)))
+    assert np.array_equal(learned.apply(f, 2 * W, out=out), learned.apply(Fidelity(W), 2 * W))
+
+
+def test_out_is_written_to_whatever_f_is():
+    D, Y = np.random.default_rng(0).normal(size=(4, 3)), np.ones((4, 5))
+    for f in (LeastSquares(D, Y), FloatQuartic(np.eye(3))):
+        x0 = None if isinstance(f, LeastSquares) else np.full((3, 5), 0.5)
+        learned, out = replace(FITTED, L=40.0), np.zeros((3, 5))
+        assert learned.apply(f, x0, out=out) is out
+        assert out == pytest.approx(learned.apply(f, x0), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "out", "error", "message"),
+    [
+        (
+            Fidelity([[1.0, 2.0]]),
+            np.zeros((2, 2)),
+            ValueError,
+            r"out has shape \(2, 2\), but X_\(t\) has shape \(1, 2\)",
+        ),
+        (Fidelity([[1.0, 2.0]]), np.zeros((1, 2), np.float32), TypeError, "out must be an array of float64 .* float32"),
+        (Fidelity([[1.0, 2.0]]), [[0.0, 0.0]], TypeError, "that can be written to, in memory or a map, got list"),
+        (
+            Fidelity([[1.0, 2.0]]),
+            np.broadcast_to(0.0, (1, 2)),
+            TypeError,
+            "out must be an array of float64 that can be",
+        ),
+        (
+            Fidelity(sp.csr_array([[1.0, 2.0]])),
+            np.zeros((1, 2)),
+            ValueError,
+            r"out is for a dense X_\(t\), and that of",
+        ),
+    ],
+)
+def test_an_out_that_does_not_fit_is_refused(f, out, error, message):
+    with pytest.raises(error, match=message):
+        FITTED.apply(f, out=out)

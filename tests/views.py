@@ -4,6 +4,7 @@ Nothing here imports the package: these are data and judges of it.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -28,6 +29,11 @@ class Table(np.ndarray):
         table = np.asarray(values).view(cls)
         table.columns = columns
         return table
+
+
+def tied_samples(rng, n, d):
+    """Samples on a coarse grid, at a scale between 2^-300 and 2^300: many are equal, and many as far from others."""
+    return rng.integers(-2, 3, size=(n, d)) * 2.0 ** rng.integers(-300, 300)
 
 
 def random_views(n=25, sizes=(4, 7, 3), seed=0):
@@ -66,6 +72,16 @@ def columns_of(points):
 def nearest_first(lengths, without=None):
     """Places in ascending order of their lengths, of equal ones the first."""
     return sorted((j for j in range(len(lengths)) if j != without), key=lambda j: (lengths[j], j))
+
+
+def nearest_exactly(some, others, count, itself=False):
+    """Squares of distances and places of the nearest, in fractions; of equal ones the first, itself before all."""
+    found = []
+    for i, x in enumerate(some.tolist()):
+        squares = [sum((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(x, y, strict=True)) for y in others.tolist()]
+        order = sorted(range(len(squares)), key=lambda j: (not (itself and j == i), squares[j], j))
+        found.append([(squares[j], j) for j in order[:count]])
+    return found
 
 
 def naive_weights(lengths, k, kind, mean=None, scales=None, without=None):

@@ -8,6 +8,7 @@ from dsrl_ref.appendix.shrinkage import shrink
 from dsrl_ref.appendix.theta import Theta, ThetasLike, as_thetas
 from dsrl_ref.arrays import Array, as_count, as_step_constants
 from dsrl_ref.checked import gradient, require_finite, starting_point
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.threads import blas_threads, processors
 
 
@@ -88,6 +89,8 @@ def forward(f: SmoothTerm, theta: ThetasLike, L: Any, layers: int, x0: Any = Non
     ------
     ValueError
         For bad arguments, and where an iterate is not finite: the message names the layer.
+    SizeError
+        For data on disk: the message says how large the iterates are.
 
     Notes
     -----
@@ -106,7 +109,9 @@ def forward(f: SmoothTerm, theta: ThetasLike, L: Any, layers: int, x0: Any = Non
     """
     layers = as_count(layers, "layers")
     thetas, constants = as_thetas(theta, layers), as_step_constants(L, layers).tolist()
+    _require_in_memory(f, layers)
     X = starting_point(f, x0)
+    _require_in_memory(X, layers)
     iterates, (n, m) = [X], X.shape
     with blas_threads(processors(), n * n * m):
         for i, (theta, L) in enumerate(zip(thetas, constants, strict=True), start=1):
@@ -116,6 +121,14 @@ def forward(f: SmoothTerm, theta: ThetasLike, L: Any, layers: int, x0: Any = Non
             )  # (9)
             iterates.append(X)
     return iterates
+
+
+def _require_in_memory(data: Any, layers: int) -> None:
+    """Refuse what is on disk: all iterates are returned, in memory."""
+    advice = (
+        "FitResult.apply writes X_(t) alone to out=, and a ScalarMap is what a network of Fidelity is, entry by entry"
+    )
+    refuse_if_on_disk(f"X_(0), ..., X_({layers})", [data, *arrays_of(data)], advice, layers + 1)
 
 
 def preactivation(f: SmoothTerm, X: Any, L: float, layer: int) -> Any:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dsrl_ref.multiview.datasets import load_graph, read_dataset
 from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
+from dsrl_ref.multiview.naming import Expected, Naming
 from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
@@ -137,7 +138,7 @@ class Source:
     """What the files have: views, or a graph in their place, and for each sample its class's place in `classes`.
 
     Samples without a label have the code -1; `classes` is None where no sample has one. `samples` is what the samples
-    are called, None where nothing says so.
+    are called, None where nothing says so; `naming` is what the views and their columns are.
     """
 
     views: list[Any]
@@ -145,17 +146,18 @@ class Source:
     classes: np.ndarray | None
     codes: np.ndarray
     samples: list[Any] | None
+    naming: Naming
 
 
-def load(arguments: argparse.Namespace) -> Source:
-    """Read what `add_source` names."""
+def load(arguments: argparse.Namespace, expected: Expected | None = None) -> Source:
+    """Read what `add_source` names, views as a model expects them, if one does."""
     options = options_of(
         arguments.views if arguments.graph is None else "none",
         arguments.labels,
         None if arguments.transpose is None else arguments.transpose == "yes",
         arguments.index,
     )
-    reading = read_dataset(arguments.data, options, verbose=True)
+    reading = read_dataset(arguments.data, replace(options, expected=expected), verbose=True)
     views, labels = reading.views, reading.labels
     graph = None if arguments.graph is None else load_graph(arguments.graph, arguments.key)
     if graph is None and not views:
@@ -166,14 +168,14 @@ def load(arguments: argparse.Namespace) -> Source:
     if labels is not None and len(labels) != n:
         raise ValueError(f"{arguments.data} has {len(labels)} labels, but {arguments.graph} has {n} samples")
     classes, codes = classes_of(labels, arguments.data) if labels is not None else (None, _unknown(n))
-    return Source(views, graph, classes, codes, reading.names)
+    return Source(views, graph, classes, codes, reading.names, reading.naming)
 
 
 def read(arguments: argparse.Namespace) -> tuple[Data, Source]:
     """Read the data, as experiments take it, and what is known of it."""
     source = load(arguments)
     if source.graph is None:
-        return Data.of_views(source.views, source.codes, arguments.neighbors), source
+        return Data(source.views, None, source.codes, arguments.neighbors, source.naming), source
     graph = as_affinity(source.graph, str(arguments.graph))
     return Data([], graph, source.codes, arguments.neighbors), source
 
@@ -254,7 +256,11 @@ def draw(arguments: argparse.Namespace, data: Data, model: Any, **shown: Any) ->
 
 def view_names(data: Data) -> list[str] | None:
     """What the views are called in pictures; None where a graph was given in their place."""
-    return [f"view {v} ({view.shape[1]} features)" for v, view in enumerate(data.views)] or None
+    if not data.views:
+        return None
+    called = None if data.naming is None else data.naming.views
+    names = [f"view {v}" for v in range(len(data.views))] if called is None else called
+    return [f"{name} ({view.shape[1]} features)" for name, view in zip(names, data.views, strict=True)]
 
 
 def refuse_confusion(arguments: argparse.Namespace) -> None:

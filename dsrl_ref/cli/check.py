@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import math
 import sys
 from pathlib import Path
@@ -208,9 +209,20 @@ def _load(name: str) -> Any:
     try:
         loaded = getattr(importlib.import_module(module), function)
     except (Exception, SystemExit) as error:  # a module that exits must not decide our exit code
-        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+        advice = _advice(module, error)
+        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}{advice}") from error
     finally:
         sys.path.remove("")
     if not callable(loaded):
         raise ValueError(f"{name} is not callable")
     return loaded
+
+
+def _advice(module: str, error: BaseException) -> str:
+    """What to do about a module that is not found, or that has no such function."""
+    if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+        return f"; run this in the folder where {error.name} is, here {Path.cwd()}, or install it"
+    if isinstance(error, AttributeError) and module in sys.modules:
+        own = [key for key, value in vars(sys.modules[module]).items() if inspect.isfunction(value)]
+        return f"; it has {', '.join(own)}" if own else "; it has no functions"
+    return ""

@@ -121,7 +121,7 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
         controls = classification_controls(data, labelled, first, training)
         outcomes = chain(outcomes, controls, classify_single_views(data, labelled, training))
     model = first.found
-    columns = _write(arguments, model, names[model.classes_], labelled[0], samples)
+    columns = _write(arguments, model, names[model.classes_], labelled[0], samples, split=1)
     if arguments.model:
         save(arguments.model, _fitted(arguments, data, names))
     true = applications.known_but(data.codes, labelled[0])
@@ -130,7 +130,9 @@ def _score(arguments: argparse.Namespace, data: Data, names: np.ndarray, samples
     counts = np.bincount(data.codes[labelled[0]], minlength=len(names)).tolist()
     found = [columns["class"].count(name) - count for name, count in zip(names.tolist(), counts, strict=True)]
     if not arguments.json:
-        show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits")
+        kept = f"; {arguments.output} is of the first split" if arguments.output else ""
+        kept += f"; {arguments.model} is of all labels" if arguments.model else ""
+        show(f"{n} samples, {len(names)} classes, {len(labelled[0])} labelled; {len(labelled)} splits{kept}")
     scored = applications.scored(arguments, outcomes)
     pages.write(arguments, data, model, pages.classes(names.tolist(), counts, found), scored, **shown)
     if arguments.json:
@@ -147,11 +149,21 @@ def _fitted(arguments: argparse.Namespace, data: Data, names: np.ndarray) -> DSR
 
 
 def _write(
-    arguments: argparse.Namespace, model: Any, classes: np.ndarray, labelled: np.ndarray, samples: Samples
+    arguments: argparse.Namespace,
+    model: Any,
+    classes: np.ndarray,
+    labelled: np.ndarray,
+    samples: Samples,
+    split: int | None = None,
 ) -> tables.Columns:
-    """Write what a model found of the samples that it saw, if that is asked for, and return it as columns."""
+    """Write what a model found of the samples that it saw, if that is asked for, and return it as columns.
+
+    Where the model knew the labels of one split alone, the first column says of which, counted from 1.
+    """
     spread = model.label_distributions_
     columns = tables.of_classes(classes, spread, model.reached_, samples)
+    if split is not None:
+        columns = {"split": [split] * len(spread), **columns}
     if arguments.output:
         found = {
             "labels": classes[np.argmax(spread, axis=1)],

@@ -168,8 +168,8 @@ class Told:
         """Tell whether the gradient where training ended is that of differences."""
         self.line(
             "gradient there",
-            f"{checked.gap:.1e} from differences, beyond rounding, which hides {checked.rounding:.1e} of what is added "
-            f"up ({checked.ties} ties): {'agrees' if agrees(checked) else 'DISAGREES'}",
+            f"{'agrees' if agrees(checked) else 'DISAGREES'} with differences of the loss: {checked.gap:.1e} apart "
+            f"beyond rounding, which hides at most {checked.rounding:.1e} ({checked.ties} ties)",
         )
 
     def scored(self, task: str, classes: int, outcome: Outcome, first: bool) -> None:
@@ -223,7 +223,7 @@ def compute(
     for task, outcome in each_outcome(data):
         told.scored(task, classes, outcome, first=task not in tasks)
         tasks.setdefault(task, []).append(outcome)
-        progress.tell(f"{task}, the method after {outcome.method}")
+        progress.tell(f"{task}: {len(tasks[task])} methods are scored, the next is at work")
     end = time.perf_counter()
     told.ended(end - start)
     seconds = {"graph": built - start, "training": trained - built, "applications": end - verified, "all": end - start}

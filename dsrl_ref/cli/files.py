@@ -16,7 +16,10 @@ from dsrl_ref.cli.problem import told
 OFTEN, EXAMPLE = ("--json",), "dsrl-ref files"
 OF_PROBLEMS, OF_SAMPLES = ("gradient", "fit", "solve", "plot"), ("cluster", "classify", "predict")
 MEANING = {
-    "W": "(n, m), dense: f(X) = ½‖X - W‖²; also a graph (n, n), as --graph takes it",
+    "W": (
+        "(n, m), dense: f(X) = ½‖X - W‖²; also a graph (n, n), as --graph takes it. For gradient and fit it may be the "
+        "name of a .npy, as may Y, x0 and target, which stays on disk"
+    ),
     "D": "(k, n), with Y: f(X) = ½‖DX - Y‖²",
     "Y": "(k, m), with D; of samples (n,): their labels, of which -1 and what is missing are none",
     "X": "X, or X1, X2, ..: views (n, d) of the same n samples; dsrl_ref.multiview.load_dataset knows other names",

@@ -12,7 +12,7 @@ from typing import Any
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
-from dsrl_ref.cli.problem import read_problem, told, whitened
+from dsrl_ref.cli.problem import add_scratch, add_whiten, read_problem, told, whitened
 from dsrl_ref.objective import Objective
 from dsrl_ref.persistence import save
 from dsrl_ref.report import learned as pages
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", choices=METHODS, default=METHODS[0], help=f"how ({METHODS[0]}); the other is the authors' training"
     )
     parser.add_argument("--per-layer", action="store_true", help="one Θ and one L a layer, by gauss-newton")
-    parser.add_argument("--whiten", action="store_true", help="whiten the least squares: D and Y as (DDᵀ)^-½ has them")
+    add_whiten(parser, "take (DDᵀ)^-½ times D and times Y: layers learn faster")
     parser.add_argument(
         "--validation",
         type=number,
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=0.02, help="for authors (0.02)")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="write the state of the run here")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, where there is one")
+    add_scratch(parser)
     add_report(parser)
     add_json(parser)
 
@@ -65,9 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Learn, save, and print; 1 if it did not converge, 130 after Ctrl-C."""
     require_report(arguments.report)
     require_places([arguments.output, arguments.checkpoint, arguments.report], [arguments.problem])
-    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
+    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL, arguments.scratch)
     J = Objective(
-        whitened(f) if arguments.whiten else f,
+        whitened(f, arguments),
         data.get("target"),
         layers=data["layers"],
         x0=data.get("x0"),

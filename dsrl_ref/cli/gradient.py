@@ -10,7 +10,7 @@ from pathlib import Path
 from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.help import filled
 from dsrl_ref.cli.output import add_json, print_json
-from dsrl_ref.cli.problem import read_problem, told
+from dsrl_ref.cli.problem import add_scratch, read_problem, told
 from dsrl_ref.differences import check_gradient
 from dsrl_ref.engines import table
 from dsrl_ref.objective import Objective
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(table.ENGINES)}; by default auto, which chooses one; --help-all describes them",
     )
     parser.add_argument("--check", action="store_true", help="compare with differences of the loss; 1 if they disagree")
+    add_scratch(parser)
     add_json(parser)
 
 
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     A derivative may be 0, and a share of it says nothing then: gaps are shares of what a difference adds up, beyond
     rounding; what rounding hides is absolute, and stands beside the scale of the gradient.
     """
-    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL)
+    f, data = read_problem(arguments.problem, REQUIRED, OPTIONAL, arguments.scratch)
     J = Objective(f, data.get("target"), layers=data["layers"], x0=data.get("x0"), method=arguments.method)
     theta, L = data["theta"], as_number(data["L"], "L")
     loss, gradient = J(theta, L)

@@ -99,4 +99,7 @@ def filled(paragraphs: Sequence[str], indent: str = "") -> str:
     """Break lines where the terminal ends; an empty line between paragraphs, `indent` before their further lines."""
     width = min(WIDEST, shutil.get_terminal_size().columns - 2)
     between = "\n" if indent else "\n\n"
-    return between.join(textwrap.fill(text, width, subsequent_indent=indent) for text in paragraphs) + "\n"
+    lines = (
+        textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False) for text in paragraphs
+    )  # "Gauss-Newton" stays one word
+    return between.join(lines) + "\n"

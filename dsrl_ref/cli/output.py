@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.files import require_writable
-from dsrl_ref.progress import give_way
+from dsrl_ref.progress import aside
 from dsrl_ref.report import render
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """Add ``--json`` to a parser, or to a group of options that exclude one another."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -40,8 +40,8 @@ def print_json(document: Any) -> None:
 
 def show(text: str = "") -> None:
     """Print a line at once, so that it is seen while more is computed; a line of `Progress` gives way to it."""
-    give_way()
-    print(text, flush=True)
+    with aside():
+        print(text, flush=True)
 
 
 def note(text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.cli.output import non_negative, require_places
-from dsrl_ref.cli.problem import read_problem, whitened
+from dsrl_ref.cli.problem import add_whiten, read_problem, whitened
 from dsrl_ref.persistence import load, replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
 from dsrl_ref.plotting import as_bytes, draw_model, kind_of, require_kind
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[picture for picture in PICTURES if picture != "confusion"],
         help="what is drawn of clusters or classes: all on a page (overview), or one that goes into a paper",
     )
-    parser.add_argument("--whiten", action="store_true", help="whiten the least squares of the data, as fit --whiten")
+    add_whiten(parser, "whiten the least squares of the data, as fit --whiten")
     parser.add_argument(
         "--layers",
         type=non_negative,
@@ -58,7 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _of_estimator(arguments: argparse.Namespace, model: Any) -> Any:
     """Draw clusters or classes; ValueError for options of other models."""
-    given = {"--data": arguments.data, "--whiten": arguments.whiten or None, "--layers": arguments.layers}
+    given = {
+        "--data": arguments.data,
+        "--whiten": arguments.whiten or None,
+        "--rcond": arguments.rcond,
+        "--layers": arguments.layers,
+    }
     for option, value in given.items():
         if value is not None:
             raise ValueError(f"{option} is for what fit learned; {arguments.model} holds a {type(model).__name__}")
@@ -69,14 +74,14 @@ def _of_fit(arguments: argparse.Namespace, learned: FitResult) -> Any:
     """Draw what fit learned, with data if they are given."""
     if arguments.picture is not None:
         raise ValueError(f"--picture is for clusters and classes, and {arguments.model} holds what fit learned")
-    if arguments.whiten and arguments.data is None:
-        raise ValueError("--whiten is of the data: give --data too")
+    if (arguments.whiten or arguments.rcond is not None) and arguments.data is None:
+        raise ValueError(f"{'--whiten' if arguments.whiten else '--rcond'} is of the data: give --data too")
     if arguments.layers is not None:
         learned = _with_layers(learned, arguments.layers)
     if arguments.data is None:
         return draw_model(learned)
     f, data = read_problem(arguments.data, REQUIRED, OPTIONAL)
-    return draw_model(learned, f=whitened(f) if arguments.whiten else f, target=data["target"])
+    return draw_model(learned, f=whitened(f, arguments), target=data["target"])
 
 
 def _with_layers(learned: FitResult, layers: int) -> FitResult:

@@ -11,6 +11,7 @@ from dsrl_ref.cli.output import add_json, note, print_json, require_places
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
+from dsrl_ref.multiview.naming import Expected, Named
 from dsrl_ref.multiview.scores import clustering_scores
 from dsrl_ref.persistence import load
 from dsrl_ref.threads import limited
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ModelFileError(
             f"{arguments.model} holds a {kind}, which predicts nothing; cluster and classify --model do"
         )
-    source = applications.load(arguments)
+    source = applications.load(arguments, _expected(model, arguments))
     with limited(arguments.jobs):
         columns, arrays, scores = _predicted(model, _given(model, source), source)
     if arguments.output:
@@ -56,15 +57,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _given(model: Any, source: applications.Source) -> Any:
-    """What the model is given: views, the one array that it cuts into views itself, or similarities."""
+def _expected(model: Any, arguments: argparse.Namespace) -> Expected | None:
+    """What the views are to be like; None of a model of a graph.
+
+    Raises
+    ------
+    ValueError
+        Where a graph is given to a model of views, or none to one of a graph.
+    """
     precomputed = model.affinity == "precomputed"
-    if precomputed != (source.graph is not None):
+    if precomputed != (arguments.graph is not None):
         asked = "similarities to the samples that it saw: --graph FILE" if precomputed else "views, and no --graph"
         raise ValueError(f"the model is of a {'graph' if precomputed else 'set of views'}: give it {asked}")
-    if precomputed:
+    expected: Expected = model.expected
+    return None if precomputed else expected
+
+
+def _given(model: Any, source: applications.Source) -> Any:
+    """What the model is given: views with their names, the one array that it cuts into views, or similarities."""
+    if source.graph is not None:
         return source.graph
-    return source.views[0] if model.view_sizes is not None and len(source.views) == 1 else source.views
+    alone = model.view_sizes is not None and len(source.views) == 1
+    return source.views[0] if alone else Named(source.views, source.naming)
 
 
 def _predicted(model: Any, given: Any, source: applications.Source) -> tuple[tables.Columns, Any, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dsrl_ref.appendix.statements import LAYERS
 from dsrl_ref.cli.output import add_json, add_report, non_negative, print_json, require_places, require_report, show
-from dsrl_ref.progress import Progress, give_way
+from dsrl_ref.progress import Progress
 from dsrl_ref.report import appendix, render
 from dsrl_ref.report.origin import origin
 from dsrl_ref.verify import Finding, each_finding
@@ -27,41 +27,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="about a tenth of the cases")
     parser.add_argument("--seed", type=non_negative, default=0, help="decides every draw (default 0)")
     add_report(parser)
-    parser.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print the equations as a table of Markdown")
+    add_json(form)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; exit 1 if anything fails."""
     require_report(arguments.report)
     require_places([arguments.report], [])
-    with Progress("verify") as progress:
-        return _verified(arguments, progress.tell)
-
-
-def _verified(arguments: argparse.Namespace, tell: Callable[[str], None]) -> int:
     start = time.perf_counter()
+    with Progress("verify") as progress:
+        everything = list(_told(arguments, progress.tell))
+    if arguments.json:
+        passed = all(finding.passed for finding in everything)
+        print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
+    elif not arguments.markdown:
+        _print_rest(everything, arguments)
+        checks = [check.passed for finding in everything for check in finding.checks]
+        seconds = f"{time.perf_counter() - start:.1f} s"
+        print(f"{len(checks)} checks, {checks.count(False)} failed, {seconds}, seed {arguments.seed}")
+    return 0 if all(finding.passed for finding in everything) else 1
+
+
+def _told(arguments: argparse.Namespace, tell: Callable[[str], None]) -> Iterable[Finding]:
+    """Each finding as soon as it is there; printed then, where it has a line of its own."""
     equations = None if arguments.equation is None else [arguments.equation]
     found = each_finding(equations, quick=arguments.quick, seed=arguments.seed, tell=tell)
     if arguments.report:
         found = _reported(found, arguments)
     if arguments.json:
-        everything = list(found)
-        passed = all(finding.passed for finding in everything)
-        print_json({"passed": passed, "equations": [_record(finding) for finding in everything]})
-        return 0 if passed else 1
+        return found
     if arguments.markdown:
-        return _print_markdown(found)
-    everything = list(found if equations else _shown(found))
-    give_way()
-    if equations is None:
+        return _rows(found)
+    return found if equations else _shown(found)
+
+
+def _print_rest(everything: Sequence[Finding], arguments: argparse.Namespace) -> None:
+    """Print remarks and figures, and the checks of what failed; of a single equation all its checks."""
+    if arguments.equation is None:
         _print_remarks(everything)
-    for finding in everything if equations else [f for f in everything if not f.passed]:
-        _print_checks(finding)
-    checks = [check for finding in everything for check in finding.checks]
-    failed = sum(not check.passed for check in checks)
-    print(f"{len(checks)} checks, {failed} failed, {time.perf_counter() - start:.1f} s, seed {arguments.seed}")
-    return 1 if failed else 0
+    for finding in everything:
+        if arguments.equation is not None or not finding.passed:
+            _print_checks(finding)
 
 
 def _reported(found: Iterable[Finding], arguments: argparse.Namespace) -> Iterator[Finding]:
@@ -83,16 +91,14 @@ def _shown(found: Iterable[Finding]) -> Iterator[Finding]:
         yield finding
 
 
-def _print_markdown(found: Iterable[Finding]) -> int:
-    """Print a table, each line of it as soon as its equation is judged; 1 if any failed."""
+def _rows(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Print a table of Markdown, each line of it as soon as its equation is judged."""
     show("| | states | function | checks | verdict |\n|---|---|---|---|---|")
-    failed = False
     for finding in found:
         functions = ", ".join(f"`{name}`" for name in _leading(EQUATIONS[finding.equation].functions))
         cells = finding.label, finding.statement, functions, str(len(finding.checks)), finding.verdict
         show("| " + " | ".join(cells) + " |")
-        failed |= not finding.passed
-    return 1 if failed else 0
+        yield finding
 
 
 def _leading(functions: Sequence[str]) -> list[str]:
@@ -111,7 +117,7 @@ def _record(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print_remarks(everything: list[Finding]) -> None:
+def _print_remarks(everything: Sequence[Finding]) -> None:
     """A line for every remark and erratum, then the figures that benchmarks/README.md quotes."""
     print()
     for finding in everything:

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_csr, as_matrix_or_csr, as_number, is_sparse, require_shape
+from dsrl_ref.arrays import Array, as_csr, as_number, is_sparse, require_shape
+from dsrl_ref.disk import as_data, refuse_if_on_disk
 from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
 from dsrl_ref.distributed.prepared import Prepared, unless_error
@@ -56,7 +57,8 @@ def _like(f: Any, value: Any, name: str) -> Any:
     if is_spread(value):
         array = as_spread(value, name)
     else:
-        value = as_matrix_or_csr(value, name)
+        value = as_data(value, name)
+        refuse_if_on_disk(name, [value], f"pass {name} as a dask array, as f has one")
         if is_sparse(value):
             raise TypeError(f"{name} is sparse and in memory, and f holds a dask array: pass one with sparse chunks")
         from dask.array import from_array
@@ -80,6 +82,7 @@ class Spread(Problem):
     """
 
     f: Any  # Fidelity or LeastSquares
+    on_disk = False  # where the chunks come from is dask's to know
 
     def __init__(self, f: Any, x0: Any, target: Any, layers: float, per_layer: bool, place: Cluster | Here) -> None:
         self.prepared: Prepared | None = None
@@ -125,18 +128,9 @@ class Spread(Problem):
         """The largest |entry| of the target."""
         return amounts.largest(self.ask)
 
-    @cached_property
-    def half_square(self) -> float:
-        """½‖X̃‖²_F."""
-        return 0.5 * amounts.sum_of_squares(self.ask, 1.0)[0]
-
-    @cached_property
-    def root_mean_square(self) -> float:
-        """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-        if not self.largest:
-            return 1.0
-        total, count = amounts.sum_of_squares(self.ask, self.largest)
-        return self.largest * float(np.sqrt(total / count))
+    def squares(self, unit: float) -> tuple[list[float], int]:
+        """Terms whose sum is Σ(x̃/unit)², of some entries each, and how many entries are not 0."""
+        return amounts.squares(self.ask, unit)
 
     def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
         """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""

@@ -324,9 +324,10 @@ def _flat(matrix: Array) -> Array:
 ENGINE = Engine(
     "columns",
     "`LeastSquares`; compiled, forward and back by blocks of columns whose tape stays in the cache: memory does not "
-    "grow with m",
+    "grow with m, and Y, x0 and the target may be on disk",
     unless_least_squares,
     Columns,
     Columns,
-    columns_of_problem,
+    cut=columns_of_problem,
+    reads_disk=True,
 )

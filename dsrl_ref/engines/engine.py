@@ -74,6 +74,8 @@ class Engine(NamedTuple):
     complete : callable
         ``complete(problem, sums, theta, L)`` makes the loss and the derivatives of the sums of what `parts.terms` has
         of all parts of a problem, the loss first: what is to be rounded once, after they are added.
+    reads_disk : bool
+        Whether it takes matrices on disk, of which it holds none in memory.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Engine(NamedTuple):
     prepare_layers: Callable[[Problem], PreparedLayers] | None = None
     cut: Callable[[Problem], int] | None = None
     complete: Callable[[Problem, Sequence[float], Any, Any], tuple[float, Array]] = as_they_are
+    reads_disk: bool = False
 
 
 def unless_finite(problem: Problem) -> str | None:

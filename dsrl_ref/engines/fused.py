@@ -22,6 +22,7 @@ from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers,
 from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import HIGH, LOW, C, E, Layered, Sharing, near_knots
+from dsrl_ref.entries import AT_ONCE
 
 BLOCKS_PER_CALL = 32  # a millisecond: less does not pay for another thread, and Ctrl-C waits for no more
 BINS = 1024
@@ -84,7 +85,7 @@ class Fused(Generic[Thetas, Constants]):
     """
 
     def __init__(self, problem: Problem, network: Callable[[Thetas, Constants], Sharing | Layered]) -> None:
-        self.network, self.start, self.threads = network, problem.start, problem.threads
+        self.network, self.start, self.threads, self.watch = network, problem.start, problem.threads, problem.watch
         self.w, self.x0, self.target = (X.ravel() for X in (problem.f.start(), problem.x0, problem.target))
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
@@ -111,9 +112,13 @@ class Fused(Generic[Thetas, Constants]):
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
-        network = self.network(theta, L)
-        near = near_knots(self.w, self._table(network))
-        return network.ties(self.w[near], self.x0[near])
+        network, found = self.network(theta, L), 0
+        table = self._table(network)
+        for start in range(0, self.w.size, AT_ONCE):
+            w, x0 = self.w[start : start + AT_ONCE], self.x0[start : start + AT_ONCE]
+            near = near_knots(w, table)
+            found += network.ties(w[near], x0[near])
+        return found
 
     def _table(self, network: Sharing | Layered) -> Array | None:
         """The pieces of the map, where there is one and it is worth its while."""
@@ -138,6 +143,7 @@ class Fused(Generic[Thetas, Constants]):
         losses, sums = np.empty(blocks), np.zeros((-(-blocks // left.blocks_at_once), len(table), kernels.SUMS))
 
         def fill(first: int, last: int) -> None:
+            self.watch.check()
             entries = slice(first * recursion.BLOCK, last * recursion.BLOCK)
             v, goal = w[entries], target[entries]
             listed, at = np.empty(v.size + 1, np.int32), np.empty(kernels.CHUNK, np.int32)
@@ -254,9 +260,11 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 ENGINE = Engine(
     "fused",
-    "`Fidelity`; one compiled pass over the data, in `threads` threads, that allocates nothing of its size and has the "
-    "Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor zeros",
+    "`Fidelity`; one compiled pass over the data, in memory or on disk, in `threads` threads, that allocates nothing "
+    "of its size and has the Gauss-Newton matrix too: best for few evaluations, and for an x0 that is neither W nor "
+    "zeros",
     unless_fidelity,
     prepare,
     prepare_layers,
+    reads_disk=True,
 )

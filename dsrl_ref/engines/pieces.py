@@ -21,7 +21,8 @@ from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Problem
-from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows, near_knots
+from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows
+from dsrl_ref.entries import largest_entry
 from dsrl_ref.threads import LOOK, in_threads
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
@@ -75,13 +76,30 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -> "Pieces[Thetas, Constants]":
     """Sort the entries; zeros are counted, where the target is W."""
-    start, target, threads = problem.start, problem.target, problem.threads
+    start, w, zeros = problem.start, problem.f.start().ravel(), 0
     assert start is not None, "refused"
-    w = problem.f.start().ravel()
-    if target is not problem.f.start() and not np.array_equal(target.ravel(), w):
-        return Pieces(w, target.ravel(), start, 0, network, threads)
-    zeros = w.size - interruptible(lambda: np.count_nonzero(w))
-    return Pieces(interruptible(lambda: w[w != 0] if zeros else w.copy()), None, start, zeros, network, threads)
+    if problem.target_is_W:
+        zeros = w.size - interruptible(lambda: np.count_nonzero(w))
+        w = interruptible(lambda: w[w != 0] if zeros else w.copy())
+        interruptible(w.sort)
+        target = w[:0]
+    else:
+        w, target = interruptible(lambda: sorted_together(w, problem.target.ravel()))
+    return Pieces(w, target, start, zeros, network, problem.threads)
+
+
+def sorted_together(w: Array, target: Array) -> tuple[Array, Array]:
+    """Sort w and, in its order, the target, equal entries as they come: so sums have one order on every machine.
+
+    ``argsort(kind="stable")`` takes two to three times as long as sorting without regard to the order of equal entries
+    and putting these right, which are few in data that is measured.
+    """
+    from dsrl_ref.engines.kernels import sorting as kernels
+
+    order = w.argsort()
+    w = w[order]
+    kernels.order_ties(w, order)
+    return w, target[order]
 
 
 class Pieces(Generic[Thetas, Constants]):
@@ -90,9 +108,9 @@ class Pieces(Generic[Thetas, Constants]):
     Parameters
     ----------
     w : ndarray
-        Entries of W; sorted in place where there is no target.
-    target : ndarray or None
-        Of the same size; None where it is W.
+        Entries of W, sorted; in memory, or the map of a file.
+    target : ndarray
+        Of the same size, each beside its entry of W; empty where it is W.
     start : {0.0, 1.0}
         X_(0) = start·W.
     zeros : int
@@ -106,20 +124,15 @@ class Pieces(Generic[Thetas, Constants]):
     def __init__(
         self,
         w: Array,
-        target: Array | None,
+        target: Array,
         start: float,
         zeros: int,
         network: Callable[[Thetas, Constants], Network],
         threads: int,
     ) -> None:
         self.start, self.zeros, self.network, self.threads = start, zeros, network, threads
-        if target is None:
-            interruptible(w.sort)
-            self.w, self.target = w, w[:0]
-        else:
-            order = interruptible(w.argsort)
-            self.w, self.target = interruptible(lambda: w[order]), interruptible(lambda: target[order])
-        ends = [*self.w[[0, -1]], self.target.min(initial=0.0), self.target.max(initial=0.0)] if w.size else [0.0]
+        self.w, self.target = w, target
+        ends = [*w[[0, -1]], largest_entry(target)] if w.size else [0.0]
         self.safe = SAFE[0] < np.abs(ends).max() < SAFE[1]
         self.zero = int(self.w.searchsorted(0.0))
         self.running = self._running_sums()
@@ -174,8 +187,13 @@ class Pieces(Generic[Thetas, Constants]):
     def ties(self, theta: Thetas, L: Constants) -> int:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
         network, zero = self.network(theta, L), np.zeros(1)
-        w = self.w[near_knots(self.w, network.pieces(self.start))]
-        return network.ties(w, self.start * w) + self.zeros * network.ties(zero, zero)
+        table = network.pieces(self.start)
+        begins, ends = self._on_pieces(np.empty((0, HIGH + 1)) if table is None else table)
+        found = 0
+        for between in self._gaps(begins, ends):
+            w, x0, _ = self._entries(between)
+            found += network.ties(w, x0)
+        return found + self.zeros * network.ties(zero, zero)
 
     def _products(self, network: Network, parts: Parts) -> Array:
         """Rows that add up to the upper triangle of Σ (∂x/∂p)(∂x/∂q): two words, and what is on no piece, if any is."""
@@ -210,7 +228,8 @@ class Pieces(Generic[Thetas, Constants]):
     def _entries(self, begin_and_end: tuple[int, int]) -> tuple[Array, Array, Array]:
         """W, X_(0) and the target of some entries."""
         w = self.w[slice(*begin_and_end)]
-        return w, w if self.start else np.zeros(w.size), self.target[slice(*begin_and_end)] if self.target.size else w
+        x0 = w if self.start else np.broadcast_to(0.0, w.shape)
+        return w, x0, self.target[slice(*begin_and_end)] if self.target.size else w
 
     def _parts(self, network: Network) -> Parts:
         from dsrl_ref.engines.kernels import pieces as kernels
@@ -220,8 +239,7 @@ class Pieces(Generic[Thetas, Constants]):
             nothing, everything = np.empty(0, np.intp), [(0, self.w.size)] if self.w.size else []
             none = np.empty((0, DERIVATIVES + 2 * network.parameters))
             return Parts(none, 0, np.empty(0), np.empty((0, kernels.COLUMNS)), nothing, nothing, everything)
-        begins = self.w.searchsorted(table[:, LOW], side="left")
-        ends = self.w.searchsorted(table[:, HIGH], side="right")
+        begins, ends = self._on_pieces(table)
         runs, ranges = self._in_gaps(begins, ends)
         lines = len(table)
         if runs:
@@ -233,12 +251,19 @@ class Pieces(Generic[Thetas, Constants]):
         kernels.range_sums(self.w, self.target, self.zero, self.running, table, begins, ends, sums)
         return Parts(table, lines, (ends - begins).astype(np.float64), sums, begins, ends, ranges)
 
+    def _on_pieces(self, table: Array) -> tuple[np.ndarray, np.ndarray]:
+        """Where the entries on each piece begin and end."""
+        return self.w.searchsorted(table[:, LOW], side="left"), self.w.searchsorted(table[:, HIGH], side="right")
+
+    def _gaps(self, begins: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
+        """Where the entries between two pieces begin and end, where there are any; all, if there are no pieces."""
+        pairs = zip(np.append(0, ends).tolist(), np.append(begins, self.w.size).tolist(), strict=True)
+        return [(begin, end) for begin, end in pairs if begin < end]
+
     def _in_gaps(self, begins: np.ndarray, ends: np.ndarray) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Find the runs of one value between the pieces, and the ranges with too many values."""
         runs, ranges = [], []
-        gaps = np.append(0, ends), np.append(begins, self.w.size)
-        for k in np.flatnonzero(gaps[0] < gaps[1]):
-            begin, end = int(gaps[0][k]), int(gaps[1][k])
+        for begin, end in self._gaps(begins, ends):
             if end - begin > MOST_VALUES and self.w[begin] != self.w[end - 1]:
                 ranges.append((begin, end))
                 continue

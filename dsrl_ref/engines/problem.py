@@ -4,7 +4,8 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -13,9 +14,15 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.disk import Watch, home
+from dsrl_ref.entries import AT_ONCE, largest_entry, parts_of, same_entries
+from dsrl_ref.quantiles import quantiles
+from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 
 Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first
+Told: TypeAlias = Callable[[str, float], Any]  # what is being prepared, and which share of it is done
+
+ITERATES = 2**23  # entries of all iterates of a part that is looked at layer by layer, 64 MiB
 
 
 class Problem:
@@ -33,6 +40,8 @@ class Problem:
         How many threads an engine may use; its result has the same bits for any number.
     per_layer : bool
         Whether every layer has a Θ and an L of its own.
+    callback : callable, optional
+        What an engine tells while it prepares what takes long.
 
     Attributes
     ----------
@@ -41,8 +50,12 @@ class Problem:
         that any of the three stores.
     x0, target : ndarray
         Dense float64, of the shape of f's X. They may be the caller's own arrays: never write to them.
-    layers, threads, per_layer
+    layers, threads, per_layer, callback
         As given.
+    on_disk : bool
+        Whether W, Y, x0 or the target are, so that no array of their size is to be formed in memory.
+    watch : Watch
+        Tells whether their files are as they were.
     shape : (int, int)
         (n, m) of the matrices as given, entries that are not stored among them.
     whole_columns : int
@@ -52,10 +65,17 @@ class Problem:
     """
 
     def __init__(
-        self, f: SmoothTerm, x0: Any, target: Any, layers: float, threads: int = 1, per_layer: bool = False
+        self,
+        f: SmoothTerm,
+        x0: Any,
+        target: Any,
+        layers: float,
+        threads: int = 1,
+        per_layer: bool = False,
+        callback: Told | None = None,
     ) -> None:
         self.shape: tuple[int, int] = x0.shape
-        self.layers, self.threads, self.per_layer = layers, threads, per_layer
+        self.layers, self.threads, self.per_layer, self.callback = layers, threads, per_layer, callback
         if type(f) is Fidelity and is_sparse(f.W):
             if is_sparse(x0) and is_sparse(target):
                 W, x0, target = _stored_entries(f.W, x0, target)
@@ -66,6 +86,9 @@ class Problem:
         self.x0, self.target = _dense(x0), _dense(target)
         self.unstored = self.shape[0] * self.shape[1] - self.x0.size
         self.whole_columns = self.shape[1]
+        matrices = [*_data_of(self.f), self.x0, self.target]
+        self.on_disk = any(home(matrix) is not None for matrix in matrices)
+        self.watch = Watch(*matrices)
 
     @property
     def entries(self) -> int:
@@ -115,26 +138,40 @@ class Problem:
     @cached_property
     def largest(self) -> float:
         """The largest |entry| of the target."""
-        return float(np.abs(self.target).max(initial=0.0))
+        return largest_entry(self.target)
 
     @cached_property
     def half_square(self) -> float:
         """½‖X̃‖²_F: the loss of a network that answers 0."""
-        return 0.5 * float(np.sum(self.target**2))
+        squares, _ = self.squares(1.0)
+        return 0.5 * math.fsum(squares)
 
     @cached_property
     def root_mean_square(self) -> float:
         """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-        entries = np.abs(self.target[self.target != 0])
-        if not entries.size:
+        if not self.largest:
             return 1.0
-        return self.largest * float(np.sqrt(np.mean((entries / self.largest) ** 2)))
+        squares, count = self.squares(self.largest)
+        return self.largest * math.sqrt(math.fsum(squares) / count)
+
+    def squares(self, unit: float) -> tuple[list[float], int]:
+        """Terms whose sum is Σ(x̃/unit)², some entries at a time, and how many entries are not 0."""
+        found, count = list[float](), 0
+        for part in parts_of(self.target):
+            kept = part[part != 0]
+            found.append(float(np.sum((kept / unit) ** 2)))
+            count += kept.size
+        return found, count
 
     def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
         """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""
-        seen = np.abs(self.x0 - self.f.gradient(self.x0) / L)
-        seen = seen[seen > 0]
-        return np.quantile(seen, shares) if seen.size else None
+        found = quantiles(lambda: self.first_seen(L), shares)
+        return found if found.size else None
+
+    def first_seen(self, L: float) -> Iterator[Array]:
+        """|X_(0) - ∇f(X_(0))/L|, which the first layer sees, some entries at a time."""
+        for f, x0 in self._parts(AT_ONCE) if self.is_fidelity or self.on_disk else [(self.f, self.x0)]:
+            yield np.abs(x0 - f.gradient(x0) / L).ravel()
 
     def made_ready(self, engine: Any, prepare: Callable[[Any, "Problem"], Any]) -> Any:
         """What evaluates, prepared by an engine: here, where the data are."""
@@ -142,7 +179,14 @@ class Problem:
 
     def require_finite_layers(self, theta: Any, L: Any) -> None:
         """Run the recursion, which refuses an iterate that is not finite: a DivergenceError names the layer."""
-        forward(self.f, theta, L, int(self.layers), self.x0)
+        layers = int(self.layers)
+        for f, x0 in self._parts(max(1, ITERATES // (layers + 1))) if self.on_disk else [(self.f, self.x0)]:
+            forward(f, theta, L, layers, x0)
+
+    def _parts(self, entries: int) -> Iterator[tuple[SmoothTerm, Array]]:
+        """The term and x0 of parts that do not interact, copied into memory, of about so many entries each."""
+        for _, f, x0 in portions(self.f, self.x0, entries):  # type: ignore[arg-type]  # one's own is in memory, whole
+            yield f, x0
 
     @cached_property
     def start(self) -> float | None:
@@ -150,9 +194,21 @@ class Problem:
         if not self.is_fidelity:
             return None
         W = self.f.start()
-        if self.x0 is W or np.array_equal(self.x0, W):
+        if same_entries(self.x0, W):
             return 1.0
-        return None if self.x0.any() else 0.0
+        return None if largest_entry(self.x0) else 0.0
+
+    @cached_property
+    def target_is_W(self) -> bool:
+        """Whether f is `Fidelity`, and the target has the entries of its W."""
+        return self.is_fidelity and same_entries(self.target, self.f.start())
+
+
+def _data_of(f: SmoothTerm) -> list[Any]:
+    """What f holds that has as many columns as X."""
+    if isinstance(f, Fidelity):
+        return [f.W]
+    return [f.Y] if isinstance(f, LeastSquares) else []
 
 
 def _stored_entries(*matrices: Any) -> list[Array]:

@@ -14,6 +14,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines import forward
 from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
 from dsrl_ref.engines.problem import Layers
+from dsrl_ref.entries import AT_ONCE
 from dsrl_ref.smooth import Fidelity
 
 BLOCK = 8192  # entries whose sums are formed by themselves
@@ -67,7 +68,7 @@ class Sums:
 
         def fill(first: int, last: int) -> None:
             part = slice(first * BLOCK, last * BLOCK)
-            self.fill(w[part], x0[part], target[part], first)
+            self.fill(w[part], np.ascontiguousarray(x0[part]), target[part], first)
 
         over_blocks(fill, len(self.rows), self.blocks_at_once, threads)
 
@@ -139,6 +140,12 @@ def ties(w: Array, x0: Array, layers: Layers) -> int:
     In NumPy by the operations of the kernels, which for `Fidelity` are those of the appendix: z = x - step·(x - w),
     then ξ in its anchored form. So every engine for `Fidelity` counts the same.
     """
+    return sum(
+        _ties(w[start : start + AT_ONCE], x0[start : start + AT_ONCE], layers) for start in range(0, w.size, AT_ONCE)
+    )
+
+
+def _ties(w: Array, x0: Array, layers: Layers) -> int:
     live = (w != 0) | (x0 != 0)
     zeros = live.size - int(np.count_nonzero(live))  # which stay 0
     on_knots = zeros * sum(theta.b1 == 0 for theta, _ in layers)

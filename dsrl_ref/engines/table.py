@@ -7,11 +7,13 @@ tests that all engines are held to.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dsrl_ref.engines import adjoint, columns, fused, implicit, pieces, support, tangent, tensor
+from dsrl_ref.engines import adjoint, columns, disk, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Constants, Engine, Evaluations, Prepared, PreparedLayers, Thetas
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
+from dsrl_ref.engines.watched import Watched
 from dsrl_ref.engines.zeros import Zeros
+from dsrl_ref.errors import SizeError
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
@@ -23,6 +25,7 @@ ENGINES: dict[str, Engine] = {
         support.ENGINE,
         fused.ENGINE,
         pieces.ENGINE,
+        disk.ENGINE,
         implicit.ENGINE,
     )
 }
@@ -36,6 +39,7 @@ WORTH_LOADING = 200_000  # entries in all evaluations together, from which compi
 FEW_TIMES = 5  # the nonzeros of the target: so many X_(1), ..., X_(t) are taken to have
 MANY_ROWS = 256  # of X, from which products take longer than what is around them
 WORTH_SORTING = 20  # evaluations, from which a sorted copy makes up for being sorted
+WORTH_A_FILE = 27  # evaluations, from which sorting on disk takes less processor time than reading all each time
 MANY_A_PIECE = 8  # times t², entries, from which pieces with 5t derivatives each make up for these, one Θ a layer
 
 
@@ -48,7 +52,7 @@ class Rule(NamedTuple):
 
 
 def _is_worth_loading(problem: Problem, evaluations: int) -> bool:
-    return problem.entries * evaluations >= WORTH_LOADING
+    return problem.on_disk or problem.entries * evaluations >= WORTH_LOADING
 
 
 def _is_worth_sorting(problem: Problem, evaluations: int) -> bool:
@@ -73,12 +77,21 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 RULES = (
     Rule(implicit.ENGINE, "for layers = inf", lambda problem, evaluations: True),
     Rule(
+        disk.ENGINE,
+        f"for {WORTH_A_FILE} evaluations or more of data on disk",
+        lambda problem, evaluations: problem.on_disk and evaluations >= WORTH_A_FILE,
+    ),
+    Rule(
         pieces.ENGINE,
         f"for {WORTH_SORTING} evaluations or more of together {WORTH_LOADING:,} entries or more, and with one Θ a "
         f"layer of {MANY_A_PIECE}·t² entries each or more",
         _is_worth_sorting,
     ),
-    Rule(fused.ENGINE, f"for evaluations of together {WORTH_LOADING:,} entries or more", _is_worth_loading),
+    Rule(
+        fused.ENGINE,
+        f"for evaluations of together {WORTH_LOADING:,} entries or more, and of data on disk",
+        _is_worth_loading,
+    ),
     Rule(
         support.ENGINE,
         f"for {WORTH_SORTING} evaluations or more of as many, where X has {MANY_ROWS} rows or more and the target few "
@@ -93,9 +106,14 @@ RULES = (
 def choose(problem: Problem, evaluations: int = EVALUATIONS) -> Engine:
     """Take the first engine of `RULES` whose rule holds and that can take the problem: what "auto" is.
 
-    The choice depends on the problem and the number of evaluations alone, never on what is loaded already.
+    The choice depends on the problem and the number of evaluations alone, never on what is loaded already. SizeError
+    where none can, as those for other f and for infinitely many layers hold all in memory.
     """
-    return next(rule.engine for rule in RULES if rule.holds(problem, evaluations) and not refusal(rule.engine, problem))
+    taken = (rule.engine for rule in RULES if rule.holds(problem, evaluations) and not refusal(rule.engine, problem))
+    found = next(taken, None)
+    if found is None:  # of data in memory "adjoint" takes all that is finite
+        raise SizeError(f"every engine that takes the problem {_in_memory(problem)}")
+    return found
 
 
 def named(method: str, problem: Problem) -> Engine:
@@ -112,7 +130,17 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
     """Why the engine cannot take the problem with its Θ and L, one or one a layer, as `Engine.refuses` says it."""
     if problem.per_layer and engine.prepare_layers is None:
         return "has one Θ and one L for all layers, and per_layer=True asks for one a layer; take 'auto'"
-    return engine.refuses(problem)
+    reason = engine.refuses(problem)
+    if reason is None and problem.on_disk and not engine.reads_disk:
+        return _in_memory(problem)
+    return reason
+
+
+def _in_memory(problem: Problem) -> str:
+    return (
+        f"holds matrices of {8 * problem.entries / 1e9:.3g} GB in memory, for data on disk; take 'auto', with Fidelity "
+        "or LeastSquares and finitely many layers, or pass what fits into memory, as np.array(..) reads it"
+    )
 
 
 def prepare(engine: Engine, problem: Problem) -> Prepared:
@@ -127,8 +155,9 @@ def prepare_layers(engine: Engine, problem: Problem) -> PreparedLayers:
 
 
 def _whole(stored: Evaluations[Thetas, Constants], problem: Problem) -> Evaluations[Thetas, Constants]:
-    """What is stored, and the zeros beside it that are not."""
-    return Sum([Zeros[Thetas, Constants](problem), stored]) if problem.unstored else stored
+    """What is stored, and the zeros beside it that are not; of data on disk only while files are as they were."""
+    whole = Sum([Zeros[Thetas, Constants](problem), stored]) if problem.unstored else stored
+    return Watched(whole, problem.watch) if problem.on_disk else whole
 
 
 def description() -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_csr, as_matrix, is_sparse
+from dsrl_ref.multiview.assembly import assembled, blocks, rows_of, symmetrised
 
 LEAST, MOST = 10, 200  # samples: fewer show nothing, and so many of them are looked at
 ROUNDING = 1e-6  # by how much a distance may be longer than the way round, or less than 0, beside the others
@@ -29,11 +30,16 @@ def as_affinity(X: Any, name: str = "X") -> csr_array:
             "the way round by a third sample. affinity='precomputed' takes similarities, as np.exp(-X**2 / "
             "np.median(X)**2) is of distances; if these are similarities, say so by a diagonal of their largest"
         )
-    row, column = given.nonzero()
-    values = given.data[given.data != 0]
-    kept = (row != column) & (values > 0)
-    graph = csr_array((values[kept], (row[kept], column[kept])), shape=given.shape)
-    return csr_array(graph.maximum(graph.T))
+    return symmetrised(assembled(given.shape, given.nnz, blocks(given.indptr), lambda block: _edges(given, block)))
+
+
+def _edges(given: csr_array, block: slice) -> csr_array:
+    """Of some rows, the entries that are edges: positive, and not of a sample with itself."""
+    rows = rows_of(given, block)
+    row = np.repeat(np.arange(block.start, block.stop), np.diff(rows.indptr))
+    kept = (rows.data > 0) & (rows.indices != row)
+    starts = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]
+    return csr_array((rows.data[kept], rows.indices[kept], starts), shape=rows.shape)
 
 
 def is_distances(matrix: csr_array) -> bool:

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.absent import is_absent
+from dsrl_ref.multiview.assembly import blocks, rows_of
 from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.neighbors import sampled
 from dsrl_ref.multiview.spectral import eigengap, embed, k_means
@@ -94,7 +95,10 @@ def _with_everyone(agreed: Array, seen: NDArray[np.bool_]) -> Array:
 def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
     """The spectral clusters of a graph and of its strongest edges, as `DSRLClustering` has them, but without a network.
 
-    Where it is not known how many there are, the eigengap of the strongest edges says it.
+    Where it is not known how many there are, the eigengap of the strongest edges says it. The seeds of k-means are
+    drawn by place, so that samples in another order may have another consensus, and views weights that differ a little.
+    Drawing them from the samples in the order of their degrees ends that; it was measured on eight public sets, and
+    cost .005 of the clustering accuracy of 100leaves and .001 of that of MSRC-v1, which is why it is not done.
     """
     strongest = thresholded(W, WEAKEST)
     count = eigengap(strongest)[0] if clusters is None else clusters
@@ -107,9 +111,11 @@ def separation(graph: csr_array, partition: NDArray[np.intp]) -> float:
 
     That is the modularity of the partition (Newman and Girvan 2004), divided by the largest that its sizes allow.
     """
-    degrees, count = graph.sum(axis=1), int(partition.max()) + 1
-    edges = graph.tocoo()
-    within = float(edges.data[partition[edges.row] == partition[edges.col]].sum())
+    degrees, count, within = graph.sum(axis=1), int(partition.max()) + 1, 0.0
+    for block in blocks(graph.indptr):
+        rows = rows_of(graph, block)
+        own = np.repeat(partition[block], np.diff(rows.indptr))
+        within += float(rows.data[own == partition[rows.indices]].sum())
     volumes = np.bincount(partition, degrees, count)
     if np.count_nonzero(volumes) < 2:
         return 0.0

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import require_order
 from dsrl_ref.multiview.conventions import as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
@@ -19,7 +20,10 @@ from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.naming import tables_of
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
+
+PAIR = 96  # bytes of two labelled samples that are joined, while that is done
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class FittedClasses(Fitted):
     transduction: NDArray[Any]
     label_distributions: Array
     reached: NDArray[np.bool_]
+    labelled: NDArray[np.bool_] | None  # whose class `fit` was given; None of a file that does not tell
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -70,6 +75,8 @@ class DSRLClassifier(Estimator):
         Neighbours of each sample; the network chooses from three times as many (fewer than the samples).
     weights, view_weights, standardize
         As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
+    neighbors : {"auto", "exact", "approximate"}
+        As for `similarity_graph`: exact ones below 200,000 samples. `neighbors_` says which were taken.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter by default.
     layers : int
@@ -81,15 +88,16 @@ class DSRLClassifier(Estimator):
     preset : {None, "authors"}
         "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, in which labelled pairs of a
         class are joined by weight 1 before a fixed number of epochs; one-hot sources, their α = 1. `propagation`,
-        `alpha`, `weights`, `view_weights`, `standardize` and `keep` are then not looked at.
+        `alpha`, `weights`, `view_weights`, `standardize`, `neighbors` and `keep` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
     n_jobs : int, optional
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
     verbose : bool, optional
-        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
-        has one line that tells how far it is, and only on a terminal.
+        True writes a line to stderr for every step of `fit` and epoch of training, False nothing. By default a step of
+        more than two seconds has one line that tells how far it is and, where that is known, the time left, and only
+        on a terminal.
 
     Attributes
     ----------
@@ -105,7 +113,8 @@ class DSRLClassifier(Estimator):
     reached_ : ndarray (n,) of bool
         Whether any label comes to the sample over the candidates, with the preset over the learned graph: false of
         those whose part of it has no labelled sample, and of all unlabelled ones for ``alpha=0``, but for "poisson".
-    affinity_matrix_, graph_, view_weights_, theta_, L_, scale_, n_iter_, n_features_in_
+    affinity_matrix_, graph_, view_weights_, neighbors_, theta_, L_, scale_, n_iter_, n_features_in_, view_names_,
+    feature_names_in_
         As of `DSRLClustering`.
 
     Examples
@@ -138,6 +147,7 @@ class DSRLClassifier(Estimator):
         weights: str = "adaptive",
         view_weights: Any = "auto",
         standardize: str = "auto",
+        neighbors: str = "auto",
         keep: float | None = None,
         layers: int = 11,
         epochs: int | None = None,
@@ -154,6 +164,7 @@ class DSRLClassifier(Estimator):
         self.weights = weights
         self.view_weights = view_weights
         self.standardize = standardize
+        self.neighbors = neighbors
         self.keep = keep
         self.layers = layers
         self.epochs = epochs
@@ -163,21 +174,27 @@ class DSRLClassifier(Estimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, callback: Callback | None = None) -> Self:
         """Learn the graph and spread the labels over it.
 
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
-            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
+            anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
+            array with `view_sizes` too; new samples may lack others.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
+        callback : callable, optional
+            Told how far the work is, as ``callback(text, share, seconds_left)``; the latter two are None where that is
+            not known. What it raises ends `fit`.
 
         Raises
         ------
         ValueError, TypeError
             For bad data or parameters, and where no sample is labelled.
+        SizeError
+            For more classes than fit; with ``preset="authors"`` for more pairs of labelled samples of one class.
 
         Warns
         -----
@@ -190,7 +207,7 @@ class DSRLClassifier(Estimator):
         data = self._read(X)
         labels = as_labels(y, count_samples(data))
         require_order(y, tables_of(X))
-        with limited(as_jobs(self.n_jobs)):
+        with limited(as_jobs(self.n_jobs)), reported(self.verbose, callback):
             seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
             learned = self._train(W)
@@ -199,9 +216,11 @@ class DSRLClassifier(Estimator):
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
             known = labels.codes >= 0
-            spread[known] = np.eye(len(labels.classes))[labels.codes[known]]
+            spread[known] = 0.0
+            spread[known, labels.codes[known]] = 1.0
         transduction = labels.classes[np.argmax(spread, axis=1)]
-        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread, reached)
+        known = labels.codes >= 0
+        self._fitted = FittedClasses(seen, W, learned, labels.classes, transduction, spread, reached, known)
         return self
 
     def _check_parameters(self) -> None:
@@ -303,9 +322,12 @@ def _warn_of_unreached(reached: NDArray[np.bool_], advice: str, level: int) -> N
 
 def join_labelled_pairs(W: csr_array, codes: NDArray[np.intp]) -> csr_array:
     """Weight 1 between labelled samples of the same class, each with itself included, as the authors have it."""
-    labelled = np.flatnonzero(codes >= 0)
-    same = codes[labelled][:, np.newaxis] == codes[labelled]
-    row, column = (labelled[index] for index in np.nonzero(same))
+    classes = [np.flatnonzero(codes == code) for code in np.unique(codes[codes >= 0])]
+    pairs = sum(len(members) ** 2 for members in classes)
+    what = f"preset='authors' joins the {pairs} pairs of labelled samples of one class"
+    require_room(PAIR * pairs, what, "label fewer of them, or leave preset out")
+    row = np.concatenate([np.repeat(members, len(members)) for members in classes])
+    column = np.concatenate([np.tile(members, len(members)) for members in classes])
     ones = csr_array((np.ones(row.size), (row, column)), shape=W.shape)
     joined = csr_array(W - W * (ones != 0) + ones)
     joined.eliminate_zeros()

@@ -14,7 +14,16 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit
-from dsrl_ref.multiview.spectral import eigengap, embed, embed_as_authors, faint_gap, k_means, row_affinity
+from dsrl_ref.multiview.spectral import (
+    eigengap,
+    embed,
+    embed_as_authors,
+    faint_gap,
+    k_means,
+    require_row_affinity,
+    row_affinity,
+)
+from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
 
 EMBEDDINGS = "graph", "rows"
@@ -66,6 +75,8 @@ class DSRLClustering(Estimator):
         Neighbours of each sample; the network chooses from three times as many.
     weights, view_weights, standardize
         As for `similarity_graph`, where "adaptive", "auto" and "auto" are explained: views count by what they agree in.
+    neighbors : {"auto", "exact", "approximate"}
+        As for `similarity_graph`: exact ones below 200,000 samples. `neighbors_` says which were taken.
     keep : float, optional
         Share of the edges at which training stops, in (0, 1]; a quarter of the candidates, half of those of a
         precomputed graph.
@@ -78,7 +89,7 @@ class DSRLClustering(Estimator):
     preset : {None, "authors"}
         "authors" reproduces their program instead: heat-kernel graph of `n_neighbors`, a fixed number of epochs, rows
         (scaled by D^(+½), not D^(-½)), and one run of k-means; `embedding`, `weights`, `view_weights`, `standardize`,
-        `keep` and `n_init` are then not looked at.
+        `neighbors`, `keep` and `n_init` are then not looked at.
     view_sizes : sequence of int, optional
         Cuts one array X by columns into views.
     n_init : int
@@ -89,8 +100,9 @@ class DSRLClustering(Estimator):
         How many threads `fit` and `predict` take; all processors that the process may use by default (and for -1), one
         for 1. What they find does not depend on it.
     verbose : bool, optional
-        True writes a line an epoch of training to stderr, False nothing. By default training of more than two seconds
-        has one line that tells how far it is, and only on a terminal.
+        True writes a line to stderr for every step of `fit` and epoch of training, False nothing. By default a step of
+        more than two seconds has one line that tells how far it is and, where that is known, the time left, and only
+        on a terminal.
 
     Attributes
     ----------
@@ -107,6 +119,9 @@ class DSRLClustering(Estimator):
         What the network made of it.
     view_weights_ : ndarray (V,)
         What each view counts in the mean of their graphs; their sum is 1. Not of a precomputed graph.
+    neighbors_ : tuple
+        For each view the `kind` of its neighbours, "exact" or "approximate", and `recall`: of approximate ones, the
+        share of the true neighbours of 256 samples that is among them. Not of a precomputed graph.
     embedding_ : ndarray (n, 2 n_clusters_), or (n, n_clusters_) for "rows"
         What k-means saw.
     theta_, L_ : Theta and float
@@ -117,6 +132,10 @@ class DSRLClustering(Estimator):
         Epochs of training.
     n_features_in_ : int
         Of all views.
+    view_names_ : ndarray (V,) of str
+        Where views came in a dictionary, or from files in a shell. New samples in one may have them in any order.
+    feature_names_in_ : ndarray (n_features_in_,) of str
+        Where all views are tables whose columns have names; those of new samples must be the same, in this order.
 
     Examples
     --------
@@ -146,6 +165,7 @@ class DSRLClustering(Estimator):
         weights: str = "adaptive",
         view_weights: Any = "auto",
         standardize: str = "auto",
+        neighbors: str = "auto",
         keep: float | None = None,
         layers: int = 11,
         epochs: int | None = None,
@@ -164,6 +184,7 @@ class DSRLClustering(Estimator):
         self.weights = weights
         self.view_weights = view_weights
         self.standardize = standardize
+        self.neighbors = neighbors
         self.keep = keep
         self.layers = layers
         self.epochs = epochs
@@ -175,23 +196,27 @@ class DSRLClustering(Estimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> Self:
         """Learn the graph and cluster it.
 
         Parameters
         ----------
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
-            A list of 2-D arrays or tables is views; anything else is one view. Each may be sparse. A row of NaN is a
-            sample that the view does not have, in one array with `view_sizes` too; new samples may lack others.
+            A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
+            anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
+            array with `view_sizes` too; new samples may lack others.
         y : ignored
             Here by convention.
+        callback : callable, optional
+            Told how far the work is, as ``callback(text, share, seconds_left)``; the latter two are None where that is
+            not known. What it raises ends `fit`.
 
         Raises
         ------
         ValueError, TypeError
             For bad data or parameters, before any work.
         SizeError
-            Where ``embedding="rows"`` would not fit.
+            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit.
 
         Warns
         -----
@@ -206,8 +231,9 @@ class DSRLClustering(Estimator):
             raise ValueError(
                 f"n_clusters = {self.n_clusters} is more than the {count_samples(data)} samples (n_samples)"
             )
+        self._require_room(count_samples(data))
         rng = as_generator(self.random_state)
-        with limited(as_jobs(self.n_jobs)):
+        with limited(as_jobs(self.n_jobs)), reported(self.verbose, callback):
             seen = self._seen(data, X, self.n_clusters)
             learned = self._train(seen.graph)
             clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
@@ -222,6 +248,13 @@ class DSRLClustering(Estimator):
             _warn_of_parts(embedding, learned.graph, clusters)
         self._fitted = FittedClusters(seen, seen.graph, learned, embedding, labels, clusters, eigenvalues)
         return self
+
+    def _require_room(self, n: int) -> None:
+        """Refuse, before any work, what would hold n² numbers, where these do not fit."""
+        if self.preset == "authors":
+            require_row_affinity(n, "preset='authors'", "leave preset out")
+        elif self.embedding == "rows":
+            require_row_affinity(n, "embedding='rows'", "take embedding='graph'")
 
     def _embedded(self, W: csr_array, graph: csr_array, clusters: int) -> Array:
         """What k-means is to see, of the graph before and after the network."""
@@ -244,9 +277,9 @@ class DSRLClustering(Estimator):
         """Share of the edges at which training stops: `keep`, or its default."""
         return KEEP_OF_GRAPH if self.keep is None and self.affinity == "precomputed" else super().share
 
-    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.intp]:
+    def fit_predict(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> NDArray[np.intp]:
         """Fit, and return the clusters, in an array of the caller's own."""
-        labels: NDArray[np.intp] = self.fit(X).labels_.copy()
+        labels: NDArray[np.intp] = self.fit(X, callback=callback).labels_.copy()
         return labels
 
     def predict(self, X: Any) -> NDArray[np.intp]:
@@ -281,7 +314,8 @@ class DSRLClustering(Estimator):
         fitted = self._fitted
         with limited(as_jobs(self.n_jobs)):
             links = self._links(X, fitted)
-        counts = links @ np.eye(fitted.n_clusters)[fitted.labels]
+        own = np.ones(len(fitted.labels)), fitted.labels, np.arange(len(fitted.labels) + 1)
+        counts = (links @ csr_array(own, shape=(len(fitted.labels), fitted.n_clusters))).toarray()
         alone = ~(counts > 0).any(axis=1)
         if alone.any():
             place = int(np.argmax(alone))

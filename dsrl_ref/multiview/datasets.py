@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
+from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.views import as_views
@@ -55,7 +56,8 @@ def load_dataset(
         decides; without labels samples are rows, unless all views are of one shape and nothing speaks for that.
     index : str or int, optional
         The column of every table that names the samples, by name or by number from 1; views and labels are aligned by
-        it. "none": there is none. By default the index that pandas writes, an ``id`` and the like.
+        it. "none": there is none. By default the index that pandas writes, an ``id`` and the like; a first column of
+        another name that counts the samples is refused, as it may be a feature as well.
     verbose : bool
         Say on stderr, in one line, what was read and what was left out.
 
@@ -95,7 +97,8 @@ def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = Fal
     if path_or_name == "digits":
         views, labels = _digits()
         shapes = ", ".join(f"{name} {len(v)}×{v.shape[1]}" for name, v in zip(DERIVED, views, strict=True))
-        reading = Reading(list(views), labels, f"{shapes}, labels 10 classes")
+        naming = Naming(DERIVED, (None,) * len(DERIVED))
+        reading = Reading(list(views), labels, f"{shapes}, labels 10 classes", naming)
     else:
         reading = read(Path(path_or_name), options)
         reading = replace(reading, labels=_as_int64(reading.labels))

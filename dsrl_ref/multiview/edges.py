@@ -1,45 +1,68 @@
 """The edges of one view: its samples joined to their nearest, with weights by distance; and the mean over views."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.multiview.neighbors import mean_distance, nearest
+from dsrl_ref.multiview.assembly import assembled, blocks, equal_blocks, index_type, rows_of, symmetrised, weighted_sum
+from dsrl_ref.multiview.neighbors import mean_distance, nearest, nearest_as_authors, recall
 from dsrl_ref.multiview.points import Points
 
 WEIGHTS = "heat", "self-tuning", "adaptive"
+FEW_NEW = 10  # one new sample for so many seen ones, or fewer, is few
 ROUNDING = 1e-9  # share of a square of a distance that may be rounding: products of matrices lose no more
 
 
-def rounding_of(weights: str) -> float:
-    """What counts as rounding: nothing for the heat kernel of the authors, whose program looks at every bit."""
-    return 0.0 if weights == "heat" else ROUNDING
+def found(
+    some: Points, others: Points, count: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[Array, NDArray[np.intp]]:
+    """Neighbours for these weights: exact ones for the heat kernel are the authors', whose program sees every bit."""
+    if weights == "heat" and kind == "exact":
+        return nearest_as_authors(some, others, count)
+    return nearest(some, others, count, verbose, kind)
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
     """The graph of the samples of one view, of fewer neighbours where it has few; as for `similarity_graph`."""
-    n = points.count
+    return view_graph_by(points, k, weights, "exact")[0]
+
+
+def view_graph_by(
+    points: Points, k: int, weights: str, kind: str, verbose: bool | None = None
+) -> tuple[csr_array, float | None]:
+    """The same with neighbours of some kind, and the recall of approximate ones."""
     if points.are_equal():
-        return csr_array((n, n))
-    adaptive = weights == "adaptive"
-    # The sample itself is one of them.
-    lengths, columns = nearest(points, points, min(k + 1 + adaptive, n), rounding_of(weights))
-    bound, lengths, columns = lengths[:, -1], lengths[:, : k + 1], columns[:, : k + 1]
-    others = columns != np.arange(n)[:, np.newaxis]
-    if adaptive:
-        weight = linear_weights(lengths, bound, others)
-    elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(points))
-    else:
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * lengths[columns, -1])
-    rows = np.repeat(np.arange(n), others.sum(axis=1))
-    directed = csr_array((weight[others], (rows, columns[others])), shape=(n, n))
-    undirected = csr_array(directed.maximum(directed.T))
-    undirected.eliminate_zeros()
-    return undirected
+        return csr_array((points.count, points.count)), None
+    count = min(k + 1 + (weights == "adaptive"), points.count)  # the sample itself is one of them
+    lengths, columns = found(points, points, count, weights, kind, verbose)
+    share = recall(points, columns) if kind == "approximate" else None
+    scale = mean_distance(points) if weights == "heat" else 0.0
+    return symmetrised(_directed(lengths, columns, k, weights, scale)), share
+
+
+def _directed(lengths: Array, columns: NDArray[np.intp], k: int, weights: str, scale: float) -> csr_array:
+    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
+    n, radii = len(lengths), lengths[:, : k + 1][:, -1].copy()
+
+    def part(block: slice) -> csr_array:
+        near, places = lengths[block, : k + 1], columns[block, : k + 1]
+        others = places != np.arange(block.start, block.stop)[:, np.newaxis]
+        if weights == "adaptive":
+            weight = linear_weights(near, lengths[block, -1], others)
+        elif weights == "heat":
+            weight = heat_weights(near, scale)
+        else:
+            weight = self_tuning_weights(near, near[:, -1:] * radii[places])
+        starts = np.concatenate([[0], np.cumsum(others.sum(axis=1))])
+        made = csr_array((weight[others], places[others], starts), shape=(block.stop - block.start, n))
+        made.sort_indices()
+        return made
+
+    return assembled((n, n), columns.size, equal_blocks(n, columns.shape[1]), part)
 
 
 def room(k: int, n: int, weights: str) -> int:
@@ -50,22 +73,49 @@ def room(k: int, n: int, weights: str) -> int:
     return max(1, min(k, n - 1 - (weights == "adaptive")))
 
 
-def links(new: Points, seen: Points, k: int, weights: str) -> csr_array:
-    """Weights (new, seen) of new samples to their k nearest of those seen, as these are joined to one another."""
-    shape = new.count, seen.count
-    if seen.are_equal():
-        return csr_array(shape)
-    rounding, k = rounding_of(weights), room(k, seen.count, weights)
-    lengths, columns = nearest(new, seen, k + (weights == "adaptive"), rounding)
-    bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
-    if weights == "adaptive":
-        weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
-    elif weights == "heat":
-        weight = heat_weights(lengths, mean_distance(seen))
-    else:
-        scales = nearest(seen, seen, k + 1, rounding)[0][:, -1]
-        weight = self_tuning_weights(lengths, lengths[:, -1:] * scales[columns])
-    return csr_array((weight.ravel(), columns.ravel(), np.arange(0, columns.size + 1, k)), shape=shape)
+class Links:
+    """Joins new samples to those seen, as these are joined to one another: by weights to their k nearest.
+
+    What depends on the seen samples alone is found once: for "heat" their mean distance, and for "self-tuning" how far
+    each is from its k-th neighbour.
+
+    Parameters
+    ----------
+    seen : Points
+    k : int
+        Fewer where there are fewer samples.
+    weights : str
+        As for `similarity_graph`.
+    kind : {"exact", "approximate"}
+        Of the neighbours. Those of few new samples are exact: cells of those seen would take longer to make.
+    """
+
+    def __init__(self, seen: Points, k: int, weights: str, kind: str = "exact") -> None:
+        self.seen, self.k, self.weights, self.kind = seen, room(k, seen.count, weights), weights, kind
+        self.equal = seen.are_equal()
+        self.scale: Any = None
+        if weights == "heat":
+            self.scale = mean_distance(seen)
+        elif weights == "self-tuning" and not self.equal:
+            self.scale = nearest(seen, seen, self.k + 1, None, kind)[0][:, -1]
+
+    def __call__(self, new: Points) -> csr_array:
+        """Weights (new, seen); no edges where all that were seen are equal."""
+        shape, k = (new.count, self.seen.count), self.k
+        if self.equal:
+            return csr_array(shape)
+        adaptive = self.weights == "adaptive"
+        sought = self.kind if new.count * FEW_NEW > self.seen.count else "exact"
+        lengths, columns = found(new, self.seen, k + adaptive, self.weights, sought)
+        bound, lengths, columns = lengths[:, -1], lengths[:, :k], columns[:, :k]
+        if adaptive:
+            weight = linear_weights(lengths, bound, np.ones(lengths.shape, dtype=bool))
+        elif self.weights == "heat":
+            weight = heat_weights(lengths, self.scale)
+        else:
+            weight = self_tuning_weights(lengths, lengths[:, -1:] * self.scale[columns])
+        kind, starts = index_type(shape, columns.size), np.arange(0, columns.size + 1, k)
+        return csr_array((weight.ravel(), columns.ravel().astype(kind), starts.astype(kind)), shape=shape)
 
 
 def heat_weights(lengths: Array, scale: float) -> Array:
@@ -113,15 +163,13 @@ def mean_graph(
     rows, columns : ndarray (m, V) and (n, V), optional
         Which samples are in which views; by default all are in all.
     """
-    fused = csr_array(graphs[0].shape)
-    for graph, weight in zip(graphs, weights, strict=True):
-        fused = fused + weight * graph
-    fused = csr_array(fused)
-    fused.sort_indices()
     if rows is None or columns is None or (rows.all() and columns.all()):
-        return fused
-    fused.data /= np.sqrt(_shared(fused, weights, rows, columns))
-    return fused
+        return weighted_sum(graphs, weights)
+
+    def scaled(block: slice, found: csr_array) -> Array:
+        return found.data / np.sqrt(_shared(found, weights, rows[block], columns))
+
+    return weighted_sum(graphs, weights, scaled)
 
 
 def _shared(graph: csr_array, weights: Array, rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> Array:
@@ -137,7 +185,12 @@ def thresholded(W: csr_array, share: float) -> csr_array:
     """Soft threshold at the quantile of the weights: a share of the edges goes."""
     if share == 0 or not W.nnz:
         return W
-    data = np.maximum(W.data - np.quantile(W.data, share), 0.0)
-    graph = csr_array((data, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return graph
+    bound = np.quantile(W.data, share)
+
+    def part(block: slice) -> csr_array:
+        rows = rows_of(W, block)
+        found = csr_array((np.maximum(rows.data - bound, 0.0), rows.indices.copy(), rows.indptr), shape=rows.shape)
+        found.eliminate_zeros()
+        return found
+
+    return assembled(W.shape, W.nnz, blocks(W.indptr), part)

@@ -28,6 +28,7 @@ from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, fuse
 from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
 from dsrl_ref.multiview.naming import Expected, Named, in_order, is_views, naming_of
+from dsrl_ref.multiview.neighbors import NEIGHBORS
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import View, as_dense, as_views
 from dsrl_ref.shown import size, table
@@ -49,6 +50,7 @@ class Estimator:
     weights: str
     view_weights: Any
     standardize: str
+    neighbors: str
     keep: float | None
     layers: int
     epochs: int | None
@@ -61,6 +63,7 @@ class Estimator:
     affinity_matrix_ = FromFit()
     graph_ = FromFit()
     view_weights_ = FromFit()
+    neighbors_ = FromFit()
     theta_ = FromFit()
     L_ = FromFit()
     scale_ = FromFit()
@@ -131,6 +134,7 @@ class Estimator:
             require_known(self.preset, ("authors",), "preset")
         require_known(self.weights, WEIGHTS, "weights")
         require_known(self.standardize, STANDARDIZE, "standardize")
+        require_known(self.neighbors, NEIGHBORS, "neighbors")
         as_count(self.n_neighbors, "n_neighbors", least=1)
         keep = 1.0 if self.keep is None else as_number(self.keep, "keep")
         if not 0 < keep <= 1:
@@ -175,11 +179,13 @@ class Estimator:
             warnings.warn(message, GraphWarning, stacklevel=4)
         if self.preset == "authors":
             k, weights = min(k, n - 1), "heat"
-            fusion = fuse([as_dense(view) for view in views], k, weights, None, "samples")
+            dense = [as_dense(view) for view in views]
+            fusion = fuse(dense, k, weights, None, "samples", None, "exact", self.verbose)
         else:
             k, weights = min(CANDIDATES * k, n - 2), self.weights
             own = [view.copy() for view in views]  # the caller's may change
-            fusion = fuse(own, k, weights, self.view_weights, self.standardize, clusters)
+            how = self.view_weights, self.standardize, clusters, self.neighbors, self.verbose
+            fusion = fuse(own, k, weights, *how)
         return Joiner(fusion, k, weights)
 
     def _read_new(self, X: Any, seen: Input) -> csr_array:

@@ -16,6 +16,7 @@ from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.edges import thresholded
 from dsrl_ref.multiview.graph import similarity_graph
 from dsrl_ref.multiview.learning import mixed
+from dsrl_ref.multiview.naming import Named, Naming
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.scores import SCORES, clustering_scores
 from dsrl_ref.multiview.spectral import embed, k_means
@@ -42,12 +43,15 @@ class Data:
         Classes, from 0; -1 where they are not known.
     n_neighbors : int
         As for the estimators.
+    naming : Naming or None
+        What the views and their columns are called, for estimators to keep.
     """
 
     views: list[Array]
     graph: csr_array | None
     codes: NDArray[np.intp]
     n_neighbors: int = 10
+    naming: Naming | None = None
 
     @classmethod
     def of_views(cls, views: list[Array], codes: NDArray[np.intp], n_neighbors: int = 10) -> Self:
@@ -67,7 +71,9 @@ class Data:
     @property
     def given(self) -> Any:
         """What an estimator is given."""
-        return self.views if self.graph is None else self.graph
+        if self.graph is not None:
+            return self.graph
+        return self.views if self.naming is None else Named(self.views, self.naming)
 
     def single_views(self) -> Iterator[tuple[str, Self, NDArray[np.intp]]]:
         """Each view alone, with what it is called and the places of its samples; none where the graph was given.

@@ -65,6 +65,7 @@ class Fitted:
         return {
             "affinity_matrix": self.affinity_matrix,
             "view_weights": None if seen.joiner is None else seen.joiner.fusion.view_weights,
+            "neighbors": None if seen.joiner is None else tuple(seen.joiner.fusion.neighbors),
             "graph": learned.graph,
             "theta": learned.theta,
             "L": learned.L,

@@ -13,9 +13,12 @@ from dsrl_ref.arrays import Array, as_count, as_real, require_known
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
-from dsrl_ref.multiview.conventions import as_jobs, narrow
-from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph
+from dsrl_ref.multiview.approximate import require_faiss
+from dsrl_ref.multiview.conventions import as_jobs
+from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph_by
+from dsrl_ref.multiview.neighbors import NEIGHBORS, Taken, kind_for
 from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
+from dsrl_ref.progress import Callback, Progress, reported
 from dsrl_ref.threads import limited
 
 STANDARDIZE = *PREPARATIONS, "auto"
@@ -23,11 +26,12 @@ STANDARDIZE = *PREPARATIONS, "auto"
 
 @dataclass(frozen=True)
 class Fusion:
-    """The fused graph, the views that it was made of, and the weight of each in the mean."""
+    """The fused graph, the views that it was made of, the weight of each in the mean, and how neighbours were found."""
 
     graph: csr_array
     views: list[PreparedView]
     view_weights: Array
+    neighbors: list[Taken]
 
 
 def similarity_graph(
@@ -37,13 +41,15 @@ def similarity_graph(
     weights: str = "heat",
     view_weights: Any = None,
     standardize: str = "samples",
+    neighbors: str = "auto",
     n_jobs: int | None = None,
+    callback: Callback | None = None,
 ) -> csr_array:
     """Build the mean over views of their k-nearest-neighbour graphs.
 
     Parameters
     ----------
-    views : sequence of array_like or sparse (n, d_v)
+    views : sequence of array_like or sparse (n, d_v), or dictionary of such
         The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
         of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
     n_neighbors : int
@@ -68,9 +74,17 @@ def similarity_graph(
         than a tenth is not 0; "features" for fewer than 16 of them, as along samples two degrees of freedom go, and
         for a single view; else what makes the view agree more with the others: the share of its edges that they
         have too (both ways, and among at most 3,000 samples).
+    neighbors : {"auto", "exact", "approximate"}
+        "approximate" ones come from faiss (the extra ``ann``): cells of k-means with a fixed seed, of which those next
+        to a sample are looked at. Some of the true ones are missing then, with others instead, whose distances are
+        exact. "auto" takes them from 200,000 samples of more than four features on, if faiss is there. Sparse views
+        have exact ones.
     n_jobs : int, optional
         How many threads it takes; all processors that the process may use by default, and for -1. The graph does not
         depend on it.
+    callback : callable, optional
+        Told how far the work is, as ``callback(text, share, seconds_left)``; the latter two are None where that is not
+        known. What it raises ends the work.
 
     Returns
     -------
@@ -84,6 +98,8 @@ def similarity_graph(
         For views of different length (the message names the view), no view, k out of range, or negative counts; for a
         row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
         where the indices differ: the message says what joins them.
+    MissingExtraError
+        For approximate neighbours without faiss.
 
     Warns
     -----
@@ -96,11 +112,11 @@ def similarity_graph(
     Notes
     -----
     Deviations have divisor d - 1 and 1e-8 added; what is constant becomes 0. Of equal distances the first in order
-    counts, the sample itself among them. Distances come from a matrix product, so that those below 1e-8 of a sample's
-    norm are rounding, and but for "heat" squares that differ by a share of 1e-9 are equal, so that the order of the
-    features decides no edge; with up to 8 features and from 5,000 samples on they come from a tree, which is exact but
-    takes any of equal distances. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona (2004),
-    "adaptive" of Nie, Wang and Huang (2014).
+    counts. Distances are exact, as float64 adds up squares of differences, and squares are compared rounded to thirty
+    bits, so that the order of the features decides no edge. For "heat" they come from a matrix product, as the authors
+    have it, so that those below 1e-8 of a sample's norm are rounding, but for few features of many samples; the sample
+    itself is then one among those that equal it. No n×n array is held. "self-tuning" is of Zelnik-Manor and Perona
+    (2004), "adaptive" of Nie, Wang and Huang (2014).
 
     A view that lacks samples is standardised, and has its neighbours and its distances, among the m that it has; with k
     neighbours or m/4, if that is less, or, if it is k·m/n that is more than m/4, so many (rounded). An edge is then the
@@ -115,8 +131,8 @@ def similarity_graph(
     >>> graph.nnz, graph.toarray()[0].round(3)
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
-    with limited(as_jobs(n_jobs)):
-        return narrow(fuse(as_views(views), n_neighbors, weights, view_weights, standardize).graph)
+    with limited(as_jobs(n_jobs)), reported(None, callback):
+        return fuse(as_views(views), n_neighbors, weights, view_weights, standardize, None, neighbors).graph
 
 
 def fuse(
@@ -126,13 +142,18 @@ def fuse(
     view_weights: Any,
     standardize: str,
     clusters: int | None = None,
+    neighbors: str = "auto",
+    verbose: bool | None = None,
 ) -> Fusion:
     """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s.
 
-    `clusters` is the number of them, where it is known, for ``view_weights="auto"``.
+    `clusters` is the number of them, where it is known, for ``view_weights="auto"``; `verbose` is as for `Progress`.
     """
     require_known(weights, WEIGHTS, "weights")
     require_known(standardize, STANDARDIZE, "standardize")
+    require_known(neighbors, NEIGHBORS, "neighbors")
+    if neighbors == "approximate":
+        require_faiss()
     for v, view in enumerate(views):
         if is_absent(view).all():
             raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
@@ -142,11 +163,34 @@ def fuse(
     prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
     for v, view in enumerate(prepared):
         _warn_of_blanks(view, f"views[{v}]")
-    graphs = [view.scattered(view_graph(view.points, view.neighbours(k), weights)) for view in prepared]
+    graphs, taken = _graphs(prepared, k, weights, neighbors, verbose)
     seen = np.stack([view.seen for view in prepared], axis=1)
     shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
     _warn_of_those_without_weight(seen[:, shares > 0])
-    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares)
+    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares, taken)
+
+
+def _tell(v: int, taken: Taken, verbose: bool | None) -> None:
+    """Say on request that neighbours are approximate, and how many of the true ones they are."""
+    if taken.recall is not None:
+        with Progress(f"views[{v}]", verbose) as progress:
+            progress.tell(f"approximate neighbours, {taken.recall:.1%} of the true ones")
+
+
+def _graphs(
+    views: Sequence[PreparedView], k: int, weights: str, neighbors: str, verbose: bool | None
+) -> tuple[list[csr_array], list[Taken]]:
+    """The graph of each view, of all samples, and what neighbours were taken for it."""
+    graphs, kinds = [], []
+    with Progress("joining neighbours") as progress:
+        for v, view in enumerate(views):
+            progress.tell(f"view {v + 1} of {len(views)}", v / len(views))
+            kind = kind_for(view.points, neighbors)
+            graph, share = view_graph_by(view.points, view.neighbours(k), weights, kind, verbose)
+            graphs.append(view.scattered(graph))
+            kinds.append(Taken(kind, share))
+            _tell(v, kinds[v], verbose)
+    return graphs, kinds
 
 
 def _warn_of_blanks(view: PreparedView, name: str) -> None:

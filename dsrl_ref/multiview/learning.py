@@ -1,6 +1,7 @@
 """The learned graph: what the network makes of a similarity graph, entry by entry."""
 
 import warnings
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,10 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
+from dsrl_ref.engines.pieces import interruptible
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
+from dsrl_ref.multiview.assembly import BLOCK, assembled, blocks, rows_of, weighted_sum
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress
 from dsrl_ref.smooth import Fidelity
@@ -17,7 +20,6 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import START, AuthorsDescent
 
-LOOKS = 64  # weights that are looked at at a time, to find the least that is kept
 CANDIDATES = 0.25  # share of the candidates in what labels spread over
 
 
@@ -48,25 +50,37 @@ class LearnedGraph:
 
     def apply(self, weights: Array) -> Array:
         """Apply the learned network to new weights: it is one function of a number."""
-        network = ScalarMap(self.theta, self.L, self.layers)
-        return self.scale * np.maximum(network(weights / self.scale), 0.0)
+        network, found = ScalarMap(self.theta, self.L, self.layers), np.empty(weights.shape)
+        for start in range(0, weights.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            found[block] = self.scale * np.maximum(network(weights[block] / self.scale), 0.0)
+        return found
 
-    def kept(self, ascending: Array) -> int:
-        """How many of weights in ascending order the network keeps.
 
-        Where none of its pieces falls it keeps those above some place, which is looked for among a few of them first.
-        """
-        network = ScalarMap(self.theta, self.L, self.layers)
-        values = ascending / self.scale
-        if (network.slopes < 0).any():
-            return int(np.count_nonzero(network(values) > 0))
-        first, last = 0, len(values)  # what is before `first` goes, what is from `last` on stays
-        while first < last:
-            step = max(1, (last - first) // LOOKS)
-            places = np.arange(first, last, step)
-            goes = int(np.count_nonzero(network(values[places]) <= 0))
-            first, last = (first if not goes else places[goes - 1] + 1), (places[goes] if goes < len(places) else last)
-        return len(values) - int(first)
+def count_kept(network: ScalarMap, ascending: Array) -> int:
+    """How many numbers in ascending order a network maps above 0: as many as it does one by one.
+
+    On a piece the map is slope·w + intercept, which rounds to what never falls, or never rises: those above 0 are at
+    one end of it, and halving finds where they begin. Between two pieces all are looked at, each value once.
+    """
+    ends, kept = network.intervals[:, 1], 0
+    begins = ascending.searchsorted(network.intervals[:, 0], side="left").tolist()
+    after = ascending.searchsorted(ends, side="right").tolist()
+    for slope, intercept, begin, end in zip(network.slopes, network.intercepts, begins, after, strict=True):
+        falls = bool(slope < 0)
+
+        def has_turned(place: int, slope: float = slope, intercept: float = intercept, falls: bool = falls) -> bool:
+            return bool(slope * ascending[place] + intercept > 0) != falls
+
+        turn = begin + bisect_left(range(begin, end), True, key=has_turned)
+        kept += turn - begin if falls else end - turn
+    for begin, end in zip([0, *after], [*begins, len(ascending)], strict=True):
+        between = ascending[begin:end]
+        first = np.flatnonzero(np.append(True, between[1:] != between[:-1])[: between.size])
+        if first.size:
+            times = np.diff(first, append=between.size)
+            kept += int(times[network(between[first]) > 0].sum())
+    return kept
 
 
 def learn_graph(
@@ -95,11 +109,28 @@ def learn_graph(
         Where the epochs end before that.
     """
     scale = float(W.data.max()) if W.nnz else 1.0
-    scaled = csr_array((W.data / scale, W.indices, W.indptr), shape=W.shape)
-    J = Objective(Fidelity(scaled), layers=layers)
+    theta, L, losses = _trained(W.data / scale, keep, layers, epochs, learning_rate, verbose)
+    found = LearnedGraph(W, theta, L, scale, losses, layers)
+    graph = _mapped(W, found)
+    share = graph.nnz / max(1, W.nnz)
+    if W.nnz and share < keep:
+        message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
+        warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
+    return LearnedGraph(_with_everyone(graph, W), theta, L, scale, losses, layers)
+
+
+def _trained(
+    weights: Array, keep: float, layers: int, epochs: int, learning_rate: float, verbose: bool | None
+) -> tuple[Theta, float, Array]:
+    """Train on weights, of which the largest is 1, until a share of them is kept: Θ, L, and the loss of every epoch.
+
+    J does not ask where in a matrix its entries are, so that one row of them, which is sorted here, does for all.
+    """
+    interruptible(weights.sort)
+    J = Objective(Fidelity(weights[np.newaxis] if weights.size else np.zeros((1, 1))), layers=layers)
     descent = AuthorsDescent(J, START.copy(), learning_rate)
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
-    losses, ascending, enough = [], np.sort(W.data), keep * W.nnz
+    losses: list[float] = []
     with Progress("learning a graph", verbose) as progress:
         while True:
             if descent.values[4] <= 0:
@@ -107,21 +138,24 @@ def learn_graph(
                 raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
             losses.append(descent.evaluate())
             theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
-            found = LearnedGraph(W, theta, L, scale, np.array(losses), layers)
-            edges = found.kept(ascending)
-            told = f"{edges / max(1, W.nnz):.1%} of the edges are kept"
-            progress.tell(f"epoch {len(losses)} of at most {epochs}, {told}")
-            if edges >= enough or len(losses) == epochs:
-                break
+            edges = count_kept(ScalarMap(theta, L, layers), weights)
+            told = f"{edges / max(1, weights.size):.1%} of the edges are kept"
+            progress.tell(f"epoch {len(losses)} of at most {epochs}, {told}", len(losses) / epochs)
+            if edges >= keep * weights.size or len(losses) == epochs:
+                return theta, L, np.array(losses)
             descent.step()
-    kept = found.apply(W.data)
-    share = np.count_nonzero(kept) / max(1, W.nnz)
-    if W.nnz and share < keep:
-        message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
-        warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
-    graph = csr_array((kept, W.indices.copy(), W.indptr.copy()), shape=W.shape)
-    graph.eliminate_zeros()
-    return LearnedGraph(_with_everyone(graph, W), theta, L, scale, found.losses, layers)
+
+
+def _mapped(W: csr_array, learned: LearnedGraph) -> csr_array:
+    """What the network makes of every weight of a graph; what is 0 is no edge."""
+
+    def part(block: slice) -> csr_array:
+        rows = rows_of(W, block)
+        found = csr_array((learned.apply(rows.data), rows.indices.copy(), rows.indptr), shape=rows.shape)
+        found.eliminate_zeros()
+        return found
+
+    return assembled(W.shape, W.nnz, blocks(W.indptr), part)
 
 
 def learn_as_authors(
@@ -155,10 +189,7 @@ def mixed(candidates: csr_array, learned: csr_array) -> csr_array:
         return learned
     n = learned.shape[0]
     parts = (CANDIDATES, candidates), (1 - CANDIDATES, learned)
-    first, second = (graph * (share * n / float(graph.sum())) for share, graph in parts)
-    whole = csr_array(first + second)
-    whole.sort_indices()
-    return whole
+    return weighted_sum([candidates, learned], [share * n / float(graph.sum()) for share, graph in parts])
 
 
 def _with_everyone(graph: csr_array, W: csr_array) -> csr_array:

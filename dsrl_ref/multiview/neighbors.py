@@ -1,74 +1,212 @@
-"""Exact nearest neighbours, block by block: no n×n array is held."""
+"""The nearest neighbours of points, and distances between them: no n×n array is held."""
 
-from typing import Any
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.multiview.points import Dense, Points
-from dsrl_ref.threads import in_threads, processors
+from dsrl_ref.multiview.approximate import Cells, is_installed
+from dsrl_ref.multiview.kernels import neighbors as kernels
+from dsrl_ref.multiview.lists import Lists, Samples, Search, exponent_for
+from dsrl_ref.multiview.points import Dense, Points, Sparse
+from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
+from dsrl_ref.multiview.trees import Tree
+from dsrl_ref.progress import Progress, remark
+from dsrl_ref.threads import blas_threads, in_threads, processors
 
-BLOCK_ENTRIES = 2**21  # distances that a thread holds at a time: 16 MiB
-TREE_SAMPLES, TREE_FEATURES = 5_000, 8  # from so many samples and up to so many features a tree is faster
-SHARE_OF_NORMS = 1e-5  # of the share of distances that may be rounding: the share of the points' own squares
+TREE_SAMPLES, TREE_FEATURES = 2_000, 4  # from so many samples and up to so many features a tree is faster
+BLOCK_ENTRIES = 2**21  # distances that are held at a time, by a thread, where they are needed: 16 MiB
 SAMPLED = 3_000  # above so many samples, the mean distance is that among so many of them
+NEIGHBORS = "auto", "exact", "approximate"
+MANY = 200_000  # samples: exact neighbours take a minute or more from here on, without a tree
+JUDGED = 256  # samples whose true neighbours are looked up, to say how many approximate ones miss
+PAIRS = 2**30  # of points, that are compared between two signs of life: about a second
 
 
-def nearest(some: Points, others: Points, count: int, rounding: float = 0.0) -> tuple[Array, NDArray[np.intp]]:
+class Taken(NamedTuple):
+    """How the neighbours in a view were found.
+
+    Attributes
+    ----------
+    kind : {"exact", "approximate"}
+    recall : float or None
+        Share of the true neighbours that are among those found, for 256 samples; None where all are.
+    """
+
+    kind: str
+    recall: float | None
+
+
+def kind_for(points: Points, neighbors: str) -> str:
+    """Which kind a choice of `NEIGHBORS` takes: "auto" takes "approximate" for many dense points, if faiss is there.
+
+    Where a tree serves, and of sparse points, all are exact.
+    """
+    if isinstance(points, Sparse) or neighbors == "exact":
+        return "exact"
+    if neighbors == "approximate":
+        return neighbors
+    if points.count < MANY or suits_a_tree(points):
+        return "exact"
+    if is_installed():
+        return "approximate"
+    advice = "pip install 'dsrl_ref[ann]' brings approximate ones, which take seconds"
+    remark(f"dsrl_ref: exact neighbours of {points.count} samples take minutes; {advice}")
+    return "exact"
+
+
+def recall(points: Points, columns: NDArray[np.intp]) -> float:
+    """Share of the true neighbours of 256 samples, themselves left out, that are among those found."""
+    rows = np.sort(np.random.default_rng(0).choice(points.count, min(points.count, JUDGED), replace=False))
+    true = nearest(points.take(rows), points, columns.shape[1])[1]
+    shares = [np.isin(each[each != row], columns[row]).mean() for row, each in zip(rows, true, strict=True)]
+    return float(np.mean(shares))
+
+
+def nearest(
+    some: Points, others: Points, count: int, verbose: bool | None = None, kind: str = "exact"
+) -> tuple[Array, NDArray[np.intp]]:
     """Find the `count` nearest among `others`, for each point of `some`.
 
     Parameters
     ----------
     some, others : Points
-        Of m and n samples, with the same features.
+        Of m and n samples, with the same features; both dense, or both sparse.
     count : int
         At most n.
-    rounding : float
-        By what share of the largest of them squares of distances may differ and count as equal to it: 0, or as much as
-        products of matrices may round, whose last bits depend on the order of the features.
+    verbose : bool, optional
+        As for `Progress`.
+    kind : {"exact", "approximate"}
+        Approximate ones, of dense points, may be others than the nearest; their distances are exact.
 
     Returns
     -------
     lengths : ndarray (m, count)
-        Ascending.
+        Euclidean distances in ascending order; such as rounding alone tells apart are in the order of their columns.
     columns : ndarray of the same shape
-        Of equal lengths the first in order comes first, and stays in. Where `some` is `others`, each sample has
-        distance 0 from itself, and is one of its own neighbours unless `count` others equal it.
+        Where `some` is `others`, each sample is the first of its own neighbours, at distance 0. Of equal distances the
+        first in order comes first, and stays in.
+
+    Raises
+    ------
+    TypeError
+        For dense points and sparse ones.
+    MissingExtraError
+        For approximate ones without faiss.
+
+    Notes
+    -----
+    A square of a distance is a sum of squares of differences, as float64 adds them up: it is 0 between equal samples.
+    By it alone is decided who is nearest, so that the answer depends neither on the number of threads, nor on BLAS, nor
+    on whether tiles or a tree found it. As the order of the features moves its last bits, squares are compared rounded
+    to thirty bits, and as 0 where the distance is below 1.2e-10 of the length of the point.
+
+    Beside the answer and the points, which are held three times, a thread has one tile of products: 2 MiB at most, or
+    16 MiB of sparse points. Ctrl-C waits for a tile.
     """
-    if isinstance(some, Dense) and isinstance(others, Dense) and _suits_a_tree(others):
-        return _by_tree(some.columns, others.columns, count)
     lengths = np.empty((some.count, count))
     columns = np.empty(lengths.shape, dtype=np.intp)
-    distances = Distances(some, others, rounding)
+    with blas_threads(1), Progress("neighbours", verbose) as progress:
+        exponent, search = _search(some, others, count, kind)
+        _fill(search, some is others, exponent, lengths, columns, others.count, progress)
+    return lengths, columns
+
+
+def _fill(
+    search: Search,
+    of_itself: bool,
+    exponent: int,
+    lengths: Array,
+    columns: NDArray[np.intp],
+    n: int,
+    progress: Progress,
+) -> None:
+    """Fill all rows, in threads, and say now and then how far it is."""
+    m, count = lengths.shape
+
+    def work(start: int) -> Iterator[None]:
+        block = slice(start, min(start + search.height, m))
+        here = np.arange(block.start, block.stop)
+        own = here if of_itself else np.full(len(here), -1)
+        lists = Lists.empty(own, count)
+        yield from search.fill(block, own, lists)
+        kernels.order(*lists)
+        lengths[block], columns[block] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
+
+    step = search.height * max(1, PAIRS * processors() // (search.height * n))
+    begun = time.monotonic()
+    for start in range(0, m, step):
+        if start:
+            left = (time.monotonic() - begun) * (m - start) / start
+            progress.tell(f"{start} of {m} samples, {left:.0f} s left")
+        in_threads(work, range(start, min(start + step, m), search.height), processors())
+
+
+def _search(some: Points, others: Points, count: int, kind: str) -> tuple[int, Search]:
+    """How they are found, with the exponent of the power of two by which points are multiplied for it."""
+    if isinstance(some, Sparse) and isinstance(others, Sparse):
+        return 0, SparseTiles(some, others, count)
+    if isinstance(some, Sparse) or isinstance(others, Sparse):
+        raise TypeError("points must be both dense, or both sparse: give new samples as the seen ones were")
+    exponent = exponent_for(some, others)
+    those = Samples.of(others, exponent)
+    these = those if some is others else Samples.of(some, exponent)
+    if kind == "approximate":
+        return exponent, Cells(these, those, count)
+    return exponent, (Tree if suits_a_tree(others) else DenseTiles)(these, those, count)
+
+
+def nearest_as_authors(some: Points, others: Points, count: int) -> tuple[Array, NDArray[np.intp]]:
+    """The same as the authors' program finds them: by distances of which a product leaves rounding, if they are small.
+
+    A sample is in order among those that equal it, and is none of its own neighbours if there are `count` before it.
+    A tree, where one is faster, is exact.
+    """
+    if isinstance(some, Dense) and isinstance(others, Dense) and suits_a_tree(others):
+        return nearest(some, others, count)
+    lengths = np.empty((some.count, count))
+    columns = np.empty(lengths.shape, dtype=np.intp)
+    distances = Distances(some, others)
 
     def work(start: int) -> None:
         block = slice(start, min(start + distances.height, len(lengths)))
-        lengths[block], columns[block] = _smallest(distances(block), count, rounding)
+        lengths[block], columns[block] = _smallest(distances(block), count)
 
     in_threads(work, range(0, len(lengths), distances.height), processors())
     return lengths, columns
 
 
+def _smallest(found: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
+    last = np.partition(found, count - 1, axis=1)[:, count - 1 : count]
+    row, column = np.nonzero(found <= last)
+    order = np.lexsort((column, found[row, column], row))
+    row, column = row[order], column[order]
+    first = np.searchsorted(row, np.arange(len(found)))
+    kept = np.arange(row.size) - first[row] < count  # the others are equal to the last
+    row, column = row[kept], column[kept]
+    return found[row, column].reshape(-1, count), column.reshape(-1, count)
+
+
+def suits_a_tree(points: Dense) -> bool:
+    """Whether a tree is faster than tiles: with few features, of whatever data, and not for few samples."""
+    return points.count >= TREE_SAMPLES and points.features <= TREE_FEATURES
+
+
 class Distances:
-    """Euclidean distances of blocks of points from all others, by a product: below 1e-8 of the norms it is rounding.
+    """Euclidean distances of blocks of points from all others, by a product: below 1e-8 of the norms it is rounding."""
 
-    With a share for `rounding`, what is below a ten-thousandth of it is 0: that is, samples which are equal.
-    """
-
-    def __init__(self, some: Points, others: Points, rounding: float = 0.0) -> None:
-        self.of_itself, self.least = some is others, rounding * SHARE_OF_NORMS
-        self.products = some.products(others)
-        self.squares = some.squares()
+    def __init__(self, some: Points, others: Points) -> None:
+        self.of_itself = some is others
+        self.products, self.squares = some.products(others), some.squares()
         self.of_others = self.squares if self.of_itself else others.squares()
         self.height = max(1, BLOCK_ENTRIES // others.count)
 
     def __call__(self, block: slice) -> Array:
         """Distances (points of the block, others); those of a point from itself are 0."""
-        norms = self.squares[block, np.newaxis] + self.of_others
-        squared = norms - 2 * self.products(block)
-        if self.least:
-            squared[squared <= self.least * norms] = 0.0
+        squared = self.squares[block, np.newaxis] + self.of_others - 2 * self.products(block)
         found = np.sqrt(np.maximum(squared, 0.0))
         if self.of_itself:
             found[np.arange(len(found)), np.arange(block.start, block.stop)] = 0.0
@@ -89,28 +227,3 @@ def mean_distance(points: Points) -> float:
     for start in range(0, n, distances.height):
         total += float(distances(slice(start, min(start + distances.height, n))).sum())
     return total / n**2
-
-
-def _suits_a_tree(points: Dense) -> bool:
-    return points.count >= TREE_SAMPLES and points.features <= TREE_FEATURES
-
-
-def _smallest(found: Array, count: int, rounding: float) -> tuple[Array, NDArray[np.intp]]:
-    last = np.partition(found, count - 1, axis=1)[:, count - 1 : count]
-    row, column = np.nonzero(found <= last * (1 + rounding))
-    length, bound = found[row, column], last[row, 0]
-    if rounding:
-        length = np.where(length >= bound * (1 - rounding), bound, length)
-    order = np.lexsort((column, length, row))
-    row, column, length = row[order], column[order], length[order]
-    first = np.searchsorted(row, np.arange(len(found)))
-    kept = np.arange(row.size) - first[row] < count  # the others are equal to the last
-    return length[kept].reshape(-1, count), column[kept].reshape(-1, count)
-
-
-def _by_tree(some: Array, others: Array, count: int) -> tuple[Array, NDArray[Any]]:
-    from scipy.spatial import KDTree
-
-    lengths, columns = KDTree(others.T).query(some.T, k=np.arange(1, count + 1), workers=processors())
-    order = np.lexsort((columns, lengths))  # of equal lengths the first in order; which of them stay in is the tree's
-    return np.take_along_axis(lengths, order, axis=1), np.take_along_axis(columns, order, axis=1)

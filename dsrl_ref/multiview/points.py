@@ -42,15 +42,19 @@ class Dense:
         """Some of the points."""
         return Dense(np.ascontiguousarray(self.columns[:, places]))
 
+    def largest(self) -> float:
+        """The size of the largest coordinate of all."""
+        return float(max(self.columns.max(initial=0.0), -self.columns.min(initial=0.0)))
+
     def squares(self) -> Array:
         """Squares of their lengths."""
         squares: Array = (self.columns**2).sum(axis=0)
         return squares
 
-    def products(self, others: Any) -> Callable[[slice], Array]:
+    def products(self, others: Any) -> Callable[[Places], Array]:
         """Make the function that multiplies a block of the points with all others, which are dense too."""
 
-        def multiply(block: slice) -> Array:
+        def multiply(block: Places) -> Array:
             some = self.columns[:, block]
             with blas_threads(processors(), some.size * others.count):
                 products: Array = some.T @ others.columns
@@ -111,13 +115,13 @@ class Sparse:
         squares: Array = stored - 2 * self.shift * along + self.shift**2 * length
         return np.maximum(squares, 0.0)
 
-    def products(self, others: Any) -> Callable[[slice], Array]:
+    def products(self, others: Any) -> Callable[[Places], Array]:
         """Make the function that multiplies a block of the points with all others, moved against the same direction."""
         columns = csr_array(others.rows.T)
         along, of_others = self.rows @ self.direction, others.rows @ self.direction
         length = float(self.direction @ self.direction)
 
-        def multiply(block: slice) -> Array:
+        def multiply(block: Places) -> Array:
             products: Array = (self.rows[block] @ columns).toarray()
             if length:
                 shift = self.shift[block]

@@ -1,21 +1,25 @@
 """Labels that spread over a graph from the labelled samples to all others."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array, eye_array
+from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
+from dsrl_ref.memory import require_room
+from dsrl_ref.multiview.conjugate import System, solved
+from dsrl_ref.progress import Progress
 from dsrl_ref.threads import blas_threads
 
 PROPAGATION = "balanced", "one-hot", "normalized", "poisson"
 ALPHA = 10.0
 DENSE = 2_500  # samples up to which a dense factorisation is faster
-TOLERANCE = 1e-12  # relative residual of the linear equations above that
 MOST = 1e12  # alpha times the largest degree: four digits are left then of what I adds
 SHELL = 1e-6  # of the largest entry: what is below it is solved again
+COPIES = 10  # of the sources, which are held while they are solved for
+WHAT = "spreading labels"
 LEFT = 1e-8  # of the largest source: what Poisson's equation may leave in any row
 
 
@@ -46,26 +50,29 @@ def propagate(
 
     Raises
     ------
+    SizeError
+        For more classes than fit.
     ValueError
         For an alpha beside which float64 does not see I, and for a graph whose weights are so different that float64
         does not hold u.
     """
+    n, count = W.shape[0], classes * len(labellings)
+    require_room(
+        COPIES * 8 * n * count, f"labels y: what {classes} classes have of {n} samples each", "take fewer classes"
+    )
     if form == "poisson":
         return _poisson(W, labellings, classes)
     columns = np.hstack([_sources(codes, classes, form == "balanced") for codes in labellings])
     degrees = W.sum(axis=1)
-    laplacian: Any = diags_array(degrees) - W
-    reach, largest = 1.0 if alpha is None else alpha, float(degrees.max())
+    reach = 1.0 if alpha is None else alpha
     if form == "normalized":
-        roots = diags_array(np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0))
-        laplacian, largest = roots @ laplacian @ roots, 1.0
-    elif alpha is not None:
-        mean = float(degrees.mean()) or 1.0
-        laplacian, largest = laplacian / mean, largest / mean
+        W, degrees = _normalised(W, degrees), (degrees > 0).astype(np.float64)
+    unit = float(degrees.mean()) or 1.0 if alpha is not None and form != "normalized" else 1.0
+    largest = float(degrees.max()) / unit
     if not reach * largest <= MOST:
         size = f"alpha = {reach:g} times the largest degree, {largest:g},"
         raise ValueError(f"{size} is too large for float64, {MOST:g} at most; take a smaller alpha")
-    found = _solved(csr_array(eye_array(len(degrees)) + reach * laplacian), columns)
+    found = _solved(System(W, 1 + reach * (degrees / unit), reach / unit), columns)
     return np.split(found, len(labellings), axis=1)
 
 
@@ -152,7 +159,7 @@ def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -
     gradients that begin at 0 and are scaled by D⁻¹ keep the mean 0 by themselves.
     """
     degrees = W.sum(axis=1)
-    laplacian = csr_array(diags_array(degrees) - W)
+    laplacian = System(W, degrees, 1.0)
     largest = np.abs(columns).max(axis=0)
     scaled = columns / np.where(largest > 0, largest, 1.0)
     if len(parts) <= DENSE:
@@ -163,30 +170,21 @@ def _solved_with_mean_0(W: csr_array, parts: NDArray[np.intp], columns: Array) -
         means = csr_array((degrees / np.sqrt(totals[places]), (np.arange(len(parts)), places)))
         try:
             with blas_threads(1):
-                factor = cho_factor((laplacian + means @ means.T).toarray(), lower=True, overwrite_a=True)
+                dense = laplacian.toarray() + (means @ means.T).toarray()
+                factor = cho_factor(dense, lower=True, overwrite_a=True)
                 u = cho_solve(factor, scaled)
                 u += cho_solve(factor, scaled - laplacian @ u - means @ (means.T @ u))
         except LinAlgError:
-            u = np.full(scaled.shape, np.inf)
+            u = np.full(scaled.shape, np.nan)
     else:
-        with blas_threads(1):
-            u = np.column_stack([_poisson_gradients(laplacian, column) for column in scaled.T])
+        with Progress(WHAT) as progress:  # what is left is judged below
+            u = solved(laplacian, scaled, lambda share: progress.tell("Poisson's equation", share))[0]
     if not (np.abs(laplacian @ u - scaled) <= LEFT).all():
         raise ValueError(
             "propagation='poisson': parts of the graph hang together by weights so small that float64 does not hold "
             "the solution; take propagation='balanced', or keep more edges"
         )
     return u * largest
-
-
-def _poisson_gradients(laplacian: csr_array, column: Array) -> Array:
-    """Conjugate gradients; what they leave is judged by who asked."""
-    from scipy.sparse.linalg import cg
-
-    inverse_diagonal = diags_array(1 / laplacian.diagonal())
-    most = 20 * len(column)
-    solution: Array = cg(laplacian, column, rtol=TOLERANCE, atol=0.0, maxiter=most, M=inverse_diagonal)[0]
-    return solution
 
 
 def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
@@ -197,45 +195,46 @@ def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
     return columns / np.maximum(columns.sum(axis=0), 1.0) if balanced else columns
 
 
-def _solved(matrix: csr_array, columns: Array) -> Array:
+def _normalised(W: csr_array, degrees: Array) -> csr_array:
+    """D^(-½) W D^(-½), with the indices of W."""
+    inverse = np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0)
+    data = np.repeat(inverse, np.diff(W.indptr))
+    data *= inverse[W.indices]
+    data *= W.data
+    return csr_array((data, W.indices, W.indptr), shape=W.shape)
+
+
+def _solved(system: System, columns: Array) -> Array:
     """Solve with a symmetric positive definite matrix, for any number of right-hand sides."""
-    if matrix.shape[0] > DENSE:
-        with blas_threads(1):
-            return _in_shells(matrix, columns)
+    if len(columns) > DENSE:
+        return _in_shells(system, columns)
     from scipy.linalg import cho_factor, cho_solve  # before the limit, which is then on this library too
 
     with blas_threads(1):  # by more of them it would be rounded in another way
-        factor = cho_factor(matrix.toarray(), lower=True, overwrite_a=True)
+        factor = cho_factor(system.toarray(), lower=True, overwrite_a=True)
         solution: Array = cho_solve(factor, columns)
     return solution
 
 
-def _in_shells(matrix: csr_array, columns: Array) -> Array:
+def _in_shells(system: System, columns: Array) -> Array:
     """Solve by conjugate gradients, which are exact to a share of the largest entry only.
 
     What is far from all sources is smaller than that error: it is solved again by itself, from what is around it.
     """
     found, rest = np.zeros_like(columns), np.arange(len(columns))
-    while True:
-        solution = np.column_stack([_conjugate_gradients(matrix, column) for column in columns.T])
-        found[rest] = solution
-        largest = np.abs(solution).max(axis=1)
-        far = largest < SHELL * largest.max()
-        if not far.any():
-            return found
-        columns = columns[far] - matrix[far][:, ~far] @ solution[~far]
-        matrix, rest = csr_array(matrix[far][:, far]), rest[far]
-
-
-def _conjugate_gradients(matrix: csr_array, column: Array) -> Array:
-    from scipy.sparse.linalg import cg
-
-    size = np.abs(column).max()
-    if size == 0:
-        return column
-    scaled = column / size  # squares of what is left of far sources would vanish
-    inverse_diagonal = diags_array(1 / matrix.diagonal())
-    solution, failed = cg(matrix, scaled, rtol=TOLERANCE, atol=0.0, maxiter=20 * len(column), M=inverse_diagonal)
-    if failed:
-        raise ValueError("the propagation did not converge: alpha is too large for float64; take a smaller one")
-    return size * solution
+    with Progress(WHAT) as progress:
+        while True:
+            sizes = np.abs(columns).max(axis=0)
+            sizes[sizes == 0] = 1.0  # squares of what is left of far sources would vanish
+            told = f"{len(rest)} of {len(found)} samples"
+            solution, converged = solved(system, columns / sizes, partial(progress.tell, told))
+            if not converged.all():
+                raise ValueError("the propagation did not converge: alpha is too large for float64; take a smaller one")
+            solution *= sizes
+            found[rest] = solution
+            largest = np.abs(solution).max(axis=1)
+            far = largest < SHELL * largest.max()
+            if not far.any():
+                return found
+            columns = columns[far] + system.factor * (system.W[far][:, ~far] @ solution[~far])
+            system, rest = system.among(far), rest[far]

@@ -23,6 +23,7 @@ from dsrl_ref.multiview.fitted import Fitted, Input
 from dsrl_ref.multiview.graph import Fusion
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.naming import Naming
+from dsrl_ref.multiview.neighbors import Taken
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import PREPARATIONS, View, prepare
 from dsrl_ref.persistence import Kind, register
@@ -39,6 +40,7 @@ def classifier_to_file(model: DSRLClassifier) -> tuple[Header, Arrays]:
     fitted = model._fitted
     names = fitted.classes.tolist() if fitted.classes.dtype == object else None
     found = {} if names is not None else {"classes": fitted.classes}
+    found |= {} if fitted.labelled is None else {"labelled": fitted.labelled}
     arrays |= {**found, "label_distributions": fitted.label_distributions, "reached": fitted.reached}
     return {**header, "classes": names}, arrays
 
@@ -50,15 +52,18 @@ def classifier_from_file(header: Mapping[str, Any], arrays: Mapping[str, Any]) -
     classes = arrays["classes"] if names is None else np.array(names, dtype=object)
     n = fitted.affinity_matrix.shape[0]
     spread = _shaped(arrays, "label_distributions", (n, len(classes)))
-    if classes.ndim != 1 or arrays["reached"].shape != (n,) or arrays["reached"].dtype != bool:
-        raise ValueError("classes and reached_ must be one name a class and one truth a sample")
+    reached, labelled = arrays["reached"], arrays.get("labelled")  # version 4 has the latter
+    truths = [each for each in (reached, labelled) if each is not None]
+    if classes.ndim != 1 or any(each.shape != (n,) or each.dtype != bool for each in truths):
+        raise ValueError("classes, reached_ and labelled must be one name a class and one truth a sample")
     transduction = classes[np.argmax(spread, axis=1)]
     model._fitted = FittedClasses(
         **vars(fitted),
         classes=classes,
         transduction=transduction,
         label_distributions=spread,
-        reached=arrays["reached"],
+        reached=reached,
+        labelled=labelled,
     )
     return model
 
@@ -185,7 +190,9 @@ def _old_naming(names: list[str] | None, sizes: Sequence[int]) -> Naming:
 
 
 def _joiner_to_file(joiner: Joiner) -> Header:
-    return {"along": [view.how for view in joiner.fusion.views], "k": joiner.k, "weights": joiner.weights}
+    fusion = joiner.fusion
+    taken = [list(each) for each in fusion.neighbors]
+    return {"along": [view.how for view in fusion.views], "k": joiner.k, "weights": joiner.weights, "neighbors": taken}
 
 
 def _joiner(header: Mapping[str, Any], arrays: Mapping[str, Any], graph: csr_array) -> Joiner:
@@ -201,8 +208,18 @@ def _joiner(header: Mapping[str, Any], arrays: Mapping[str, Any], graph: csr_arr
     if k > graph.shape[0] - 1 - (weights == "adaptive"):
         raise ValueError(f"k = {k} is more than the neighbours that {graph.shape[0]} samples have")
     shares = _shaped(arrays, "view_weights", (len(views),))
+    taken = [_taken(each) for each in header.get("neighbors", [["exact", None]] * len(views))]
+    if len(taken) != len(views):
+        raise ValueError(f"neighbors must be one entry for each of {len(views)} views, got {len(taken)}")
     prepared = [prepare(view, way) for view, way in zip(views, along, strict=True)]
-    return Joiner(Fusion(graph, prepared, shares), k, weights)
+    return Joiner(Fusion(graph, prepared, shares, taken), k, weights)
+
+
+def _taken(entry: Sequence[Any]) -> Taken:
+    """How neighbours in a view were found; files of before there was a choice do not say it: they were exact."""
+    kind, share = entry
+    require_known(kind, ("exact", "approximate"), "neighbors")
+    return Taken(kind, None if share is None else as_number(share, "recall"))
 
 
 def _view_to_file(name: str, view: View) -> Arrays:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, require_in_memory
+from dsrl_ref.memory import require_room
 
 SCORES = "accuracy", "nmi", "ari", "purity", "f"
 
@@ -31,6 +32,8 @@ def clustering_scores(true: Any, predicted: Any) -> dict[str, float]:
     ------
     ValueError
         Unless both are of one dimension, of the same length and not empty.
+    SizeError
+        Where there are so many classes and clusters that a table of them would not fit.
 
     Examples
     --------
@@ -55,7 +58,9 @@ def _contingency(true: Any, predicted: Any) -> Array:
     codes = [_codes(labels, name) for labels, name in ((true, "true"), (predicted, "predicted"))]
     if len(codes[0]) != len(codes[1]):
         raise ValueError(f"true has {len(codes[0])} labels, predicted has {len(codes[1])}; they must agree")
-    table = np.zeros((codes[0].max() + 1, codes[1].max() + 1))
+    shape = codes[0].max() + 1, codes[1].max() + 1
+    require_room(24 * shape[0] * shape[1], f"true has {shape[0]} classes, predicted {shape[1]}", "are they labels?")
+    table = np.zeros(shape)
     np.add.at(table, tuple(codes), 1.0)
     return table
 

@@ -5,15 +5,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array
-from dsrl_ref.errors import SizeError
-from dsrl_ref.threads import blas_threads
+from dsrl_ref.memory import require_room
+from dsrl_ref.multiview.assembly import assembled, equal_blocks
+from dsrl_ref.multiview.eigen import Scaled, top_eigenvectors
+from dsrl_ref.progress import Progress
 
-DENSE = 200  # samples up to which all eigenvectors are computed
 SMALL = 0.5  # of a cluster's mean size: what is smaller is no cluster
 MOST = 20  # clusters that the eigengap chooses from
 FAINT, ALIKE = 0.03, 0.95  # a gap below that says nothing, where all eigenvalues looked at are above this
-LOWERED = 3.0  # by how much eigenvalues 1 are lowered to lie below all others, which are -1 at least
-LARGEST = 2**30  # bytes of the dense affinity between rows
+ENTRY = 24  # bytes of a weight and its place, twice: those who look for components transpose the graph
+CHUNK = 2**14  # points that are looked at at a time
 
 
 def embed(W: csr_array, dimensions: int) -> Array:
@@ -35,7 +36,7 @@ def embed(W: csr_array, dimensions: int) -> Array:
     degrees = W.sum(axis=1)
     roots = np.sqrt(degrees)
     components = _of_components(labels, sizes, roots)[:, :dimensions]
-    vectors = _top_eigenvectors(_normalised(W, roots), dimensions - components.shape[1], components)
+    vectors = top_eigenvectors(_normalised(W, roots), dimensions - components.shape[1], components)
     return _on_sphere(np.hstack([components.toarray(), vectors]), degrees)
 
 
@@ -55,7 +56,7 @@ def eigengap(W: csr_array) -> tuple[int, Array]:
     if components.shape[1] >= count:
         return components.shape[1], np.ones(count)
     symmetric = _normalised(W, roots)
-    vectors = _top_eigenvectors(symmetric, count - components.shape[1], components)
+    vectors = top_eigenvectors(symmetric, count - components.shape[1], components)
     rest = (vectors * (symmetric @ vectors)).sum(axis=0)
     values = np.concatenate([np.ones(components.shape[1]), np.sort(rest)[::-1]])
     return 2 + int(np.argmax(values[1:-1] - values[2:])), values
@@ -81,17 +82,15 @@ def _without_small(W: csr_array, kept: NDArray[np.bool_]) -> csr_array:
     return W
 
 
-def _normalised(W: csr_array, roots: Array) -> csr_array:
+def _normalised(W: csr_array, roots: Array) -> Scaled:
     """D^(-½) W D^(-½), 0 where a sample has no edges."""
-    inverse = diags_array(np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
-    return csr_array(inverse @ W @ inverse)
+    return Scaled(W, np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0))
 
 
 def embed_as_authors(W: csr_array, dimensions: int) -> Array:
     """As `embed`, of D^(+½) W D^(+½): their program divides by D^(-½)."""
     degrees = W.sum(axis=1)
-    roots = diags_array(np.sqrt(degrees))
-    return _on_sphere(_top_eigenvectors(csr_array(roots @ W @ roots), dimensions), degrees)
+    return _on_sphere(top_eigenvectors(Scaled(W, np.sqrt(degrees)), dimensions), degrees)
 
 
 def _on_sphere(vectors: Array, degrees: Array) -> Array:
@@ -120,47 +119,23 @@ def _of_components(labels: NDArray[np.intp], sizes: NDArray[np.intp], roots: Arr
 
 
 def row_affinity(X: csr_array) -> csr_array:
-    """The authors' affinity: exp(-‖x_i - x_j‖²/n) between the rows of the learned graph, zero diagonal.
-
-    Raises
-    ------
-    SizeError
-        Where the n×n result would exceed 1 GiB.
-    """
+    """The authors' affinity: exp(-‖x_i - x_j‖²/n) between the rows of the learned graph, zero diagonal; n² entries."""
     n = X.shape[0]
-    if 8 * n * n > LARGEST:
-        raise SizeError(f"embedding='rows' needs a dense {n}×{n} array, {8 * n * n / 2**30:.1f} GiB; take 'graph'")
-    squares = np.asarray(X.multiply(X).sum(axis=1))
-    squared = squares[:, np.newaxis] + squares - 2 * (X @ X.T).toarray()
-    affinity = np.exp(-np.maximum(squared, 0.0) / n)
-    np.fill_diagonal(affinity, 0.0)
-    return csr_array(affinity)
+    squares, transposed = np.asarray(X.multiply(X).sum(axis=1)), csr_array(X.T)
+
+    def part(block: slice) -> csr_array:
+        products = (X[block] @ transposed).toarray()
+        affinity = np.exp(-np.maximum(squares[block, np.newaxis] + squares - 2 * products, 0.0) / n)
+        affinity[np.arange(len(affinity)), np.arange(block.start, block.stop)] = 0.0
+        return csr_array(affinity)
+
+    return assembled((n, n), n * n, equal_blocks(n, n), part)
 
 
-def _top_eigenvectors(symmetric: csr_array, count: int, known: csr_array | None = None) -> Array:
-    """Eigenvectors of the largest eigenvalues; those `known` to belong to 1 are left out."""
-    n = symmetric.shape[0]
-    if not count or not symmetric.nnz:
-        return np.zeros((n, count))
-    known = csr_array((n, 0)) if known is None else known
-    if n <= max(DENSE, 2 * count + 2):
-        lowered = symmetric.toarray() - LOWERED * (known @ known.T).toarray()
-        with blas_threads(1):  # by more of them it would be rounded in another way
-            vectors: Array = np.linalg.eigh(lowered)[1][:, ::-1][:, :count]
-        return vectors
-    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
-
-    below = known.toarray()
-    lowered = LinearOperator(
-        symmetric.shape, matvec=lambda x: symmetric @ x - LOWERED * (below @ (x @ below)), dtype=np.float64
-    )
-    start = np.random.default_rng(0).uniform(0.5, 1.5, n)
-    try:
-        with blas_threads(1):
-            values, vectors = eigsh(lowered, k=count, which="LA", v0=start, maxiter=100 * n)
-    except ArpackError as error:
-        raise ValueError(f"no spectral embedding: {error}; take fewer clusters or more neighbours") from error
-    return vectors[:, np.argsort(-values, kind="stable")]
+def require_row_affinity(n: int, asked: str, instead: str) -> None:
+    """Raise SizeError where `row_affinity` of n samples would not fit; its messages begin and end with these texts."""
+    what = f"{asked} holds the affinity of every two of {n} samples, a dense {n}×{n} matrix"
+    require_room(ENTRY * n * n, what, instead)
 
 
 def k_means(
@@ -171,10 +146,12 @@ def k_means(
     Each seed is the best of 2 + log(clusters) draws, as in their program and in scikit-learn.
     """
     best, labels = np.inf, np.zeros(len(points), dtype=np.intp)
-    for _ in range(restarts):
-        inertia, found = _lloyd(points, _seeds(points, clusters, rng), iterations)
-        if inertia < best * (1 - 1e-12):
-            best, labels = inertia, found
+    with Progress("k-means") as progress:
+        for restart in range(restarts):
+            progress.tell(f"start {restart + 1} of {restarts}", restart / restarts)
+            inertia, found = _lloyd(points, _seeds(points, clusters, rng), iterations)
+            if inertia < best * (1 - 1e-12):
+                best, labels = inertia, found
     return labels
 
 
@@ -193,19 +170,34 @@ def _seeds(points: Array, clusters: int, rng: np.random.Generator) -> Array:
 
 
 def _squares(points: Array, center: Array) -> Array:
-    squares: Array = ((points - center) ** 2).sum(axis=1)
+    squares = np.empty(len(points))
+    for block in _chunks(points):
+        squares[block] = ((points[block] - center) ** 2).sum(axis=1)
     return squares
 
 
-def _lloyd(points: Array, centers: Array, iterations: int) -> tuple[float, NDArray[np.intp]]:
+def _nearest(points: Array, centers: Array) -> tuple[NDArray[np.intp], Array]:
+    """For each point the nearest center, and how far it is."""
     from scipy.cluster.vq import vq
 
+    labels, lengths = np.empty(len(points), dtype=np.intp), np.empty(len(points))
+    for block in _chunks(points):
+        labels[block], lengths[block] = vq(points[block], centers)
+    return labels, lengths
+
+
+def _chunks(points: Array) -> list[slice]:
+    """Parts of the points, between which Ctrl-C is answered, and whose differences stay in the cache."""
+    return [slice(start, start + CHUNK) for start in range(0, len(points), CHUNK)]
+
+
+def _lloyd(points: Array, centers: Array, iterations: int) -> tuple[float, NDArray[np.intp]]:
     labels = np.full(len(points), -1, dtype=np.intp)
     for _ in range(iterations):
-        found, lengths = vq(points, centers)
+        found, lengths = _nearest(points, centers)
         if np.array_equal(found, labels):
             break
-        labels = found.astype(np.intp)
+        labels = found
         sizes = np.bincount(labels, minlength=len(centers))
         starts = np.concatenate([[0], np.cumsum(sizes)])
         shape = len(centers), len(points)

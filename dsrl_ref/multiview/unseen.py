@@ -1,7 +1,10 @@
 """Samples that `fit` did not see: how they are joined to those it did."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +12,9 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.absent import is_absent
-from dsrl_ref.multiview.edges import links, mean_graph
+from dsrl_ref.multiview.edges import Links, mean_graph
 from dsrl_ref.multiview.graph import Fusion
-from dsrl_ref.multiview.views import PreparedView, View, scattered
+from dsrl_ref.multiview.views import View, scattered
 
 
 class Joiner:
@@ -32,6 +35,11 @@ class Joiner:
 
     def __init__(self, fusion: Fusion, k: int, weights: str) -> None:
         self.fusion, self.k, self.weights = fusion, k, weights
+        self._links: dict[int, Links] = {}  # of each view that was asked
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is found out of the seen samples when first asked is found out again from a pickle."""
+        return {"fusion": self.fusion, "k": self.k, "weights": self.weights, "_links": {}}
 
     def __call__(self, new_views: Sequence[View]) -> csr_array:
         """Weights (n_new, n) of new samples to the seen ones."""
@@ -42,22 +50,34 @@ class Joiner:
         shape = len(places), self.fusion.graph.shape[0]
         itself = csr_array((np.ones(old.size), (old, places[old])), shape=shape)
         present = ~np.stack([is_absent(rows[new]) for rows in given], axis=1)
-        joined = [self._joined(view, rows[new], here) for view, rows, here in zip(views, given, present.T, strict=True)]
+        joined = [self._joined(v, rows[new], here) for v, (rows, here) in enumerate(zip(given, present.T, strict=True))]
         among = csr_array((np.ones(new.size), (new, np.arange(new.size))), shape=(len(places), new.size))
         seen = np.stack([view.seen for view in views], axis=1)
         return csr_array(itself + among @ mean_graph(joined, self.fusion.view_weights, present, seen))
 
-    def _joined(self, view: PreparedView, new: View, present: NDArray[np.bool_]) -> csr_array:
+    def _joined(self, v: int, new: View, present: NDArray[np.bool_]) -> csr_array:
         """Weights of new samples to the seen ones by one view, of those that it has."""
-        found = links(view.like(new[present]), view.points, view.neighbours(self.k), self.weights)
-        return scattered(found, present, view.seen)
+        view = self.fusion.views[v]
+        if v not in self._links:
+            self._links[v] = Links(view.points, view.neighbours(self.k), self.weights, self.fusion.neighbors[v].kind)
+        return scattered(self._links[v](view.like(new[present])), present, view.seen)
+
+    @cached_property
+    def _known(self) -> dict[bytes, int]:
+        """The place of every seen sample, of equal ones the first, by a digest of its features."""
+        known: dict[bytes, int] = {}
+        for place, features in enumerate(_rows([view.given for view in self.fusion.views])):
+            known.setdefault(_digest(features), place)
+        return known
 
     def _places(self, new_views: Sequence[View]) -> NDArray[np.intp]:
         """Which of the seen samples equals each new one in all views, the first if several do; -1 where none does."""
-        known: dict[bytes, int] = {}
-        for place, features in enumerate(_rows([view.given for view in self.fusion.views])):
-            known.setdefault(features, place)
-        return np.array([known.get(features, -1) for features in _rows(new_views)], dtype=np.intp)
+        return np.array([self._known.get(_digest(features), -1) for features in _rows(new_views)], dtype=np.intp)
+
+
+def _digest(features: bytes) -> bytes:
+    """128 bits that no two samples share: the features themselves would be another copy of the views."""
+    return blake2b(features, digest_size=16).digest()
 
 
 def _rows(views: Sequence[View]) -> Iterator[bytes]:

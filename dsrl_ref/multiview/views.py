@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, is_sparse, require_in_memory
+from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone
 from dsrl_ref.multiview.points import Dense, Points, Sparse
 
@@ -71,7 +72,9 @@ def is_counts(view: View) -> bool:
 
 
 def as_dense(view: View) -> Array:
-    """A dense copy of a view."""
+    """A dense copy of a view; SizeError where that does not fit."""
+    n, d = view.shape
+    require_room(8 * n * d, f"a sparse view of {n} samples and {d} features, made dense,", "leave preset out")
     return view.toarray() if isinstance(view, csr_array) else view.copy()
 
 

@@ -46,13 +46,14 @@ def weights_panel(panel: Any, weights: Any, names: Sequence[Any] | None) -> None
     if len(called) != len(weights):
         raise ValueError(f"there are {len(called)} names for the weights of {len(weights)} views")
     places = np.arange(len(weights))
-    bars = panel.barh(places, weights, color=BAR, height=0.7)
-    panel.bar_label(bars, fmt="{:.3f}", padding=3, fontsize="small")
+    panel.barh(places, weights, color=BAR, height=0.7)
+    for place, weight in enumerate(weights):  # beside the longest bar, where the dashed line never is
+        panel.text(1.03 * float(weights.max()), place, f"{weight:.3f}", va="center", fontsize="small")
     panel.axvline(1 / len(weights), color=MARK, linestyle="--")
     panel.set_yticks(places, called)
     panel.invert_yaxis()
     panel.set(title="weights of the views", xlabel="weight in the mean (dashed: equal)")
-    panel.set_xlim(0, 1.18 * float(weights.max()))
+    panel.set_xlim(0, 1.22 * float(weights.max()))
 
 
 def draw_eigengap(eigenvalues: Any, clusters: int, *, asked: bool = False) -> Any:

@@ -199,9 +199,9 @@ def draw_estimator(
     names : sequence, optional
         What the classes are called, where they are codes from 0.
     labelled : array_like of int, optional
-        Places of the samples of which a classifier knew the class.
+        Places of the samples of which a classifier knew the class; by default those that `fit` was given.
     view_names : sequence, optional
-        What the views are called.
+        What the views are called; by default as `fit` was given them.
 
     Returns
     -------
@@ -238,6 +238,7 @@ def shown_of(
 ) -> Shown:
     """What there is to draw of a fitted estimator; arguments as of `draw_estimator`."""
     labels = None if true is None else as_labels(true, model.graph_.shape[0])
+    view_names = getattr(model, "view_names_", None) if view_names is None else view_names
     if isinstance(model, DSRLClustering):
         known, classes = (None, None) if labels is None else (labels.codes, _called(labels.classes, names))
         return Shown(model, model.labels_, None, known, classes, None, view_names)
@@ -253,7 +254,9 @@ def _of_classes(
     known = None
     if labels is not None:
         known = np.where(labels.codes >= 0, np.searchsorted(classes, labels.classes)[labels.codes], -1)
-    called = _called(classes, names)
+    called, known_to_fit = _called(classes, names), model._fitted.labelled
+    if labelled is None and known_to_fit is not None:
+        labelled = np.flatnonzero(known_to_fit)
     return Shown(model, np.where(model.reached_, places, -1), called, known, called, labelled, view_names)
 
 

@@ -1,4 +1,4 @@
-"""Who is drawn how: up to ten groups of samples in colours and markers of their own."""
+"""Who is drawn how: groups of samples, up to thirty of them in pairs of a colour and a marker of their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ COLOURS = (
 MARKERS = "o", "s", "^", "D", "v", "P", "X", "<", ">", "p"
 OTHER = "#BBBBBB"  # what has no group, or none of its own
 LONGEST = 24  # letters of a name
+PAIRS = 30  # of a colour and a marker that are used: up to ten groups share neither
+STEP = 3  # markers by which each ten groups are ahead of the ten before
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Group:
 def groups_of(codes: Any, names: Sequence[Any] | None = None, nobody: str = "no class") -> list[Group]:
     """The groups of samples in the order of their codes.
 
-    Of more than ten groups the nine largest have a colour, and the others one together, which comes last. What has no
-    code (-1) comes before all, so that it is drawn below them.
+    Up to ten groups share neither colour nor marker, and up to thirty not both. Of more the 29 largest have a pair of
+    their own, and the others are grey together, and come last with their number. What has no code (-1) comes before
+    all, so that it is drawn below them.
 
     Parameters
     ----------
@@ -60,11 +63,11 @@ def groups_of(codes: Any, names: Sequence[Any] | None = None, nobody: str = "no 
     if names is not None and found.size and found[-1] >= len(names):
         raise ValueError(f"codes go up to {found[-1]}, but there are {len(names)} names")
     shown = found
-    if len(found) > len(COLOURS):
-        shown = np.sort(found[np.argsort(-sizes, kind="stable")[: len(COLOURS) - 1]])
+    if len(found) > PAIRS:
+        shown = np.sort(found[np.argsort(-sizes, kind="stable")[: PAIRS - 1]])
     groups = [
-        Group(short(code if names is None else names[code]), np.flatnonzero(codes == code), colour, marker)
-        for code, colour, marker in zip(shown.tolist(), COLOURS, MARKERS, strict=False)
+        Group(short(code if names is None else names[code]), np.flatnonzero(codes == code), *_pair(place))
+        for place, code in enumerate(shown.tolist())
     ]
     rest = np.setdiff1d(found, shown)
     if rest.size:
@@ -74,7 +77,16 @@ def groups_of(codes: Any, names: Sequence[Any] | None = None, nobody: str = "no 
     return groups
 
 
-def short(name: Any) -> str:
-    """A name that fits beside a picture; a dollar in it begins no formula."""
+def _pair(place: int) -> tuple[str, str]:
+    """Colour and marker of a group by its place among those shown."""
+    tens, rest = divmod(place, len(COLOURS))
+    return COLOURS[rest], MARKERS[(rest + STEP * tens) % len(MARKERS)]
+
+
+def short(name: Any, longest: int = LONGEST) -> str:
+    """A name that fits beside a picture, without its middle where it is longer; a dollar in it begins no formula."""
     text = str(name)
-    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…").replace("$", r"\$")
+    if len(text) > longest:
+        end = (longest - 1) // 2
+        text = f"{text[: longest - 1 - end]}…{text[-end:]}"
+    return text.replace("$", r"\$")

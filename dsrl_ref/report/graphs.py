@@ -40,23 +40,29 @@ def page(
 
 
 def scores(outcomes: Sequence[Outcome]) -> Table:
-    """Means and standard deviations over the repeats, a row for each method."""
+    """Means and standard deviations over the repeats, a row for each method; of one repeat its scores alone."""
     names = list(outcomes[0].scores)
     propagated = any(outcome.propagation for outcome in outcomes)
+    repeats = max(len(each) for outcome in outcomes for each in outcome.scores.values())
     rows = tuple(
         (
             outcome.method,
             *((outcome.propagation or "",) if propagated else ()),
-            *(f"{np.mean(outcome.scores[name]):.4f} ± {np.std(outcome.scores[name]):.4f}" for name in names),
+            *(_score(outcome.scores[name]) for name in names),
         )
         for outcome in outcomes
     )
     return Table(
-        "Means and standard deviations over the repeats",
+        f"Means and standard deviations over {repeats} repeats" if repeats > 1 else "Scores of one run",
         ("method", *(("propagation",) if propagated else ()), *names),
         rows,
         numbers=True,
     )
+
+
+def _score(found: Sequence[float]) -> str:
+    """The mean of a score; its standard deviation where there is more than one of them."""
+    return f"{np.mean(found):.4f}" + (f" ± {np.std(found):.4f}" if len(found) > 1 else "")
 
 
 def learning(
@@ -72,7 +78,8 @@ def _graph(graph: Any, codes: Any, names: Sequence[Any] | None, title: str, of: 
     figure, panel = new(GRAPH)
     graph_panel(panel, graph, codes, names, "")
     edges = np.count_nonzero(graph.data) // 2
-    share = "" if of is None or not of.nnz else f", {edges / (np.count_nonzero(of.data) // 2):.0%} of those before"
+    whole = 0 if of is None else np.count_nonzero(of.data) // 2
+    share = f", {edges / whole:.0%} of those before" if whole else ""
     text = (
         f"{edges:,} edges between {graph.shape[0]:,} samples{share}. Samples are in the order of their groups, so that "
         "edges within a group lie in the squares along the diagonal."
@@ -88,6 +95,17 @@ def _curve(before: Any, network: Callable[[Array], Array]) -> Picture:
     panel.plot(weights, kept, label="learned")
     panel.set(xlabel="weight of an edge before", ylabel="its weight after")
     panel.legend()
-    gone = weights[np.flatnonzero(kept)[0] - 1] if kept.any() and not kept[0] else 0.0
-    text = f"All layers together: edges up to a weight of about {gone:.2g} go, and the others change as the line says."
-    return picture(figure, "What the network does to an edge", text)
+    return picture(figure, "What the network does to an edge", f"All layers together: {_told(before.data, network)}.")
+
+
+def _told(weights: Array, network: Callable[[Array], Array]) -> str:
+    """What becomes of the edges with these weights."""
+    weights = weights[weights != 0]
+    gone = weights[network(weights) == 0]
+    if not weights.size:
+        return "there is no edge"
+    if gone.size == weights.size:
+        return "no edge is left"
+    if not gone.size:
+        return "no edge goes, and weights change as the line says"
+    return f"edges up to a weight of {gone.max():.2g} go, and the others change as the line says"

@@ -1,6 +1,7 @@
 """The page of ``fit``: what was learned, of which data, and how it ended."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -92,7 +93,11 @@ def _sentence(message: str) -> str:
 
 
 def _ending(learned: FitResult) -> dict[str, Inline]:
-    """Loss, epochs, status; of what was held out where something was."""
+    """Loss, epochs, status; of what was held out where something was.
+
+    Where every layer has its own, the losses of epochs are of what was learned from, and J is of all columns: they are
+    told apart.
+    """
     status = "unknown" if learned.status is None else learned.status.name
     facts: dict[str, Inline] = {
         "status": Mark(status, "good" if learned.converged else "remark"),
@@ -100,7 +105,9 @@ def _ending(learned: FitResult) -> dict[str, Inline]:
         "epochs": len(learned.history["loss"]),
     }
     losses = learned.history["loss"][_accepted(learned)]
-    if len(losses):
+    if len(losses) and learned.per_layer:
+        facts["loss of what was learned from"] = f"{losses[0]:.6g} → {losses[-1]:.6g}"
+    elif len(losses):
         facts["loss at its start"] = f"{losses[0]:.6g}"
     if learned.validation is not None:
         facts["loss of what was held out"] = f"{learned.validation:.6g}"
@@ -152,7 +159,8 @@ def _epochs(learned: FitResult) -> Block:
         )
         for place in chosen.tolist()
     )
-    heads = ("epoch", "loss before its step", *(("held out",) if held_out else ()))
+    loss = "loss of what was learned from, before its step" if learned.per_layer else "loss before its step"
+    heads = ("epoch", loss, *(("held out",) if held_out else ()))
     return Table(f"{len(chosen)} of {len(places)} epochs", heads, rows, numbers=True)
 
 
@@ -161,5 +169,6 @@ def described(name: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) 
     facts: dict[str, Inline] = {"file": Code(name)}
     for key, array in arrays.items():
         size = " × ".join(map(str, np.shape(array)))
-        facts[key] = f"{size} array" if size else f"{float(array):g}"
+        told = str(array) if isinstance(array, os.PathLike) else f"{size} array" if size else f"{float(array):g}"
+        facts[key] = told
     return {**facts, **{option: str(value) for option, value in options.items() if value is not None}}

@@ -12,7 +12,9 @@ others are held for that round, which is descent by blocks of coordinates. A col
 are not 0 leaves this: it goes by accelerated gradients, which need no DᵀD, to the same certificate.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -67,8 +69,12 @@ def descend(
     tol: float,
     max_iter: int,
     taken: NDArray[np.int64] | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Ends:
-    """Minimise every column from x0, (n, m); the iterations it has taken so far count, each column for itself."""
+    """Minimise every column from x0, (n, m); the iterations it has taken so far count, each column for itself.
+
+    `tell` hears, in every round of a block of columns, how far they are.
+    """
     X = scaled.points(x0)
     m, n = X.shape
     gram = scaled.gram() if n <= max(ALWAYS_WHOLE, min(2 * scaled.D.shape[0], LARGEST_GRAM)) else None
@@ -76,13 +82,20 @@ def descend(
     h = h.in_units(scaled.of_d, 1.0)
     iterations = np.zeros(m, np.int64) if taken is None else taken.copy()
     ends = Ends(X, np.empty(m), iterations, np.zeros(m, np.bool_), np.full(m, convex))
+    done, lock = 0, Lock()
+
+    def tell_of(pending: int, residual: float) -> None:
+        tell(f"{done} of {m} columns are done, {pending} under way, residual {residual:.2g}")
 
     def work(first: int) -> None:
         rows = slice(first, min(m, first + width))
         block = Block(scaled, h, convex, rows, X[rows], gram)
         with np.errstate(all="ignore"):  # a thread has its own
-            ends.residuals[rows], ends.stalled[rows] = block.descend(tol, max_iter, iterations[rows])
+            ends.residuals[rows], ends.stalled[rows] = block.descend(tol, max_iter, iterations[rows], tell_of)
         X[rows] = block.best
+        nonlocal done
+        with lock:
+            done += rows.stop - rows.start
 
     with blas_threads(processors(), scaled.D.size * min(m, width)):
         in_threads(work, range(0, m, width), processors() if gram is None else 1)
@@ -98,8 +111,13 @@ class Block:
         self.h = h.in_units(1.0, scaled.of_y[rows, None]).spread(X.shape)
         self.X, self.best, self.members = X.copy(), X.copy(), np.arange(X.shape[1] if gram is not None else 0)
 
-    def descend(self, tol: float, max_iter: int, taken: NDArray[np.int64]) -> tuple[Array, NDArray[np.bool_]]:
-        """Go round after round, counted in `taken`; the residuals, and which rows have stalled."""
+    def descend(
+        self, tol: float, max_iter: int, taken: NDArray[np.int64], tell: Callable[[int, float], None]
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Go round after round, counted in `taken`; the residuals, and which rows have stalled.
+
+        `tell` hears before each round how many rows are in it, and the largest residual of them.
+        """
         count = len(self.X)
         idle = np.zeros(count, np.int64)
         part, least, nearest = np.full(count, FIRST_PART), np.full(count, np.inf), np.full(count, np.inf)
@@ -112,6 +130,7 @@ class Block:
             pending = np.flatnonzero((least > tol) & (taken < max_iter) & (idle < PATIENCE))
             if not pending.size:
                 return least, (least > tol) & (taken < max_iter)
+            tell(pending.size, least[pending].max())
             if self.gram is None and np.count_nonzero(self.X) > MOST_NONZEROS:
                 self.accelerate(tol, taken, max_iter)
                 continue

@@ -1,6 +1,6 @@
 """`solve`: argmin f + weight·g."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from dsrl_ref.appendix.regularizer import regularizer
 from dsrl_ref.appendix.theta import Theta, ThetaLike, as_theta
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
 from dsrl_ref.checked import starting_point
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
+from dsrl_ref.progress import Progress
 from dsrl_ref.results import SolveResult
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.solver import fidelity, least_squares, ordinary, whole
@@ -21,6 +23,7 @@ from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads, processors
 
 Term = Fidelity | LeastSquares | Guarded
+Tell = Callable[[str], None]  # what hears how far it is
 WORST_FIRST = Status.MAX_ITER, Status.STALLED, Status.STATIONARY, Status.CONVERGED
 START_TOL = 1e-4  # of the convex problem whose minimum is the start of one that is not convex
 
@@ -33,6 +36,7 @@ def solve(
     x0: Any = None,
     tol: float = 1e-8,
     max_iter: int = 10_000,
+    verbose: bool | None = None,
 ) -> SolveResult:
     """Minimise f(X) + weight·g(X), each column of X to a relative accuracy that is certified.
 
@@ -55,6 +59,9 @@ def solve(
         in any unit.
     max_iter : int
         Most iterations, of any column.
+    verbose : bool, optional
+        True writes a line a round, or an iteration of an f of your own, to stderr, False nothing. By default a run of
+        more than two seconds has one line that tells how far it is, and only on a terminal.
 
     Returns
     -------
@@ -104,15 +111,18 @@ def solve(
     if tol <= 0:
         raise ValueError(f"tol must be positive, got {tol}")
     max_iter = as_count(max_iter, "max_iter", least=1)
+    refuse_if_on_disk(
+        "a solution", arrays_of(f), "solve for some columns at a time: those of both terms do not interact"
+    )
     X = starting_point(f, x0)
     term = f if isinstance(f, Fidelity | LeastSquares) and type(f) in (Fidelity, LeastSquares) else Guarded(f)
     n, m = X.shape
     largest = multiplications(f, (n, max(n, m)))  # the product may be DᵀD
     # What overflows is refused; penalties divide by curvatures that may be 0.
-    with blas_threads(processors(), largest), np.errstate(all="ignore"):
+    with blas_threads(processors(), largest), np.errstate(all="ignore"), Progress("solve", verbose) as progress:
         h = Penalty.of(theta, weight)
         convex = is_convex(theta) or h.vanishes()
-        ends = _ends(term, h, convex, X, x0 is None, tol, max_iter)
+        ends = _ends(term, h, convex, X, x0 is None, tol, max_iter, progress.tell)
         return _result(term, theta, weight, convex, ends, tol)
 
 
@@ -124,12 +134,13 @@ def solve_path(
     x0: Any = None,
     tol: float = 1e-8,
     max_iter: int = 10_000,
+    verbose: bool | None = None,
 ) -> list[SolveResult]:
     """Solve for several weights, each from the solution of the one before; from large to small is fastest.
 
     Parameters
     ----------
-    f, theta, x0, tol, max_iter
+    f, theta, x0, tol, max_iter, verbose
         As for `solve`.
     weights : iterable of float
         In the order in which to go.
@@ -149,11 +160,11 @@ def solve_path(
     solutions: list[SolveResult] = []
     for weight in weights:
         start = solutions[-1].x if solutions else x0
-        solutions.append(solve(f, theta, weight, x0=start, tol=tol, max_iter=max_iter))
+        solutions.append(solve(f, theta, weight, x0=start, tol=tol, max_iter=max_iter, verbose=verbose))
     return solutions
 
 
-def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int) -> Ends:
+def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max_iter: int, tell: Tell) -> Ends:
     """Take the way that f and h allow; the start is `free` where the caller gave none."""
     if isinstance(f, Fidelity):
         _require_finite(_square(f.W), "the square of ∇f(0)")
@@ -164,7 +175,7 @@ def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max
     X = _dense(X)
     if isinstance(f, Guarded):
         _require_finite(_square(f.gradient(np.zeros(X.shape))), "the square of ∇f(0)")
-        X, residuals, taken = whole.minimise(f, h, X, tol, max_iter)
+        X, residuals, taken = whole.minimise(f, h, X, tol, max_iter, tell)
         none = np.zeros(len(residuals), np.bool_)
         return Ends(X, residuals, np.full(len(residuals), taken), none, none)
     _require_finite(_square(f.D), "the curvature of f")
@@ -177,9 +188,9 @@ def _ends(f: Term, h: Penalty, convex: bool, X: Any, free: bool, tol: float, max
     if h.vanishes():
         return ordinary.least_squares(scaled, X, tol, max_iter)
     if convex or h.s0 == 0 or not free:
-        return least_squares.descend(scaled, h, convex, X, tol, max_iter)
-    start = least_squares.descend(scaled, h.tangent(), True, X, START_TOL, max_iter)
-    return least_squares.descend(scaled, h, False, start.X, tol, max_iter, start.iterations)
+        return least_squares.descend(scaled, h, convex, X, tol, max_iter, tell=tell)
+    start = least_squares.descend(scaled, h.tangent(), True, X, START_TOL, max_iter, tell=tell)
+    return least_squares.descend(scaled, h, False, start.X, tol, max_iter, start.iterations, tell)
 
 
 def _result(f: Term, theta: Theta, weight: float, convex: bool, ends: Ends, tol: float) -> SolveResult:

@@ -20,14 +20,16 @@ LARGEST_L = 1e150
 SLACK = 1e-12  # of the model, by which its rounding may exceed it
 
 
-def minimise(f: Term, h: Penalty, X: Array, tol: float, max_iter: int) -> tuple[Array, Array, int]:
+def minimise(
+    f: Term, h: Penalty, X: Array, tol: float, max_iter: int, tell: Callable[[str], None] = lambda text: None
+) -> tuple[Array, Array, int]:
     """Descend until no column violates a condition of first order by more than tol, or the iterations run out.
 
     Returns the best X, the largest violation of every column, and the number of iterations.
     """
     at_zero = np.abs(f.gradient(np.zeros(X.shape)))
     finite_value(f, X, "x0")
-    return descend(f, h, X, lambda X, L: violations(f, h, X, at_zero, L), tol, max_iter, every=1)
+    return descend(f, h, X, lambda X, L: violations(f, h, X, at_zero, L), tol, max_iter, every=1, tell=tell)
 
 
 def descend(
@@ -38,14 +40,19 @@ def descend(
     tol: float,
     max_iter: int,
     every: int,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> tuple[Array, Array, int]:
-    """Descend until all residuals are within tol; they are asked for after so many iterations, and at the end."""
+    """Descend until all residuals are within tol; they are asked for after so many iterations, and at the end.
+
+    `tell` hears in every iteration how far it is.
+    """
     known = f.lipschitz()
     L = known if 0 < known < LARGEST_L else _first_guess(f, h, X)
     best, least = X, residuals_of(X, L)
     Y, momentum, iteration = X, 1.0, 0
     while iteration < max_iter and least.max() > tol:
         iteration += 1
+        tell(f"iteration {iteration} of at most {max_iter}, residual {least.max():.2g}")
         value = f.value(Y)
         if not math.isfinite(value):  # momentum has left where f is finite
             Y, momentum, value = X, 1.0, finite_value(f, X, "an iterate")

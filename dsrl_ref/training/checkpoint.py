@@ -125,6 +125,8 @@ class Checkpoint:
             )
             history = Trail(losses.tolist(), list(values), starts.tolist(), validation.tolist())
             descent.state = {name.removeprefix("state_"): array for name, array in arrays.items()}
+        except ModelFileError as error:  # of the descent, which knows this state and does not go on from it
+            raise ModelFileError(f"{self.path} is of another run: {error}") from error
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelFileError(f"{self.path} is no checkpoint that this version knows: {error!r}") from error
         return history

@@ -18,6 +18,7 @@ from dsrl_ref.training.checkpoint import Trail
 from dsrl_ref.training.kinks import ROUNDING
 
 SCALES = 0.125, 1.0, 8.0  # of the probe points, in units of the largest entry of x0
+HASHED = 2**26  # bytes of an array, hashed within .2 seconds, which Ctrl-C waits for
 SAME = 1e-9  # of a loss: how far two evaluations of one objective may be apart, on other processors
 
 
@@ -156,7 +157,11 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return [repr(value.shape).encode(), *map(inside, value.ravel().tolist())]
-        return [f"{value.dtype} {value.shape}".encode(), np.ascontiguousarray(value).tobytes()]
+        if value.size and not any(value.strides):  # one number that is seen many times
+            return [f"{value.dtype} {value.shape} of one".encode(), value.reshape(-1)[:1].tobytes()]
+        entries = np.ascontiguousarray(value).reshape(-1).view(np.uint8)  # of a map, so that none is in memory
+        starts = range(0, entries.size, HASHED)
+        return [f"{value.dtype} {value.shape}".encode(), *(entries[start : start + HASHED] for start in starts)]
     if is_spread(value):  # its name may be another in every process; what it computes is asked of the losses
         return [f"{value.dtype} {value.shape}".encode()]
     if is_sparse(value):

@@ -12,8 +12,8 @@ from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
-from dsrl_ref.progress import Progress
-from dsrl_ref.results import FitResult
+from dsrl_ref.progress import Progress, aside
+from dsrl_ref.results import FitResult, is_white
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton, layered
@@ -119,7 +119,9 @@ def fit(
     checkpoint : path-like, optional
         A file to write once a second and at the end: what a kill can lose.
     resume : bool
-        Go on from `checkpoint`, where there is one; the result has the same bits as without interruption.
+        Go on from `checkpoint`, where there is one; the result has the same bits as without interruption. `epochs` may
+        be more than before, and the result is that of one run of so many; of every layer only where the first stages
+        ended by themselves, as the message of the shorter run says.
     verbose : bool, optional
         True writes a line an epoch to stderr, False nothing. By default a run of more than two seconds has one line
         that tells how far it is, and only on a terminal.
@@ -207,7 +209,7 @@ def fit(
         "layers": str(J.layers),
         "per_layer": J.per_layer,
         **_of_objective(J, checkpoint),
-        **_of_layers(J, epochs, validation),
+        **_of_layers(J, validation),
         "start": descent.values.tolist(),
         "learning_rate": rate,
     }
@@ -261,11 +263,9 @@ def _start(J: Objective, default: Array, theta: Array | None, L: float | None) -
     return values
 
 
-def _of_layers(J: Objective, epochs: int, validation: Any) -> dict[str, Any]:
-    """What else tells one run from another where every layer has its own: where stages end, and what is held out."""
-    if not J.per_layer:
-        return {}
-    return {"epochs": epochs, "validation": digest(validation).hex()}
+def _of_layers(J: Objective, validation: Any) -> dict[str, Any]:
+    """What else tells one run from another where every layer has its own: what is held out."""
+    return {"validation": digest(validation).hex()} if J.per_layer else {}
 
 
 def _of_objective(J: Objective, checkpoint: Any) -> dict[str, str]:
@@ -298,11 +298,11 @@ def _run(
             while len(trail) < most and descent.status is None:
                 epoch, here = len(trail), _going_on(lambda: _here(descent))
                 trail.append(*here)
-                if callback is not None and callback(epoch, here.loss, *J.parameters.projected(here.values)):
+                if callback is not None and _asked(callback, epoch, here.loss, *J.parameters.projected(here.values)):
                     return _result(J, here, trail, Status.STOPPED, f"stopped by the callback in epoch {epoch}")
                 _going_on(descent.step)
                 file.save(descent, trail)
-                progress.tell(f"epoch {epoch} of {most}, loss {here.loss:.6g}")
+                progress.tell(f"epoch {epoch} of at most {most}, loss {here.loss:.6g}")
         file.save(descent, trail, now=True)
         return _going_on(lambda: _ended(J, descent, trail, epochs))
     except KeyboardInterrupt:
@@ -310,6 +310,12 @@ def _run(
     except _CannotGoOnError as error:
         status, message = Status.STOPPED, f"stopped in epoch {len(trail)}: {error}; this is the best so far"
     return _result(J, trail.best() if len(trail) else _here(descent), trail, status, message)
+
+
+def _asked(callback: Callback, *told: Any) -> Any:
+    """The callback's answer; what it prints is not printed behind a line that tells how far the run is."""
+    with aside():
+        return callback(*told)
 
 
 def _here(descent: Descent) -> Epoch:
@@ -374,4 +380,5 @@ def _result(J: Objective, end: Epoch, trail: Trail, status: Status, message: str
     if validation is not None:
         history["validation"] = np.array(trail.validation)
     raw, kind = J.parameters.raw(end.values), type(J.f).__name__
-    return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind, validation)
+    white = is_white(J.f)
+    return FitResult(theta, L, loss, status.converged, message, history, raw, J.layers, status, kind, validation, white)

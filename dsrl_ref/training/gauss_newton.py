@@ -22,6 +22,7 @@ from dsrl_ref.training.subset import drawn, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
 PART = 10  # one of so many columns is in the part that trials see
+MOST = 2**23  # entries of that part, 64 MiB, where data are on disk
 QUANTILES = 0.5, 0.75, 0.95  # of |Z_(1)|: the starts have b1 a little below
 BELOW = 0.99
 DAMPING, LEAST_DAMPING = 1e-2, 1e-12
@@ -253,8 +254,12 @@ def starts(J: Objective) -> list[Array]:
 
 
 def part_of(J: Objective) -> Objective | None:
-    """A tenth of the columns of a `LeastSquares`, drawn, always the same; None where they have too few entries."""
+    """A tenth of the columns of a `LeastSquares`, drawn, always the same; None where they have too few entries.
+
+    Of data on disk they are no more than `MOST` entries, as they are in memory.
+    """
     n, m = J.shape
     if type(J.f) is not LeastSquares or n * (m // PART) < MANY:
         return None
-    return subset(J, drawn(m, m // PART, seed=0))
+    count = min(m // PART, max(1, MOST // n)) if J.problem.on_disk else m // PART
+    return subset(J, drawn(m, count, seed=0))

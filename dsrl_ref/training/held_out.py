@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
+from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import LeastSquares
@@ -80,6 +81,8 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     count = _count(validation, m)
     if count == 0:
         return J, None
+    of_f = arrays_of(J.f)
+    refuse_if_on_disk(f"what is left of {m} columns", [*of_f, J.x0, J.target], f"of these none is copied: {ADVICE}")
     if count >= m:
         raise ValueError(f"validation={validation!r} holds all of {m} columns out, and leaves none: {ADVICE}")
     held = drawn(m, count, SEED)

@@ -26,6 +26,7 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real, as_step_constants
+from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
 from dsrl_ref.status import Status
@@ -40,6 +41,7 @@ from dsrl_ref.training.subset import has_columns_apart, subset
 
 TRIAL = 6  # steps from every start
 PART = 200  # columns that trials see
+MOST = 2**23  # entries of these, 64 MiB
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
@@ -67,6 +69,7 @@ class LayeredDescent:
         layers = int(judge.J.layers)
         self.family, self.apart = Schedule(layers, judge.units.most), Apart(layers, judge.units.most)
         self.tried: list[tuple[float, Array]] = []  # loss of all columns, and numbers, after each trial
+        self.cut = False  # whether the stage of schedules ended because it had taken all its epochs
         if start is None:
             self.current = Stage(judge, self.family, schedules[0], OF_SCHEDULE)
         else:
@@ -124,6 +127,7 @@ class LayeredDescent:
             self.current.step()
             stage = self.current
             if stage.family is self.family and (stage.ended or stage.steps >= self.epochs):
+                self.cut = not stage.ended
                 self.current = Stage(self.judge, self.apart, stage.point.u.ravel(), OF_ALL, stage.point)
 
     def _try(self) -> None:
@@ -145,15 +149,33 @@ class LayeredDescent:
             "losses": np.array([loss for loss, _ in self.tried]),
             "tried": np.array([numbers for _, numbers in self.tried]).reshape(-1, 7),
             "apart": np.array(self.current.family is self.apart),
+            "epochs": np.array(self.epochs),
+            "cut": np.array(self.cut),
             **self.current.state,
         }
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
+        self.cut = bool(state["cut"])
+        self._require_same_way(int(state["epochs"]))
         self.tried = list(zip(state["losses"].tolist(), state["tried"], strict=True))
         family, sample = (self.apart, OF_ALL) if state["apart"] else (self.family, OF_SCHEDULE)
         self.current = Stage(self.judge, family, state["numbers"], sample, self.current.point)
         self.current.state = state
+
+    def _require_same_way(self, before: int) -> None:
+        """Refuse a checkpoint of so many epochs a stage from which a run of other epochs goes another way."""
+        if self.epochs < before:
+            raise ModelFileError(
+                f"its epochs were {before} a stage, and {self.epochs} are fewer: give {before} or more, or "
+                "resume=False to begin anew"
+            )
+        if self.epochs > before and self.cut:
+            raise ModelFileError(
+                f"its stage of schedules ended after all its {before} epochs, and would go on with {self.epochs}: give "
+                f"epochs={before}, and let another fit go on with theta and L of what this one returns; or "
+                "resume=False to begin anew"
+            )
 
     def message(self, status: Status, epochs: int) -> str:
         """What to tell a person of how it ended: what was seen, and no more."""
@@ -167,7 +189,13 @@ class LayeredDescent:
         if status is Status.COMPLETED:
             after = self.current.ended or "the loss of what was learned from came to 0 but for rounding"
             return f"completed, after {after}; {told}; there may be lower points elsewhere"
-        return f"not completed after {epochs} epochs: take more, or go on from here with theta and L; {told}"
+        return f"not completed after {epochs} epochs: {self._advice()}; {told}"
+
+    def _advice(self) -> str:
+        """What to do where epochs were too few: who took all in the stage of schedules cannot add to them."""
+        if self.cut:
+            return "begin anew with more, or go on from here with theta and L"
+        return "take more, by resume=True where there is a checkpoint, or go on from here with theta and L"
 
 
 def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> LayeredDescent:
@@ -245,5 +273,6 @@ def starts(judge: Judge, L: float) -> list[Array]:
 
 
 def part_of(J: Objective) -> Objective:
-    """The first of many columns; all where they are not many, or may interact."""
-    return subset(J, np.arange(PART)) if has_columns_apart(J) and J.shape[1] >= 2 * PART else J
+    """The first of many columns; all where they are not many, or very long, or may interact."""
+    n, m = J.shape
+    return subset(J, np.arange(PART)) if has_columns_apart(J) and m >= 2 * PART and n * PART <= MOST else J

@@ -33,6 +33,7 @@ GOOD, FAIR = 0.75, 0.25  # of the gain that the model promises
 LEAST_GAIN, WINDOW = 1e-2, 10  # of the loss, by so many steps together, or a stage ends
 REFUSED = 6  # steps in a row, after which it ends
 RISE = 1.5  # times the least held-out loss: a step to more is unstable
+OF_PIECES = "pieces", "disk"  # engines
 PATIENCE = 10  # steps taken since the least held-out loss, after which a stage ends
 
 # Why a stage ends.
@@ -212,9 +213,12 @@ class Stage:
 
 
 def products(J: Objective, theta: Array, L: Array, sample: Sample, seed: int) -> Array:
-    """The Gauss-Newton matrix, 5t×5t: of all columns where they are few, or may interact; else estimated from some."""
+    """The Gauss-Newton matrix, 5t×5t: of all columns where they are few, or may interact; else estimated from some.
+
+    It is of all as well where an engine has it from sums over pieces, for which the number of columns does not matter.
+    """
     m = J.shape[1]
-    if not has_columns_apart(J) or m <= sum(sample):
+    if not has_columns_apart(J) or m <= sum(sample) or J.method in OF_PIECES:
         return J.gauss_newton(theta, L)[2]
     order = np.argsort(-errors(J, theta, L), kind="stable")
     worst, rest = np.sort(order[: sample.worst]), np.sort(order[sample.worst :])

@@ -242,7 +242,7 @@ def test_the_picture_that_is_asked_for_shows_what_was_found(tmp_path, monkeypatc
     data, _ = applications.read(arguments)
     applications.draw(arguments, data, MODEL, labelled=[3])
     assert (tmp_path / "picture.svg").read_text() == "a figure as svg"
-    names = [f"view {v} (10 features)" for v in range(3)]
+    names = [f"X{v} (10 features)" for v in range(3)]
     assert drawn.pop() == ((MODEL, "overview"), {"view_names": names, "labelled": [3]})
     arguments = parsed("digits", "--plot", tmp_path / "picture.svg", "--picture", "graphs")
     applications.draw(arguments, replace(data, views=[]), MODEL)

@@ -151,7 +151,10 @@ def test_check_json(module, capsys):
     ("name", "message"),
     [
         ("no_such_module:f", "cannot import no_such_module:f: ModuleNotFoundError"),
+        ("no_such_module:f", "; run this in the folder where no_such_module is, here "),
+        ("no_such.module:f", "; run this in the folder where no_such is, here "),
         ("other_implementation:absent", "cannot import other_implementation:absent: AttributeError"),
+        ("other_implementation:absent", "; it has "),
         ("other_implementation:number", "other_implementation:number is not callable"),
         ("other_implementation", "is not of the form module:function"),
     ],

@@ -124,13 +124,16 @@ def test_names_from_a_folder_of_csv_files_are_written(tmp_path, capsys):
         assert list(found["theta"]) == list(model.theta_)
 
 
-def test_a_table_is_of_the_first_split(data, tmp_path, capsys):
-    assert cli.main(["classify", data, "--repeats", "2", "-o", str(tmp_path / "x.csv")]) == 0
+def test_a_table_is_of_the_first_split_and_says_so(data, tmp_path, capsys):
+    kept = str(tmp_path / "model")
+    assert cli.main(["classify", data, "--repeats", "2", "-o", str(tmp_path / "x.csv"), "--model", kept]) == 0
+    line = f"8 labelled; 2 splits; {tmp_path / 'x.csv'} is of the first split; {kept} is of all labels"
+    assert capsys.readouterr().out.splitlines()[0].endswith(line)
     ((_, model),) = fitted()
     header, *lines = (tmp_path / "x.csv").read_text().splitlines()
-    assert header == "sample,class,probability,reached"
+    assert header == "split,sample,class,probability,reached"
     assert lines == [
-        f"{place},{label + 1},{float(spread.max())!r},true"
+        f"1,{place},{label + 1},{float(spread.max())!r},true"
         for place, (label, spread) in enumerate(zip(model.transduction_, model.label_distributions_, strict=True))
     ]
 
@@ -332,8 +335,9 @@ def test_what_is_written_calls_samples_by_their_names(labels, tmp_path, capsys):
     folder = named_tables(tmp_path / "tables", ["" if label < 0 else label for label in labels])
     assert cli.main(["classify", folder, "--repeats", "1", "-o", str(tmp_path / "x.csv")]) == 0
     lines = (tmp_path / "x.csv").read_text().splitlines()
-    assert lines[0] == "sample,class,probability,reached"
-    assert [line.split(",")[0] for line in lines[1:]] == [f"s{i}" for i in range(80)]
+    first = ["split"] if labels is LABELS else []
+    assert lines[0].split(",") == [*first, "sample", "class", "probability", "reached"]
+    assert [line.split(",")[len(first)] for line in lines[1:]] == [f"s{i}" for i in range(80)]
     assert cli.main(["classify", folder, "--repeats", "1", "-o", str(tmp_path / "x.npz")]) == 0
     with np.load(tmp_path / "x.npz") as found:
         assert found["sample"].tolist() == [f"s{i}" for i in range(80)]

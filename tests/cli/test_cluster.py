@@ -288,3 +288,15 @@ def test_parts_beyond_the_bound_are_printed_in_place_of_gaps(capsys):
     assert capsys.readouterr().out.startswith("parts of the learned graph: 40, more than the 20 ")
     cluster.print_gaps(20, np.linspace(1, 0.9, 21))
     assert capsys.readouterr().out == ""
+
+
+def test_no_control_is_built_unless_it_is_asked_for(data, monkeypatch, capsys):
+    def building(*_, **__):
+        raise AssertionError("a control's graph was built")
+
+    monkeypatch.setattr("dsrl_ref.multiview.experiments.similarity_graph", building)
+    arguments = ["cluster", str(data), "--clusters", "4", "--repeats", "1"]
+    assert cli.main(arguments) == 0
+    with pytest.raises(AssertionError, match="a control's graph was built"):
+        cli.main([*arguments, "--compare"])
+    assert "dsrl" in capsys.readouterr().out

@@ -219,6 +219,8 @@ def test_violations_are_told_with_their_layer(tmp_path, capsys, monkeypatch):
     ("arrays", "options", "code", "message"),
     [
         ({"W": W, "layers": 2}, ["--whiten"], 3, "--whiten is for least squares, with keys D and Y"),
+        (MANY, ["--rcond", "1e-6"], 3, "--rcond is of whitening: give --whiten too"),
+        (MANY, ["--whiten", "--rcond", "2"], 3, "rcond must be at least 0 and less than 1, got 2.0"),
         (MANY, ["--validation", "0.2"], 3, "validation is for an objective with per_layer=True"),
         (MANY, ["--per-layer", "--method", "authors"], 3, "method 'authors' has one Θ and one L for all layers"),
         (MANY, ["--per-layer", "--validation", "some"], 2, "argument --validation: invalid number value: 'some'"),
@@ -227,6 +229,21 @@ def test_violations_are_told_with_their_layer(tmp_path, capsys, monkeypatch):
 def test_what_is_for_layers_of_their_own_alone_is_refused(tmp_path, capsys, arrays, options, code, message):
     assert cli.main(["fit", problem_file(tmp_path, **arrays), *options]) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_weak_direction_is_dropped_or_kept_as_the_message_says(tmp_path, capsys):
+    """The message names the option, as one types it."""
+    weak = {"D": [[1.0, 0.0], [0.0, 1e-8]], "Y": np.eye(2), "target": np.eye(2), "layers": 1}
+    path = problem_file(tmp_path, **weak)
+    asked = ["fit", path, "--whiten", "--epochs", "1"]
+    assert cli.main(asked) == 3
+    assert "Pass --rcond=1e-06 to drop these directions, or --rcond=0 to keep them" in capsys.readouterr().err
+    model = tmp_path / "model"
+    assert cli.main([*asked, "--rcond=1e-06", "-o", str(model)]) in (0, 1)
+    assert load(model).whitened
+    dropped = capsys.readouterr().out
+    assert cli.main([*asked, "--rcond=0"]) in (0, 1)
+    assert capsys.readouterr().out != dropped
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command_data import FIDELITY, W, in_json, problem_file
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, cli, forward, loss_and_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, cli, disk, forward, loss_and_gradient
 
 THETA, L = FIDELITY["theta"], FIDELITY["L"]
 START, TARGET = np.full((2, 3), 0.375), np.eye(2, 3)
@@ -100,3 +100,20 @@ def test_bad_problems_are_3_and_say_why(tmp_path, capsys, changes, message):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err
+
+
+def test_a_key_may_be_the_name_of_a_npy_beside_the_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 8)
+    (tmp_path / "scratch").mkdir()
+    np.save(tmp_path / "w.npy", W)
+    np.save(tmp_path / "t.npy", TARGET)
+    whole = problem_file(tmp_path, **FIDELITY, target=TARGET)
+    expected = in_json(capsys, "gradient", whole, "--method", "pieces")
+    named = problem_file(tmp_path, **{**FIDELITY, "W": "w.npy"}, target="t.npy")
+    printed = in_json(capsys, "gradient", named, "--scratch", str(tmp_path / "scratch"))
+    assert printed == {**expected, "method": "disk"}
+    assert cli.main(["gradient", named, "--scratch", str(tmp_path / "none")]) == 5
+    assert "none is no folder: give one with room" in capsys.readouterr().err
+    (tmp_path / "w.npy").unlink()
+    assert cli.main(["gradient", named]) == 5
+    assert "w.npy cannot be read: No such file or directory" in capsys.readouterr().err

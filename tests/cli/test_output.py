@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_places_are_tried_and_left_as_they_were(tmp_path):
 def test_a_line_is_shown_at_once_and_what_tells_the_progress_gives_way(monkeypatch):
     stream = Unflushed()
     monkeypatch.setattr("sys.stdout", stream)
-    monkeypatch.setattr(output, "give_way", lambda: stream.write("<wiped>"))
+    monkeypatch.setattr(output, "aside", lambda: nullcontext(stream.write("<wiped>")))
     show("one")
     assert stream.flushed == "<wiped>one\n"
 

@@ -34,7 +34,7 @@ def test_clusters_beside_the_classes(tmp_path, pages, capsys):
     assert found.facts == {
         "data": Code(path),
         "samples": 80,
-        "views": "view 0 (10 features), view 1 (10 features), view 2 (10 features)",
+        "views": "X0 (10 features), X1 (10 features), X2 (10 features)",
         "neighbours": 7,
         "seed": 5,
     }

@@ -149,6 +149,8 @@ def test_errors_by_layer_are_drawn_on_data(tmp_path, monkeypatch, white):
 def test_whitening_is_of_data_and_they_are_not_written_over(tmp_path, model, drawn, capsys):
     assert main(["plot", str(model), "--whiten"]) == 3
     assert "--whiten is of the data: give --data too" in capsys.readouterr().err
+    assert main(["plot", str(model), "--rcond", "0"]) == 3
+    assert "--rcond is of the data: give --data too" in capsys.readouterr().err
     path = tmp_path / "data.png"
     np.savez(path.with_suffix(".npz"), W=np.ones((1, 1)), target=np.ones((1, 1)))
     path.with_suffix(".npz").rename(path)
@@ -178,7 +180,7 @@ def test_a_fitted_estimator_is_drawn_as_it_is(clusters, drawn, monkeypatch, caps
 
 
 def test_options_of_other_models_are_refused(clusters, model, drawn, capsys):
-    for options in (["--layers", "0"], ["--whiten"], ["--data", str(model)]):
+    for options in (["--layers", "0"], ["--whiten"], ["--rcond", "0"], ["--data", str(model)]):
         assert main(["plot", str(clusters), *options]) == 3
         assert f"{options[0]} is for what fit learned; {clusters} holds a DSRLClustering" in capsys.readouterr().err
     assert main(["plot", str(model), "--picture", "graphs"]) == 3

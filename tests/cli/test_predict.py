@@ -221,7 +221,7 @@ def test_what_does_not_fit_the_model_is_refused(model, new, seen, tmp_path, caps
             3,
             "the model is of a graph: give it similarities to the samples that it saw",
         ),
-        ([model, few], 3, "X has 20 features, but DSRLClassifier is expecting 30 features"),
+        ([model, few], 3, "few.npz has 2 views, and the model is of 3"),
         ([str(tmp_path / "result"), new], 4, "result holds a FitResult, which predicts nothing"),
         ([str(tmp_path / "damaged"), new], 4, "damaged"),
         ([str(tmp_path / "nowhere"), new], 5, "nowhere"),
@@ -250,6 +250,49 @@ def test_the_digits_are_read_whatever_file_has_their_name(model, tmp_path, monke
     (tmp_path / "digits").write_text("a file of this name is not read")
     assert cli.main(["predict", model, "digits"]) == 3
     assert "X has 248 features, but DSRLClassifier is expecting 30 features" in capsys.readouterr().err
+
+
+def tables(folder, order, part, labels=None):
+    """A folder of tables with names of columns, a view each, and a table of labels; `order` is of the columns."""
+    folder.mkdir()
+    for name, view in zip(("image", "sound", "text"), VIEWS, strict=True):
+        rows = [[f"{name}{j}" for j in order], *view[part][:, order].tolist()]
+        (folder / f"{name}.csv").write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+    if labels is not None:
+        (folder / "labels.csv").write_text("".join(f"{label}\n" for label in labels))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["classify", "cluster"])
+def test_what_a_shell_fitted_meets_new_samples_by_the_names_of_views_and_columns(command, tmp_path, capsys):
+    """Renamed, a view would be read in another place; the model has the names of the folder that it was fitted on."""
+    seen, options = tables(tmp_path / "seen", list(range(10)), slice(60), KNOWN), ["--neighbors", "6"]
+    options += ["--clusters", "4"] if command == "cluster" else []
+    assert cli.main([command, str(seen), *options, "--model", str(tmp_path / "model")]) == 0
+    model = load(tmp_path / "model")
+    assert model.view_names_.tolist() == ["image", "sound", "text"]
+    assert model.feature_names_in_[:11].tolist() == [*(f"image{j}" for j in range(10)), "sound0"]
+    new = tables(tmp_path / "new", [3, 1, 2, 0, 9, 8, 7, 6, 5, 4], slice(60, 80))
+    capsys.readouterr()
+    assert cli.main(["predict", str(tmp_path / "model"), str(new), "-o", str(tmp_path / "x.csv")]) == 0
+    said = capsys.readouterr().err.splitlines()[0]
+    assert "columns of image.csv in the model's order" in said
+    found = [row["class" if command == "classify" else "cluster"] for row in rows(tmp_path / "x.csv")]
+    assert found == [str(each) for each in model.predict([view[60:] for view in VIEWS]).tolist()]
+    (new / "text.csv").rename(new / "words.csv")
+    assert cli.main(["predict", str(tmp_path / "model"), str(new)]) == 3
+    assert "'text' is missing; 'words' is not known" in capsys.readouterr().err
+
+
+def test_samples_without_names_are_met_by_their_order_and_the_first_line_says_so(tmp_path, new, capsys):
+    seen = tables(tmp_path / "seen", list(range(10)), slice(60), KNOWN)
+    assert cli.main(["classify", str(seen), "--model", str(tmp_path / "model")]) == 0
+    capsys.readouterr()
+    assert cli.main(["predict", str(tmp_path / "model"), new]) == 0
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said.endswith(
+        "views by their order: X0, X1, X2 for the model's image, sound, text; columns by their order, without names"
+    )
 
 
 @pytest.mark.usefixtures("uncounted")

@@ -62,3 +62,27 @@ def test_the_file_is_a_page_without_a_flaw(tmp_path):
     place = tmp_path / "page.html"
     assert cli.main(["verify", "--equation", "6", "--quick", "--report", str(place)]) == 0
     assert flaws(place.read_text(encoding="utf-8")) == []
+
+
+def test_a_table_of_markdown_is_nothing_but_the_table_and_is_not_json_too(capsys):
+    assert cli.main(["verify", "--equation", "2", "--quick", "--markdown"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 3
+    assert all(line.startswith(("| ", "|---")) for line in printed)
+    assert cli.main(["verify", "--equation", "2", "--markdown", "--json"]) == 2
+    assert "--json: not allowed with argument --markdown" in capsys.readouterr().err
+
+
+def test_one_failure_of_many_is_exit_1_and_all_checks_of_it_are_printed(monkeypatch, capsys):
+    def found(*_, **__):
+        yield from found_by([4, 6], quick=True)
+
+    from dsrl_ref.appendix import theta
+
+    monkeypatch.setattr(verify, "each_finding", found)
+    monkeypatch.setattr(verify, "_print_remarks", lambda everything: None)  # which wants all equations
+    assert cli.main(["verify", "--quick"]) == 0
+    assert "ok " not in capsys.readouterr().out
+    monkeypatch.setattr(theta, "claimed_chain", lambda *_: (0.0, 0.0))
+    assert cli.main(["verify", "--quick"]) == 1
+    assert "FAILED" in capsys.readouterr().out

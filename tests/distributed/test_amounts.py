@@ -49,9 +49,9 @@ def test_the_first_layer_is_x0_and_a_step():
     assert amounts.quantiles(spread([0.0, 0.0]), 4.0, [0.5]) is None
 
 
-def test_squares_are_added_exactly_and_nonzeros_are_counted():
+def test_squares_are_those_of_each_block_and_nonzeros_are_counted():
     ask = spread([1.0, 0.0], [2.0**40], [3.0], [0.0])
-    assert amounts.sum_of_squares(ask, 1.0) == (4 + 2.0**82 + 36, 3)
-    assert amounts.sum_of_squares(ask, 2.0) == (1 + 2.0**80 + 9, 3)
+    assert amounts.squares(ask, 1.0) == ([4.0, 2.0**82, 36.0, 0.0], 3)
+    assert amounts.squares(ask, 2.0) == ([1.0, 2.0**80, 9.0, 0.0], 3)
     assert amounts.largest(ask) == 2.0**41
     assert amounts.largest(spread([1.0], [2.0], [-3.0])) == 6.0  # of the second group

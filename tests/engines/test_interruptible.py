@@ -49,7 +49,9 @@ def test_an_interrupt_is_answered_while_work_is_done_and_the_exit_does_not_wait_
 SORTING = """
 import os, signal, threading
 import numpy as np
+from dsrl_ref import Fidelity
 from dsrl_ref.engines import pieces
+from dsrl_ref.engines.problem import Problem
 
 class Interrupting(np.ndarray):
     def _interrupting(self, sort):
@@ -62,12 +64,15 @@ class Interrupting(np.ndarray):
     def argsort(self):
         return self._interrupting(self.view(np.ndarray).argsort)
 
-pieces.Pieces._running_sums = lambda self: None  # what comes after the sort
-w = np.random.default_rng(0).random(10_000_000)
+pieces.Pieces = lambda *arguments: None  # what comes after the sort
+pieces.sorted_together = lambda w, target: w.argsort()
+w = np.random.default_rng(0).random((1, 10_000_000))
 for attempt in range(20):
     order = []
     try:
-        pieces.Pieces(w.copy().view(Interrupting), TARGET, 1.0, 0, 3, 1)
+        f = Fidelity(w)
+        f.W = w.copy().view(Interrupting)
+        pieces.prepare(Problem(f, f.W, TARGET, 3))
         order.append("not interrupted")
     except KeyboardInterrupt:
         order.append("interrupted")
@@ -81,7 +86,7 @@ print(*order)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("target", ["None", "w"])
+@pytest.mark.parametrize("target", ["f.W", "1 - w"])
 def test_an_interrupt_is_answered_before_a_sort_ends(target):
     assert children.output("-c", SORTING.replace("TARGET", target)) == "interrupted sorted\n"
 

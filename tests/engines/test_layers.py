@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
-from methods import FIDELITY_ONLY, LEAST_SQUARES_ONLY, PER_LAYER, each_per_layer, suited
+from methods import FIDELITY_ONLY, LEAST_SQUARES_ONLY, OF_PIECES, PER_LAYER, each_per_layer, suited
 from strategies import FloatQuartic, examples, floats, layered_problems, problems
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient
@@ -40,7 +40,7 @@ def ties(f, thetas, constants, x0):
 
 
 def test_there_are_engines_that_take_them():
-    assert {"tensor", "tangent", "adjoint", "columns", "support", "fused", "pieces"} <= set(PER_LAYER)
+    assert {"tensor", "tangent", "adjoint", "columns", "support", "fused", "pieces", "disk"} <= set(PER_LAYER)
 
 
 @each_per_layer
@@ -184,7 +184,7 @@ def test_gauss_newton_asks_for_a_gradient_a_layer_and_a_product_for_each_sensiti
 @each_per_layer
 def test_a_network_that_diverges_is_refused_with_the_layer(method):
     f = Fidelity([[1e250]]) if method in FIDELITY_ONLY else LeastSquares([[1e100]], [[1.0]])
-    x0 = [[0.0 if method == "pieces" else 1e10]]
+    x0 = [[0.0 if method in OF_PIECES else 1e10]]
     J = Objective(f, [[0.0]], layers=3, x0=x0, method=method, per_layer=True)
     with pytest.raises(ValueError, match=r"not finite in layer [12]"):
         J((1, 1, 0, 0), [1e-100, 1.0, 1.0])
@@ -193,7 +193,7 @@ def test_a_network_that_diverges_is_refused_with_the_layer(method):
 @each_per_layer
 def test_ties_of_a_network_that_diverges_are_refused(method):
     f = Fidelity([[1e250]]) if method in FIDELITY_ONLY else LeastSquares([[1e100]], [[1.0]])
-    x0 = [[0.0 if method == "pieces" else 1e10]]
+    x0 = [[0.0 if method in OF_PIECES else 1e10]]
     J = Objective(f, [[0.0]], layers=3, x0=x0, method=method, per_layer=True)
     with pytest.raises(ValueError, match=r"not finite in layer [12]"):
         J.ties((1, 1, 0, 0), [1e-100, 1.0, 1.0])

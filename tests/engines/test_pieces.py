@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from strategies import exact, examples
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, forward
-from dsrl_ref.engines import pieces, scalar_map
+from dsrl_ref.engines import fused, pieces, recursion, scalar_map
 from dsrl_ref.engines.problem import Problem
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -469,3 +469,22 @@ def test_where_all_layers_are_equal_the_loss_has_the_bits_of_the_network_that_sh
 def test_same_bits_after_a_fork():
     expected = evaluate(2)
     assert children.forked(lambda: evaluate(2)) == expected
+
+
+@pytest.mark.parametrize("method", ["pieces", "fused"])
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_ties_are_counted_some_entries_at_a_time(monkeypatch, method, start):
+    W = np.round(normal(200), 1)
+    J = objective(W, method, layers=2, x0=start * W)
+    expected = [J.ties(theta, 2.0) for theta in (THETA, (1, 1, 0, 0.5))]
+    monkeypatch.setattr(recursion, "AT_ONCE", 7)
+    monkeypatch.setattr(fused, "AT_ONCE", 9)
+    assert [J.ties(theta, 2.0) for theta in (THETA, (1, 1, 0, 0.5))] == expected
+    assert all(expected)
+
+
+def test_equal_entries_are_added_in_the_order_in_which_they_stand():
+    W, target = np.round(normal(300), 1), normal(300, 5)
+    prepared = pieces.prepare(Problem(Fidelity(W), W, target, 2))
+    order = sorted(range(300), key=lambda k: W[0, k])
+    assert prepared.target.tolist() == target[0, order].tolist()

@@ -14,10 +14,11 @@ from mutants import MUTANTS
 from strategies import FloatQuartic
 
 import dsrl_ref
-from dsrl_ref import Fidelity, LeastSquares, Objective
+from dsrl_ref import Fidelity, LeastSquares, Objective, disk
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES, choose, named
+from dsrl_ref.errors import DataFileError, SizeError
 
 TESTS, PACKAGE = Path(__file__).parents[1], Path(dsrl_ref.__file__).parent
 W = np.ones((1, 2000))
@@ -181,8 +182,8 @@ def test_with_a_theta_a_layer_only_engines_that_have_them_are_taken():
 
 
 def test_auto_passes_over_an_engine_that_shares_theta(monkeypatch):
-    first, sharing = table.RULES[1], ENGINES["pieces"]._replace(prepare_layers=None)
-    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[2:]))
+    first, sharing = table.RULES[2], ENGINES["pieces"]._replace(prepare_layers=None)
+    monkeypatch.setattr(table, "RULES", (first._replace(engine=sharing), *table.RULES[3:]))
     W = np.ones((1, 20_000))
     own, shared = (Problem(Fidelity(W), W, W, 3, per_layer=each) for each in (True, False))
     assert (choose(own).name, choose(shared).name) == ("fused", "pieces")
@@ -213,3 +214,47 @@ def test_what_nothing_stores_is_part_of_the_answer_of_every_layer():
         assert got == pytest.approx(right, rel=1e-14)
     rows = sparse.loss_and_gradient(thetas, L)[1]
     assert rows == pytest.approx(dense.loss_and_gradient(thetas, L)[1], rel=1e-14)
+
+
+@pytest.fixture
+def of_file(tmp_path, monkeypatch):
+    """Makes the problem of a `Fidelity` on disk, where little is large."""
+    monkeypatch.setattr(disk, "LARGE", 64)
+    np.save(tmp_path / "w.npy", np.arange(1.0, 21.0).reshape(1, 20))
+
+    def make(times_W=1.0, layers=2):
+        f = Fidelity(tmp_path / "w.npy")
+        return Problem(f, f.W if times_W == 1 else times_W * f.W, f.W, layers)
+
+    make.path = tmp_path / "w.npy"
+    return make
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "times_W", "expected"), [(1, 1, "fused"), (26, 1, "fused"), (27, 1, "disk"), (1000, 2, "fused")]
+)
+def test_of_data_on_disk_only_what_reads_them_by_blocks_is_taken(of_file, evaluations, times_W, expected):
+    """However few they are: an engine that holds all would be loaded in no time, and fill the memory."""
+    assert choose(of_file(times_W), evaluations).name == expected
+    assert choose(of_fidelity(20), 1).name == "adjoint"
+    assert choose(of_fidelity(), 1000).name == "pieces"
+
+
+def test_what_holds_all_in_memory_is_refused_for_data_on_disk(of_file):
+    able = {name for name, engine in ENGINES.items() if table.refusal(engine, of_file()) is None}
+    assert able == {"fused", "disk"}
+    with pytest.raises(
+        ValueError, match=r"method 'pieces' holds matrices of 1\.6e-07 GB in memory, for data on disk; take"
+    ):
+        named("pieces", of_file())
+    with pytest.raises(SizeError, match="every engine that takes the problem holds matrices of"):
+        choose(of_file(layers=math.inf))
+
+
+def test_what_is_prepared_of_a_file_is_asked_while_the_file_is_as_it_was(of_file):
+    prepared = table.prepare(ENGINES["disk"], of_file())
+    loss, _ = prepared.loss_and_gradient(dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)
+    assert loss > 0
+    of_file.path.write_bytes(b"")
+    with pytest.raises(DataFileError, match=r"w\.npy has changed since it was read"):
+        prepared.loss_and_gradient(dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)

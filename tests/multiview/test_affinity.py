@@ -1,15 +1,17 @@
 """Matrices that a user gives: similarities become a graph, distances are recognised and refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array, csr_array, random_array
 from scipy.spatial.distance import cdist, pdist, squareform
 from strategies import examples
 from views import GRAPH, KNOWN
 
-from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, affinity
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, affinity, assembly
 from dsrl_ref.multiview.affinity import as_affinity, is_distances
 
 POINTS = np.random.default_rng(0).normal(size=(40, 5))
@@ -28,6 +30,23 @@ def test_what_is_positive_off_the_diagonal_is_an_edge_of_the_larger_weight():
     for graph, edges in ((as_affinity(csc_array(given)), 6), (as_affinity(stored), 2)):
         assert graph.nnz == np.count_nonzero(graph.toarray()) == edges
         assert graph.has_canonical_format
+
+
+@pytest.mark.parametrize(("symmetric", "most"), [(True, 2.3), (False, 4.3)])
+def test_a_graph_is_read_in_a_few_times_its_memory(monkeypatch, symmetric, most):
+    """Of what is not symmetric, a fourth part is room that is never written to."""
+    monkeypatch.setattr(assembly, "BLOCK", 2**10)
+    upper = csr_array(random_array((700, 700), density=0.05, rng=np.random.default_rng(0)))
+    given = csr_array(upper + upper.T) if symmetric else upper
+    size = given.data.nbytes + given.indices.nbytes + given.indptr.nbytes
+    tracemalloc.start()
+    try:
+        found = as_affinity(given)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most * size
+    assert found.indices.dtype == np.int32
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -1,5 +1,6 @@
 """The classifier: what it says of samples that it saw and of new ones, against dense solves and the formula."""
 
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from scipy.sparse import csr_array
 from strategies import examples
 from views import GRAPH, KNOWN, LABELS, VIEWS, beside
 
-from dsrl_ref import Fidelity, Objective, forward
-from dsrl_ref.errors import GraphWarning, StartWarning
+from dsrl_ref import Fidelity, Objective, forward, memory
+from dsrl_ref.errors import GraphWarning, SizeError, StartWarning
 from dsrl_ref.multiview import DSRLClassifier, load_dataset, similarity_graph
-from dsrl_ref.multiview.classification import join_labelled_pairs
+from dsrl_ref.multiview.classification import PAIR, join_labelled_pairs
 from dsrl_ref.multiview.propagation import propagate
 from dsrl_ref.training import fit
 
@@ -301,3 +302,25 @@ def test_no_more_threads_are_taken_than_asked_for(n_jobs):
 def test_a_bad_number_of_threads_is_refused_before_the_work():
     with pytest.raises(ValueError, match="n_jobs must be -1, for all processors, or at least 1, got 0"):
         DSRLClassifier(n_jobs=0).fit([], KNOWN)
+
+
+def test_pairs_of_labelled_samples_that_do_not_fit_are_refused_by_name(monkeypatch):
+    codes = np.repeat([0, 1, -1], [30, 40, 50])
+    room = PAIR * (30**2 + 40**2)
+    monkeypatch.setattr(memory, "free_memory", lambda: room)
+    assert join_labelled_pairs(csr_array((120, 120)), codes).nnz == 30**2 + 40**2
+    monkeypatch.setattr(memory, "free_memory", lambda: room - 1)
+    message = r"preset='authors' joins the 2500 pairs of labelled samples of one class: .* GiB are free; label fewer"
+    with pytest.raises(SizeError, match=message):
+        join_labelled_pairs(csr_array((120, 120)), codes)
+
+
+def test_a_fit_that_holds_pairs_takes_no_more_memory_than_was_said():
+    codes = np.repeat([0, 1], 400)
+    tracemalloc.start()
+    try:
+        join_labelled_pairs(csr_array((800, 800)), codes)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert PAIR * 2 * 400**2 / 3 < most < PAIR * 2 * 400**2

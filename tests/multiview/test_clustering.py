@@ -1,18 +1,21 @@
 """The clusterer: what it embeds, what k-means is given, and the authors' preset, against dense eigenvectors."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import block_diag, csr_array
 from strategies import examples
 from views import GRAPH, LABELS, VIEWS
 
-from dsrl_ref import Fidelity, Objective, forward
-from dsrl_ref.errors import GraphWarning, StartWarning
+from dsrl_ref import Fidelity, Objective, forward, memory
+from dsrl_ref.errors import GraphWarning, SizeError, StartWarning
 from dsrl_ref.multiview import (
     DSRLClustering,
+    assembly,
     clustering,
     clustering_scores,
     complementary_views,
@@ -20,7 +23,7 @@ from dsrl_ref.multiview import (
     neighbors,
     similarity_graph,
 )
-from dsrl_ref.multiview.spectral import eigengap, k_means
+from dsrl_ref.multiview.spectral import eigengap, embed, k_means, row_affinity
 from dsrl_ref.training import fit
 
 
@@ -301,3 +304,30 @@ def test_more_parts_than_the_bound_are_as_many_clusters():
     model = DSRLClustering(affinity="precomputed", random_state=0).fit(parts)
     assert model.n_clusters_ == 40
     assert model.eigenvalues_.tolist() == [1.0] * 21
+
+
+@pytest.mark.parametrize(
+    ("parameters", "advice"),
+    [
+        ({"embedding": "rows"}, "embedding='rows' holds .*; take embedding='graph'"),
+        ({"preset": "authors"}, "preset='authors' holds .*; leave preset out"),
+    ],
+)
+def test_what_holds_the_square_of_the_samples_is_refused_before_any_work(monkeypatch, parameters, advice):
+    monkeypatch.setattr(memory, "free_memory", lambda: 24 * 120**2 - 1)
+    monkeypatch.setattr(DSRLClustering, "_seen", lambda *_: pytest.fail("the graph was built"))
+    with pytest.raises(SizeError, match=rf"^{advice}$"):
+        DSRLClustering(4, **parameters).fit(VIEWS)
+
+
+def test_the_affinity_of_rows_takes_no_more_memory_than_is_said(monkeypatch):
+    monkeypatch.setattr(assembly, "BLOCK", 2**12)
+    graph = DSRLClustering(4, random_state=0).fit(VIEWS).graph_
+    large = csr_array(block_diag([graph] * 5))
+    tracemalloc.start()
+    try:
+        embed(row_affinity(large), 4)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 12 * 600**2 < most < 24 * 600**2 + 2**20  # beside it what does not grow with the square

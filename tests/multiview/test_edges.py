@@ -11,9 +11,14 @@ from strategies import examples
 from views import euclidean, naive_graph, naive_weights, nearest_first, random_views
 
 from dsrl_ref.multiview import edges
-from dsrl_ref.multiview.edges import WEIGHTS, links, mean_graph, room, thresholded, view_graph
+from dsrl_ref.multiview.edges import WEIGHTS, Links, mean_graph, room, thresholded, view_graph
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.views import prepare
+
+
+def links(new, seen, k, kind):
+    return Links(seen, k, kind)(new)
+
 
 VIEW = random_views(12, (4,))[0]
 
@@ -62,9 +67,7 @@ def test_what_has_no_words_is_joined_to_the_first_samples_evenly():
     view = words(0)
     view[:] = np.where(view.any(axis=1, keepdims=True), view, 0)
     blank = np.flatnonzero(~view.any(axis=1))
-    directed = edges.links(
-        prepare(view, "tf-idf").like(np.zeros((1, 150))), prepare(view, "tf-idf").points, 8, "adaptive"
-    )
+    directed = links(prepare(view, "tf-idf").like(np.zeros((1, 150))), prepare(view, "tf-idf").points, 8, "adaptive")
     near = np.flatnonzero(directed.toarray()[0])
     assert near.tolist() == blank[:8].tolist()
 
@@ -95,10 +98,10 @@ def test_links_of_new_samples_equal_the_recipe_in_scalar_loops(kind):
     for i, lengths in enumerate(euclidean(new, seen)):
         for j, weight in naive_weights(lengths, 4, kind, mean, scales).items():
             expected[i, j] = weight
-    found = edges.links(*(Dense(np.ascontiguousarray(rows.T)) for rows in (new, seen)), 4, kind)
+    found = links(*(Dense(np.ascontiguousarray(rows.T)) for rows in (new, seen)), 4, kind)
     assert found.toarray() == pytest.approx(expected, rel=1e-9, abs=1e-14)
     equal = Dense(np.zeros((6, 20)))
-    assert edges.links(equal.take(slice(7)), equal, 4, kind).nnz == view_graph(equal, 4, kind).nnz == 0
+    assert links(equal.take(slice(7)), equal, 4, kind).nnz == view_graph(equal, 4, kind).nnz == 0
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)
@@ -107,8 +110,8 @@ def test_sparse_points_have_the_edges_of_the_same_dense_ones(kind):
     sparse, dense = Sparse.unmoved(csr_array(rows)), Dense(np.ascontiguousarray(rows.T))
     expected = view_graph(dense, 4, kind).toarray()
     assert view_graph(sparse, 4, kind).toarray() == pytest.approx(expected, rel=1e-6, abs=1e-9)
-    expected = edges.links(dense.take(slice(3)), dense, 4, kind).toarray()
-    assert edges.links(sparse.take(slice(3)), sparse, 4, kind).toarray() == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    expected = links(dense.take(slice(3)), dense, 4, kind).toarray()
+    assert links(sparse.take(slice(3)), sparse, 4, kind).toarray() == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_the_mean_of_graphs_is_in_order_whatever_they_are():

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from strategies import dyadic, examples, thetas
 from views import hard_views, naive_graph, standard
 
-from dsrl_ref import Theta, forward
+from dsrl_ref import ScalarMap, Theta, forward
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import learning
-from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph, mixed
+from dsrl_ref.multiview.learning import LearnedGraph, count_kept, learn_as_authors, learn_graph, mixed
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.training import fit
@@ -72,28 +75,69 @@ def test_a_learned_network_is_one_function_of_a_weight():
     assert learned.apply(weights).tolist() == [0, 0, 0, 0.5, 1, 3]
 
 
-@pytest.mark.parametrize("looks", [1, 2, 64])
-@pytest.mark.parametrize(
-    ("theta", "L", "falls"),
-    [((1.0, 0.6, 0.2, 0.7), 1.0, False), ((0.8, 0.5, 0.1, 0.3), 4.0, False), ((4.0, 0.7, 0.62, 0.82), 0.22, True)],
+NETWORKS = [
+    ((1.0, 0.6, 0.2, 0.7), 1.0, 3, 1),
+    ((0.8, 0.5, 0.1, 0.3), 4.0, 3, 1),
+    ((4.0, 0.7, 0.62, 0.82), 0.22, 3, 2),  # keeps some weights, and takes smaller and larger ones away
+    ((1.0, 1.0, 0.25, 0.25), 1.0, 1, 1),
+]
+
+
+def one_by_one(network, ascending):
+    """How many weights the network maps above 0."""
+    return int(np.count_nonzero(network(ascending) > 0))
+
+
+@pytest.mark.parametrize(("theta", "L", "layers", "turns"), NETWORKS)
+def test_what_is_kept_is_counted_without_looking_at_all(theta, L, layers, turns):
+    network, rng = ScalarMap(theta, L, layers), np.random.default_rng(0)
+    kept = network(np.linspace(0, 1.5, 301)) > 0
+    assert np.count_nonzero(kept[1:] != kept[:-1]) == turns
+    near = np.nextafter(network.breakpoints[:, np.newaxis], [-9.0, 9.0]).ravel()
+    for weights in (
+        1.5 * rng.random(200),
+        np.full(7, 0.01),
+        np.full(7, 9.0),
+        np.repeat(rng.random(9), 5),
+        np.zeros(0),
+        np.repeat([*network.breakpoints, *network.intervals[np.isfinite(network.intervals)], *near], 3),
+    ):
+        ascending = np.sort(weights)
+        assert count_kept(network, ascending) == one_by_one(network, ascending)
+
+
+class Looked(np.ndarray):
+    """Numbers that count how many of them are looked at one by one."""
+
+    looks = 0
+
+    def __getitem__(self, place):
+        Looked.looks += isinstance(place, int)
+        return super().__getitem__(place)
+
+
+def test_of_a_million_weights_a_few_are_looked_at():
+    weights = np.linspace(0.0, 1.5, 1_000_001).view(Looked)
+    for theta, L, layers, _ in NETWORKS:
+        network, Looked.looks = ScalarMap(theta, L, layers), 0
+        count = count_kept(network, weights)
+        assert 0 < Looked.looks <= 21 * len(network.slopes)
+        assert count == one_by_one(network, np.asarray(weights))
+
+
+@examples(100)
+@given(
+    thetas(),
+    st.one_of(st.floats(0.3, 4.0), dyadic(0, 4).filter(bool)),
+    st.integers(1, 4),
+    st.lists(st.floats(-2.0, 2.0), max_size=30),
 )
-def test_what_is_kept_is_counted_without_looking_at_all(theta, L, falls, looks, monkeypatch):
-    """The last of these networks keeps some weights, and takes smaller and larger ones away."""
-    monkeypatch.setattr(learning, "LOOKS", looks)
-    rng = np.random.default_rng(0)
-    for scale in (1.0, 0.3, 5.0):
-        learned = LearnedGraph(GRAPH, Theta(*theta), L, scale, np.zeros(1), 3)
-        kept = learned.apply(scale * np.linspace(0, 1.5, 301)) > 0
-        assert np.count_nonzero(kept[1:] != kept[:-1]) == (2 if falls else 1)
-        for weights in (
-            1.5 * rng.random(200),
-            np.full(7, 0.01),
-            np.full(7, 9.0),
-            np.repeat(rng.random(9), 5),
-            np.zeros(0),
-        ):
-            ascending = np.sort(scale * weights)
-            assert learned.kept(ascending) == np.count_nonzero(learned.apply(ascending))
+def test_every_network_counts_what_it_keeps(theta, L, layers, weights):
+    """Weights next to the ends of pieces too, where rounding decides what is kept."""
+    network = ScalarMap(tuple(map(float, theta)), float(L), layers)
+    ends = network.intervals[np.isfinite(network.intervals)]
+    ascending = np.sort([*weights, *ends, *np.nextafter(ends, 9), *np.nextafter(ends, -9), *network.breakpoints])
+    assert count_kept(network, ascending) == one_by_one(network, ascending)
 
 
 def test_labels_spread_over_a_quarter_of_the_candidates_beside_what_is_learned():

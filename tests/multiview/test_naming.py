@@ -14,7 +14,11 @@ from dsrl_ref.multiview.naming import Expected, Named, Naming, in_order, is_view
 NAMED = dict(zip(("image", "text", "audio"), VIEWS, strict=True))
 COLUMNS = [[f"{name}{j}" for j in range(10)] for name in NAMED]
 FRAMES = {name: Table(view, columns) for (name, view), columns in zip(NAMED.items(), COLUMNS, strict=True)}
-MODEL = DSRLClassifier(n_neighbors=4).fit(FRAMES, KNOWN)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return DSRLClassifier(n_neighbors=4).fit(FRAMES, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -71,39 +75,39 @@ def test_a_dictionary_of_views_is_fitted_as_the_list_of_its_values(kind):
 
 @examples(10)
 @given(st.permutations(list(FRAMES)))
-def test_views_are_met_by_their_names_in_any_order(order):
+def test_views_are_met_by_their_names_in_any_order(model, order):
     new = {name: Table(np.asarray(FRAMES[name])[:30] + 0.01, FRAMES[name].columns) for name in order}
-    expected = MODEL.predict_proba([view[:30] + 0.01 for view in VIEWS])
-    assert np.array_equal(MODEL.predict_proba(new), expected)
+    expected = model.predict_proba([view[:30] + 0.01 for view in VIEWS])
+    assert np.array_equal(model.predict_proba(new), expected)
 
 
-def test_a_view_that_is_missing_or_not_known_is_named():
+def test_a_view_that_is_missing_or_not_known_is_named(model):
     wrong = {"image": VIEWS[0], "text": VIEWS[1], "sound": VIEWS[2]}
     with pytest.raises(ValueError, match=r"the views that fit saw: 'audio' is missing; 'sound' is not known"):
-        MODEL.predict(wrong)
+        model.predict(wrong)
     with pytest.raises(ValueError, match="'text', 'audio' are missing"):
-        MODEL.predict({"image": VIEWS[0]})
+        model.predict({"image": VIEWS[0]})
     with pytest.raises(ValueError, match="'more' is not known"):
-        MODEL.predict({**NAMED, "more": VIEWS[0]})
+        model.predict({**NAMED, "more": VIEWS[0]})
 
 
-def test_columns_in_another_order_or_of_other_names_are_refused_with_the_view_and_the_names():
+def test_columns_in_another_order_or_of_other_names_are_refused_with_the_view_and_the_names(model):
     text = FRAMES["text"]
     turned = {**FRAMES, "text": Table(np.asarray(text)[:, ::-1], text.columns[::-1])}
     with pytest.raises(ValueError, match=r"of view text: column 0 is 'text9', where fit saw 'text0'; bring"):
-        MODEL.predict(turned)
+        model.predict(turned)
     other = {**FRAMES, "text": Table(text, [*text.columns[1:], "new"])}
     with pytest.raises(ValueError, match=r"of view text: 'text0' is missing; 'new' is not known"):
-        MODEL.predict(other)
+        model.predict(other)
     twice = {**FRAMES, "text": Table(text, [*text.columns[:9], "text0"])}
     with pytest.raises(ValueError, match="'text9' is missing; 'text0' is there twice"):
-        MODEL.predict(twice)
+        model.predict(twice)
 
 
-def test_where_either_side_has_no_names_the_order_counts():
-    expected = MODEL.predict(FRAMES)
-    assert np.array_equal(MODEL.predict(VIEWS), expected)
-    assert np.array_equal(MODEL.predict(list(FRAMES.values())), expected)
+def test_where_either_side_has_no_names_the_order_counts(model):
+    expected = model.predict(FRAMES)
+    assert np.array_equal(model.predict(VIEWS), expected)
+    assert np.array_equal(model.predict(list(FRAMES.values())), expected)
     bare = DSRLClassifier(n_neighbors=4).fit(VIEWS, KNOWN)
     assert np.array_equal(bare.predict(FRAMES), expected)
     other = DSRLClassifier(n_neighbors=4).fit(list(FRAMES.values()), KNOWN)
@@ -132,12 +136,12 @@ def test_a_view_in_a_dictionary_is_called_by_its_name():
         DSRLClustering(2).fit({**NAMED, "audio": VIEWS[2] + np.inf})
 
 
-def test_names_are_kept_in_files(tmp_path):
-    save(tmp_path / "model", MODEL)
+def test_names_are_kept_in_files(tmp_path, model):
+    save(tmp_path / "model", model)
     loaded = load(tmp_path / "model")
     assert loaded.view_names_.tolist() == list(NAMED)
     assert loaded.feature_names_in_.tolist() == [name for names in COLUMNS for name in names]
-    assert loaded.expected == MODEL.expected
+    assert loaded.expected == model.expected
     assert loaded.expected.sizes == (10, 10, 10)
     with pytest.raises(ValueError, match="'audio' is missing"):
         loaded.predict(dict.fromkeys(("image", "text"), VIEWS[0]))

@@ -1,16 +1,20 @@
-"""Exact neighbours, by blocks and by tree, against sorting all distances."""
+"""Exact neighbours, however they are found, against fractions and against sorting all distances."""
 
+import re
+from fractions import Fraction
 from typing import ClassVar
 
 import blas
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from views import euclidean, nearest_first, random_views
+from views import euclidean, nearest_exactly, nearest_first, random_views, tied_samples
 
-from dsrl_ref.multiview import neighbors
-from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, sampled
+from dsrl_ref.multiview import neighbors, tiles
+from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, nearest_as_authors, sampled
 from dsrl_ref.multiview.points import Dense, Sparse
+from dsrl_ref.multiview.trees import Tree
+from dsrl_ref.threads import limited
 
 
 def points(n, seed=0, features=3):
@@ -21,9 +25,9 @@ def in_columns(columns):
     return Dense(np.array(columns, dtype=float))
 
 
-def distances(some, others, rounding=0.0):
+def distances(some, others):
     """All of them in one block."""
-    return Distances(some, others, rounding)(slice(0, some.count))
+    return Distances(some, others)(slice(0, some.count))
 
 
 def by_sorting(some, others, count):
@@ -38,12 +42,134 @@ def _blocks(request, monkeypatch):
     monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", request.param)
 
 
+@pytest.fixture(params=["tiles", "small tiles", "tree"])
+def _found_by(request, monkeypatch):
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1 if request.param == "tree" else 10**9)
+    if request.param == "small tiles":
+        monkeypatch.setattr(tiles, "HEIGHT", 4)
+        monkeypatch.setattr(tiles, "WIDTH", 6)
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_nearest_are_those_of_the_definition_whatever_is_equal():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        n, d = rng.integers(3, 30), rng.integers(1, 5)
+        samples = tied_samples(rng, n, d)
+        others, new = in_columns(samples.T), samples[rng.integers(n, size=5)] * rng.choice([1, 0.5, -1])
+        count = int(rng.integers(1, n + 1))
+        for some, itself in ((others, True), (in_columns(new.T), False)):
+            lengths, columns = nearest(some, others, count)
+            expected = nearest_exactly(some.columns.T, samples, count, itself)
+            assert columns.tolist() == [[j for _, j in row] for row in expected]
+            for found, row in zip(lengths, expected, strict=True):
+                assert [Fraction(x) ** 2 for x in found] == pytest.approx([s for s, _ in row], rel=1e-15)
+        sparse = Sparse.unmoved(csr_array(samples))
+        expected = nearest_exactly(samples, samples, count, True)
+        assert nearest(sparse, sparse, count)[1].tolist() == [[j for _, j in row] for row in expected]
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_nearest_of_any_data_are_those_of_a_full_sort():
+    some, others = points(7, seed=1), points(150)
+    for first in (others, some):
+        lengths, columns = nearest(first, others, 9)
+        expected, places = by_sorting(first, others, 9)
+        assert columns.tolist() == places
+        assert lengths == pytest.approx(np.array(expected), rel=1e-15)
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_small_distances_keep_their_digits_however_far_from_the_origin():
+    """A product would have lost them all."""
+    far = in_columns(1e9 + np.arange(30.0) ** 2 + np.zeros((3, 1)))
+    lengths, columns = nearest(far, far, 4)
+    expected, places = by_sorting(far, far, 4)
+    assert columns.tolist() == places
+    assert lengths == pytest.approx(np.array(expected), rel=1e-15)
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_neighbours_follow_the_samples_into_any_order_and_to_any_scale():
+    some = points(60, features=4)
+    lengths, columns = nearest(some, some, 7)
+    turned = np.random.default_rng(1).permutation(60)
+    again = nearest(some.take(turned), some.take(turned), 7)
+    assert np.array_equal(turned[again[1]], columns[turned])
+    assert np.array_equal(again[0], lengths[turned])
+    for scale in (2.0**-500, 2.0**460):
+        scaled = in_columns(scale * some.columns)
+        assert np.array_equal(nearest(scaled, scaled, 7)[0], scale * lengths)
+        assert np.array_equal(nearest(scaled, scaled, 7)[1], columns)
+
+
+@pytest.mark.usefixtures("_found_by")
+@pytest.mark.parametrize("threads", [2, 3])
+def test_neighbours_do_not_depend_on_the_number_of_threads(threads):
+    some = in_columns(np.random.default_rng(0).integers(-3, 4, size=(3, 2500)))
+    with limited(1):
+        expected = nearest(some.take(slice(900)), some, 5)
+    with limited(threads):
+        found = nearest(some.take(slice(900)), some, 5)
+    assert np.array_equal(found[0], expected[0])
+    assert np.array_equal(found[1], expected[1])
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_what_rounding_alone_tells_apart_is_in_order():
+    line = in_columns([[0.0, 1 + 1e-12, 1.0, -1 - 2e-12, 3.0, -1 + 1e-12]])
+    lengths, columns = nearest(line, line, 4)
+    assert columns[0].tolist() == [0, 1, 2, 3]
+    assert lengths[0].tolist() == [0, 1 + 1e-12, 1, 1 + 2e-12]
+    assert nearest(line, line, 6)[1][0].tolist() == [0, 1, 2, 3, 5, 4]
+    apart = in_columns([[0.0, 1 + 1e-8, 1.0]])
+    assert nearest(apart, apart, 2)[1][0].tolist() == [0, 2]
+
+
+@pytest.mark.usefixtures("_found_by")
+def test_what_is_as_near_as_rounding_equals_the_sample():
+    rows = np.array([[3.0, 4.0]] * 4) * [[1.0], [1 + 1e-11], [1.0], [1 + 1e-9]]
+    lengths, columns = nearest(in_columns(rows[[2]].T), in_columns(rows.T), 4)
+    assert columns.tolist() == [[0, 1, 2, 3]]
+    assert lengths.tolist() == [[0, 0, 0, pytest.approx(5e-9, rel=1e-6)]]
+    itself = in_columns(rows.T)
+    assert nearest(itself, itself, 2)[1].tolist() == [[0, 1], [1, 0], [2, 0], [3, 1]]
+
+
+@pytest.mark.parametrize(("n", "features", "tree"), [(50, 4, True), (49, 4, False), (50, 5, False)])
+def test_a_tree_is_for_many_samples_of_few_features(monkeypatch, n, features, tree):
+    taken = []
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
+    monkeypatch.setattr(neighbors, "Tree", lambda *given: taken.append(True) or Tree(*given))
+    nearest(points(3, features=features), points(n, features=features), 2)
+    nearest_as_authors(points(3, features=features), points(n, features=features), 2)
+    assert taken == [True, True] * tree
+
+
+def test_dense_points_are_not_sought_among_sparse_ones():
+    with pytest.raises(TypeError, match="points must be both dense, or both sparse"):
+        nearest(points(3), Sparse.unmoved(csr_array(np.eye(3))), 1)
+
+
+def test_it_says_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(neighbors, "PAIRS", 1)
+    monkeypatch.setattr(tiles, "HEIGHT", 4)
+    some = points(9, features=5)
+    with limited(1):
+        nearest(some, some, 2, verbose=True)
+        assert re.fullmatch(
+            r"neighbours: 4 of 9 samples, \d+ s left\nneighbours: 8 of 9 samples, \d+ s left\n", capsys.readouterr().err
+        )
+        nearest(some, some, 2)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.usefixtures("_blocks")
 @pytest.mark.parametrize("count", [1, 5, 20])
-def test_nearest_are_those_of_a_full_sort(count):
+def test_nearest_as_authors_are_those_of_a_full_sort(count):
     some, others = points(7, seed=1), points(20)
     for first, second in ((others, others), (some, others)):
-        lengths, columns = nearest(first, second, count)
+        lengths, columns = nearest_as_authors(first, second, count)
         expected, places = by_sorting(first, second, count)
         assert columns.tolist() == places
         assert lengths == pytest.approx(np.array(expected), abs=1e-7)
@@ -54,7 +180,7 @@ def test_each_sample_is_at_distance_0_from_itself_however_large():
     large = in_columns(
         1e6 * points(40).columns + 1e7
     )  # the matrix product alone leaves the root of rounding errors here
-    lengths, columns = nearest(large, large, 3)
+    lengths, columns = nearest_as_authors(large, large, 3)
     assert not lengths[:, 0].any()
     assert columns[:, 0].tolist() == list(range(40))
     assert not np.diag(distances(large, large)).any()
@@ -63,44 +189,16 @@ def test_each_sample_is_at_distance_0_from_itself_however_large():
 
 
 @pytest.mark.usefixtures("_blocks")
-def test_of_equal_distances_the_first_stay_in_and_come_first():
-    lengths, columns = nearest(in_columns(np.zeros((2, 6))), in_columns(np.zeros((2, 6))), 3)
-    assert columns.tolist() == [[0, 1, 2]] * 6
-    assert not lengths.any()
+def test_of_equal_distances_the_first_stay_in_and_come_first_as_the_authors_have_it():
+    equal = in_columns(np.zeros((2, 6)))
+    for others in (equal, in_columns(np.zeros((2, 6)))):
+        lengths, columns = nearest_as_authors(equal, others, 3)
+        assert columns.tolist() == [[0, 1, 2]] * 6
+        assert not lengths.any()
     line = in_columns([[1.0, -1.0, 2.0, -2.0, 1.0]])
-    lengths, columns = nearest(in_columns([[0.0]]), line, 4)
+    lengths, columns = nearest_as_authors(in_columns([[0.0]]), line, 4)
     assert columns.tolist() == [[0, 1, 4, 2]]
     assert lengths.tolist() == [[1, 1, 1, 2]]
-
-
-@pytest.mark.parametrize("count", [1, 4])
-def test_the_tree_finds_the_same(monkeypatch, count):
-    some, others = points(15, seed=1), points(40)
-    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 40)
-    monkeypatch.setattr(neighbors, "Distances", None)  # the tree needs none
-    expected, places = by_sorting(some, others, count)
-    lengths, columns = nearest(some, others, count)
-    assert columns.tolist() == places
-    assert lengths == pytest.approx(np.array(expected), rel=1e-12)
-
-
-def test_the_trees_equal_distances_come_in_order(monkeypatch):
-    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1)
-    line = np.repeat([[0.0, 5.0, 1.0]], 30, axis=1)[:, np.random.default_rng(0).permutation(90)]
-    lengths, columns = nearest(Dense(line), Dense(line), 60)
-    for i in range(90):
-        same, other = np.flatnonzero(line[0] == line[0, i]), np.flatnonzero(line[0] == {0: 1, 1: 0, 5: 1}[line[0, i]])
-        assert columns[i].tolist() == [*same, *other]
-        assert lengths[i].tolist() == [0.0] * 30 + [4.0 if line[0, i] == 5 else 1.0] * 30
-
-
-@pytest.mark.parametrize(("n", "features", "tree"), [(50, 8, True), (49, 8, False), (50, 9, False)])
-def test_a_tree_is_for_many_samples_of_few_features(monkeypatch, n, features, tree):
-    taken = []
-    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
-    monkeypatch.setattr(neighbors, "_by_tree", lambda *_: taken.append(True))
-    nearest(points(3, features=features), points(n, features=features), 2)
-    assert taken == [True] * tree
 
 
 @pytest.mark.usefixtures("_blocks")
@@ -143,34 +241,6 @@ def test_blas_has_one_thread_where_distances_are_few():
     assert Watched.seen == [{1}]
 
 
-def test_what_is_equal_but_for_rounding_counts_as_equal_where_that_is_asked():
-    line = in_columns([[0.0, 1 + 1e-12, 1.0, -1 - 2e-12, 3.0, -1 + 1e-12]])
-    assert nearest(line, line, 3)[1][0].tolist() == [0, 5, 2]
-    lengths, columns = nearest(line, line, 3, 1e-9)
-    assert columns[0].tolist() == [0, 1, 2]
-    assert lengths[0].tolist() == [0, lengths[0, 1], lengths[0, 1]]
-    assert nearest(line, line, 6, 1e-9)[1][0].tolist() == [
-        0,
-        5,
-        2,
-        1,
-        3,
-        4,
-    ]  # nothing that stays in has to be told apart
-
-
-def test_what_is_equal_but_for_rounding_of_its_norm_is_at_distance_0_where_that_is_asked():
-    far = 1e6 * np.random.default_rng(0).normal(size=(50, 3))
-    some, others = in_columns(far), in_columns(far[:, [2, 1, 0]])
-    near = in_columns(far[:, [2, 1, 0]] + 1e-2)
-    exact = distances(some, others, 1e-9)
-    assert not nearest(some, others, 1, 1e-9)[0][:3].any()
-    assert [exact[i, 2 - i] for i in range(3)] == [0, 0, 0]
-    assert np.count_nonzero(exact) == 6
-    assert np.count_nonzero(distances(some, near, 1e-9)) == 6  # 1e-8 of the norms is rounding
-    assert np.count_nonzero(distances(some, in_columns(far[:, [2, 1, 0]] + 10.0), 1e-9)) == 9
-
-
 @pytest.mark.usefixtures("_blocks")
 def test_sparse_points_have_the_neighbours_of_the_same_dense_ones():
     rng = np.random.default_rng(0)
@@ -178,8 +248,9 @@ def test_sparse_points_have_the_neighbours_of_the_same_dense_ones():
     sparse = Sparse(rows, rng.normal(size=20), rng.normal(size=6))
     dense = in_columns((rows.toarray() - np.outer(sparse.shift, sparse.direction)).T)
     for some, same in ((sparse, dense), (sparse.take(slice(3, 9)), dense.take(slice(3, 9)))):
-        lengths, columns = nearest(some, sparse, 5)
-        expected, places = nearest(same, dense, 5)
-        assert np.array_equal(columns, places)
-        assert lengths == pytest.approx(expected, rel=1e-9, abs=1e-7)
+        for find, error in ((nearest, 1e-13), (nearest_as_authors, 1e-7)):
+            lengths, columns = find(some, sparse, 5)
+            expected, places = find(same, dense, 5)
+            assert np.array_equal(columns, places)
+            assert lengths == pytest.approx(expected, rel=1e-9, abs=error)
     assert mean_distance(sparse) == pytest.approx(mean_distance(dense), rel=1e-12)

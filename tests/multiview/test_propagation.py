@@ -5,8 +5,10 @@ import itertools
 import blas
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, diags_array, linalg
+from scipy.sparse import csr_array, diags_array
 
+from dsrl_ref import memory
+from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import propagation
 from dsrl_ref.multiview.propagation import distributions, propagate
 
@@ -122,7 +124,7 @@ def test_the_largest_degree_counts_where_an_alpha_is_refused(monkeypatch):
 
 def test_conjugate_gradients_that_fail_say_what_to_do(monkeypatch):
     monkeypatch.setattr(propagation, "DENSE", 0)
-    monkeypatch.setattr(linalg, "cg", lambda matrix, column, **_: (column, 1))
+    monkeypatch.setattr(propagation, "solved", lambda _, columns, tell: (columns, np.array([True, False, True])))
     with pytest.raises(ValueError, match="the propagation did not converge: alpha is too large for float64; take a"):
         propagate(W, [CODES], 3, "balanced", 10)
 
@@ -130,7 +132,7 @@ def test_conjugate_gradients_that_fail_say_what_to_do(monkeypatch):
 @pytest.mark.parametrize(("most", "dense"), [(30, True), (29, False)])
 def test_few_samples_are_solved_by_a_dense_factorisation(monkeypatch, most, dense):
     monkeypatch.setattr(propagation, "DENSE", most)
-    monkeypatch.setattr(linalg, "cg", lambda *_, **__: pytest.fail("conjugate gradients were taken"))
+    monkeypatch.setattr(propagation, "solved", lambda *_: pytest.fail("conjugate gradients were taken"))
     if dense:
         assert propagate(W, [CODES], 3, "balanced", 10)[0] == pytest.approx(expected("balanced", 10), rel=1e-9)
     else:
@@ -141,7 +143,7 @@ def test_few_samples_are_solved_by_a_dense_factorisation(monkeypatch, most, dens
 @pytest.mark.parametrize(("most", "dense"), [(30, True), (29, False)])
 def test_few_samples_of_poisson_learning_too(monkeypatch, most, dense):
     monkeypatch.setattr(propagation, "DENSE", most)
-    monkeypatch.setattr(linalg, "cg", lambda *_, **__: pytest.fail("conjugate gradients were taken"))
+    monkeypatch.setattr(propagation, "solved", lambda *_: pytest.fail("conjugate gradients were taken"))
     if dense:
         (F,) = propagate(W, [CODES], 3, "poisson", None)
         assert pytest.approx(poisson_by_hand(W.toarray(), CODES, 3), rel=1e-8) == F
@@ -158,16 +160,15 @@ def test_the_unit_of_the_weights_does_not_matter(monkeypatch, samples):
         assert propagate(unit * W, [CODES], 3, "balanced", 10)[0] == pytest.approx(expected, rel=1e-10, abs=1e-15)
 
 
-@pytest.mark.parametrize("module", ["dense", "iterative"])
-def test_blas_has_one_thread_while_small_graphs_are_solved(module, monkeypatch):
+def test_blas_has_one_thread_while_small_graphs_are_solved(monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
     import scipy.linalg
-    import scipy.sparse.linalg
 
-    seen, where, name = [], *((scipy.linalg, "cho_factor") if module == "dense" else (scipy.sparse.linalg, "cg"))
-    original = getattr(where, name)
-    monkeypatch.setattr(where, name, lambda *a, **b: (seen.append(set(blas.numbers().values())), original(*a, **b))[1])
-    monkeypatch.setattr(propagation, "DENSE", 2_500 if module == "dense" else 1)
+    seen, original = [], scipy.linalg.cho_factor
+    numbers = blas.numbers
+    monkeypatch.setattr(
+        scipy.linalg, "cho_factor", lambda *a, **b: (seen.append(set(numbers().values())), original(*a, **b))[1]
+    )
     W = csr_array(np.ones((4, 4)) - np.eye(4))
     with threadpoolctl.threadpool_limits(3, "blas"):
         found = propagation.propagate(W, [np.array([0, 1, -1, -1])], 2, "balanced", 10.0)
@@ -366,3 +367,12 @@ def test_blas_has_one_thread_also_where_many_samples_are_solved(form, monkeypatc
     with threadpoolctl.threadpool_limits(3, "blas"):
         propagate(ring, [codes], 2, form, 10.0)
     assert seen == [{1}]
+
+
+@pytest.mark.parametrize("form", ["balanced", "poisson"])
+def test_more_classes_than_fit_are_refused(monkeypatch, form):
+    room = propagation.COPIES * 8 * 30 * 6
+    monkeypatch.setattr(memory, "free_memory", lambda: room)
+    assert len(propagate(W, [CODES, CODES], 3, form, 10)) == 2
+    with pytest.raises(SizeError, match=r"labels y: what 4 classes have of 30 samples each: .*; take fewer classes"):
+        propagate(W, [CODES, CODES], 4, form, 10)

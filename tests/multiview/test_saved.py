@@ -1,6 +1,7 @@
 """Fitted estimators in files: the same bits come out, predict the same, and what is damaged or forged is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,8 @@ def put(name, value):
         (put("classes", None), "'classes'"),
         (put("reached", lambda a: a[1:]), "one truth a sample"),
         (put("reached", lambda a: a.astype(int)), "one truth a sample"),
+        (put("labelled", lambda a: a[1:]), "one truth a sample"),
+        (put("labelled", lambda a: a.astype(int)), "one truth a sample"),
         (put("label_distributions", lambda a: a.astype(np.float32)), "label_distributions must be finite"),
         (put("label_distributions", lambda a: np.where(a < 0.5, np.nan, a)), "label_distributions must be finite"),
         (put("losses", lambda a: np.array(["x"])), "losses must be finite"),
@@ -201,6 +204,11 @@ JOINER = {"along": ["samples"] * 3, "k": 12, "weights": "adaptive"}
         ({"joiner": {**JOINER, "k": 0}}, "k must be"),
         ({"joiner": {**JOINER, "weights": "cold"}}, "weights must be one of"),
         ({"joiner": {**JOINER, "along": ["auto"] * 3}}, "along must be one of"),
+        ({"joiner": {**JOINER, "neighbors": [["some", None]] * 3}}, "neighbors must be one of"),
+        (
+            {"joiner": {**JOINER, "neighbors": [["exact", None]]}},
+            "neighbors must be one entry for each of 3 views, got 1",
+        ),
         ({"joiner": {**JOINER, "along": []}}, "the views must be one at least"),
         ({"trained_on_seen": False}, "'affinity_shape'"),
         ({"classes": ["a", "b"]}, "label_distributions must be finite"),
@@ -224,6 +232,15 @@ def test_a_forged_header_is_no_classifier(changes, message, path):
 def test_as_many_neighbours_as_there_can_be_are_no_forgery(path):
     assert load(changed(path, QUICK, joiner={**JOINER, "k": 98})).predict(NEW).shape == (20,)
     assert load(changed(path, QUICK, joiner={**JOINER, "k": 99, "weights": "heat"})).predict(NEW).shape == (20,)
+
+
+def test_how_neighbours_were_found_is_kept_and_was_exact_in_files_that_do_not_say_it(path):
+    found = [["approximate", 0.5], ["exact", None], ["approximate", 1]]
+    told = load(changed(path, QUICK, joiner={**JOINER, "neighbors": found}))
+    assert [tuple(each) for each in told.neighbors_] == [("approximate", 0.5), ("exact", None), ("approximate", 1.0)]
+    save(path, told)
+    assert load(path).neighbors_ == told.neighbors_
+    assert load(changed(path, QUICK, joiner=JOINER)).neighbors_ == (("exact", None),) * 3
 
 
 def smaller(name, held):
@@ -292,10 +309,12 @@ def test_a_file_of_version_3_is_read_with_the_names_of_columns_that_it_has(path,
     model = DSRLClassifier(n_neighbors=4, view_sizes=sizes).fit(given_, KNOWN[:100])
     save(path, model)
     header, arrays = persistence.read(path)
-    del header["naming"]
+    del header["naming"], arrays["labelled"]
     old = {**header, "version": 3, "feature_names_in": model.feature_names_in_.tolist()}
     persistence.write(path, old, arrays)
-    assert bits(load(path)._fitted) == bits(model._fitted)
+    assert load(path)._fitted.labelled is None
+    assert bits(load(path)._fitted) == bits(replace(model._fitted, labelled=None))
+    assert saved.classifier_to_file(load(path))[1].keys() == arrays.keys()
     persistence.write(path, {**old, "feature_names_in": None}, arrays)
     assert not hasattr(load(path), "feature_names_in_")
     assert np.array_equal(load(path).predict(given_), model.predict(given_))

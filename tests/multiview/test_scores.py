@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsrl_ref import memory
+from dsrl_ref.errors import SizeError
 from dsrl_ref.multiview import clustering_scores
 
 NAMES = "accuracy", "nmi", "ari", "purity", "f"
@@ -163,3 +165,10 @@ def test_equal_scikit_learns(pairs):
     scores = clustering_scores(true, predicted)
     assert scores["nmi"] == pytest.approx(metrics.normalized_mutual_info_score(true, predicted), abs=1e-12)
     assert scores["ari"] == pytest.approx(metrics.adjusted_rand_score(true, predicted), abs=1e-12)
+
+
+def test_a_table_of_classes_that_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 24 * 50 * 40)
+    assert clustering_scores(range(50), [*range(40), *[0] * 10])["purity"] == 0.8
+    with pytest.raises(SizeError, match=r"true has 50 classes, predicted 41: .* GiB are free; are they labels\?"):
+        clustering_scores(range(50), [*range(41), *[0] * 9])

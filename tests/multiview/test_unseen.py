@@ -1,14 +1,19 @@
 """New samples are joined to the graph of those that were seen, against scalar loops."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from views import euclidean, fewer, holed, naive_weights, nearest_first, random_views, standard
 
+from dsrl_ref.multiview import edges, unseen
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.graph import fuse
+from dsrl_ref.multiview.points import Dense
 from dsrl_ref.multiview.unseen import Joiner
-from dsrl_ref.multiview.views import as_views, prepare
+from dsrl_ref.multiview.views import AlongFeatures, as_views, prepare
 
 SEEN, NEW = [[view[part] for view in random_views(32, (4, 6), seed=2)] for part in (slice(25), slice(25, 32))]
 
@@ -217,3 +222,30 @@ def test_a_sample_that_was_seen_in_some_views_is_known_again(kind):
     place = int(np.flatnonzero(~np.isnan(seen[0][:, 0]) & ~np.isnan(seen[1][:, 0]))[0])
     half = [kind(seen[0][[place]]), np.full((1, 6), np.nan)]  # the same with less to know it by is another
     assert np.count_nonzero(joined(given, half, 4, "adaptive", "samples")) > 1
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_the_seen_samples_are_looked_through_once_however_often_new_ones_are_joined(monkeypatch, weights):
+    joiner = Joiner(fuse(as_views(SEEN), 4, weights, None, "features"), 4, weights)
+    first = joiner(NEW)
+    looked = []
+    for module, name in ((edges, "mean_distance"), (Dense, "are_equal"), (unseen, "Links"), (AlongFeatures, "of")):
+        monkeypatch.setattr(module, name, lambda *_, name=name: looked.append(name))
+    find, prepared, digest = edges.found, AlongFeatures.__call__, unseen._digest
+    monkeypatch.setattr(edges, "found", lambda some, *rest: (looked.append(some.count), find(some, *rest))[1])
+    monkeypatch.setattr(
+        AlongFeatures, "__call__", lambda self, view: (looked.append(len(view)), prepared(self, view))[1]
+    )
+    monkeypatch.setattr(unseen, "_digest", lambda features: (looked.append("digest"), digest(features))[1])
+    again = joiner(NEW)
+    assert (first != again).nnz == 0
+    assert looked == 7 * ["digest"] + 2 * [7, 7]  # of the seven new ones: prepared, and their neighbours found
+
+
+def test_a_pickle_and_a_copy_have_nothing_that_is_found_again():
+    joiner = Joiner(fuse(as_views(SEEN), 4, "heat", None, "features"), 4, "heat")
+    before = len(pickle.dumps(joiner))
+    first = joiner(NEW)
+    assert len(pickle.dumps(joiner)) == before
+    for other in (pickle.loads(pickle.dumps(joiner)), copy.deepcopy(joiner)):
+        assert (other(NEW) != first).nnz == 0

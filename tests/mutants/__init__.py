@@ -8,6 +8,7 @@ file, the nightly form all.
 from mutants import (
     appendix,
     cli,
+    disk,
     distributed,
     engines,
     ground,
@@ -15,6 +16,7 @@ from mutants import (
     multiview,
     objective,
     pictures,
+    planning,
     report,
     solver,
     support,
@@ -24,6 +26,7 @@ from mutants import (
 
 LISTS = (
     ground,
+    disk,
     appendix,
     objective,
     engines,
@@ -34,6 +37,7 @@ LISTS = (
     solver,
     multiview,
     pictures,
+    planning,
     verify,
     report,
     cli,

@@ -81,8 +81,15 @@ MUTANTS = [
     ),
     *of(
         "solver/solve.py",
+        ('Progress("solve", verbose)', 'Progress("solve")'),
+        ("max_iter=max_iter, verbose=verbose)", "max_iter=max_iter)"),
+        ("START_TOL, max_iter, tell=tell)", "START_TOL, max_iter)"),
+        ("whole.minimise(f, h, X, tol, max_iter, tell)", "whole.minimise(f, h, X, tol, max_iter)"),
         ("states[ends.proven] = Status.CONVERGED", "states[:] = Status.CONVERGED"),
-        ("tol, max_iter, start.iterations)", "tol, max_iter, start.iterations * 0 + start.iterations.max())"),
+        (
+            "tol, max_iter, start.iterations, tell)",
+            "tol, max_iter, start.iterations * 0 + start.iterations.max(), tell)",
+        ),
         ("(not convex or h.vanishes()):", "not convex:"),
         ("states[open_ended & ends.stalled] = Status.STALLED", "pass"),
     ),

@@ -12,10 +12,11 @@ def test_each_view_has_a_bar_with_its_name_and_its_weight():
     (panel,) = draw_view_weights([0.5, 0.3, 0.2], ["text", "links", "x" * 40]).axes
     assert [bar.get_width() for bar in panel.patches] == [0.5, 0.3, 0.2]
     assert [text.get_text() for text in panel.texts] == ["0.500", "0.300", "0.200"]
-    assert [text.get_text() for text in panel.yaxis.get_ticklabels()] == ["text", "links", "x" * 23 + "…"]
+    assert [text.get_text() for text in panel.yaxis.get_ticklabels()] == ["text", "links", "x" * 12 + "…" + "x" * 11]
     assert panel.lines[0].get_xdata() == pytest.approx([1 / 3, 1 / 3])
     assert panel.get_xlabel() == "weight in the mean (dashed: equal)"
-    assert panel.get_xlim() == pytest.approx((0, 0.59))
+    assert panel.get_xlim() == pytest.approx((0, 0.61))
+    assert min(text.get_position()[0] for text in panel.texts) > 0.5 > 1 / 3  # beside all bars and the dashed line
     low, high = panel.get_ylim()
     assert low > high, "the first view is on top"
     assert [text.get_text() for text in draw_view_weights([1.0]).axes[0].yaxis.get_ticklabels()] == ["view 0"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dsrl_ref.pictures import draw_embedding
-from dsrl_ref.pictures.embedding import AREA, LABELLED_AREA, principal
+from dsrl_ref.pictures.embedding import AREA, LABELLED_AREA, LARGEST_DISC, principal, spread
 from dsrl_ref.pictures.groups import COLOURS
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("matplotlib")]
@@ -78,13 +78,13 @@ def test_what_has_no_class_is_below_and_named():
     assert len(drawn(panel)[0][1]) == 8
 
 
-def test_ten_classes_have_ten_colours_and_more_are_said_to_be_others():
+def test_ten_classes_have_ten_colours_and_more_than_thirty_are_said_to_be_others():
     (panel,) = draw_embedding(POINTS[:, :2], np.arange(40) % 10).axes
     colours = {tuple(each.get_facecolor()[0][:3].round(4).tolist()) for each in panel.collections}
     assert len(colours) == len(COLOURS) == 10
-    (panel,) = draw_embedding(POINTS[:, :2], np.arange(40) % 30).axes
-    assert legend(panel)[-1] == "21 others"
-    assert len(legend(panel)) == 10
+    (panel,) = draw_embedding(POINTS[:, :2], np.arange(40) % 33).axes
+    assert legend(panel)[-1] == "4 others"
+    assert len(legend(panel)) == 30
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 1), (2, 2)])
@@ -104,3 +104,22 @@ def test_the_legend_lies_outside_and_nothing_overlaps():
     assert own.x0 >= figure.axes[1].bbox.x1
     assert own.x1 <= figure.bbox.x1
     assert boxes[0].x1 <= figure.axes[1].bbox.x0
+
+
+def test_samples_of_one_place_are_drawn_beside_one_another_within_a_disc():
+    places = np.concatenate([np.zeros((2, 50)), np.full((9, 2), [5.0, 0.2]).T, [[10.0, 4, 4], [1.0, 1, 1]]], axis=1)
+    drawn_at = spread(places)
+    extent = np.array([[10.0], [1.0]])
+    for own, count in ((slice(0, 50), 50), (slice(50, 59), 9)):
+        moved = (drawn_at - places)[:, own] / extent
+        assert len(np.unique(drawn_at[:, own], axis=1).T) == count
+        assert np.hypot(*moved).max() <= LARGEST_DISC
+        assert np.abs(moved.mean(axis=1)).max() < 0.005  # around it
+    assert np.hypot(*(drawn_at - places)[:, :50]).max() > np.hypot(*(drawn_at - places)[:, 50:59]).max()
+    assert np.array_equal(drawn_at[:, 59:], places[:, 59:])  # one sample, and two, are as they are
+    assert np.array_equal(spread(np.ones((2, 1))), np.ones((2, 1)))
+
+
+def test_many_groups_have_a_legend_of_two_columns():
+    (_, few), (_, many) = (draw_embedding(POINTS, np.arange(40) % count).axes for count in (16, 17))
+    assert (few.get_legend()._ncols, many.get_legend()._ncols) == (1, 2)

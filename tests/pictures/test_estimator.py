@@ -179,3 +179,16 @@ def test_the_curve_of_learning_gives_the_weights_that_the_learned_graph_has(mode
     largest = before.max()
     assert np.quantile(np.abs(read - after[after > 0]), 0.99) < largest / 200
     assert curve.get_xdata()[-1] == largest
+
+
+def test_a_model_knows_what_its_views_are_called_and_whose_class_it_was_given(asked):
+    model = DSRLClassifier(n_neighbors=4).fit(dict(zip("abc", VIEWS, strict=True)), KNOWN)
+    draw_estimator(model, "weights")
+    assert list(asked["view_weights"][0][1]) == ["a", "b", "c"]
+    draw_estimator(model, "embedding")
+    assert asked["embedding"][1]["labelled"].tolist() == np.flatnonzero(KNOWN >= 0).tolist()
+    asked.clear()
+    draw_estimator(model, "embedding", labelled=[3])
+    draw_estimator(model, "weights", view_names="xyz")
+    assert asked["embedding"][1]["labelled"] == [3]
+    assert asked["view_weights"][0][1] == "xyz"

@@ -1,4 +1,4 @@
-"""Up to ten groups are told apart by colour and by marker, also by colour-blind readers; more are said to be others."""
+"""Groups are told apart by colour and by marker, also by colour-blind readers; what is more is said to be others."""
 
 import itertools
 
@@ -22,14 +22,25 @@ def test_each_group_has_its_samples_a_colour_and_a_marker():
     assert [group.name for group in groups_of([2, 0])] == ["0", "2"]
 
 
-def test_ten_groups_are_all_shown_and_of_more_the_nine_largest():
+@pytest.mark.parametrize("count", [1, 10, 11, 20, 30])
+def test_up_to_thirty_groups_have_a_pair_of_colour_and_marker_of_their_own(count):
+    groups = groups_of(np.arange(count))
+    assert [group.name for group in groups] == [str(code) for code in range(count)]
+    assert len({(group.colour, group.marker) for group in groups}) == count
+    assert OTHER not in {group.colour for group in groups}
+
+
+def test_ten_groups_share_neither_colour_nor_marker():
     ten = groups_of(np.arange(10))
-    assert [group.name for group in ten] == [str(code) for code in range(10)]
     assert len({group.colour for group in ten}) == len({group.marker for group in ten}) == 10
-    codes = np.repeat(np.arange(12), [1, 3, 3, 3, 3, 3, 2, 3, 3, 3, 3, 1])
+
+
+def test_of_more_than_thirty_groups_the_largest_are_shown_and_the_number_of_others_is_said():
+    codes = np.repeat(np.arange(32), [1, *[3] * 5, 2, *[3] * 24, 1])
     groups = groups_of(codes)
-    assert [group.name for group in groups] == ["1", "2", "3", "4", "5", "7", "8", "9", "10", "3 others"]
-    assert groups[-1].members.tolist() == np.flatnonzero(np.isin(codes, [0, 6, 11])).tolist()
+    assert [group.name for group in groups[:-1]] == [str(code) for code in range(32) if code not in (0, 6, 31)]
+    assert groups[-1].name == "3 others"
+    assert groups[-1].members.tolist() == np.flatnonzero(np.isin(codes, [0, 6, 31])).tolist()
     assert groups[-1].colour == OTHER
     assert sorted(np.concatenate([group.members for group in groups])) == list(range(len(codes)))
 
@@ -44,9 +55,10 @@ def test_a_code_without_a_name_is_refused():
         groups_of([0, 2], ["a", "b"])
 
 
-def test_long_names_are_cut():
+def test_of_long_names_the_middle_is_left_out():
     assert short("x" * LONGEST) == "x" * LONGEST
-    assert short("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+    assert short("a" * LONGEST + "b" * LONGEST) == "a" * (LONGEST // 2) + "…" + "b" * (LONGEST // 2 - 1)
+    assert [short(f"a long name of class {i}", 11) for i in (1, 2)] == ["a lon…ass 1", "a lon…ass 2"]
     assert short(7) == "7"
 
 

@@ -25,6 +25,14 @@ def test_scores_are_means_and_deviations():
     )
 
 
+def test_one_run_has_no_deviation():
+    """Of one number it would be 0, as if all repeats agreed."""
+    assert graphs.scores(CLUSTERED).caption == "Means and standard deviations over 2 repeats"
+    table = graphs.scores(CLASSIFIED)
+    assert table.caption == "Scores of one run"
+    assert [row[2] for row in table.rows] == ["1.0000", "0.5000"]
+
+
 def test_how_labels_spread_is_told_where_any_do():
     table = graphs.scores(CLASSIFIED)
     assert table.heads == ("method", "propagation", "accuracy")
@@ -54,7 +62,7 @@ def test_the_graph_before_and_after_and_what_lies_between():
     before, after = sides.pictures
     assert before.text.startswith("4 edges between 4 samples. ")
     assert after.text.startswith("2 edges between 4 samples, 50% of those before. ")
-    assert "edges up to a weight of about 2 go" in curve.text
+    assert "edges up to a weight of 2 go" in curve.text
     assert (before.plate, curve.plate, after.plate) == (True, False, True)
     assert ">a</text>" in before.svg
     assert ">b</text>" in after.svg
@@ -77,11 +85,29 @@ def test_the_curve_goes_from_weights_before_to_weights_after(monkeypatch):
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize(("network", "gone"), [(lambda w: 0 * w, "0"), (lambda w: w + 1, "0")])
-def test_a_network_that_keeps_all_or_nothing_has_no_threshold(network, gone):
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        (lambda w: 0 * w, "no edge is left"),
+        (lambda w: w + 1, "no edge goes, and weights change as the line says"),
+        (lambda w: np.maximum(0, w - 0.6), "edges up to a weight of 0.5 go, and the others change as the line says"),
+    ],
+)
+def test_what_becomes_of_edges_is_told_of_those_that_there_are(network, told):
+    """Not of those between the points of the line: a weight that is small beside the largest goes unseen there."""
     require_extras()
-    middle, _ = graphs.learning(BEFORE, AFTER, network, np.zeros(4, dtype=int), None)
-    assert f"up to a weight of about {gone} go" in middle.pictures[0].text
+    before = csr_array(np.array([[0.0, 0.5, 1e4], [0.5, 0.0, 0.0], [1e4, 0.0, 0.0]]))
+    middle, _ = graphs.learning(before, before, network, np.zeros(3, dtype=int), None)
+    assert middle.pictures[0].text == f"All layers together: {told}."
+
+
+@pytest.mark.peer
+def test_stored_zeros_are_no_edges_of_which_there_are_shares():
+    require_extras()
+    zeros = csr_array((np.zeros(2), ([0, 1], [1, 0])), shape=(2, 2))
+    middle, sides = graphs.learning(zeros, zeros, lambda w: w, np.zeros(2, dtype=int), None)
+    assert middle.pictures[0].text == "All layers together: there is no edge."
+    assert [picture.text[:26] for picture in sides.pictures] == ["0 edges between 2 samples."] * 2
 
 
 @pytest.mark.peer

@@ -1,5 +1,6 @@
 """`solve`: where it ends no condition of a minimum is broken, in any unit, and other people's solvers agree."""
 
+import itertools
 import os
 from collections import Counter
 from fractions import Fraction
@@ -378,3 +379,45 @@ def test_agrees_with_the_mcp_of_skglm():
     again = solve(f, theta, k, x0=theirs, tol=1e-10)
     assert again.x == pytest.approx(theirs, abs=1e-6)  # theirs is stationary for us
     assert ours.objective <= again.objective * (1 + 0.05)
+
+
+class Quadratic:
+    """½‖DX - Y‖², as a term of one's own."""
+
+    def __init__(self, f):
+        for name in ("value", "gradient", "hessian_product", "lipschitz", "start"):
+            setattr(self, name, getattr(f, name))
+
+
+@pytest.mark.parametrize("kind", ["convex", "not convex", "own"])
+def test_verbose_tells_on_stderr_how_far_it_is_and_changes_nothing(kind, capsys):
+    f = least_squares(m=5)
+    f = Quadratic(f) if kind == "own" else f
+    theta = FIRM if kind == "not convex" else Theta.soft(0.3)
+    found = solve(f, theta, verbose=True)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    if kind == "own":
+        told = [line.startswith(f"solve: iteration {i} of at most 10000, residual ") for i, line in enumerate(lines, 1)]
+        assert len(lines) == found.iterations
+    else:
+        told = [line.startswith("solve: 0 of 5 columns are done, ") for line in lines]
+        assert lines[0].startswith("solve: 0 of 5 columns are done, 5 under way, residual ")
+    assert told == [True] * len(lines)
+    assert lines
+    assert np.array_equal(solve(f, theta, verbose=False).x, found.x)
+    assert np.array_equal(solve(f, theta).x, found.x)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_columns_that_go_one_by_one_are_counted_and_the_start_is_told_of_too(capsys):
+    f = least_squares(k=20, n=300, m=4)
+    (found,) = solve_path(f, FIRM, [1.0], verbose=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert found.status is Status.STATIONARY
+    counts = [int(line.removeprefix("solve: ").split()[0]) for line in lines]
+    assert set(counts) <= {0, 1, 2, 3}
+    assert counts[0] == 0
+    starts = sum(after < before for before, after in itertools.pairwise(counts))
+    assert starts >= 1  # the lasso, and then what is asked for

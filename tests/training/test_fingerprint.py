@@ -434,3 +434,15 @@ def test_what_is_held_in_many_places_is_read_once():
     for _ in range(60):
         again = [again, list(again)]
     assert digest(one) == digest(again) != digest(other)
+
+
+def test_of_a_long_array_every_part_counts(monkeypatch):
+    from dsrl_ref.training import fingerprint as module
+
+    monkeypatch.setattr(module, "HASHED", 16)
+    values = np.arange(7.0)
+    for place in range(7):
+        other = values.copy()
+        other[place] += 1
+        assert digest(values) == digest(values.copy()) != digest(other)
+    assert digest(values[:6]) != digest(values)

@@ -73,6 +73,10 @@ class Bowl:
 
     problem = Objective(Fidelity(np.ones((2, 2))), layers=1).problem
 
+    @property
+    def energy(self):
+        return 0.5 * float(np.sum(self.target**2))
+
     def __init__(self, A, minimum, told=()):
         self.A, self.y, self.told, self.begun = A, A @ minimum, list(told), False
 

@@ -13,6 +13,8 @@ from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, forw
 from dsrl_ref.errors import ModelFileError, StartWarning
 from dsrl_ref.training import checkpoint, layered
 from dsrl_ref.training.held_out import split
+from dsrl_ref.training.schedule import Schedule
+from dsrl_ref.training.stage import Stage
 
 compiled = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes"
@@ -97,7 +99,9 @@ def test_how_it_ended_is_told_and_no_more(learned):
     )
     short = run(epochs=1)
     assert short.status is Status.MAX_ITER
-    assert short.message.startswith("not completed after 1 epochs: take more, or go on from here with theta and L; ")
+    assert short.message.startswith(
+        "not completed after 1 epochs: begin anew with more, or go on from here with theta and L; "
+    )
     alone = run(validation=0)
     assert "; nothing was held out: how it does on other data is not known" in alone.message
     assert alone.validation is None
@@ -248,11 +252,68 @@ def test_resumes_to_the_same_bits_at_every_epoch(epoch, learned, tmp_path, monke
     assert seen[0] == epoch  # nothing is done again
 
 
+START = {"theta": (1, 1, 0.1, 0.2), "L": 1.1, "epochs": 3}
+
+
+def test_more_epochs_are_added_to_a_checkpoint_with_the_bits_of_one_run_of_so_many(tmp_path):
+    once = run(**{**START, "epochs": 8})
+    first = run(**START, checkpoint=tmp_path / "run")
+    assert "take more, by resume=True where there is a checkpoint, or go on" in first.message
+    seen = []
+    more = {**START, "epochs": 8, "checkpoint": tmp_path / "run", "resume": True}
+    again = run(**more, callback=lambda at, *_: seen.append(at))
+    assert (bits(again), seen) == (bits(once), [3, 4, 5, 6, 7])
+    with pytest.raises(
+        ModelFileError, match="run is of another run: its epochs were 8 a stage, and 7 are fewer: give 8"
+    ):
+        run(**{**more, "epochs": 7})
+
+
+def test_more_epochs_are_added_where_the_schedules_ended_by_themselves(tmp_path, monkeypatch):
+    class Short(Stage):
+        """Of schedules, it ends by itself after two steps."""
+
+        def step(self):
+            super().step()
+            if isinstance(self.family, Schedule) and self.steps == 2:
+                self.ended = "two steps"
+
+    monkeypatch.setattr(layered, "Stage", Short)
+    once, first = run(epochs=9), run(epochs=4, checkpoint=tmp_path / "run")
+    assert first.message.startswith(
+        "not completed after 4 epochs: take more, by resume=True where there is a checkpoint"
+    )
+    assert bits(run(epochs=9, checkpoint=tmp_path / "run", resume=True)) == bits(once)
+
+
+def test_where_the_schedules_took_all_their_epochs_no_more_are_added(tmp_path):
+    """A longer run would have gone on with them."""
+    message = run(checkpoint=tmp_path / "run", epochs=2).message
+    assert message.startswith(
+        "not completed after 2 epochs: begin anew with more, or go on from here with theta and L; "
+    )
+    told = "its stage of schedules ended after all its 2 epochs, and would go on with 3: give epochs=2, and let another"
+    with pytest.raises(ModelFileError, match=f"run is of another run: {told}"):
+        run(checkpoint=tmp_path / "run", resume=True, epochs=3)
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_a_run_that_was_killed_before_its_schedules_ended_takes_any_epochs_from_there(epoch, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+
+    def kill(at, *_):
+        if at == epoch:
+            raise Killed("here")
+
+    with pytest.raises(Killed, match="here"):
+        run(epochs=3, checkpoint=tmp_path / "run", callback=kill)
+    assert bits(run(epochs=5, checkpoint=tmp_path / "run", resume=True)) == bits(run(epochs=5))
+
+
 def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     run(checkpoint=tmp_path / "run", epochs=2)
-    for options, what in ({"epochs": 3}, "epochs is 2"), ({"epochs": 2, "validation": 0.1}, "validation is"):
-        with pytest.raises(ModelFileError, match=f"run is of another run: its {what}"):
-            run(checkpoint=tmp_path / "run", resume=True, **options)
+    with pytest.raises(ModelFileError, match="run is of another run: its validation is"):
+        run(checkpoint=tmp_path / "run", resume=True, epochs=2, validation=0.1)
     shared = Objective(WHITE, X, layers=3, threads=1)
     with pytest.raises(ModelFileError, match="run is of another run: its "):
         fit(shared, epochs=2, checkpoint=tmp_path / "run", resume=True)

@@ -6,15 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsrl_ref.multiview.naming import shown
+
 
 @dataclass(frozen=True, eq=False)
 class Indexed:
-    """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count."""
+    """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count.
+
+    `columns` is what the columns are called, where that is known.
+    """
 
     name: str
     values: Any
     index: list[Any] | None
     is_named: bool
+    columns: tuple[str, ...] | None = None
 
     @property
     def has_index(self) -> bool:
@@ -36,7 +42,7 @@ def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[lis
     Raises
     ------
     ValueError
-        Where names differ that do not count, or only some of the tables have any.
+        Where names differ that do not count, only some of the tables have any, or one has none of the others' samples.
     """
     tables = [*views, *labels]
     indexed = [table for table in tables if table.has_index]
@@ -51,13 +57,30 @@ def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[lis
                 "--index COLUMN says by which column all are to be aligned (--index 1: the first), labels too"
             )
     order = list(dict.fromkeys(name for view in views for name in view.samples))
+    _require_common(views, labels, source)
     places = {name: place for place, name in enumerate(order)}
     notes = [f"aligned by index: {', '.join(table.name for table in tables)}"]
+    if len(views) > 1:
+        common = set(order).intersection(*(view.samples for view in views))
+        notes[0] += f"; the views have {len(common)} of {len(order)} samples in common"
     for table in labels:
         foreign = [name for name in table.samples if name not in places]
         if foreign:
             notes.append(f"{len(foreign)} labels of {table.name} for samples in no view (first {foreign[0]!r})")
     return [_moved(view, places) for view in views], [_moved(table, places) for table in labels], notes
+
+
+def _require_common(views: list[Indexed], labels: list[Indexed], source: str) -> None:
+    """Refuse a table that has no sample of the others: it is called by other names, or is of other samples."""
+    for table in [*views[1:], *labels]:
+        others = [view for view in views if view is not table]
+        if not set(table.samples) & {name for view in others for name in view.samples}:
+            raise ValueError(
+                f"{source}: {table.name} has no sample in common with {', '.join(view.name for view in others)}: its "
+                f"samples are called {shown(list(map(str, table.samples)))}, the others "
+                f"{shown(list(map(str, others[0].samples)))}; "
+                "--index COLUMN says which column names them all, and --index none takes the rows as they stand"
+            )
 
 
 def _same(some: Indexed, other: Indexed) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from dsrl_ref.multiview.naming import Expected
 from dsrl_ref.multiview.reading.entries import Entry
 
 
@@ -20,12 +21,23 @@ class Options:
         True where samples are the columns of all views, False where they are the rows.
     index : str or None
         The column of tables that names the samples, by name or by number from 1, or "none".
+    expected : Expected or None
+        What the fitted model has that the data is for; it decides what is a view, and what a feature.
     """
 
     views: tuple[str, ...] | None = None
     labels: str | None = None
     transpose: bool | None = None
     index: str | None = None
+    expected: Expected | None = None
+
+    @property
+    def features(self) -> frozenset[str | int]:
+        """Names of columns of which the model knows what they are: features, or what it was not given."""
+        if self.expected is None:
+            return frozenset()
+        naming = self.expected.naming
+        return frozenset(name for names in (*naming.columns, *naming.columns_left_out) for name in names or ())
 
 
 @dataclass
@@ -46,6 +58,8 @@ class Content:
         Whether files of this kind have samples along rows as often as along columns.
     names : list or None
         What the samples are called, where tables say so.
+    are_named : bool
+        Whether the views have names of their own, and not that of the file.
     """
 
     source: str
@@ -56,6 +70,7 @@ class Content:
     notes: list[str] = field(default_factory=list)
     both_ways: bool = False
     names: list[Any] | None = None
+    are_named: bool = True
 
 
 def select(entries: list[Entry], name: str, option: str, source: str) -> list[Entry]:

@@ -27,11 +27,14 @@ class Entry:
     path : tuple of str
         The keys that lead to it, numbers of cells left out.
     value : ndarray or sparse container, or what `labels.Lines` holds
+    columns : tuple of str or None
+        What the columns of a table are called, where it says so.
     """
 
     name: str
     path: tuple[str, ...]
     value: Any
+    columns: tuple[str, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

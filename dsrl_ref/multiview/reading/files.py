@@ -3,17 +3,19 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from dsrl_ref.files import UNREADABLE, read_npz
+from dsrl_ref.files import OBJECTS, UNREADABLE, is_of_objects, read_npz, refuse_pointer
 from dsrl_ref.multiview.reading.frames import read_frame
 from dsrl_ref.multiview.reading.hdf5 import read_hdf5
 from dsrl_ref.multiview.reading.matlab import read_mat
 from dsrl_ref.multiview.reading.names import FRAMES, TEXTS
 from dsrl_ref.multiview.reading.tables import Table
 from dsrl_ref.multiview.reading.texts import read_text
+
+Read = TypeVar("Read")
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -42,6 +44,9 @@ def read_npy(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
         try:
             return {path.stem: np.lib.format.read_array(stream, allow_pickle=False)}
+        except ValueError as error:
+            told = f"it {OBJECTS}" if is_of_objects(error) else error
+            raise ValueError(f"{path} is not a readable .npy file: {told}") from error
         except (*UNREADABLE, SyntaxError, OverflowError, MemoryError) as error:
             raise ValueError(f"{path} is not a readable .npy file: {error}") from error
 
@@ -57,17 +62,27 @@ def read_mtx(path: Path) -> dict[str, Any]:
             raise ValueError(f"{path} is not a readable .mtx file: {error}") from error
 
 
+def _fetched(reader: Callable[[Path], Read]) -> Callable[[Path], Read]:
+    """The same reader, but that a file which Git LFS has not fetched is called that."""
+
+    def read(path: Path) -> Read:
+        refuse_pointer(path)
+        return reader(path)
+
+    return read
+
+
 ARRAYS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    ".mat": read_mat,
+    ".mat": _fetched(read_mat),
     ".npz": read_arrays,
-    ".npy": read_npy,
-    ".mtx": read_mtx,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
+    ".npy": _fetched(read_npy),
+    ".mtx": _fetched(read_mtx),
+    ".h5": _fetched(read_hdf5),
+    ".hdf5": _fetched(read_hdf5),
 }
 TABLES: dict[str, Callable[[Path], Table]] = {
     **dict.fromkeys(TEXTS, read_text),
-    **dict.fromkeys(FRAMES, read_frame),
+    **dict.fromkeys(FRAMES, _fetched(read_frame)),
 }
 
 

@@ -1,19 +1,20 @@
 """A folder of files, a view each, and a single table: which files and columns are views, labels, or neither."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dsrl_ref.multiview.naming import shown
 from dsrl_ref.multiview.reading.align import Indexed, align
 from dsrl_ref.multiview.reading.content import Content, Options
 from dsrl_ref.multiview.reading.entries import Entry, flatten
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order
 from dsrl_ref.multiview.reading.labels import Lines
 from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, has_few, only_column_of_classes
-from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_label, may_be_label, sounds_like_labels
-from dsrl_ref.multiview.reading.tables import Column, Parts, Table, matrix, take_apart
+from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_index, is_label, may_be_label, sounds_like_labels
+from dsrl_ref.multiview.reading.tables import Column, Parts, Table, counts, matrix, take_apart
 from dsrl_ref.multiview.reading.texts import read_lines
 
 ABOUT = frozenset(("readme", "license", "licence", "description", "notes"))  # files that speak of the data
@@ -45,7 +46,9 @@ def read_table(path: Path, options: Options) -> Content:
         _add_labels(found, path, options)
     else:
         _add_view(found, path, options)
-    return _content(str(path), found, options)
+    content = _content(str(path), found, options)
+    content.are_named = False
+    return content
 
 
 def read_folder(path: Path, options: Options) -> Content:
@@ -113,16 +116,17 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
         found.views.append(Indexed(file.name, _only_array(file), None, False))
         return
     table = TABLES[ending(file)](file)
-    parts = take_apart(table, options.index, options.labels)
+    parts = take_apart(table, options.index, options.labels, options.features)
     found.left_out += parts.left_out
     found.notes += parts.notes
     if not parts.features:
         raise ValueError(
             f"{file} has no features: its columns are {', '.join(column.name for column in table.columns)}"
         )
-    found.views.append(Indexed(file.name, matrix(table, parts.features), parts.index, parts.is_named))
+    called = tuple(column.name for column in parts.features) if table.has_header else None
+    found.views.append(Indexed(file.name, matrix(table, parts.features), parts.index, parts.is_named, called))
     found.labels += [_labels(table, column, parts) for column in parts.labels]
-    for name in _suspects(table, parts.features, found.views[-1].values):
+    for name in set(_suspects(table, parts.features, found.views[-1].values)) - options.features:
         option = name if table.has_header else f"{file.name}:{name}"
         found.suspects.append(f"column {name} of {file.name} may be the labels; give --labels {option}")
 
@@ -162,6 +166,10 @@ def _add_table_of_labels(found: _Found, file: Path, given: Table, options: Optio
     if own is not None and not any(own in (column.name, f"{file.name}:{column.name}") for column in given.columns):
         found.left_out.append(file.name)
         return
+    first = given.columns[0]
+    if options.index is None and len(given.columns) > 1 and not is_index(first.name) and counts(first):
+        given = replace(given, columns=given.columns[1:])  # it has the samples in their order, as they are without it
+        found.left_out.append(f"column {first.name} of {file.name} (counts)")
     parts = take_apart(given, options.index if len(given.columns) > 1 else NONE, own)
     columns = parts.labels or parts.features
     found.left_out += parts.left_out
@@ -206,17 +214,22 @@ def _only_array(file: Path) -> Any:
     return entries[0].value
 
 
+def _with_columns(view: Indexed) -> str:
+    """A table with its columns, of which one may be meant."""
+    return view.name if view.columns is None else f"{view.name} with columns {shown(view.columns)}"
+
+
 def _content(source: str, found: _Found, options: Options) -> Content:
     """Bring tables into one order, and check that the labels asked for are there."""
     if options.labels not in (None, NONE) and not found.labels:
-        names = ", ".join([view.name for view in found.views] + found.left_out)
+        names = ", ".join([*map(_with_columns, found.views), *found.left_out])
         raise ValueError(f"{source} has no {options.labels} for --labels; it has {names}")
     if options.labels is None and not found.labels and found.suspects:
         raise ValueError(f"{source}: {found.suspects[0]}, or --labels none")
     views, labels, notes = align(found.views, found.labels, source)
     return Content(
         source,
-        [Entry(view.name, (view.name,), view.values) for view in views],
+        [Entry(view.name, (view.name,), view.values, view.columns) for view in views],
         [Entry(table.name, (table.name,), table.values) for table in labels],
         left_out=found.left_out,
         notes=[*notes, *found.notes],

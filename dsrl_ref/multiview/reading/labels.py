@@ -112,30 +112,50 @@ def vector(entry: Entry, n: int, source: str) -> NDArray[Any]:
 
 def _one_hot(entry: Entry, axis: int) -> NDArray[Any] | None:
     """Where along an axis the single 1 among zeros stands, or the single 1 among -1; None if that is not so."""
+    found = _ones(entry, axis)
+    return None if found is None or (found < 0).any() else found
+
+
+def _ones(entry: Entry, axis: int) -> NDArray[np.intp] | None:
+    """The same, with -1 where there is no 1; None if there are several, or other numbers."""
     if is_sparse(entry.value):
-        return _one_hot_sparse(entry.value, axis)
+        return _ones_sparse(entry.value, axis)
     dense = np.asarray(entry.value)
     ones = dense == 1
     low = dense[~ones]
-    if not (ones.sum(axis=axis) == 1).all() or not ((low == 0).all() or (low == -1).all()):
+    counts = ones.sum(axis=axis)
+    if (counts > 1).any() or not ((low == 0).all() or (low == -1).all()):
         return None
-    return np.argmax(ones, axis=axis)
+    return np.where(counts == 1, np.argmax(ones, axis=axis), -1)
 
 
-def _one_hot_sparse(value: Any, axis: int) -> NDArray[Any] | None:
+def _ones_sparse(value: Any, axis: int) -> NDArray[np.intp] | None:
     """The same of a sparse table, which is never made dense: it may be a view as large as any."""
     stored = value.tocoo()
     given = stored.data != 0
-    n, samples, classes = (
-        value.shape[1 - axis],
-        (stored.col, stored.row)[axis][given],
-        (stored.row, stored.col)[axis][given],
-    )
-    if len(samples) != n or len(np.unique(samples)) != n or not (stored.data[given] == 1).all():
+    samples, classes = (stored.col, stored.row)[axis][given], (stored.row, stored.col)[axis][given]
+    if len(np.unique(samples)) != len(samples) or not (stored.data[given] == 1).all():
         return None
-    found = np.empty(n, dtype=np.intp)
+    found = np.full(value.shape[1 - axis], -1, dtype=np.intp)
     found[samples] = classes
     return found
+
+
+def partly_one_hot(entry: Entry, n: int) -> NDArray[np.intp] | None:
+    """The classes of n samples by a table that is one-hot but for some samples without a 1, which have -1.
+
+    None of any other table. Each of its classes, of which there are two at least, has a sample, and one has two. A
+    sample without a 1 may have no label, or the class whose column was left out: who reads such a table cannot tell.
+    """
+    if len(entry.shape) != 2 or not entry.is_numeric or entry.size in entry.shape:
+        return None
+    for size, axis in zip(entry.shape, (1, 0), strict=True):
+        found = _ones(entry, axis) if size == n else None
+        if found is not None and (found < 0).any():
+            counts = np.bincount(found[found >= 0], minlength=entry.shape[axis])
+            if len(counts) > 1 and counts.min() > 0 and counts.max() > 1:
+                return found
+    return None
 
 
 def _texts(flat: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.multiview.reading.entries import Entry
-from dsrl_ref.multiview.reading.labels import are_same, codes_of, known_of, lengths, vector
+from dsrl_ref.multiview.reading.labels import are_same, codes_of, known_of, lengths, partly_one_hot, vector
 
 MOST = 20  # classes that a column of numbers without a usual name is taken to have
 LEAST = 10  # labelled samples: with fewer, a feature can tell all classes apart by chance
@@ -24,7 +24,8 @@ def is_like(view: Any, labels: NDArray[Any]) -> bool:
         return False
     entry = Entry("", ("",), view)
     if n not in lengths(entry):
-        return False
+        partly = partly_one_hot(entry, n)  # the column of one class may have been left out
+        return partly is not None and are_same(partly, labels)
     if view.shape[1] == 1:
         flat = view.toarray().ravel() if is_sparse(view) else view.ravel()
         return are_same(flat, labels)
@@ -96,17 +97,21 @@ def _can_be_told(labels: NDArray[Any]) -> bool:
 
 
 def _one_hot_columns(view: Any, heads: Any, codes: NDArray[np.intp]) -> list[int]:
-    """As many columns side by side as there are classes, each 1 in a class of its own, and 0 or -1 in all others."""
-    count = len(heads)
+    """As many columns side by side as there are classes, each 1 in a class of its own, and 0 or -1 in all others.
+
+    One fewer will do from three classes on: the column of a class may have been left out.
+    """
     ones = heads == 1
     single = (ones.sum(axis=0) == 1) & (ones | (heads == 0) | (heads == -1)).all(axis=0)
     found: list[int] = []
-    for start in range(heads.shape[1] - count + 1):
-        block = range(start, start + count)
-        if not single[start : start + count].all() or len(set(ones[:, start : start + count].argmax(axis=0))) < count:
-            continue
-        if all(_is_constant_within(view, place, heads, codes) for place in block):
-            found += block
+    for width in {len(heads), len(heads) - 1}:
+        for start in range(heads.shape[1] - width + 1):
+            block = range(start, start + width)
+            own = set(ones[:, start : start + width].argmax(axis=0))
+            if not single[start : start + width].all() or len(own) < width:
+                continue
+            if all(_is_constant_within(view, place, heads, codes) for place in block):
+                found += block
     return found
 
 

@@ -4,13 +4,21 @@ Public files have features × samples as often as samples × features. The numbe
 samples are the rows, as everywhere in this package, unless nothing speaks for that: then the user is asked.
 """
 
+from collections.abc import Collection, Sequence
+
 from dsrl_ref.multiview.reading.entries import Entry, listed
 
 SAY = "give --transpose yes if samples are columns, --transpose no if they are rows"
 
 
 def settle(
-    views: list[Entry], labels: dict[str, list[int]], transpose: bool | None, *, both: bool, source: str
+    views: list[Entry],
+    labels: dict[str, list[int]],
+    transpose: bool | None,
+    *,
+    both: bool,
+    source: str,
+    widths: Sequence[Collection[int]] | None = None,
 ) -> tuple[int, list[bool]]:
     """The number of samples, and which views have them along columns.
 
@@ -26,6 +34,8 @@ def settle(
         Whether files of this kind come both ways round, as MATLAB's do.
     source : str
         The file, for messages.
+    widths : sequence of collections of int, optional
+        For each view the numbers of features that it may have, where a model knows them: they decide, where they can.
 
     Raises
     ------
@@ -34,6 +44,9 @@ def settle(
     """
     if transpose is not None:
         return _as_told(views, transpose, source)
+    turned = None if widths is None else _by_widths(views, widths)
+    if turned is not None:
+        return views[0].shape[int(turned[0])], turned
     wanted = [n for counts in labels.values() for n in counts]
     for n in wanted:
         if all(view.shape[0] == n for view in views):
@@ -44,6 +57,17 @@ def settle(
     if wanted:
         raise ValueError(_unlike(views, labels, source))
     return _without_labels(views, both, source)
+
+
+def _by_widths(views: list[Entry], widths: Sequence[Collection[int]]) -> list[bool] | None:
+    """Which views have their features along rows, samples along rows being likelier; None where that fits none."""
+    rows = [view.shape[1] in width for view, width in zip(views, widths, strict=True)]
+    columns = [view.shape[0] in width for view, width in zip(views, widths, strict=True)]
+    if all(rows) or not all(row or column for row, column in zip(rows, columns, strict=True)):
+        return [False] * len(views) if all(rows) else None
+    turned = [True] * len(views) if all(columns) else [not row for row in rows]
+    counts = {view.shape[int(turn)] for view, turn in zip(views, turned, strict=True)}
+    return turned if len(counts) == 1 else None
 
 
 def _as_told(views: list[Entry], transpose: bool, source: str) -> tuple[int, list[bool]]:

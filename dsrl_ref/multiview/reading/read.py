@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import is_sparse
 from dsrl_ref.multiview.absent import as_rows, is_absent, require_everyone
+from dsrl_ref.multiview.naming import Columns, Expected, Naming
+from dsrl_ref.multiview.reading import alike
 from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
-from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, vector
-from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, columns_like, is_like
+from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, partly_one_hot, vector
+from dsrl_ref.multiview.reading.leaks import LEAST, column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
 from dsrl_ref.multiview.reading.roles import find
@@ -28,11 +30,26 @@ from dsrl_ref.multiview.reading.roles import find
 
 @dataclass(frozen=True)
 class Reading:
-    """Views (n, d_v) as float64 arrays or CSR, labels (n,) or None, what to say about them, and the samples' names."""
+    """What was read.
+
+    Attributes
+    ----------
+    views : list of ndarray or csr_array (n, d_v)
+        float64.
+    labels : ndarray (n,) or None
+        As `load_dataset` has them.
+    summary : str
+        What to say about them, in one line.
+    naming : Naming
+        What the views and their columns are called; of data for a model as the model has it.
+    names : list or None
+        What the samples are called, where tables say so.
+    """
 
     views: list[Any]
     labels: NDArray[Any] | None
     summary: str
+    naming: Naming
     names: list[Any] | None = None
 
 
@@ -79,7 +96,7 @@ def _listing(entries: list[Entry]) -> Iterator[None]:
 def _roles(path: Path, entries: list[Entry], options: Options) -> Content:
     alone = [entry.name for entry in entries] == [path.stem]  # a file of one array without a name
     if alone and options.views is None and options.labels in (None, NONE) and not is_label(path.stem):
-        return Content(str(path), entries, [])
+        return Content(str(path), entries, [], are_named=False)
     return find(entries, options, str(path), both_ways=ending(path) in (".mat", ".h5", ".hdf5"))
 
 
@@ -88,17 +105,40 @@ def _settled(content: Content, options: Options) -> Reading:
     _require_matrices(content)
     counts = {entry.name: lengths(entry) for entry in content.labels}
     if content.labels and not any(counts.values()):
+        _refuse_partly_one_hot(content)
         raise ValueError(
             f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
         )
     if not content.views:
         return _labels_alone(content, counts)
-    n, columns = settle(content.views, counts, options.transpose, both=content.both_ways, source=content.source)
+    expected, widths = options.expected, None
+    if expected is not None:
+        alike.arrange(content, expected, options.views is not None)
+        widths = alike.widths(expected)
+    n, turned = settle(
+        content.views, counts, options.transpose, both=content.both_ways, source=content.source, widths=widths
+    )
     named, labels = _chosen(content, counts, n)
+    if expected is not None:
+        return _met(content, turned, named, labels, expected)
     if named is None and options.labels != NONE:
         _refuse_hidden_labels(content, n)
-        _note_columns(content, columns)
-    return _finished(content, columns, named, labels)
+        _note_columns(content, turned)
+    return _finished(content, turned, named, labels)
+
+
+def _refuse_partly_one_hot(content: Content) -> None:
+    """Refuse one-hot labels with samples without a 1 by their name, with what to write in their place."""
+    for entry in content.labels:
+        for n in entry.shape:
+            found = partly_one_hot(entry, n)
+            if found is not None:
+                raise ValueError(
+                    f"{content.source}: {entry} is one-hot, but {np.count_nonzero(found < 0)} samples have no 1, the "
+                    f"first of them sample {np.argmin(found)}: they have no label, or the class whose column was left "
+                    "out. Give one label a sample in its place, as by numpy.argmax along the classes, and for these "
+                    "-1 where they have none, or a class of their own"
+                )
 
 
 def _require_matrices(content: Content) -> None:
@@ -116,7 +156,7 @@ def _labels_alone(content: Content, counts: dict[str, list[int]]) -> Reading:
     """A file of nothing but labels, for a graph from another."""
     n = next((found[0] for found in counts.values() if found), 0)
     named, labels = _chosen(content, counts, n)
-    return Reading([], labels, _summary(content, [], named, labels, []))
+    return Reading([], labels, _summary(content, [], named, labels, []), Naming(None, ()))
 
 
 def _chosen(content: Content, counts: dict[str, list[int]], n: int) -> tuple[Entry | None, NDArray[Any] | None]:
@@ -176,7 +216,7 @@ def _note_columns(content: Content, turned: list[bool]) -> None:
 def _could_be_labels(entry: Entry, n: int) -> bool:
     """Whether this is n classes of which some come again."""
     if n not in lengths(entry):
-        return False
+        return n >= LEAST and partly_one_hot(entry, n) is not None
     try:
         labels = vector(entry, n, "")
     except ValueError:  # fractions, say
@@ -185,14 +225,30 @@ def _could_be_labels(entry: Entry, n: int) -> bool:
     return 1 < len(set(given)) < len(given)
 
 
+def _met(
+    content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None, expected: Expected
+) -> Reading:
+    """Convert the views to what a model expects: it knows what is a feature, whatever looks like the labels."""
+    views, said = [], []
+    for v, (entry, turned) in enumerate(zip(content.views, columns, strict=True)):
+        view = _converted(entry, turned, content.source)
+        said.append(_said(entry, view, turned))
+        views.append(alike.match(view, entry, v, expected, content.notes))
+    alike.note_columns_without_names(content, expected)
+    require_everyone(views, content.names, content.source)
+    return Reading(views, labels, _summary(content, said, named, labels, []), expected.naming, content.names)
+
+
 def _finished(content: Content, columns: list[bool], named: Entry | None, labels: NDArray[Any] | None) -> Reading:
     """Convert the views, without those, and without those columns, that are the labels again."""
-    views, said, dropped = [], [], []
-    for entry, turned in zip(content.views, columns, strict=True):
+    views, said, dropped, called = [], [], [], list(alike.names_of(content) or [])
+    left_out, kept = list[str](), list[tuple[Columns, tuple[str | int, ...]]]()
+    for place, (entry, turned) in enumerate(zip(content.views, columns, strict=True)):
         view = _converted(entry, turned, content.source)
         seen, classes = _seen(view, labels)
         if classes is not None and is_like(seen, classes):
             dropped.append(f"{entry} (the labels)")
+            left_out += called[place : place + 1]
             continue
         again = [] if classes is None else columns_like(seen, classes)
         if again:
@@ -204,11 +260,15 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
                 "leave it out by --views"
             )
         views.append(view)
+        kept.append(alike.kept(None if turned else entry.columns, again))
         said.append(_said(entry, view, turned))
     if not views:
         raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
     require_everyone(views, content.names, content.source)
-    return Reading(views, labels, _summary(content, said, named, labels, dropped), content.names)
+    names = tuple(name for name in called if name not in left_out)
+    columns_left_out = tuple(places for _, places in kept) if any(places for _, places in kept) else ()
+    naming = Naming(names or None, tuple(called for called, _ in kept), tuple(left_out), columns_left_out)
+    return Reading(views, labels, _summary(content, said, named, labels, dropped), naming, content.names)
 
 
 def _seen(view: Any, labels: NDArray[Any] | None) -> tuple[Any, NDArray[Any] | None]:

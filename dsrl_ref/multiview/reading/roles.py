@@ -72,9 +72,22 @@ def _views(entries: list[Entry], options: Options, source: str, labels: list[Ent
             return []  # labels alone, for a graph
         counts = {count for entry in labels for count in lengths(entry)}
         fitting = ",".join(entry.name for entry in entries if _is_matrix(entry) and counts & set(entry.shape))
-        advice = f"; what has as many samples as labels: --views {fitting}" if fitting else ""
+        advice = f"; what has as many samples as labels: --views {fitting}" if fitting else _advice_on_parts(entries)
         raise ValueError(f"{source} has no views: key X is missing, and so is every other usual name{advice}")
     return some[0]
+
+
+def _advice_on_parts(entries: list[Entry]) -> str:
+    """What to say where the samples are cut into those to train with and those to test: Xtrain, Xtest."""
+    named = {entry.name.lower(): entry for entry in entries if _is_matrix(entry)}
+    for name, entry in named.items():
+        other = named.get(name.replace("train", "test"))
+        if other is not None and other is not entry:
+            return (
+                f"; {entry} and {other} may be parts of one view: join them along the samples in the file, and their "
+                f"labels, -1 where they are not to be used; or give --views {entry.name}, and --labels, for one part"
+            )
+    return ""
 
 
 def _known(entry: Entry) -> tuple[str, ...]:

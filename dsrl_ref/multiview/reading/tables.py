@@ -1,5 +1,6 @@
 """Tables with columns: which of them is an index, which holds labels, and which are features."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from dsrl_ref.multiview.reading.labels import is_missing, is_number
 from dsrl_ref.multiview.reading.names import NONE, is_index, is_label
 
 FEW = 3  # samples: with fewer, numbers in order are no sign of an index
+MANY = 10  # and with fewer than these, numbers in another order are none
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +78,25 @@ class Parts:
     notes: list[str]
 
 
-def take_apart(table: Table, index: str | None, labels: str | None) -> Parts:
-    """Tell index, labels and features apart, by name, by the options `index` and `labels`, or by content."""
+def take_apart(
+    table: Table, index: str | None, labels: str | None, known: Collection[str | int] = frozenset()
+) -> Parts:
+    """Tell index, labels and features apart, by name, by the options `index` and `labels`, or by content.
+
+    `known` are names of columns that a model knows as features, whatever they are called.
+
+    Raises
+    ------
+    ValueError
+        Where the first column may be an index or a feature, and where an option asks for a column that is not there.
+    """
     rest, left_out = list(table.columns), list[str]()
-    found, is_named = _index_of(table, index)
+    found, is_named = _index_of(table, index, known)
     if found is not None:
         rest.remove(found)
         left_out.append(f"{_called(table, found)} (index)")
     names = {column.name.lower() for column in rest} if table.has_header else set()
-    chosen = [column for column in rest if table.has_header and is_label(column.name)]
+    chosen = [column for column in rest if table.has_header and is_label(column.name) and column.name not in known]
     if {"x", "y"} <= names:  # coordinates
         chosen = [column for column in chosen if column.name.lower() != "y"]
     if labels is not None:
@@ -108,7 +120,7 @@ def _as_names(column: Column) -> list[Any]:
     return column.values.tolist()
 
 
-def _index_of(table: Table, wanted: str | None) -> tuple[Column | None, bool]:
+def _index_of(table: Table, wanted: str | None, known: Collection[str | int]) -> tuple[Column | None, bool]:
     """The column that numbers or names the samples, and whether samples are to be aligned by it."""
     if wanted == NONE:
         return None, False
@@ -124,8 +136,27 @@ def _index_of(table: Table, wanted: str | None) -> tuple[Column | None, bool]:
         return first, not first.is_numeric or (first.name != "" and not first.name.lower().startswith("unnamed"))
     if not first.is_numeric:
         return (None, False) if any(map(is_number, first.values)) else (first, table.has_header)
-    counts = len(first.values) >= FEW and bool((np.diff(first.values) == 1).all()) and first.values[0] in (0, 1)
-    return (first, False) if counts and not table.has_header else (None, False)
+    if counts(first) and not table.has_header:
+        return first, False
+    if first.name not in known:
+        _refuse_counting(table, first)
+    return None, False
+
+
+def counts(column: Column) -> bool:
+    """Whether a column is 0, 1, 2, .. or 1, 2, 3, .. in this order."""
+    values = column.values
+    return bool(column.is_numeric and len(values) >= FEW and values[0] in (0, 1) and (np.diff(values) == 1).all())
+
+
+def _refuse_counting(table: Table, first: Column) -> None:
+    """Refuse a first column that numbers the samples, in their order or in another: it may be a feature as well."""
+    values = np.sort(first.values)
+    if counts(first) or (len(values) >= MANY and counts(Column("", values))):
+        raise ValueError(
+            f"{_called(table, first)} has each number from {values[0]:g} to {values[-1]:g} once: give "
+            f"--index {first.name} if it numbers the samples, and --index none if it is a feature"
+        )
 
 
 def _asked_for(table: Table, wanted: str) -> Column:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dsrl_ref.files import refuse_pointer
 from dsrl_ref.multiview.reading.labels import Lines, is_missing, is_number
 from dsrl_ref.multiview.reading.names import is_index
 from dsrl_ref.multiview.reading.tables import Column, Table
@@ -45,7 +46,7 @@ def read_text(path: Path) -> Table:
     body, numbers = (rows[1:], numbers[1:]) if heading else (rows, numbers)
     if not body:
         raise ValueError(f"{path} has no samples")
-    _require_no_gaps(path, numbers)
+    _require_no_gaps(path, numbers, len(body[0]))
     noted += [f"commas in {path.name} are decimal points"] if commas else []
     names = rows[0] if heading else [str(place) for place in range(1, len(body[0]) + 1)]
     columns = [_column(name, list(cells)) for name, cells in zip(names, zip(*body, strict=True), strict=True)]
@@ -63,6 +64,7 @@ def read_lines(path: Path) -> Lines | Table:
 
 def _rows(path: Path) -> tuple[list[int], Rows, str]:
     """Numbers and cells of the lines that are not empty, and what separates the cells."""
+    refuse_pointer(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -131,11 +133,12 @@ def _is_above(first: list[str], rest: Rows) -> bool:
     return not any(name in column for name, column in zip(first, columns, strict=True))
 
 
-def _require_no_gaps(path: Path, numbers: list[int]) -> None:
+def _require_no_gaps(path: Path, numbers: list[int], cells: int = 1) -> None:
     for before, after in pairwise(numbers):
         if after != before + 1:
             raise ValueError(
-                f"{path}: line {before + 1} is empty, between others; delete it, or write NA where a sample is missing"
+                f"{path}: line {before + 1} is empty, between others; delete it, or write NA"
+                f"{f' in each of its {cells} cells' if cells > 1 else ''} where a sample is missing"
             )
 
 

@@ -1,7 +1,12 @@
 """Tables whose samples have names, in one order."""
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import examples
 
 from dsrl_ref.multiview.reading.align import Indexed, align
 
@@ -32,7 +37,7 @@ def test_rows_follow_the_names_of_the_first_view():
     )
     assert views == [A.tolist(), [[3, 4], [5, 6], [1, 2]]]
     assert labels == [[10, 20, 30]]
-    assert notes == ["aligned by index: a, b, y"]
+    assert notes == ["aligned by index: a, b, y; the views have 3 of 3 samples in common"]
 
 
 def test_samples_that_a_view_has_not_are_nan_and_labels_none():
@@ -45,6 +50,7 @@ def test_samples_that_a_view_has_not_are_nan_and_labels_none():
     assert views[0].values.dtype == np.float64
     assert views[1].values.tolist() == [[5, 6], [3, 4], [1, 2]]
     assert labels[0].values.tolist() == [10, None, 30]
+    assert notes[0].endswith("a, b, y; the views have 2 of 3 samples in common")
     assert notes[1:] == ["1 labels of y for samples in no view (first 'z')"]
     assert views[0].index == ["p", "q", "r"]
 
@@ -68,3 +74,34 @@ def test_orders_that_differ_without_names_are_refused_with_the_option(tables, me
         aligned(tables)
     with pytest.raises(ValueError, match=message):
         aligned(tables[:1], tables[1:])
+
+
+@examples(60)
+@given(
+    first=st.lists(st.integers(0, 9), min_size=1, unique=True),
+    others=st.lists(st.lists(st.integers(0, 9), min_size=1, unique=True), min_size=1, max_size=3),
+    labelled=st.lists(st.integers(0, 12), min_size=1, unique=True),
+)
+def test_tables_are_joined_where_they_have_samples_in_common_and_their_number_is_said(first, others, labelled):
+    indices = [first, *others]
+    views = [table(f"v{v}", index, np.ones((len(index), 1))) for v, index in enumerate(indices)]
+    labels = [table("y", labelled, np.array(labelled))]
+    alone = [
+        index for v, index in enumerate(indices) if v and not set(index) & set().union(*indices[:v], *indices[v + 1 :])
+    ]
+    foreign = not set(labelled) & set().union(*indices)
+    assume(any(index != first for index in [*others, labelled]))
+    common, everyone = set(first).intersection(*others), set().union(*indices)
+    try:
+        said = align(views, labels, "set")[2][0]
+    except ValueError as error:
+        said = str(error)
+    joined = said.endswith(f"the views have {len(common)} of {len(everyone)} samples in common")
+    refused = re.search(r"^set: (v\d|y) has no sample in common with .*--index COLUMN says which", said) is not None
+    assert (joined, refused) == (not alone and not foreign, bool(alone) or foreign)
+
+
+def test_a_lone_table_has_no_samples_in_common_to_speak_of():
+    assert aligned([table("a", ["p", "q", "r"])], [table("y", ["q", "p", "r"], np.arange(3))])[2] == [
+        "aligned by index: a, y"
+    ]

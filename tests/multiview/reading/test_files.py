@@ -7,6 +7,7 @@ import pytest
 from scipy.io import mmwrite
 from scipy.sparse import csc_array, issparse, save_npz
 
+from dsrl_ref.multiview.reading import Options, read
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order, read_arrays, read_mtx, read_npy
 
 A = np.array([[0.0, 2], [1, 0], [0, 3]])
@@ -68,3 +69,28 @@ def test_files_come_by_their_numbers(tmp_path):
         "view2.csv",
         "view10.csv",
     ]
+
+
+@pytest.mark.parametrize("kind", [*ARRAYS, *TABLES])
+def test_a_pointer_of_git_lfs_is_called_that_whatever_its_ending(tmp_path, kind):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
+    for name in (f"x{kind}", f"labels{kind}"):
+        (tmp_path / name).write_text(pointer)
+        with pytest.raises(ValueError, match=rf"{name} is a pointer of Git LFS and not the data: git lfs pull"):
+            read(tmp_path / name, Options())
+    if kind not in (".mat", ".npz", ".h5", ".hdf5"):
+        with pytest.raises(ValueError, match=rf"labels{kind} is a pointer of Git LFS|x{kind} is a pointer"):
+            read(tmp_path, Options())
+
+
+def test_arrays_of_objects_are_named_with_what_to_save_in_their_place(tmp_path):
+    names = np.array(["a", None], dtype=object)
+    np.savez(tmp_path / "x.npz", X=np.ones((2, 2)), names=names)
+    np.save(tmp_path / "y.npy", names)
+    with pytest.raises(ValueError, match=r"x\.npz is not a readable \.npz file: names holds objects.*dtype=str\)"):
+        read(tmp_path / "x.npz", Options())
+    with pytest.raises(ValueError, match=r"y\.npy is not a readable \.npy file: it holds objects.*dtype=str\)"):
+        read(tmp_path / "y.npy", Options())
+    (tmp_path / "y.npy").write_bytes(b"no array")
+    with pytest.raises(ValueError, match=r"y\.npy is not a readable \.npy file: .*magic"):
+        read(tmp_path / "y.npy", Options())

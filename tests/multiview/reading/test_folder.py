@@ -185,7 +185,7 @@ def test_tables_are_aligned_and_that_is_said(tmp_path):
     add(tmp_path, "b.csv", [["v", 20.5], ["u", 10.5]], header=["id", "p"])
     content = read_folder(tmp_path, Options())
     assert content.views[1].value.tolist() == [[10.5], [20.5]]
-    assert content.notes == ["aligned by index: a.csv, b.csv"]
+    assert content.notes == ["aligned by index: a.csv, b.csv; the views have 2 of 2 samples in common"]
     assert content.left_out == ["column id of a.csv (index)", "column id of b.csv (index)"]
     with pytest.raises(ValueError, match=r"a\.csv: line 2, column id: 'u' is no number"):
         read_folder(tmp_path, Options(index="none"))
@@ -255,3 +255,27 @@ def test_features_of_whole_numbers_are_read(tmp_path):
     assert read(path, options_of()).views[0].shape == (30, 3)
     path = headed(tmp_path / "d.csv", {"response": MEASURED[:, 0], "group": np.arange(30)})
     assert read(path, options_of()).views[0].shape == (30, 2)
+
+
+def test_labels_that_are_not_there_are_refused_with_the_columns_that_are(folder):
+    add(folder, "b.csv", B.tolist(), header=["p", "q"])
+    with pytest.raises(ValueError, match=r"has no nope for --labels; it has a\.csv, b\.csv with columns 'p', 'q'$"):
+        found(folder, labels="nope")
+
+
+def test_a_column_of_a_table_of_labels_that_counts_is_no_label(folder):
+    add(folder, "Y.csv", [[i, int(label)] for i, label in enumerate(Y)], header=["patient", "kind"])
+    content = read_folder(folder, Options())
+    assert value(content) == Y.tolist()
+    assert "column patient of Y.csv (counts)" in content.left_out
+    moved = [[(i + 3) % 12, int(label)] for i, label in enumerate(Y)]
+    add(folder, "Y.csv", moved, header=["patient", "kind"])
+    with pytest.raises(ValueError, match=r"column patient of Y\.csv has each number from 0 to 11 once: give --index"):
+        read_folder(folder, Options())
+    add(folder, "Y.csv", [[i, *row] for i, row in enumerate(np.eye(3, dtype=int)[Y].tolist())], header=list("iabc"))
+    assert read_folder(folder, Options()).labels[0].value.shape == (12, 3)
+
+
+def test_columns_have_names_where_a_table_has_a_heading(folder):
+    add(folder, "b.csv", [[f"s{i}", *row] for i, row in enumerate(B.tolist())], header=["id", "p", "q"])
+    assert [view.columns for view in read_folder(folder, Options()).views] == [None, ("p", "q")]

@@ -14,6 +14,7 @@ from dsrl_ref.multiview.reading.labels import (
     is_number,
     known_of,
     lengths,
+    partly_one_hot,
     vector,
 )
 
@@ -47,6 +48,22 @@ def test_one_hot_tables_number_the_classes(low):
 
 def test_sparse_one_hot_tables_are_read_too():
     assert vector(entry(csc_array(one_hot(Y))), 5, "d.mat").tolist() == [1, 0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(("low", "kind"), [(0, np.asarray), (-1, np.asarray), (0, csc_array)])
+def test_one_hot_tables_may_lack_the_one_of_some_samples(low, kind):
+    """They are no labels then, as nobody can tell what that means; who reads them is told so."""
+    table = np.insert(one_hot(Y, low), [0, 3], low, axis=0)
+    assert lengths(entry(kind(table))) == []
+    for turned in (table, table.T):
+        assert partly_one_hot(entry(kind(turned)), 7).tolist() == [-1, 1, 0, 1, -1, 2, 0]
+    assert partly_one_hot(entry(kind(one_hot(Y, low))), 5) is None  # nobody lacks it
+    assert partly_one_hot(entry(kind(np.insert(table, 0, low, axis=1))), 7) is None  # a class without a sample
+    assert partly_one_hot(entry(kind(table[[0, 1, 2, 5]])), 4) is None  # one sample a class
+    assert partly_one_hot(entry(kind(table[:, :1])), 7) is None  # a vector
+    assert partly_one_hot(entry(kind(table)), 3) is None
+    table[1, :] = 1
+    assert partly_one_hot(entry(kind(table)), 7) is None
 
 
 def test_a_large_sparse_table_is_not_made_dense():

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from data_forms import one_hot
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from strategies import examples
 
 from dsrl_ref.multiview.reading.leaks import (
     column_of_classes_beside_measured,
@@ -97,13 +100,26 @@ def test_labels_are_known_again_though_most_are_hidden(gap, kind):
 
 
 def test_indicators_of_some_classes_are_features():
-    table = one_hot(LONG)
-    assert columns_like(np.hstack([MANY, table[:, :2]]), LONG) == []
-    assert columns_like(np.hstack([MANY, table[:, [0, 0, 1]]]), LONG) == []
-    assert columns_like(np.hstack([MANY, table[:, :2], MANY, table[:, 2:]]), LONG) == []
+    table, five = one_hot(LONG), np.arange(60) % 5
+    assert columns_like(np.hstack([MANY, table[:, :1]]), LONG) == []
+    assert columns_like(np.hstack([MANY, one_hot(five)[:, :3]]), five) == []
+    assert columns_like(np.hstack([MANY, table[:, [0, 0, 2]]]), LONG) == [6, 7]
+    assert columns_like(np.hstack([MANY, table[:, [0]], MANY, table[:, 1:2], MANY, table[:, 2:]]), LONG) == []
     assert columns_like(np.hstack([MANY, np.where(table == 1, 1, 7)]), LONG) == []
     table[-1] = [0, 0, 1] if LONG[-1] != 3 else [1, 0, 0]  # another class than that of the sample
     assert columns_like(np.hstack([MANY, table]), LONG) == []
+
+
+@examples(40)
+@given(classes=st.integers(3, 6), data=st.data(), low=st.sampled_from([0, -1]), sparse=st.booleans())
+def test_one_hot_labels_without_the_column_of_a_class_are_the_labels_as_well(classes, data, low, sparse):
+    labels = np.arange(40) % classes
+    out = data.draw(st.integers(0, classes - 1))
+    left = np.delete(one_hot(labels, low), out, axis=1)[:, data.draw(st.permutations(range(classes - 1)))]
+    kind = csr_array if sparse and low == 0 else np.asarray
+    assert is_like(kind(left), labels)
+    assert columns_like(kind(np.hstack([MANY[:40], left])), labels) == list(range(5, 4 + classes))
+    assert not is_like(kind(left[[1, 0, *range(2, 40)]]), labels)
 
 
 def test_few_whole_numbers_at_an_end_beside_measured_columns_are_suspect():

@@ -133,6 +133,18 @@ OPEN = {
         {"X": forms.cell(VIEWS), "Y": np.ones((N, 3))},
         "Y 30×3 can be read neither as one label a sample nor as one-hot",
     ),
+    "some samples without a class": (
+        {"X": forms.cell(VIEWS), "Y": forms.one_hot(Y) * (np.arange(N) < 20).reshape(-1, 1)},
+        "Y 30×3 is one-hot, but 10 samples have no 1, the first of them sample 20: .*Give one label a sample .*argmax",
+    ),
+    "one-hot labels without the first class": (
+        {"X": forms.cell(VIEWS), "Y": forms.one_hot(Y)[:, 1:].T},
+        "Y 2×30 is one-hot, but 10 samples have no 1.* the class whose column was left out",
+    ),
+    "one-hot labels without a class, among the views": (
+        {"data": forms.cell([*VIEWS, forms.one_hot(Y)[:, 1:]])},
+        r"data\{4\} 30×2 may be the labels; give --labels data\{4\}, or --labels none",
+    ),
     "labels among the views": (
         {"data": forms.cell([*VIEWS, COLUMN])},
         r"data\{4\} 30×1 may be the labels; give --labels data\{4\}, or --labels none",

@@ -85,3 +85,14 @@ def test_labels_alone_have_no_views():
 def test_what_names_do_not_decide_is_refused_with_the_option(content, options, message):
     with pytest.raises(ValueError, match=message):
         found(content, **options)
+
+
+@pytest.mark.parametrize(("train", "test"), [("Xtrain", "Xtest"), ("TRAIN_a", "test_A"), ("a.train", "a.test")])
+def test_parts_to_train_and_to_test_with_are_called_that(train, test):
+    content = {train: np.ones((4, 5)), test: np.ones((2, 5)), "ytrain": Y[:4], "ytest": Y[4:]}
+    with pytest.raises(
+        ValueError, match=rf"{train} 4×5 and {test} 2×5 may be parts of one view: .*--views {train}, and"
+    ):
+        found(content)
+    with pytest.raises(ValueError, match=r"every other usual name$"):
+        found({"trainer": np.ones((4, 5)), "b": np.ones((2, 5))})

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+from strategies import examples
 
 from dsrl_ref.multiview.reading.tables import Column, Table, matrix, take_apart
 
@@ -57,7 +60,10 @@ def test_the_option_decides_on_labels():
         ({"1": [2, 3, 4], "2": P}, {"header": False}, (None, False)),
         ({"1": [0, 2, 1], "2": P}, {"header": False}, (None, False)),
         ({"1": [0, 1], "2": P[:2]}, {"header": False}, (None, False)),
-        ({"n": [0, 1, 2], "p": P}, {}, (None, False)),
+        ({"n": [1, 2, 4], "p": P}, {}, (None, False)),
+        ({"n": [2, 3, 4], "p": P}, {}, (None, False)),
+        ({"n": [0, 1], "p": P[:2]}, {}, (None, False)),
+        ({"n": [1, 0, 2], "p": P}, {}, (None, False)),  # of so few samples it may be by chance
         ({"1": ["a", "b", "c"], "2": P}, {"header": False}, (["a", "b", "c"], False)),
         ({"id": [7, 5, 6]}, {}, (None, False)),
         ({"id": [0.5, 1.5, 2.5], "p": P}, {}, ([0.5, 1.5, 2.5], True)),
@@ -71,6 +77,38 @@ def test_an_index_is_known_by_name_by_content_or_by_its_file(columns, options, e
     assert (found, is_named) == expected
     assert labels == []
     assert len(features) == len(columns) - (found is not None)
+
+
+@examples(60)
+@drawn(
+    start=st.sampled_from([0, 1]), n=st.integers(3, 40), order=st.randoms(use_true_random=False), moved=st.booleans()
+)
+def test_a_first_column_that_counts_the_samples_is_never_a_feature_without_a_question(start, n, order, moved):
+    numbers = list(range(start, start + n))
+    if moved:
+        order.shuffle(numbers)
+    rest = {"p": (np.arange(n) % 5 / 2).tolist()}
+    asked = numbers == sorted(numbers) or n >= 10
+    given = table(patient=numbers, **rest)
+    assert apart(given, index="patient") == (numbers, True, [], ["p"])
+    assert apart(given, index="none") == (None, False, [], ["patient", "p"])
+    assert apart(table(**rest, patient=numbers)) == (None, False, [], ["p", "patient"])
+    known = take_apart(given, None, None, {"patient"})  # a model says that it is a feature
+    assert [column.name for column in known.features] == ["patient", "p"]
+    message = (
+        f"column patient of a.csv has each number from {start} to {start + n - 1} once: give --index patient if it"
+    )
+    told = ""
+    try:
+        assert apart(given) == (None, False, [], ["patient", "p"])
+    except ValueError as error:
+        told = str(error)
+    assert told == (f"{message} numbers the samples, and --index none if it is a feature" if asked else "")
+
+
+def test_a_column_that_a_model_knows_is_a_feature_whatever_it_is_called():
+    parts = take_apart(table(p=P, label=Q), None, None, {"label"})
+    assert ([column.name for column in parts.features], parts.labels) == (["p", "label"], [])
 
 
 def test_the_option_decides_on_the_index():

@@ -102,7 +102,8 @@ def test_missing_cells_are_nan_and_none(read):
         ("1,2\n\n\n3\n", "line 4 has 1 cells, the first has 2"),
         ("", "has no samples"),
         ("h,w\n", "has no samples"),
-        ("h,w\n1,2\n\n3,4\n", "line 3 is empty, between others; delete it, or write NA"),
+        ("h,w\n1,2\n\n3,4\n", "line 3 is empty, between others; delete it, or write NA in each of its 2 cells where"),
+        ("h\n1\n\n3\n", "line 3 is empty, between others; delete it, or write NA where a sample is missing"),
         (b"1,\xe9\n", "is not UTF-8"),
     ],
 )

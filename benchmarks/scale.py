@@ -1,0 +1,107 @@
+"""The rows on growth: what a step costs as its data grow over three decades, and with which power of the size.
+
+A step is run at every size, with one thread and with two, after a run that compiles. What is told is the time that
+passes and the peak of memory; the power is that of the time of processors with one thread, which a busy machine changes
+little, over the last two decades, where what a call costs by itself no longer shows.
+"""
+
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import Result, peak_since, reset_peak
+from benchmarks.rows import LAYERS, THETA, L, Row
+from dsrl_ref import Fidelity, Objective
+from dsrl_ref.threads import limited
+
+Call = Callable[[], Any]
+THREADS = 1, 2
+ROUNDS, SHORT = 5, 1.0  # at most so many calls, and no more after so many seconds
+DECADES = 2  # the last, over which the power is fitted
+SIZES = {
+    "full": [10**5, 10**6, 10**7, 10**8],
+    "quick": [10**4, 10**5, 10**6],
+    "smallest": [10**2, 10**3],
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one call: seconds that pass, seconds of processors, bytes at the peak beyond those before (or None)."""
+
+    passed: float
+    used: float
+    peak: int | None
+
+
+def cost(call: Call) -> Cost:
+    """What a call takes: the least of a few times where it is short."""
+    costs = [_once(call)]
+    while len(costs) < ROUNDS and sum(each.passed for each in costs) < SHORT:
+        costs.append(_once(call))
+    return min(costs, key=lambda each: each.used)
+
+
+def _once(call: Call) -> Cost:
+    gc.collect()
+    before, passed, used = reset_peak(), time.perf_counter(), time.process_time()
+    answer = call()
+    passed, used = time.perf_counter() - passed, time.process_time() - used
+    peak = peak_since(before)
+    del answer
+    return Cost(passed, used, peak)
+
+
+def power(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """The exponent of size in seconds: the slope of a line through the logarithms, over the last two decades."""
+    x, y = np.log(sizes), np.log(seconds)
+    last = x >= x[-1] - DECADES * math.log(10) * (1 + 1e-9)
+    return float(np.polyfit(x[last], y[last], 1)[0])
+
+
+def grown(name: str, work: str, unit: str, steps: Mapping[str, Callable[[int], Call]], sizes: list[int]) -> Row:
+    """A row of steps, each a function from a size to a call, of which only the call is timed."""
+    results, notes, curves = [], [], {}
+    for step, of_size in steps.items():
+        of_size(sizes[0])()
+        for threads in THREADS:
+            found = {}
+            with limited(threads):
+                for size in sizes:
+                    found[size] = cost(of_size(size))
+                    told = f"{step}, {size:,} {unit}, {threads} thread{'s' * (threads > 1)}"
+                    results.append(Result(told, found[size].passed, found[size].peak))
+            curves[f"{step}, {threads} thread{'s' * (threads > 1)}"] = [
+                (float(n), each.passed) for n, each in found.items()
+            ]
+            if threads == 1:
+                used = [each.used for each in found.values()]
+                steps_between = pairwise(zip(sizes, used, strict=True))
+                between = ", ".join(f"{power([a, b], [s, t]):.2f}" for (a, s), (b, t) in steps_between)
+                notes.append(f"{step}: power {power(sizes, used):.2f}; from size to size {between}")
+    return Row(name, work, results, notes=notes, curves=curves)
+
+
+def pieces(size: str) -> Row:
+    """Preparation and an evaluation of "pieces" from 10⁵ to 10⁸ values."""
+
+    def prepare(entries: int) -> Call:
+        f = Fidelity(np.random.default_rng(0).random((1, entries)))
+        return lambda: Objective(f, layers=LAYERS, method="pieces")(THETA, L)
+
+    def evaluate(entries: int) -> Call:
+        f = Fidelity(np.random.default_rng(0).random((1, entries)))
+        J = Objective(f, layers=LAYERS, method="pieces")
+        return lambda: [J((1.1 - 0.001 * step, *THETA[1:]), L) for step in range(1000)]
+
+    steps = {"prepare and evaluate once": prepare, "evaluate 1,000 times": evaluate}
+    return grown("scale-pieces", f"dense Fidelity, {LAYERS} layers", "values", steps, SIZES[size])
+
+
+BY_NAME: dict[str, Callable[[str], Row]] = {"scale-pieces": pieces}

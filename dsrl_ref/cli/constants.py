@@ -1,0 +1,58 @@
+"""What was measured of this machine for ``dsrl-ref plan``, in a file for the next question about data of a shape."""
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsrl_ref import __version__
+from dsrl_ref.multiview.planning import POWERS, Constants, Shape
+from dsrl_ref.persistence import replace_file
+
+PARTS = "seconds", "few", "more"  # of `Constants`
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What the file has; nothing if it is none of ours."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def recalled(shape: Shape, path: Path) -> Constants | None:
+    """The constants of a shape that the file has of this machine and this version; None where it has none."""
+    found: Any = _known(path).get(_key(shape))
+    try:
+        constants = Constants(*({name: float(found[part][name]) for name in POWERS} for part in PARTS))
+    except (TypeError, KeyError, ValueError):
+        return None
+    return constants if np.isfinite([*constants.seconds.values()]).all() else None
+
+
+def keep(shape: Shape, constants: Constants, path: Path) -> None:
+    """Add them to the file.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps({**_known(path), _key(shape): asdict(constants)}, indent=1).encode())
+
+
+def place() -> Path:
+    """Where programs keep what they can find again: ``$XDG_CACHE_HOME/dsrl_ref/plan.json``, or below ``~/.cache``."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dsrl_ref" / "plan.json"
+
+
+def _key(shape: Shape) -> str:
+    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
+    return f"dsrl_ref {__version__}, NumPy {np.__version__}, {machine}, {shape}"

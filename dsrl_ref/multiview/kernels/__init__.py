@@ -1,0 +1,1 @@
+"""Compiled functions of arrays and scalars; the caller validates and allocates."""

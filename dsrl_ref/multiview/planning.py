@@ -1,0 +1,209 @@
+"""What a fit will take, step by step: seconds of processors and bytes, measured small here and carried to any size.
+
+The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours), their
+time at `TIMED` samples and their memory at two sizes. Time goes to n samples by the power of n with which a step grows,
+`POWERS`, which the benchmarks ``scale-views`` measure; memory by the line through its two peaks.
+"""
+
+import math
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsrl_ref.arrays import Array
+from dsrl_ref.memory import free_memory
+from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
+from dsrl_ref.multiview.graph import fuse
+from dsrl_ref.multiview.learning import learn_graph, mixed
+from dsrl_ref.multiview.neighbors import nearest
+from dsrl_ref.multiview.propagation import ALPHA, propagate
+from dsrl_ref.multiview.spectral import embed, k_means
+from dsrl_ref.multiview.views import prepare
+from dsrl_ref.threads import limited, processors
+
+TIMED = 16_000  # samples of the run that is timed
+TRACED = 4_000, 8_000  # of the two whose memory is looked at: numpy's, of which Python is told
+RESTARTS = 10  # of k-means, as by default
+LABELLED = 0.01  # share of the samples
+LONG = 600.0  # seconds of a step, from which on there is advice
+NEIGHBOURS = "neighbours"
+POWERS = {NEIGHBOURS: 2.0, "graph": 1.05, "network": 1.05, "embedding": 1.15, "k-means": 1.0, "propagation": 1.1}
+FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
+NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
+INSTEAD = {
+    NEIGHBOURS: "fit a sample of the data, and predict the rest",
+    "graph": "take fewer neighbours",
+    "network": "take fewer neighbours",
+    "embedding": "take fewer clusters, or fit a sample of the data and predict the rest",
+    "k-means": "take fewer restarts, n_init",
+    "propagation": "take a smaller alpha",
+}
+OF_CLUSTERS = NEIGHBOURS, "graph", "network", "embedding", "k-means"
+OF_CLASSES = NEIGHBOURS, "graph", "network", "propagation"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What data are like, whatever their number of samples."""
+
+    views: int
+    features: int  # of each view
+    classes: int
+    neighbors: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a step: seconds of one processor, and bytes at its peak, all that was made before included."""
+
+    seconds: float
+    peak: float
+
+
+Steps = Iterator[tuple[str, Callable[[], Any]]]
+
+
+def steps(shape: Shape, n: int) -> Steps:
+    """The steps of both estimators on n generated samples: a name, and what to call; each uses what came before."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, shape.classes, n)
+    views = [generated(codes, shape, rng) for _ in range(shape.views)]
+    candidates = CANDIDATES * shape.neighbors
+    made: dict[str, Any] = {}
+
+    def neighbours() -> None:
+        for view in views:
+            points = prepare(view, "features").points
+            nearest(points, points, candidates + 2)
+
+    def graph() -> None:
+        made["W"] = fuse(views, candidates, "adaptive", "auto", "auto", shape.classes).graph
+
+    def network() -> None:
+        made["learned"] = learn_graph(made["W"], keep=KEEP, layers=11, epochs=200, learning_rate=0.02).graph
+
+    def embedding() -> None:
+        made["embedding"] = np.hstack([embed(made[name], shape.classes) for name in ("W", "learned")])
+
+    def propagation() -> None:
+        known = np.where(rng.random(n) < LABELLED, codes, -1)
+        propagate(mixed(made["W"], made["learned"]), [known], shape.classes, "balanced", ALPHA)
+
+    yield "neighbours", neighbours
+    yield "graph", graph
+    yield "network", network
+    yield "propagation", propagation
+    yield "embedding", embedding
+    yield "k-means", lambda: k_means(made["embedding"], shape.classes, RESTARTS, np.random.default_rng(0))
+
+
+def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
+    """A view (n, features) in which classes are clouds around means that lie four deviations apart or so."""
+    means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
+    return means[codes] + rng.normal(size=(len(codes), shape.features))
+
+
+def timed(shape: Shape, n: int) -> dict[str, float]:
+    """Seconds of processors of each step at n samples, on one thread, after a small run that compiles."""
+    for _, call in steps(shape, 50 * shape.classes):
+        call()
+    found = {}
+    with limited(1):
+        for name, call in steps(shape, n):
+            began = time.process_time()
+            call()
+            found[name] = time.process_time() - began
+    found["graph"] = max(0.0, found["graph"] - found["neighbours"])  # which it found once more
+    return found
+
+
+def traced(shape: Shape, n: int) -> dict[str, float]:
+    """Bytes at the peak of each step at n samples, what was made before it included."""
+    found = {}
+    tracemalloc.start()
+    try:
+        with limited(1):
+            for name, call in steps(shape, n):
+                tracemalloc.reset_peak()
+                call()
+                found[name] = float(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    return found
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What was measured on a machine, for one shape: seconds at `TIMED` samples, bytes at both of `TRACED`."""
+
+    seconds: dict[str, float]
+    few: dict[str, float]
+    more: dict[str, float]
+
+    @classmethod
+    def measured(cls, shape: Shape) -> "Constants":
+        """Measure, which takes half a minute or so."""
+        return cls(timed(shape, TIMED), *(traced(shape, n) for n in TRACED))
+
+    def costs(self, n: int) -> dict[str, Cost]:
+        """Every step at n samples."""
+        (a, b), found = TRACED, {}
+        for name, power in POWERS.items():
+            slope = max(0.0, self.more[name] - self.few[name]) / (b - a)
+            found[name] = Cost(self.seconds[name] * (n / TIMED) ** power, max(0.0, self.few[name] + slope * (n - a)))
+        return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of a plan: seconds that pass and bytes at the peak, and what to take instead where that is too much."""
+
+    name: str
+    seconds: float
+    peak: float
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan` tells: every step, both estimators as a whole, and the bytes that this machine has free."""
+
+    steps: list[Step]
+    totals: list[Step]
+    memory: int
+
+
+def plan(shape: Shape, n: int, constants: Constants) -> Plan:
+    """Tell what n samples take, on as many threads as `processors` says, by what was measured at fewer of them.
+
+    Neighbours are looked for by all threads, the rest has one.
+
+    Examples
+    --------
+    >>> same = dict.fromkeys(POWERS, 1.0)
+    >>> found = plan(Shape(2, 16, 20, 10), TIMED, Constants(same, same, same))
+    >>> [step.name for step in found.totals]
+    ['cluster', 'classify']
+    """
+    free, found = free_memory(), {}
+    for name, cost in constants.costs(n).items():
+        seconds = cost.seconds / processors() if name == NEIGHBOURS else cost.seconds
+        found[name] = Step(name, seconds, cost.peak, _advice(name, seconds, cost.peak, free))
+    wholes = {"cluster": OF_CLUSTERS, "classify": OF_CLASSES}
+    totals = [
+        Step(whole, sum(found[name].seconds for name in names), max(found[name].peak for name in names))
+        for whole, names in wholes.items()
+    ]
+    return Plan(list(found.values()), totals, free)
+
+
+def _advice(name: str, seconds: float, peak: float, free: int) -> str:
+    """What to take instead, where a step takes more than there is, or than a user would wait for."""
+    if peak > free:
+        return FEWER if name == NEIGHBOURS else NARROWER
+    return INSTEAD[name] if seconds > LONG else ""

@@ -1,0 +1,60 @@
+"""What was measured for plans: kept for its shape, this machine and this version, and a spoiled file is as none."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsrl_ref.cli import constants
+from dsrl_ref.multiview.planning import POWERS, Constants, Shape
+
+SHAPE = Shape(views=2, features=5, classes=3, neighbors=4)
+SECONDS = {name: float(place) for place, name in enumerate(POWERS, start=1)}
+MORE = {name: 3e6 * seconds for name, seconds in SECONDS.items()}
+MEASURED = Constants(SECONDS, {name: 1e6 * seconds for name, seconds in SECONDS.items()}, MORE)
+
+
+def test_what_is_kept_is_recalled_for_its_shape_alone(tmp_path):
+    path = tmp_path / "new" / "plan.json"
+    assert constants.recalled(SHAPE, path) is None
+    constants.keep(SHAPE, MEASURED, path)
+    other = replace(SHAPE, classes=9)
+    assert constants.recalled(SHAPE, path) == MEASURED
+    assert constants.recalled(other, path) is None
+    constants.keep(other, replace(MEASURED, few=MORE), path)
+    assert constants.recalled(SHAPE, path) == MEASURED
+
+
+@pytest.mark.parametrize("what", ["__version__", "machine"])
+def test_another_version_and_another_machine_are_measured_anew(what, tmp_path, monkeypatch):
+    constants.keep(SHAPE, MEASURED, tmp_path / "plan.json")
+    if what == "machine":
+        monkeypatch.setattr(constants.os, "cpu_count", lambda: 4711)
+    else:
+        monkeypatch.setattr(constants, "__version__", "0.0.0")
+    assert constants.recalled(SHAPE, tmp_path / "plan.json") is None
+
+
+@pytest.mark.parametrize("spoil", ["text", "list", "part", "number", "nan"])
+def test_a_file_that_was_spoiled_is_as_none(spoil, tmp_path):
+    path = tmp_path / "plan.json"
+    constants.keep(SHAPE, MEASURED, path)
+    content = json.loads(path.read_text())
+    (parts,) = content.values()
+    if spoil == "part":
+        del parts["few"]
+    elif spoil == "number":
+        parts["seconds"]["graph"] = "much"
+    elif spoil == "nan":
+        parts["seconds"]["graph"] = float("nan")
+    path.write_text({"text": "{", "list": "[]"}.get(spoil, json.dumps(content)))
+    assert constants.recalled(SHAPE, path) is None
+    constants.keep(SHAPE, MEASURED, path)
+    assert constants.recalled(SHAPE, path) == MEASURED
+
+
+@pytest.mark.parametrize(("given", "below"), [("/somewhere", "/somewhere"), ("here", "~/.cache"), ("", "~/.cache")])
+def test_it_is_kept_where_caches_are(given, below, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    assert constants.place() == Path(below).expanduser() / "dsrl_ref" / "plan.json"

@@ -1,0 +1,67 @@
+"""``dsrl-ref plan``: measures once, tells every step, and says how much memory is free."""
+
+import json
+
+import pytest
+
+from dsrl_ref.cli import main
+from dsrl_ref.multiview.planning import POWERS, Constants
+
+ASKED = ["plan", "--samples", "100000", "--views", "2", "--features", "16", "--classes", "20", "--jobs", "1"]
+CONSTANTS = Constants(*(dict.fromkeys(POWERS, size) for size in (2.0, 4e7, 8e7)))
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path):
+    """How often it was measured, in a cache of its own."""
+    times = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(Constants, "measured", lambda shape: times.append(shape) or CONSTANTS)
+    return times
+
+
+def test_it_tells_seconds_and_memory_of_every_step_and_of_both_wholes(measured, capsys):
+    assert main(ASKED) == 0
+    first, second, empty, *lines = capsys.readouterr().out.splitlines()
+    assert first == "100,000 samples, 2 views of 16 features, 20 classes, 10 neighbours each"
+    assert second.startswith("1 thread, ")
+    assert empty == ""
+    assert [line.split("  ")[0] for line in lines] == [*POWERS, "cluster", "classify"]
+    assert all(" GB" in line for line in lines)
+
+
+def test_it_measures_once_and_again_where_that_is_asked(measured, capsys):
+    assert [main(ASKED), main(ASKED), main([*ASKED, "--again"])] == [0, 0, 0]
+    assert len(measured) == 2
+    assert main([*ASKED, "--neighbors", "20"]) == 0
+    assert [shape.neighbors for shape in measured] == [10, 10, 20]
+    outputs = capsys.readouterr().out
+    assert outputs.count("100,000 samples") == 4
+
+
+def test_json_has_the_same(measured, capsys):
+    assert main([*ASKED, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [step["name"] for step in found["steps"]] == list(POWERS)
+    assert found["threads"] == 1
+    assert found["totals"][0]["seconds"] == pytest.approx(sum(step["seconds"] for step in found["steps"][:-1]))
+
+
+def test_a_cache_that_cannot_be_written_costs_a_line(measured, monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert main(ASKED) == 0
+    assert "what was measured is not kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["samples", "views", "features", "classes", "neighbors"])
+def test_numbers_below_1_are_refused(name, measured, capsys):
+    assert main([*ASKED, f"--{name}", "0"]) == 2
+    assert "must be at least 1" in capsys.readouterr().err
+    assert not measured
+
+
+def test_more_classes_than_samples_are_refused(measured, capsys):
+    assert main([*ASKED, "--samples", "19"]) == 3
+    assert "20 classes" in capsys.readouterr().err
+    assert not measured

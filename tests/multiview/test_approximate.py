@@ -1,0 +1,150 @@
+"""Approximate neighbours: most of the true ones, with exact distances, the same every time."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from views import euclidean, hard_views, nearest_first
+
+from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, approximate, neighbors, similarity_graph
+from dsrl_ref.multiview.neighbors import Taken, kind_for, nearest, recall
+from dsrl_ref.multiview.points import Dense, Sparse
+from dsrl_ref.threads import limited
+
+faiss = pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[ann]'")
+
+
+@pytest.fixture(autouse=True)
+def _small_cells(monkeypatch):
+    monkeypatch.setattr(approximate, "CELL", 20)
+    monkeypatch.setattr(approximate, "LOOKED_AT", 4)
+    monkeypatch.setattr(approximate, "HEIGHT", 64)
+
+
+def blobs(n=400, d=6, offset=0.0):
+    rng = np.random.default_rng(0)
+    rows = 4 * rng.normal(size=(5, d))[rng.integers(5, size=n)] + rng.normal(size=(n, d)) + offset
+    return Dense(np.ascontiguousarray(rows.T))
+
+
+def test_most_neighbours_are_true_and_all_distances_are_exact():
+    points = blobs()
+    lengths, columns = nearest(points, points, 6, kind="approximate")
+    rows = points.columns.T
+    exact = euclidean(rows, rows)
+    true = [nearest_first(row)[:6] for row in exact]
+    shares = [np.isin(a[1:], b).mean() for a, b in zip(true, columns, strict=True)]
+    assert 0.8 < np.mean(shares) < 1
+    assert recall(points, columns) == pytest.approx(np.mean(shares), abs=0.05)
+    assert columns[:, 0].tolist() == list(range(400))
+    assert lengths == pytest.approx(np.take_along_axis(np.array(exact), columns, axis=1), rel=1e-15)
+    assert (np.diff(lengths, axis=1) >= 0).all()
+
+
+def test_recall_is_of_all_neighbours_but_the_sample_itself(monkeypatch):
+    points = blobs(50)
+    columns = nearest(points, points, 5)[1]
+    assert recall(points, columns) == 1
+    columns[:, 2:] = -1
+    assert recall(points, columns) == 0.25
+    monkeypatch.setattr(neighbors, "JUDGED", 3)
+    assert recall(points, columns) == 0.25
+
+
+def test_neighbours_far_from_the_origin_are_as_good():
+    near, far = (nearest(points, points, 6, kind="approximate")[1] for points in (blobs(), blobs(offset=2.0**20)))
+    assert (near == far).mean() > 0.99
+
+
+def test_new_samples_have_neighbours_too():
+    points = blobs()
+    new = points.take(slice(0, 30))
+    lengths, columns = nearest(new, points, 3, kind="approximate")
+    assert columns[:, 0].tolist() == list(range(30))
+    assert not lengths[:, 0].any()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_neighbours_are_always_the_same_and_the_callers_threads_come_back(threads):
+    points = blobs()
+    expected = nearest(points, points, 6, kind="approximate")
+    faiss.omp_set_num_threads(2)
+    with limited(threads):
+        found = nearest(points, points, 6, kind="approximate")
+    assert faiss.omp_get_max_threads() == 2
+    assert np.array_equal(found[0], expected[0])
+    assert np.array_equal(found[1], expected[1])
+
+
+def test_of_equal_samples_each_is_its_own_first_neighbour():
+    points = Dense(np.zeros((3, 100)))
+    lengths, columns = nearest(points, points, 4, kind="approximate")
+    assert columns[:, 0].tolist() == list(range(100))
+    assert not lengths.any()
+
+
+def test_where_cells_have_too_few_the_neighbours_are_the_true_ones(monkeypatch):
+    monkeypatch.setattr(approximate, "LOOKED_AT", 1)
+    points = blobs(150)
+    lengths, columns = nearest(points, points, 100, kind="approximate")
+    expected = nearest(points, points, 100)
+    assert np.array_equal(columns, expected[1])
+    assert np.array_equal(lengths, expected[0])
+
+
+def test_without_faiss_approximate_neighbours_say_which_extra_has_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    views = [np.eye(5)]
+    with pytest.raises(MissingExtraError, match=r"pip install 'dsrl_ref\[ann\]', or give neighbors='exact'"):
+        similarity_graph(views, 2, neighbors="approximate")
+    with pytest.raises(MissingExtraError, match=r"dsrl_ref\[ann\]"):
+        DSRLClustering(2, n_neighbors=2, neighbors="approximate").fit(views)
+
+
+def test_auto_is_approximate_for_many_dense_samples_without_a_tree(monkeypatch, capsys):
+    monkeypatch.setattr(neighbors, "MANY", 100)
+    many, few, low = blobs(100), blobs(99), blobs(100, 3)
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
+    assert [kind_for(points, "auto") for points in (many, few, low)] == ["approximate", "exact", "exact"]
+    assert [kind_for(points, "exact") for points in (many, few)] == ["exact", "exact"]
+    assert [kind_for(points, "approximate") for points in (many, few)] == ["approximate", "approximate"]
+    assert kind_for(Sparse.unmoved(csr_array(np.eye(200))), "approximate") == "exact"
+    monkeypatch.setattr(neighbors, "is_installed", lambda: False)
+    said = []
+    monkeypatch.setattr(neighbors, "remark", said.append)
+    assert kind_for(many, "auto") == "exact"
+    assert said == [
+        "dsrl_ref: exact neighbours of 100 samples take minutes; pip install 'dsrl_ref[ann]' brings approximate ones, "
+        "which take seconds"
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_estimators_say_what_they_took_and_take_it_for_new_samples_too(monkeypatch, capsys):
+    views, labels = hard_views()
+    exact = DSRLClustering(4, random_state=0).fit(views)
+    assert exact.neighbors_ == (Taken("exact", None),) * 3
+    model = DSRLClassifier(neighbors="approximate", verbose=True).fit(views, labels)
+    assert [taken.kind for taken in model.neighbors_] == ["approximate"] * 3
+    assert all(0.5 < taken.recall < 1 for taken in model.neighbors_)
+    share = f"{model.neighbors_[1].recall:.1%}"
+    assert f"views[1]: approximate neighbours, {share} of the true ones\n" in capsys.readouterr().err
+    kinds = []
+    search = neighbors._search
+    monkeypatch.setattr(neighbors, "_search", lambda *given: kinds.append(given[-1]) or search(*given))
+    assert len(model.predict([view + 1e-3 for view in views])) == 120
+    assert kinds == ["approximate"] * 3
+    kinds.clear()
+    model.predict([view[:5] + 1e-3 for view in views])
+    assert kinds == ["exact"] * 3
+
+
+def test_a_word_that_is_no_kind_is_refused():
+    for call in (
+        lambda: similarity_graph([np.eye(5)], 2, neighbors="some"),
+        lambda: DSRLClustering(neighbors="some").fit([np.eye(5)]),
+    ):
+        with pytest.raises(ValueError, match="neighbors must be one of"):
+            call()

@@ -1,0 +1,165 @@
+"""Tiles of products: they leave out nobody who is near, whatever they round, and most of the others."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from views import nearest_exactly, tied_samples
+
+from dsrl_ref.multiview import neighbors, tiles
+from dsrl_ref.multiview.kernels import neighbors as kernels
+from dsrl_ref.multiview.lists import Lists, Samples
+from dsrl_ref.multiview.neighbors import nearest
+from dsrl_ref.multiview.points import Dense, Sparse
+from dsrl_ref.multiview.tiles import DenseTiles, Filter, shuffled, slack_of
+from dsrl_ref.threads import limited
+
+
+def filled(search, n, count, block=None):
+    """The lists that a search among n points makes, of a block of them or of all, in order."""
+    block = slice(0, n) if block is None else block
+    lists = Lists.empty(np.arange(n)[block], count)
+    for _ in search.fill(block, np.arange(n)[block], lists):
+        pass
+    kernels.order(*lists)
+    return lists
+
+
+def samples(rows):
+    return Samples.of(Dense(np.ascontiguousarray(np.asarray(rows).T)), 0)
+
+
+def offers(monkeypatch):
+    """How many candidates were looked at, and in which precision, tile by tile; filled as tiles are scanned."""
+    seen, scan = [], kernels.scan
+
+    def counting(tile, *given):
+        offered = scan(tile, *given)
+        seen.append((tile.dtype, offered / len(tile)))
+        return offered
+
+    monkeypatch.setattr(kernels, "scan", counting)
+    return seen
+
+
+def test_others_come_in_an_order_that_is_always_the_same_and_no_order_of_the_data():
+    assert np.array_equal(shuffled(50), shuffled(50))
+    assert sorted(shuffled(50).tolist()) == list(range(50))
+    assert abs(np.corrcoef(shuffled(500), np.arange(500))[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1.0, 2.0**-70])
+def test_a_filter_is_never_above_the_square_of_a_distance(kind, scale):
+    rng = np.random.default_rng(0)
+    for d in (1, 5, 300):
+        x, y = rng.normal(size=(2, 40, d)) / np.sqrt(d)
+        y[0], x[1] = x[0], 0
+        x, y = scale * x, y * np.where(np.arange(40) % 2, scale, 1.0)[:, np.newaxis]
+        found = Filter.of(y, kind)
+        squares = (x**2).sum(axis=1)
+        slack = found.share * squares + found.floor
+        sums = found.lower + (-2 * x).astype(kind) @ found.rows.T
+        exact = ((x[:, np.newaxis] - y) ** 2).sum(axis=2) - squares[:, np.newaxis]
+        assert (sums <= exact + slack[:, np.newaxis]).all()
+        assert (sums >= exact - slack[:, np.newaxis] - 2 * found.widest).all()
+        assert found.widest <= np.finfo(kind).eps * (d + 8) * (y**2).sum(axis=1).max() * 1.01
+
+
+def test_few_are_looked_at_even_of_samples_along_a_line(monkeypatch):
+    seen = offers(monkeypatch)
+    monkeypatch.setattr(tiles, "WIDTH", 64)
+    line = samples(np.arange(600.0)[:, np.newaxis] * np.ones(3))
+    search = DenseTiles(line, line, 5)
+    filled(search, 600, 5, slice(590, 600))
+    assert sum(offered for _, offered in seen) < 5 * (1 + np.log(600 / 5)) + 15
+    assert {kind for kind, _ in seen} == {np.dtype(np.float32)}
+
+
+def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
+    seen = offers(monkeypatch)
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(tiles, "HEIGHT", 200)
+    clusters = np.repeat([0.0, 1.0], 200)[:, np.newaxis] + 1e-6 * rng.normal(size=(400, 6))
+    points = Dense(np.ascontiguousarray(clusters[rng.permutation(400)].T))
+    with limited(1):
+        nearest(points, points, 3)
+    assert [kind for kind, _ in seen] == [np.float32, np.float64]
+    assert seen[0][1] > 150
+    assert seen[1][1] < 20
+
+
+def test_who_is_as_far_as_the_last_but_comes_later_is_not_looked_at(monkeypatch):
+    """Else samples that are all as far from one another would cost n² squares."""
+    seen = offers(monkeypatch)
+    apart = samples(np.eye(300))
+    search = DenseTiles(apart, apart, 4)
+    search.filter = Filter.of(search.others - search.centre, np.float64)
+    found = filled(search, 300, 4, slice(0, 20))
+    assert found.places[10].tolist() == [10, 0, 1, 2]
+    assert seen[0][1] < 60
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_tiles_narrower_than_the_lists_are_long_leave_out_nobody(monkeypatch, count):
+    monkeypatch.setattr(tiles, "WIDTH", 7)
+    rng = np.random.default_rng(1)
+    rows = tied_samples(rng, 30, 2)
+    found = filled(DenseTiles(samples(rows), samples(rows), count), 30, count)
+    assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, count, True)]
+
+
+def test_a_tile_of_many_features_is_low_so_that_it_is_soon_done():
+    wide = samples(np.zeros((2, 5000)))
+    search = DenseTiles(wide, wide, 1)
+    assert 1 <= search.height < tiles.HEIGHT
+    assert search.height * tiles.WIDTH * 5000 <= tiles.MULTIPLICATIONS
+    assert DenseTiles(samples(np.zeros((2, 5))), samples(np.zeros((2, 5))), 1).height == tiles.HEIGHT
+
+
+def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch):
+    monkeypatch.setattr(tiles, "SPARSE_ENTRIES", 90)  # three rows a tile
+    monkeypatch.setattr(neighbors, "Tree", None)
+    rng = np.random.default_rng(0)
+    for shifted in (False, True):
+        rows = csr_array(rng.integers(-1, 2, size=(30, 5)) * 1.0)
+        shift, direction = rng.integers(-1, 2, size=(2, 30)) * (0.5 * shifted)
+        points = Sparse(rows, shift, direction[:5])
+        dense = rows.toarray() - np.outer(shift, direction[:5])
+        lengths, columns = nearest(points, points, 6)
+        expected = nearest_exactly(dense, dense, 6, True)
+        assert columns.tolist() == [[j for _, j in row] for row in expected]
+        assert (lengths**2).tolist() == pytest.approx(np.array([[float(s) for s, _ in row] for row in expected]))
+        columns = nearest(points.take(slice(4, 9)), points, 6)[1]
+        assert columns.tolist() == [[j for _, j in row] for row in nearest_exactly(dense[4:9], dense, 6)]
+
+
+def test_small_distances_of_sparse_points_keep_their_digits():
+    rows = csr_array(np.array([[1.0, 0, 2], [1 + 1e-6, 0, 2], [1, 0, 2 + 3e-6], [0, 5, 0]]))
+    points = Sparse(rows, np.array([7.0, 7.0, 7.0, 0.0]), np.array([1.0, 1.0, 1.0]))
+    lengths, columns = nearest(points, points, 3)
+    assert columns[0].tolist() == [0, 1, 2]
+    assert lengths[0] == pytest.approx([0, 1e-6, 3e-6], rel=1e-9)
+
+
+def test_products_of_sparse_points_round_by_less_than_their_slack():
+    rng = np.random.default_rng(0)
+    rows = csr_array(rng.normal(size=(40, 8)) * (rng.random((40, 8)) < 0.5))
+    points = Sparse(rows, 1e6 * rng.normal(size=40), rng.normal(size=8))
+    dense = rows.toarray().astype(np.longdouble) - np.outer(points.shift, points.direction).astype(np.longdouble)
+    exact = ((dense[:, np.newaxis] - dense) ** 2).sum(axis=2)
+    squares, slack = points.squares(), slack_of(points)
+    error = np.abs(squares[:, np.newaxis] + squares - 2 * points.products(points)(slice(0, 40)) - exact)
+    assert (error <= slack[:, np.newaxis] + slack).all()
+    assert slack.max() < 1e-9 * squares.max()
+
+
+def test_the_last_tile_may_be_of_one(monkeypatch):
+    monkeypatch.setattr(tiles, "WIDTH", 29)
+    rows = np.random.default_rng(2).integers(-2, 3, size=(30, 2)) * 0.25
+    found = filled(DenseTiles(samples(rows), samples(rows), 30), 30, 30)
+    assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, 30, True)]
+
+
+def test_who_equals_a_point_but_for_rounding_is_not_left_out():
+    rows = np.array([[3.0, 4.0]] * 3) * [[1.0], [1 + 1e-11], [1.0]]
+    assert filled(DenseTiles(samples(rows), samples(rows), 2), 3, 2).places.tolist() == [[0, 1], [1, 0], [2, 0]]
