@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, check_smooth_term, fit, forward, solve
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, check_smooth_term, disk, fit, forward, solve
 from dsrl_ref.distributed import problem as module
 from dsrl_ref.distributed.cluster import Here
-from dsrl_ref.errors import DivergenceError, MissingExtraError, ModelFileError
+from dsrl_ref.errors import DivergenceError, MissingExtraError, ModelFileError, SizeError
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 
@@ -324,3 +324,21 @@ def test_whitening_is_that_of_memory():
     white, expected = LeastSquares(D, da.from_array(Y, chunks=(2, 90))).whitened(), LeastSquares(D, Y).whitened()
     assert white.Y.compute() == pytest.approx(expected.Y, rel=1e-12)
     assert white.start().compute().shape == (6, 600)
+
+
+def test_a_target_on_disk_is_to_be_a_dask_array_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 64)
+    np.save(tmp_path / "t.npy", np.ones((4, 4)))
+    with pytest.raises(SizeError, match=r"target would take .* on disk: pass target as a dask array"):
+        Objective(Fidelity(ARRAY), tmp_path / "t.npy", layers=1)
+
+
+def test_chunks_that_are_maps_of_a_file_are_read_there_with_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", 64)
+    D, Y, X, step = signals(1)
+    np.save(tmp_path / "y.npy", Y)
+    of_file = da.from_array(np.load(tmp_path / "y.npy", mmap_mode="r"), chunks=-1)
+    spread = Objective(LeastSquares(D, of_file), da.from_array(X, chunks=-1), layers=3, method="columns")
+    (group,) = spread.problem.prepared.states
+    assert [block.problem.on_disk for block in group.blocks] == [True]
+    assert same(answers(spread, step), answers(Objective(LeastSquares(D, Y), X, layers=3, method="columns"), step))
