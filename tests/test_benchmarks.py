@@ -259,7 +259,9 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
 def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
     from benchmarks import real, recovery, scale, views
 
-    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME, *scale.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME, *scale.BY_NAME} == set(benchmarks.ALL) - set(
+        benchmarks.ROWS
+    )
     asked = []
     monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
     benchmarks.main(["--smallest"])
