@@ -131,7 +131,7 @@ WORKS = {
     "symmetrise": (
         "assembled",
         "assembly.blocks = lambda indptr: itertools.chain([slice(0, 400)], itertools.repeat(slice(400, 400)))\\n"
-        "    assembly.symmetrised(W)",
+        "    assembly.symmetrised(half)",
     ),
     "learn_graph": (
         "_trained",
