@@ -1,8 +1,10 @@
 """What a fit will take, step by step: seconds of processors and bytes, measured small here and carried to any size.
 
-The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours), their
-time at `TIMED` samples and their memory at two sizes. Time goes to n samples by the power of n with which a step grows,
-`POWERS`, which the benchmarks ``scale-views`` measure; memory by the line through its two peaks.
+The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours): at
+`TIMED` samples for their time, and at two sizes for their memory. Time goes to n samples by a power of n, `POWERS`, which
+is assumed for each step; the row ``scale-views`` of the benchmarks tells which one fits what it measures. Memory goes by
+the line through its two peaks. Of views of up to four features a fit finds neighbours by a tree, whose time hardly grows faster
+than n: for these a plan says too much.
 """
 
 import math
@@ -116,7 +118,7 @@ def steps(shape: Shape, n: int) -> Steps:
 
 
 def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
-    """A view (n, features) in which classes are clouds around means that lie four deviations apart or so."""
+    """A view (n, features): clouds of deviation 1 around the means of classes, of deviation 1 or, of few features, 2."""
     means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
     return means[codes] + rng.normal(size=(len(codes), shape.features))
 
