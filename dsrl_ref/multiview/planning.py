@@ -1,10 +1,10 @@
 """What a fit will take, step by step: seconds of processors and bytes, measured small here and carried to any size.
 
 The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours): at
-`TIMED` samples for their time, and at two sizes for their memory. Time goes to n samples by a power of n, `POWERS`, which
-is assumed for each step; the row ``scale-views`` of the benchmarks tells which one fits what it measures. Memory goes by
-the line through its two peaks. Of views of up to four features a fit finds neighbours by a tree, whose time hardly grows faster
-than n: for these a plan says too much.
+`TIMED` samples for their time, and at two sizes for their memory. Time goes to n samples by a power of n, `POWERS`,
+which is assumed for each step; the row ``scale-views`` of the benchmarks tells which one fits what it measures. Memory
+goes by the line through its two peaks. Of views of up to four features a fit finds neighbours by a tree, whose time
+hardly grows faster than n: for these a plan says too much.
 """
 
 import math
@@ -118,7 +118,7 @@ def steps(shape: Shape, n: int) -> Steps:
 
 
 def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
-    """A view (n, features): clouds of deviation 1 around the means of classes, of deviation 1 or, of few features, 2."""
+    """A view (n, features): clouds of deviation 1 around the means of classes; these have 1, or 2 of one feature."""
     means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
     return means[codes] + rng.normal(size=(len(codes), shape.features))
 
