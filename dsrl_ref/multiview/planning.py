@@ -118,7 +118,7 @@ def steps(shape: Shape, n: int) -> Steps:
 
 
 def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
-    """A view (n, features): clouds of deviation 1 around the means of classes; these have 1, or 2 of one feature."""
+    """A view (n, features): clouds of deviation 1 around means of deviation 1, up to 2 of fewer than four features."""
     means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
     return means[codes] + rng.normal(size=(len(codes), shape.features))
 
