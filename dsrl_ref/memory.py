@@ -8,15 +8,10 @@ from dsrl_ref.errors import SizeError
 UNKNOWN = 2**32  # bytes that are taken to be free where the system does not tell
 INFORMATION, GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 GIB = 2**30
-TOLD = "MemAvailable", "MemTotal"
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: what the machine has free, or less where a limit is set on its group.
-
-    Half of the machine's memory counts as free in any case: what other programs hold now they may give back, and what a
-    virtual machine has lent to others comes back when it is asked for.
-    """
+    """Bytes that this process may still take: what the machine has free, or less where a limit is set on its group."""
     return min(_of_machine(), _of_group())
 
 
@@ -43,14 +38,12 @@ def require_room(size: float, what: str, instead: str) -> None:
 
 
 def _of_machine() -> int:
-    """What Linux calls available, or half of all memory if that is more; elsewhere all memory that there is."""
+    """What Linux calls available; elsewhere all memory that there is."""
     try:
-        lines = INFORMATION.read_text().splitlines()
-        sizes = {
-            name: int(text.split()[0]) for name, _, text in (line.partition(":") for line in lines) if name in TOLD
-        }
-        return max(sizes["MemAvailable"], sizes["MemTotal"] // 2) * 1024
-    except (OSError, ValueError, IndexError, KeyError):
+        for line in INFORMATION.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
         pass
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
