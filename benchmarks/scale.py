@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.measure import Result, peak_since, reset_peak
 from benchmarks.rows import LAYERS, THETA, L, Row
 from dsrl_ref import Fidelity, Objective
+from dsrl_ref.multiview import planning
 from dsrl_ref.threads import limited
 
 Call = Callable[[], Any]
@@ -104,4 +105,27 @@ def pieces(size: str) -> Row:
     return grown("scale-pieces", f"dense Fidelity, {LAYERS} layers", "values", steps, SIZES[size])
 
 
-BY_NAME: dict[str, Callable[[str], Row]] = {"scale-pieces": pieces}
+def views(size: str) -> Row:
+    """Every step of clustering and classification, in time of processors on one thread, from 10³ samples on."""
+    shape = planning.Shape(views=2, features=16, classes=20, neighbors=10)
+    sizes = {"full": [1000, 10_000, 100_000], "quick": [1000, 10_000], "smallest": [1000]}[size]
+    found = {n: planning.timed(shape, n) for n in sizes}
+    results, notes, curves = [], [], {}
+    for step in found[sizes[0]]:
+        seconds = [found[n][step] for n in sizes]
+        results += [Result(f"{step}, {n:,} samples", taken) for n, taken in zip(sizes, seconds, strict=True)]
+        curves[step] = list(zip(map(float, sizes), seconds, strict=True))
+        if len(sizes) > 1:
+            notes.append(
+                f"{step}: power {power(sizes, seconds):.2f}; of the last decade {power(sizes[-2:], seconds[-2:]):.2f}"
+            )
+    return Row(
+        "scale-views",
+        f"{shape.views} views of {shape.features} features, {shape.classes} classes",
+        results,
+        notes=notes,
+        curves=curves,
+    )
+
+
+BY_NAME: dict[str, Callable[[str], Row]] = {"scale-pieces": pieces, "scale-views": views}

@@ -14,13 +14,9 @@ the size and the time of change that the file had when it was checked. A file th
 another name and a rename do) is no change: the map keeps what it had.
 """
 
-import errno
 import os
-import tempfile
-import threading
 from collections.abc import Iterable, Iterator, Set
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +31,9 @@ from dsrl_ref.arrays import (
 )
 from dsrl_ref.entries import AT_ONCE, first_not_finite
 from dsrl_ref.errors import DataFileError, SizeError
-from dsrl_ref.files import UNREADABLE
-from dsrl_ref.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGE = 2**27  # bytes as float64, 128 MiB, from which a matrix in a file stays there
 GB = 1e9
@@ -45,13 +42,13 @@ GB = 1e9
 class Stamp(NamedTuple):
     """A file as it was: which it is, its size, and when its content last changed."""
 
-    path: Path
+    path: "Path"
     inode: int
     size: int
     changed: int
 
     @classmethod
-    def of(cls, path: Path) -> "Stamp":
+    def of(cls, path: "Path") -> "Stamp":
         """The file of that name now."""
         found = path.stat()
         return cls(path, found.st_ino, found.st_size, found.st_mtime_ns)
@@ -82,7 +79,7 @@ class OnDisk(np.ndarray):
     """
 
     stamp: Stamp | None = None
-    folder: Path = Path()
+    folder: Any = os.curdir
 
 
 def home(array: Any) -> OnDisk | None:
@@ -138,6 +135,9 @@ def as_data(value: Any, name: str, scratch: Any = None) -> Any:
     SizeError
         For a sparse matrix whose entries are on disk.
     """
+    import tempfile
+    from pathlib import Path
+
     folder = None if scratch is None else _as_folder(scratch)
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.endswith(".npy")):
         value = opened(Path(value), name)
@@ -155,8 +155,10 @@ def as_data(value: Any, name: str, scratch: Any = None) -> Any:
     return _mapped(value, name, source.filename, folder)
 
 
-def opened(path: Path, name: str) -> Any:
+def opened(path: "Path", name: str) -> Any:
     """Map a ``.npy`` to be read."""
+    from dsrl_ref.files import UNREADABLE
+
     if path.suffix != ".npy":
         raise DataFileError(f"{name} = {path}: a matrix on disk is one .npy, as np.save writes it")
     try:
@@ -174,7 +176,9 @@ def failed(text: str, error: OSError) -> DataFileError:
     return found
 
 
-def _as_folder(scratch: Any) -> Path:
+def _as_folder(scratch: Any) -> "Path":
+    from pathlib import Path
+
     folder = Path(scratch)
     if not folder.is_dir():
         raise DataFileError(f"scratch = {folder} is no folder: give one with room for copies of the data")
@@ -201,8 +205,13 @@ def _is_blocks(value: Any) -> bool:
     )
 
 
-def _mapped(value: Any, name: str, filename: Any, folder: Path | None) -> Array:
+def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Array:
     """A large map as it is if it is of float64 in C order, else a copy in a scratch file."""
+    import tempfile
+    from pathlib import Path
+
+    from dsrl_ref.progress import Progress
+
     stamp = None if filename is None else Stamp.of(Path(filename))
     if folder is None:
         folder = Path(tempfile.gettempdir()) if stamp is None else stamp.path.parent
@@ -216,7 +225,7 @@ def _mapped(value: Any, name: str, filename: Any, folder: Path | None) -> Array:
     return _in_file(array, stamp, folder)
 
 
-def _in_file(array: Array, stamp: Stamp | None, folder: Path) -> Array:
+def _in_file(array: Array, stamp: Stamp | None, folder: "Path") -> Array:
     found = array.view(OnDisk).view(OnDisk)  # twice, or NumPy would take `array` for the base of what is returned
     found.stamp, found.folder = stamp, folder
     return np.asarray(found)
@@ -238,7 +247,7 @@ def _require_finite(part: Array, name: str, start: int, m: int) -> None:
         raise_not_finite(part.reshape(-1)[place].item(), name, divmod(start + place, m))
 
 
-def _of_blocks(blocks: Iterable[Any], name: str, folder: Path) -> Array:
+def _of_blocks(blocks: Iterable[Any], name: str, folder: "Path") -> Array:
     """Write blocks of rows to a scratch file, one after the other; into memory, if they are small."""
 
     def portions() -> Iterator[tuple[int, Any]]:
@@ -267,8 +276,10 @@ def _chained(first: tuple[int, Any], others: Iterator[tuple[int, Any]]) -> Itera
     yield from others
 
 
-def _spooled(portions: Iterable[tuple[int, Any]], name: str, m: int, folder: Path, entries: int) -> Array:
+def _spooled(portions: Iterable[tuple[int, Any]], name: str, m: int, folder: "Path", entries: int) -> Array:
     """Write portions, each with how many entries were before, to a scratch file, as float64; `entries` 0 if unknown."""
+    from dsrl_ref.progress import Progress
+
     end = 0
     with Scratch(folder, entries, name) as file, Progress(f"copying {name}") as progress:
         for start, portion in portions:
@@ -298,7 +309,11 @@ class Scratch:
         Where the folder cannot be written to, or there is no room; also of `write`.
     """
 
-    def __init__(self, folder: Path, entries: int, name: str) -> None:
+    def __init__(self, folder: "Path", entries: int, name: str) -> None:
+        import errno
+        import tempfile
+        import threading
+
         self.folder, self.entries, self.name = folder, entries, name
         self.lock = threading.Lock()
         try:

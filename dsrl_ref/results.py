@@ -19,6 +19,7 @@ from dsrl_ref.persistence import Kind, register
 from dsrl_ref.shown import Shown, size
 from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 from dsrl_ref.status import Status
+from dsrl_ref.threads import blas_threads
 
 WHITE = 1e-6  # how far, relative, a D may be from singular values 1 and 0 that was whitened elsewhere, in float32 say
 ITERATES = 2**23  # entries of all iterates of a part of X_(t) that is written to `out`, 64 MiB
@@ -241,7 +242,7 @@ def is_white(f: Any) -> bool | None:
     if type(f) is not LeastSquares:
         return None
     drawn = np.random.default_rng(0).normal(size=f.D.shape[0])
-    with np.errstate(all="ignore"):  # what overflows is not white
+    with blas_threads(1), np.errstate(all="ignore"):  # what overflows is not white
         once = f.D @ (f.D.T @ drawn)
         return bool(np.linalg.norm(f.D @ (f.D.T @ once) - once) <= WHITE * np.linalg.norm(once) > 0)
 

@@ -66,6 +66,22 @@ def test_every_row_runs_at_its_smallest_size(benchmarks, tmp_path):
                 assert result["seconds"] > 0
 
 
+@pytest.mark.parametrize("row", ["scale-pieces", "scale-views"])
+def test_rows_on_growth_run_tell_powers_and_have_curves(benchmarks, row):
+    found = benchmarks.ALL[row]("smallest")
+    assert all(result.seconds >= 0 for result in found.results)
+    assert sum(map(len, found.curves.values())) == len(found.results)
+    assert row == "scale-views" or all(": power " in note for note in found.notes)
+
+
+@pytest.mark.parametrize("true", [0.0, 1.0, 1.3, 2.0])
+def test_the_power_is_that_of_the_last_two_decades(benchmarks, true):
+    from benchmarks.scale import power
+
+    sizes = [10.0, 1e3, 1e4, 1e5]
+    assert power(sizes, [1e9, *(3.0 * n**true for n in sizes[1:])]) == pytest.approx(true, abs=1e-9)
+
+
 def test_python_m_benchmarks_lists_the_rows_with_a_line_each(benchmarks):
     listed = children.output("-m", "benchmarks", "--list", cwd=ROOT).splitlines()
     assert [line.split()[0] for line in listed] == list(benchmarks.ALL)
@@ -241,9 +257,11 @@ def test_a_picture_needs_matplotlib(benchmarks, tmp_path, capsys):
 
 
 def test_what_takes_hours_runs_only_by_name(benchmarks, monkeypatch):
-    from benchmarks import real, recovery, views
+    from benchmarks import real, recovery, scale, views
 
-    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME} == set(benchmarks.ALL) - set(benchmarks.ROWS)
+    assert {*views.BY_NAME, *recovery.BY_NAME, *real.BY_NAME, *scale.BY_NAME} == set(benchmarks.ALL) - set(
+        benchmarks.ROWS
+    )
     asked = []
     monkeypatch.setattr(benchmarks, "_run", lambda name, size, found: asked.append(name) or True)
     benchmarks.main(["--smallest"])

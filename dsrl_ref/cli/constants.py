@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref import __version__
-from dsrl_ref.multiview.planning import POWERS, Constants, Shape
+from dsrl_ref.multiview.planning import Constants, Shape, measurable
 from dsrl_ref.persistence import replace_file
 
 PARTS = "seconds", "few", "more"  # of `Constants`
@@ -29,7 +29,7 @@ def recalled(shape: Shape, path: Path) -> Constants | None:
     """The constants of a shape that the file has of this machine and this version; None where it has none."""
     found: Any = _known(path).get(_key(shape))
     try:
-        constants = Constants(*({name: float(found[part][name]) for name in POWERS} for part in PARTS))
+        constants = Constants(*({name: float(found[part][name]) for name in measurable()} for part in PARTS))
     except (TypeError, KeyError, ValueError):
         return None
     return constants if np.isfinite([*constants.seconds.values()]).all() else None

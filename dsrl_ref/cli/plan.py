@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.samples:,} samples, {views}, {shape.classes} classes, {shape.neighbors} neighbours each")
     print(f"{threads} thread{'s' * (threads > 1)}, {found.memory / GB:.1f} GB of memory free\n")
     for step in [*found.steps, *found.totals]:
-        print(f"{step.name:<14}{duration(step.seconds):>8}{step.peak / GB:>8.2f} GB  {step.advice}".rstrip())
+        print(f"{step.name:<23}{duration(step.seconds):>8}{step.peak / GB:>8.2f} GB  {step.advice}".rstrip())
     return 0
 
 

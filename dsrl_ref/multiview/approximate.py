@@ -76,8 +76,9 @@ def require_faiss() -> Any:
     try:
         import faiss
     except ImportError as error:
-        message = "approximate neighbours need faiss: pip install 'dsrl_ref[ann]', or give neighbors='exact'"
-        raise MissingExtraError(message) from error
+        raise MissingExtraError(
+            "approximate neighbours need faiss: pip install 'dsrl_ref[ann]', or give neighbors='exact'"
+        ) from error
     return faiss
 
 

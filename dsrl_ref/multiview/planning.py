@@ -1,8 +1,10 @@
 """What a fit will take, step by step: seconds of processors and bytes, measured small here and carried to any size.
 
-The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours), their
-time at `TIMED` samples and their memory at two sizes. Time goes to n samples by the power of n with which a step grows,
-`POWERS`, which the benchmarks ``scale-views`` measure; memory by the line through its two peaks.
+The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours): at
+`TIMED` samples for their time, and at two sizes for their memory. Time goes to n samples by a power of n, `POWERS`,
+which is assumed for each step; the row ``scale-views`` of the benchmarks tells which one fits what it measures. Memory
+goes by the line through its two peaks. Of views of up to four features a fit finds neighbours by a tree, whose time
+hardly grows faster than n: for these a plan says too much.
 """
 
 import math
@@ -17,10 +19,11 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import free_memory
+from dsrl_ref.multiview.approximate import is_installed
 from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
 from dsrl_ref.multiview.graph import fuse
 from dsrl_ref.multiview.learning import learn_graph, mixed
-from dsrl_ref.multiview.neighbors import nearest
+from dsrl_ref.multiview.neighbors import MANY, nearest
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
@@ -32,19 +35,29 @@ RESTARTS = 10  # of k-means, as by default
 LABELLED = 0.01  # share of the samples
 LONG = 600.0  # seconds of a step, from which on there is advice
 NEIGHBOURS = "neighbours"
-POWERS = {NEIGHBOURS: 2.0, "graph": 1.05, "network": 1.05, "embedding": 1.15, "k-means": 1.0, "propagation": 1.1}
+APPROXIMATE = "approximate neighbours"  # of many samples, where faiss is there
+POWERS = {
+    NEIGHBOURS: 2.0,
+    APPROXIMATE: 1.3,
+    "graph": 1.05,
+    "network": 1.05,
+    "embedding": 1.15,
+    "k-means": 1.0,
+    "propagation": 1.1,
+}
 FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
 NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
 INSTEAD = {
-    NEIGHBOURS: "fit a sample of the data, and predict the rest",
+    NEIGHBOURS: "pip install 'dsrl_ref[ann]' brings approximate ones; or fit a sample, and predict the rest",
+    APPROXIMATE: "fit a sample of the data, and predict the rest",
     "graph": "take fewer neighbours",
     "network": "take fewer neighbours",
     "embedding": "take fewer clusters, or fit a sample of the data and predict the rest",
     "k-means": "take fewer restarts, n_init",
     "propagation": "take a smaller alpha",
 }
-OF_CLUSTERS = NEIGHBOURS, "graph", "network", "embedding", "k-means"
-OF_CLASSES = NEIGHBOURS, "graph", "network", "propagation"
+OF_CLUSTERS = NEIGHBOURS, APPROXIMATE, "graph", "network", "embedding", "k-means"
+OF_CLASSES = NEIGHBOURS, APPROXIMATE, "graph", "network", "propagation"
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,13 @@ def steps(shape: Shape, n: int) -> Steps:
     candidates = CANDIDATES * shape.neighbors
     made: dict[str, Any] = {}
 
-    def neighbours() -> None:
+    def neighbours(kind: str) -> None:
         for view in views:
             points = prepare(view, "features").points
-            nearest(points, points, candidates + 2)
+            nearest(points, points, candidates + 2, None, kind)
 
     def graph() -> None:
-        made["W"] = fuse(views, candidates, "adaptive", "auto", "auto", shape.classes).graph
+        made["W"] = fuse(views, candidates, "adaptive", "auto", "auto", shape.classes, "exact").graph
 
     def network() -> None:
         made["learned"] = learn_graph(made["W"], keep=KEEP, layers=11, epochs=200, learning_rate=0.02).graph
@@ -94,7 +107,9 @@ def steps(shape: Shape, n: int) -> Steps:
         known = np.where(rng.random(n) < LABELLED, codes, -1)
         propagate(mixed(made["W"], made["learned"]), [known], shape.classes, "balanced", ALPHA)
 
-    yield "neighbours", neighbours
+    yield NEIGHBOURS, lambda: neighbours("exact")
+    if is_installed():
+        yield APPROXIMATE, lambda: neighbours("approximate")
     yield "graph", graph
     yield "network", network
     yield "propagation", propagation
@@ -103,7 +118,7 @@ def steps(shape: Shape, n: int) -> Steps:
 
 
 def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:
-    """A view (n, features) in which classes are clouds around means that lie four deviations apart or so."""
+    """A view (n, features): clouds of deviation 1 around means of deviation 1, up to 2 of fewer than four features."""
     means = 2.0 * rng.normal(size=(shape.classes, shape.features)) / math.sqrt(min(shape.features, 4))
     return means[codes] + rng.normal(size=(len(codes), shape.features))
 
@@ -118,7 +133,7 @@ def timed(shape: Shape, n: int) -> dict[str, float]:
             began = time.process_time()
             call()
             found[name] = time.process_time() - began
-    found["graph"] = max(0.0, found["graph"] - found["neighbours"])  # which it found once more
+    found["graph"] = max(0.0, found["graph"] - found[NEIGHBOURS])  # which it found once more
     return found
 
 
@@ -153,9 +168,11 @@ class Constants:
     def costs(self, n: int) -> dict[str, Cost]:
         """Every step at n samples."""
         (a, b), found = TRACED, {}
-        for name, power in POWERS.items():
+        for name in self.seconds:
             slope = max(0.0, self.more[name] - self.few[name]) / (b - a)
-            found[name] = Cost(self.seconds[name] * (n / TIMED) ** power, max(0.0, self.few[name] + slope * (n - a)))
+            found[name] = Cost(
+                self.seconds[name] * (n / TIMED) ** POWERS[name], max(0.0, self.few[name] + slope * (n - a))
+            )
         return found
 
 
@@ -178,10 +195,16 @@ class Plan:
     memory: int
 
 
+def measurable() -> list[str]:
+    """The steps that can be measured here: approximate neighbours are found by faiss, if it is there."""
+    return [name for name in POWERS if name != APPROXIMATE or is_installed()]
+
+
 def plan(shape: Shape, n: int, constants: Constants) -> Plan:
     """Tell what n samples take, on as many threads as `processors` says, by what was measured at fewer of them.
 
-    Neighbours are looked for by all threads, the rest has one.
+    Neighbours are looked for by all threads, the rest has one. From 200,000 samples on they are approximate, if they
+    were measured.
 
     Examples
     --------
@@ -191,13 +214,18 @@ def plan(shape: Shape, n: int, constants: Constants) -> Plan:
     ['cluster', 'classify']
     """
     free, found = free_memory(), {}
+    left_out = NEIGHBOURS if n >= MANY and APPROXIMATE in constants.seconds else APPROXIMATE
     for name, cost in constants.costs(n).items():
-        seconds = cost.seconds / processors() if name == NEIGHBOURS else cost.seconds
+        if name == left_out:
+            continue
+        seconds = cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds
         found[name] = Step(name, seconds, cost.peak, _advice(name, seconds, cost.peak, free))
     wholes = {"cluster": OF_CLUSTERS, "classify": OF_CLASSES}
     totals = [
-        Step(whole, sum(found[name].seconds for name in names), max(found[name].peak for name in names))
-        for whole, names in wholes.items()
+        Step(whole, sum(step.seconds for step in steps), max(step.peak for step in steps))
+        for whole, steps in (
+            (whole, [found[name] for name in names if name in found]) for whole, names in wholes.items()
+        )
     ]
     return Plan(list(found.values()), totals, free)
 
@@ -205,5 +233,5 @@ def plan(shape: Shape, n: int, constants: Constants) -> Plan:
 def _advice(name: str, seconds: float, peak: float, free: int) -> str:
     """What to take instead, where a step takes more than there is, or than a user would wait for."""
     if peak > free:
-        return FEWER if name == NEIGHBOURS else NARROWER
+        return FEWER if name in (NEIGHBOURS, APPROXIMATE) else NARROWER
     return INSTEAD[name] if seconds > LONG else ""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dsrl_ref.cli import constants
-from dsrl_ref.multiview.planning import POWERS, Constants, Shape
+from dsrl_ref.multiview.planning import Constants, Shape, measurable
 
 SHAPE = Shape(views=2, features=5, classes=3, neighbors=4)
-SECONDS = {name: float(place) for place, name in enumerate(POWERS, start=1)}
+SECONDS = {name: float(place) for place, name in enumerate(measurable(), start=1)}
 MORE = {name: 3e6 * seconds for name, seconds in SECONDS.items()}
 MEASURED = Constants(SECONDS, {name: 1e6 * seconds for name, seconds in SECONDS.items()}, MORE)
 

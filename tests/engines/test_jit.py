@@ -193,10 +193,40 @@ def test_that_nothing_can_be_kept_is_said_once(monkeypatch, capsys, where):
     assert said.err.count("set NUMBA_CACHE_DIR to one that can be written\n") == 1
 
 
-def test_where_there_is_no_stderr_nothing_is_said(monkeypatch):
+def test_where_there_is_no_stderr_nothing_is_said(monkeypatch, capsys):
+    """Nor on stdout, which has data: that is where `print` goes without a file."""
     jit.say_that_nothing_is_kept.cache_clear()
     monkeypatch.setattr(sys, "stderr", None)
     assert jit.say_that_nothing_is_kept() is None
+    monkeypatch.undo()
+    assert capsys.readouterr().out == ""
+
+
+def test_kernels_leave_the_gil_to_other_threads_and_are_compiled_once_where_nothing_is_kept(monkeypatch):
+    import numba
+
+    asked = []
+
+    def njit(*, cache=False, **options):
+        def decorate(function):
+            if cache:
+                raise RuntimeError("cannot cache function: no locator available")
+            asked.append(options["nogil"])
+            return function
+
+        return decorate
+
+    def broken(*_):
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr(numba, "njit", njit)
+    jit.compiled(_writes_two)
+    assert asked == [True]
+    monkeypatch.setattr(numba, "njit", lambda *, cache=False, **_: lambda f: broken if cache else asked.append(1) or f)
+    call = jit.compiled(_writes_two)
+    for _ in range(3):
+        call(np.zeros(1))
+    assert asked == [True, 1]
 
 
 def test_a_damaged_cache_is_compiled_around_without_a_word(monkeypatch, capsys):

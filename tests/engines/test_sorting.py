@@ -91,9 +91,9 @@ def test_how_far_it_is_is_told_and_an_error_ends_it(tmp_path):
     assert told == pytest.approx([0.2, 0.4, 0.5, 0.7, 0.9, 1.0])
 
     def stop(what, share):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("stop")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="stop"):
         sorted_in_file(np.arange(1.0, 36.0), [], tmp_path, callback=stop)
     assert list(tmp_path.iterdir()) == []
 

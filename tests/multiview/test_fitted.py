@@ -322,7 +322,7 @@ def test_copies_and_pickles_show_the_same(make):
 def test_before_fit_there_is_nothing_and_the_error_says_so(make):
     model = make()
     names = [name for name, value in inspect.getmembers(type(model)) if isinstance(value, FromFit)]
-    assert len(names) == 10 + 4
+    assert len(names) == 11 + 4
     for name in names:
         assert not hasattr(model, name)
         with pytest.raises(AttributeError, match=f"{type(model).__name__} has no {name}: fit gives it"):

@@ -22,6 +22,21 @@ def small(monkeypatch):
     monkeypatch.setattr(planning, "TRACED", (100, 200))
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["no faiss", "faiss"])
+def installed(request, monkeypatch):
+    """Whether there is faiss; what finds neighbours by it is taken as done."""
+    monkeypatch.setattr(planning, "is_installed", lambda: request.param)
+    find = planning.nearest
+    monkeypatch.setattr(planning, "nearest", lambda *given: find(*given[:3]))
+    return request.param
+
+
+def measured(installed):
+    """What was measured, with or without approximate neighbours."""
+    left_out = () if installed else (planning.APPROXIMATE,)
+    return Constants(*({k: v for k, v in part.items() if k not in left_out} for part in (SECONDS, FEW, MORE)))
+
+
 def test_where_it_was_measured_a_plan_says_what_was_measured():
     costs = CONSTANTS.costs(TIMED)
     assert {name: cost.seconds for name, cost in costs.items()} == SECONDS
@@ -47,6 +62,7 @@ def test_a_whole_is_the_sum_of_its_seconds_and_the_largest_of_its_peaks():
     found = plan(SHAPE, TIMED, CONSTANTS)
     steps = {step.name: step for step in found.steps}
     cluster, classify = found.totals
+    assert planning.APPROXIMATE not in steps
     of_clusters = [step for name, step in steps.items() if name != "propagation"]
     of_classes = [step for name, step in steps.items() if name not in ("embedding", "k-means")]
     for whole, parts in ((cluster, of_clusters), (classify, of_classes)):
@@ -63,10 +79,21 @@ def test_threads_share_the_search_for_neighbours_and_nothing_else():
         assert a.seconds / b.seconds == (4 if a.name == planning.NEIGHBOURS else 1)
 
 
+def test_many_samples_have_approximate_neighbours_where_there_is_faiss(installed):
+    kinds = planning.NEIGHBOURS, planning.APPROXIMATE
+    for n, many in ((planning.MANY - 1, False), (planning.MANY, True)):
+        found = plan(SHAPE, n, measured(installed))
+        (search,) = (step for step in found.steps if step.name in kinds)
+        assert search.name == kinds[installed and many]
+        assert all(search.seconds <= whole.seconds for whole in found.totals)
+        assert len(found.steps) == len(POWERS) - 1
+    assert planning.measurable() == [*measured(installed).seconds]
+
+
 def test_what_takes_too_long_or_does_not_fit_has_advice_and_nothing_else_has():
     found = plan(SHAPE, TIMED, CONSTANTS)
     assert not any(step.advice for step in found.steps)
-    for name in POWERS:
+    for name in set(POWERS) - {planning.APPROXIMATE}:
         slow = replace(CONSTANTS, seconds={**SECONDS, name: 1e4})
         large = replace(CONSTANTS, few={**FEW, name: 1e15}, more={**MORE, name: 1e15})
         for constants in (slow, large):
@@ -77,7 +104,7 @@ def test_what_takes_too_long_or_does_not_fit_has_advice_and_nothing_else_has():
 
 def test_every_step_of_both_estimators_is_measured(small):
     constants = Constants.measured(SHAPE)
-    assert set(constants.seconds) == set(constants.few) == set(constants.more) == set(POWERS)
+    assert set(constants.seconds) == set(constants.few) == set(constants.more) == set(planning.measurable())
     assert min(constants.seconds.values()) >= 0
     assert min(constants.few.values()) > 0
 

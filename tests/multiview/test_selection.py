@@ -55,14 +55,14 @@ def test_folds_are_of_the_labelled_samples_and_every_class_is_trained_on(y, n_sp
 def test_folds_are_drawn_by_the_seed_or_in_the_order_of_samples():
     y = np.repeat([0, 1], 20)
 
-    def tested(cv):
+    def folds_of(cv):
         return [test.tolist() for _, test in cv.split(None, y)]
 
-    assert tested(LabelledKFold(4))[0] == [*range(0, 20, 4), *range(20, 40, 4)]
-    assert tested(LabelledKFold(4, random_state=1)) == tested(LabelledKFold(4, random_state=1))
-    assert tested(LabelledKFold(4, random_state=1)) != tested(LabelledKFold(4, random_state=2))
+    assert folds_of(LabelledKFold(4))[0] == [*range(0, 20, 4), *range(20, 40, 4)]
+    assert folds_of(LabelledKFold(4, random_state=1)) == folds_of(LabelledKFold(4, random_state=1))
+    assert folds_of(LabelledKFold(4, random_state=1)) != folds_of(LabelledKFold(4, random_state=2))
     generator = np.random.default_rng(0)
-    assert tested(LabelledKFold(4, random_state=generator)) != tested(LabelledKFold(4, random_state=generator))
+    assert folds_of(LabelledKFold(4, random_state=generator)) != folds_of(LabelledKFold(4, random_state=generator))
 
 
 def test_bad_folds_are_refused():

@@ -112,9 +112,6 @@ def interrupt():
         time.sleep(0.001)
     signal.pthread_kill(main, signal.SIGINT)
 
-def forever(*_):
-    return itertools.repeat(0)
-
 threading.Thread(target=interrupt, daemon=True).start()
 try:
     WORK
@@ -131,7 +128,7 @@ WORKS = {
     "symmetrise": (
         "assembled",
         "assembly.blocks = lambda indptr: itertools.chain([slice(0, 400)], itertools.repeat(slice(400, 400)))\\n"
-        "    assembly.symmetrised(W)",
+        "    assembly.symmetrised(half)",
     ),
     "learn_graph": (
         "_trained",
@@ -148,13 +145,13 @@ WORKS = {
     ),
     "propagation": (
         "_descended",
-        "conjugate.range = forever\\n    conjugate.TOLERANCE = 0.0\\n"
+        "conjugate.ROUNDS, conjugate.ROUNDING, conjugate.TOLERANCE = 10**9, -1.0, 0.0\\n"
         "    propagation.DENSE = 0\\n"
         "    propagation.propagate(W, [np.arange(400) % 400 - 380], 20, 'balanced', 10.0)",
     ),
     "poisson": (
         "_descended",
-        "conjugate.range = forever\\n    conjugate.TOLERANCE = 0.0\\n"
+        "conjugate.ROUNDS, conjugate.ROUNDING, conjugate.TOLERANCE = 10**9, -1.0, 0.0\\n"
         "    propagation.DENSE = 0\\n"
         "    propagation.propagate(W, [np.arange(400) % 400 - 380], 20, 'poisson', 10.0)",
     ),

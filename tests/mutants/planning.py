@@ -5,13 +5,16 @@ from mutants.mutant import of
 MUTANTS = [
     *of(
         "multiview/planning.py",
-        ("(n / TIMED) ** power", "(n / TIMED)"),
+        ("(n / TIMED) ** POWERS[name]", "(n / TIMED)"),
         ("slope * (n - a)", "slope * n"),
         ("max(0.0, self.more[name] - self.few[name])", "(self.more[name] - self.few[name])"),
-        ("cost.seconds / processors() if name == NEIGHBOURS else cost.seconds", "cost.seconds / processors()"),
-        ("cost.seconds / processors() if name == NEIGHBOURS else cost.seconds", "cost.seconds"),
-        ("sum(found[name].seconds for name in names)", "sum(step.seconds for step in found.values())"),
-        ("max(found[name].peak for name in names)", "sum(found[name].peak for name in names)"),
+        (
+            "cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds",
+            "cost.seconds / processors()",
+        ),
+        ("cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds", "cost.seconds"),
+        ("sum(step.seconds for step in steps)", "sum(step.seconds for step in found.values())"),
+        ("max(step.peak for step in steps)", "sum(step.peak for step in steps)"),
         ("    if peak > free:\n", "    if False:\n"),
         ('INSTEAD[name] if seconds > LONG else ""', "INSTEAD[name]"),
         ('INSTEAD[name] if seconds > LONG else ""', '""'),

@@ -96,7 +96,7 @@ def test_the_curve_goes_from_weights_before_to_weights_after(monkeypatch):
 def test_what_becomes_of_edges_is_told_of_those_that_there_are(network, told):
     """Not of those between the points of the line: a weight that is small beside the largest goes unseen there."""
     require_extras()
-    before = csr_array(np.array([[0.0, 0.5, 1e4], [0.5, 0.0, 0.0], [1e4, 0.0, 0.0]]))
+    before = csr_array(np.array([[0.0, 0.5, 1e4], [0.5, 0.0, 0.75], [1e4, 0.75, 0.0]]))
     middle, _ = graphs.learning(before, before, network, np.zeros(3, dtype=int), None)
     assert middle.pictures[0].text == f"All layers together: {told}."
 

@@ -401,6 +401,13 @@ def test_the_size_is_that_of_what_is_not_0():
     assert of([[0.0, 0.0]]) == 1
 
 
+def test_steps_are_longer_than_2_only_where_all_eigenvalues_are_1_or_0_or_nobody_knows_the_largest():
+    plain = LeastSquares(D, Y)
+    assert layered.longest_step(plain, plain.lipschitz()) == layered.WITHOUT_GROWTH == 2
+    for f, bound in ((WHITE, 1.0), (Fidelity(Y), 1.0), (plain, np.nan), (plain, 0.0), (plain, np.inf)):
+        assert layered.longest_step(f, bound) == layered.LONGEST == 4.5
+
+
 @compiled
 @pytest.mark.parametrize("kind", ["plain", "whitened"])
 def test_no_network_grows_on_signals_that_nobody_has_seen(kind):
