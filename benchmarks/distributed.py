@@ -35,7 +35,7 @@ def scale_dask(size: str) -> Row:
 
     results, notes = [], []
     options = {"processes": size != "smallest", "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
-    with LocalCluster(WORKERS, **options) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=WORKERS, **options) as cluster, Client(cluster) as client:
         for count in blocks:
             J, whole = _spread(rows, count), _in_process(rows, count)
             _require_bits(J, whole)

@@ -31,7 +31,7 @@ def serve(workers, folder):
 
     dask.config.set(PATIENT)
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0", "local_directory": folder}
-    with LocalCluster(int(workers), host="127.0.0.1", scheduler_port=0, memory_limit=0, **options) as cluster:
+    with LocalCluster(n_workers=int(workers), host="127.0.0.1", scheduler_port=0, memory_limit=0, **options) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 

@@ -18,6 +18,7 @@ TIMEOUT = 60.0  # seconds without a sign of life, after which waiting ends
 BETWEEN_SIGNS = 1.0  # seconds between two questions about these
 
 Answer = tuple[str, Any]
+Tell = Callable[[int], None]  # how many states are made
 
 
 class LostError(Exception):
@@ -34,10 +35,14 @@ class Here:
     """
 
     groups = 1
-    sure_threads = None
 
     def __init__(self, threads: int) -> None:
         self.threads: int | None = threads
+
+    @property
+    def slots(self) -> int:
+        """How many tasks are done at a time."""
+        return self.threads or 1
 
     def prepare(self, recipes: Sequence[Any], own: int = 0) -> list[Any]:
         """The groups themselves."""
@@ -45,8 +50,10 @@ class Here:
 
         return list(dask.compute(*recipes))
 
-    def ask(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer]:
-        """One group after the other."""
+    def ask(
+        self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any, tell: Tell | None = None
+    ) -> list[Answer]:
+        """One group after the other; all are made already."""
         return [work.answered(state, question, *arguments) for state in states]
 
 
@@ -69,12 +76,18 @@ class Cluster:
     @property
     def groups(self) -> int:
         """How many groups the workers want at least: one each."""
-        return max(1, len(self._workers()))
+        return max(1, len(self._threads()))
 
-    def _workers(self) -> list[str]:
+    @property
+    def slots(self) -> int:
+        """How many tasks are done at a time: as many as the workers have threads."""
+        return max(1, sum(self._threads()))
+
+    def _threads(self) -> list[int]:
+        """How many threads each worker has."""
         self._require_open()
-        found = self._waited(lambda: self.client.run_on_scheduler(_workers_of, asynchronous=True), keys=())
-        return sorted(found)
+        found: list[int] = self._waited(lambda: self.client.run_on_scheduler(_threads_of, asynchronous=True), keys=())
+        return found
 
     def prepare(self, recipes: Sequence[Any], own: int = 0) -> list[Any]:
         """Futures of the groups, all asked for at once, so that the scheduler spreads them over its workers.
@@ -90,14 +103,16 @@ class Cluster:
         with dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
             return list(self.client.compute(list(recipes)))
 
-    def ask(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer]:
-        """One task a group, where the group is."""
+    def ask(
+        self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any, tell: Tell | None = None
+    ) -> list[Answer]:
+        """One task a group, where the group is; `tell` hears meanwhile how many groups are made."""
         self._require_open()
         each = [[argument] * len(states) for argument in (question, *arguments)]
         futures = self.client.map(work.answered, states, *each, pure=False, priority=10)
-        return list(
-            self._waited(lambda: self.client.gather(futures, asynchronous=True), [future.key for future in futures])
-        )
+        watch = None if tell is None else lambda: tell(sum(state.done() for state in states))
+        keys = [future.key for future in futures]
+        return list(self._waited(lambda: self.client.gather(futures, asynchronous=True), keys, watch))
 
     def _require_open(self) -> None:
         if self.client.status not in ("running", "connecting"):
@@ -106,8 +121,8 @@ class Cluster:
                 "prepared is gone"
             )
 
-    def _waited(self, begin: Callable[[], Any], keys: Sequence[Any]) -> Any:
-        """The result of a coroutine on the client's loop, unless nothing lives any more.
+    def _waited(self, begin: Callable[[], Any], keys: Sequence[Any], watch: Callable[[], None] | None = None) -> Any:
+        """The result of a coroutine on the client's loop, unless nothing lives any more; `watch` is called meanwhile.
 
         Raises
         ------
@@ -127,7 +142,9 @@ class Cluster:
             try:
                 self._require_open()
                 signs.look()
-            except ClusterError:
+                if watch is not None:
+                    watch()
+            except BaseException:  # Ctrl-C among them
                 job.cancel()
                 raise
         try:
@@ -197,8 +214,8 @@ class Signs:
             self.last = max(self.last, now - silence)
 
 
-def _workers_of(dask_scheduler: Any) -> list[str]:
-    return [address for address, worker in dask_scheduler.workers.items() if worker.status.name == "running"]
+def _threads_of(dask_scheduler: Any) -> list[int]:
+    return [worker.nthreads for worker in dask_scheduler.workers.values() if worker.status.name == "running"]
 
 
 def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[float | None, str]:

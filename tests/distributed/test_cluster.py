@@ -69,6 +69,10 @@ def test_workers_hold_the_shares_and_the_bits_are_those_of_one_process(client, e
     assert np.array_equal(signals.gauss_newton(theta, constants)[2], whole.gauss_newton(theta, constants)[2])
 
 
+def test_the_cluster_of_these_tests_has_two_workers(client):
+    assert len(clusters.processes(client)) == 2
+
+
 def test_a_task_has_the_threads_of_its_worker_and_no_more_than_are_asked_for(client):
     J = spread(threads=8)
     assert set(np.concatenate(J.problem.ask(clusters.threads))) == {1}

@@ -90,6 +90,7 @@ def test_any_number_of_workers_has_the_bits_of_one_group(tmp_path, workers):
 
     with clusters.cluster(workers, tmp_path) as (_, address), Client(address) as client:
         client.wait_for_workers(workers)
+        assert len(clusters.processes(client)) == workers
         for seed in range(100):
             answers, per_layer = drawn(seed), bool(seed % 2)
             found = answers(spread(CHUNKS[(seed + workers) % len(CHUNKS)]), per_layer)

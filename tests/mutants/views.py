@@ -242,8 +242,8 @@ MUTANTS = [
     *of(
         "multiview/edges.py",
         (
-            "symmetrised(_directed(lengths, columns, k, weights, scale))",
-            "_directed(lengths, columns, k, weights, scale)",
+            "symmetrised(directed(lengths, columns, k, weights, scale, radii_of(lengths, k)))",
+            "directed(lengths, columns, k, weights, scale, radii_of(lengths, k))",
         ),
         ('if weights == "heat" and kind == "exact":', 'if kind == "exact":'),
         ('if weights == "heat" and kind == "exact":', "if False:"),
