@@ -163,10 +163,11 @@ def fuse(
             raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
     given = _given_weights(view_weights, len(views))
-    if isinstance(views[0], SpreadView):
-        spread = prepared(views, ways_for(views, standardize, k, weights), k, weights, neighbors)
-        _warn_of_blanks([view.told.blank for view in spread])
-        fusion = fused(spread, weights, given, clusters)
+    spread = [view for view in views if isinstance(view, SpreadView)]
+    if spread:
+        on_workers = prepared(spread, ways_for(spread, standardize, k, weights), k, weights, neighbors)
+        _warn_of_blanks([view.told.blank for view in on_workers])
+        fusion = fused(on_workers, weights, given, clusters)
         _warn_of_those_without_weight(fusion.seen[:, fusion.view_weights > 0])
         return fusion
     ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)

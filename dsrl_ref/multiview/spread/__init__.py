@@ -19,8 +19,8 @@ blocks: 12 bytes an entry, three times that while the graph is made.
 
 The caller holds what there is one number of for each sample, and in the propagation ten matrices (n, c), for c classes.
 It holds the graph itself, 12 bytes an entry and as much again for what is made of it, where the whole of it is looked
-at: to cluster (``view_weights="auto"`` of several views, `DSRLClustering`), for ``propagation="poisson"``, and to save a
-model. Before that `SizeError` says how much that would be, and what to give instead.
+at: to cluster (``view_weights="auto"`` of several views, `DSRLClustering`), for ``propagation="poisson"``, and to save
+a model. Before that `SizeError` says how much that would be, and what to give instead.
 
 What happens when workers go
 ----------------------------

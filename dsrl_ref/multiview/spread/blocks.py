@@ -90,6 +90,12 @@ class Blocks:
         self.place, self.states, self.rows = place, states, rows
         self.shape = rows[-1].stop, width
 
+    def __reduce__(self) -> Any:
+        """Refuse: what is pickled here is not on the workers any more."""
+        raise TypeError(
+            "a model of dask arrays lies on the workers, and is neither pickled nor copied: dsrl_ref.save writes it"
+        )
+
     def mapped(self, function: Callable[..., csr_array], *others: Any) -> "Blocks":
         """The matrix of what a function makes of each block.
 
@@ -109,7 +115,11 @@ class Blocks:
         from dask import delayed
 
         own = [
-            each if isinstance(each, States) else each.states if isinstance(each, Blocks) else [shared(each)] * len(rows)
+            each
+            if isinstance(each, States)
+            else each.states
+            if isinstance(each, Blocks)
+            else [shared(each)] * len(rows)
             for each in given
         ]
         size = sum(0 if isinstance(each, Blocks) else getattr(each, "nbytes", 0) for each in given)
@@ -125,11 +135,10 @@ class Blocks:
         """The product with a matrix (m, c), which is sent to every block; its rows come back."""
         return np.concatenate(asked(self.place, self.mapped(_product, X).states, work.itself))
 
-    def sum(self, axis: int | None = None) -> Any:
-        """The sums of rows for ``axis=1``, else of all entries; the bits are those of SciPy on the whole matrix."""
-        if axis == 1:
-            return np.concatenate(asked(self.place, self.states, _sums))
-        return np.concatenate(asked(self.place, self.states, _products_with_ones)).sum()
+    def sum(self, axis: int) -> Array:
+        """The sums of rows, for ``axis=1``; the bits are those of SciPy on the whole matrix."""
+        assert axis == 1, "rows lie together, columns do not"
+        return np.concatenate(asked(self.place, self.states, _sums))
 
     def diagonal(self) -> Array:
         """The entries of the diagonal."""
@@ -158,8 +167,11 @@ class Blocks:
         of = f"{what} the graph in the memory of the caller, {self.nnz} entries of {self.shape[0]} samples"
         require_room(copies * ENTRY * self.nnz, of, instead)
 
+        states = iter(self.states)
+
         def part(block: slice) -> csr_array:
-            return asked(self.place, [self.states[self.rows.index(block)]], work.itself)[0]
+            rows: csr_array = asked(self.place, [next(states)], work.itself)[0]
+            return rows
 
         return assembled(self.shape, self.nnz, self.rows, part)
 
@@ -188,12 +200,6 @@ def _product(block: slice, rows: csr_array, X: Array) -> Array:
 def _sums(rows: csr_array) -> Array:
     sums: Array = rows.sum(axis=1)
     return sums
-
-
-def _products_with_ones(rows: csr_array) -> Array:
-    """What SciPy adds up to the sum of all."""
-    products: Array = rows @ np.ones(rows.shape[1])
-    return products
 
 
 def _stored(rows: csr_array) -> int:

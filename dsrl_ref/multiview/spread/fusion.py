@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,7 @@ def ways_for(views: Sequence[SpreadView], standardize: str, k: int, weights: str
     return choice(asked(place, states, _taken, sampled(views[0].shape[0])), ways, k, weights)
 
 
-def fused(
-    views: Sequence[SpreadPrepared], weights: str, given: Array | None, clusters: int | None
-) -> SpreadFusion:
+def fused(views: Sequence[SpreadPrepared], weights: str, given: Array | None, clusters: int | None) -> SpreadFusion:
     """The mean over views, which are `given` weights, or such by what they agree in."""
     place, n = views[0].view.place, views[0].view.shape[0]
     entries = 2 * sum(view.told.k for view in views)
@@ -80,7 +79,7 @@ def _by_agreement(graphs: Sequence[Blocks], clusters: int | None, seen: NDArray[
     return weights_by_separation([separation(graph.gathered(*given), partition) for graph in graphs], seen)
 
 
-def _mean_rows(block: slice, *given: csr_array | Array) -> csr_array:
+def _mean_rows(block: slice, *given: Any) -> csr_array:
     *graphs, shares, seen = given
     return mean_graph(graphs, shares, seen[block], seen)
 

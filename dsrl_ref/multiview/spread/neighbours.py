@@ -1,7 +1,8 @@
 """The graph of one view on workers: each finds the neighbours of its rows among all points, and joins both directions.
 
-An edge that a row has must be in the row of its other end too, which lies in another block. So each block of rows is cut
-into parts by the blocks of the other ends, and every block collects its parts, turned round: B² parts of B blocks.
+An edge that a row has must be in the row of its other end too, which lies in another block. So each block of rows is
+cut into parts by the blocks of the other ends, and every block collects its parts, turned round: B² parts of B
+blocks.
 """
 
 from collections.abc import Sequence
@@ -51,9 +52,9 @@ def _nearest(view: SpreadPrepared, name: str, own: list[slice], weights: str) ->
     place, told, near = view.view.place, view.told, delayed(_near, pure=False)
     what = f"neighbours in {name}"
     if told.kind == "exact":
-        recipes = [near(view.state, block, told.count, weights, told.kind) for block in own]
+        recipes = [near(view.state, block, told.sought, weights, told.kind) for block in own]
         return settled(place, place.prepare(recipes), what), None
-    whole = place.prepare([near(view.state, slice(0, own[-1].stop), told.count, weights, told.kind)])
+    whole = place.prepare([near(view.state, slice(0, own[-1].stop), told.sought, weights, told.kind)])
     settled(place, whole, what)
     cut = delayed(_cut, pure=False)
     share = asked(place, place.prepare([delayed(_recall, pure=False)(view.state, whole[0])]), work.itself)[0]
@@ -69,7 +70,9 @@ def _both_directions(view: SpreadPrepared, near: list[Any], radii: Any, own: lis
     one_way = delayed(_one_way, pure=False)
     given = told.k, weights, told.scale, radii
     rows = settled(
-        place, place.prepare([one_way(*pair, *given) for pair in zip(near, own, strict=True)], 8 * own[-1].stop), "edges"
+        place,
+        place.prepare([one_way(*pair, *given) for pair in zip(near, own, strict=True)], 8 * own[-1].stop),
+        "edges",
     )
     parts = settled(place, place.prepare([parted(each, own) for each in rows]), "edges")
     pick = delayed(_pick, pure=False)
@@ -87,7 +90,7 @@ def _near(view: PreparedView, rows: slice, count: int, weights: str, kind: str) 
 
 
 def _cut(near: Near, rows: slice) -> Near:
-    return Near(*(part[rows] for part in near))
+    return Near(near.lengths[rows], near.columns[rows])
 
 
 def _recall(view: PreparedView, near: Near) -> float:

@@ -13,8 +13,17 @@ from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import is_absent, require_somewhere
 from dsrl_ref.multiview.edges import count_sought
 from dsrl_ref.multiview.neighbors import kind_for, mean_distance
-from dsrl_ref.multiview.spread.blocks import asked, settled, shared
-from dsrl_ref.multiview.views import PreparedView, View, as_view, as_views, called, prepare, require_as_many, what_is_blank
+from dsrl_ref.multiview.spread.blocks import asked, settled
+from dsrl_ref.multiview.views import (
+    PreparedView,
+    View,
+    as_view,
+    as_views,
+    called,
+    prepare,
+    require_as_many,
+    what_is_blank,
+)
 from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import limited, processors
 
@@ -76,7 +85,9 @@ def _read(arrays: Sequence[Any], names: Sequence[str]) -> list[SpreadView]:
     states = place.prepare([read(chunk, name) for chunk, name in zip(whole, names, strict=True)])
     absent = asked(place, settled(place, states, "reading views"), is_absent)
     require_somewhere(absent)
-    return [SpreadView(array.shape, *rest, place, state) for array, *rest, state in zip(arrays, absent, states, strict=True)]
+    return [
+        SpreadView(array.shape, gone, place, state) for array, gone, state in zip(arrays, absent, states, strict=True)
+    ]
 
 
 class Told(NamedTuple):
@@ -90,7 +101,7 @@ class Told(NamedTuple):
         Whether all its samples are one.
     kind : {"exact", "approximate"}
         Of the neighbours.
-    k, count : int
+    k, sought : int
         How many neighbours a sample has, and how many are looked for.
     scale : float
         The mean distance, for weights "heat".
@@ -102,7 +113,7 @@ class Told(NamedTuple):
     equal: bool
     kind: str
     k: int
-    count: int
+    sought: int
     scale: float
     bytes: int
 
@@ -126,7 +137,9 @@ class SpreadPrepared:
         return found
 
 
-def prepared(views: Sequence[SpreadView], ways: Sequence[str], k: int, weights: str, neighbors: str) -> list[SpreadPrepared]:
+def prepared(
+    views: Sequence[SpreadView], ways: Sequence[str], k: int, weights: str, neighbors: str
+) -> list[SpreadPrepared]:
     """Prepare each view in its way, as `prepare` does, and hear of it what a graph of k neighbours needs."""
     from dask import delayed
 
