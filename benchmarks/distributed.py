@@ -1,4 +1,4 @@
-"""The row of objectives that are spread over worker processes: one process beside two, blocks of different numbers."""
+"""The rows on worker processes: objectives, one process beside two, and exact neighbours, one worker beside two."""
 
 import os
 import time
@@ -95,4 +95,55 @@ def _nothing(number: int) -> int:
     return number
 
 
-ROWS = {"scale-dask": scale_dask}
+def scale_dask_neighbours(size: str) -> Row:
+    """Exact neighbours of samples in blocks of rows, by one worker process of one thread and by two, in turn.
+
+    Where the machine is busy, two processes get the time of two; the longest time of processors of a worker is what
+    does not depend on that.
+    """
+    n, rounds = {"full": (200_000, 1), "quick": (20_000, 2), "smallest": (300, 1)}[size]
+    work = f"{n:,} samples of 16 features, 10 exact neighbours: seconds"
+    if find_spec("distributed") is None:
+        return Row("scale-dask-neighbours", work, [], notes=["left out: the extra distributed brings dask"])
+    found: dict[int, list[tuple[float, float, Any]]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers, runs in found.items():
+            runs.append(_neighbours(n, workers, size != "smallest"))
+    graphs = [graph for runs in found.values() for *_, graph in runs]
+    if any((graph != graphs[0]).nnz for graph in graphs):
+        raise Disagreement("the graphs of one worker and of two differ")
+    passed = {workers: min(run[0] for run in runs) for workers, runs in found.items()}
+    used = {workers: min(run[1] for run in runs) for workers, runs in found.items()}
+    results = [Result(f"{workers} worker{'s' * (workers > 1)}", passed[workers]) for workers in found]
+    results += [Result(f"the busiest of {workers}, of its processor", used[workers]) for workers in found]
+    notes = [
+        f"two workers take {passed[2] / passed[1]:.2f} of the time of one, the busier of them {used[2] / used[1]:.2f} "
+        f"of its processor's; the same graph; the least of {rounds}; load of the machine {os.getloadavg()[0]:.1f}"
+    ]
+    return Row("scale-dask-neighbours", work, results, notes=notes)
+
+
+def _neighbours(n: int, workers: int, processes: bool) -> tuple[float, float, Any]:
+    """Seconds that pass, most seconds of a worker's processor, and the graph; workers have compiled before."""
+    from dask.array import from_array
+    from distributed import Client, LocalCluster
+
+    from dsrl_ref.multiview import similarity_graph
+
+    def graph_of(samples: Any) -> Any:
+        view = from_array(samples, chunks=(-(-len(samples) // 4), 16))
+        return similarity_graph([view], 10, weights="adaptive", standardize="features", neighbors="exact")
+
+    X = np.random.default_rng(0).normal(size=(n, 16))
+    options = {"processes": processes, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
+    with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
+        client.wait_for_workers(workers)
+        for _ in range(2):
+            graph_of(X[:200])
+        before, began = client.run(time.process_time), time.perf_counter()
+        graph = graph_of(X)
+        passed, after = time.perf_counter() - began, client.run(time.process_time)
+        return passed, max(after[worker] - before[worker] for worker in before), graph.compute()
+
+
+ROWS = {"scale-dask": scale_dask, "scale-dask-neighbours": scale_dask_neighbours}

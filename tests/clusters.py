@@ -59,6 +59,14 @@ def killed(client, count=1, of=None):
             os.kill(process, signal.SIGKILL)
 
 
+def killed_and_missed(client, count=1):
+    """The same, and wait until the scheduler has noticed, so that nobody looks for data where they were."""
+    dead = list(client.run(os.getpid))[:count]
+    killed(client, of=dead, count=count)
+    while set(dead) & set(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.workers))):
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def stopped(*processes, seconds=None):
     """Let processes stand still within the block, or for so many seconds of it."""

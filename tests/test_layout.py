@@ -76,6 +76,7 @@ FLOORS = [
     "multiview.approximate",
     "multiview.neighbors",
     "multiview.views",
+    "multiview.blank",
     "multiview.edges",
     "multiview.eigen",
     "multiview.spectral",

@@ -14,13 +14,14 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
 from dsrl_ref.multiview.approximate import require_faiss
+from dsrl_ref.multiview.blank import what_is_blank
 from dsrl_ref.multiview.conventions import as_jobs
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph_by
 from dsrl_ref.multiview.neighbors import NEIGHBORS, Taken, kind_for
 from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.spread.fusion import SpreadFusion, fused, ways_for
 from dsrl_ref.multiview.spread.views import SpreadView, prepared, views_of
-from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, prepare, what_is_blank
+from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, prepare
 from dsrl_ref.progress import Callback, Progress, reported
 from dsrl_ref.threads import limited
 

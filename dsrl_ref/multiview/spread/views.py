@@ -11,6 +11,7 @@ from dsrl_ref.distributed import work
 from dsrl_ref.distributed.cluster import TIMEOUT, Cluster, Here, place_of
 from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import is_absent, require_somewhere
+from dsrl_ref.multiview.blank import what_is_blank
 from dsrl_ref.multiview.edges import count_sought
 from dsrl_ref.multiview.neighbors import kind_for, mean_distance
 from dsrl_ref.multiview.spread.blocks import asked, settled
@@ -22,7 +23,6 @@ from dsrl_ref.multiview.views import (
     called,
     prepare,
     require_as_many,
-    what_is_blank,
 )
 from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import limited, processors
