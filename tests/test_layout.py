@@ -43,6 +43,7 @@ FLOORS = [
     "engines",
     "distributed.work",
     "distributed.amounts",
+    "distributed.quick",
     "distributed.cluster",
     "distributed.prepared",
     "distributed.columns",

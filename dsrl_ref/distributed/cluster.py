@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dsrl_ref.distributed import work
+from dsrl_ref.distributed import quick, work
 from dsrl_ref.errors import ClusterError
 from dsrl_ref.threads import LOOK
 
@@ -49,6 +49,10 @@ class Here:
         import dask
 
         return list(dask.compute(*recipes))
+
+    def ask_quickly(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer] | None:
+        """The same as `ask`: nobody is far away."""
+        return self.ask(states, question, *arguments)
 
     def ask(
         self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any, tell: Tell | None = None
@@ -113,6 +117,13 @@ class Cluster:
         watch = None if tell is None else lambda: tell(sum(state.done() for state in states))
         keys = [future.key for future in futures]
         return list(self._waited(lambda: self.client.gather(futures, asynchronous=True), keys, watch))
+
+    def ask_quickly(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer] | None:
+        """The same of an answer that takes milliseconds, without a task; None where it cannot be had so."""
+        self._require_open()
+        keys = [state.key for state in states]
+        found: list[Answer] | None = self._waited(lambda: quick.answers(self.client, keys, question, arguments), keys)
+        return found
 
     def _require_open(self) -> None:
         if self.client.status not in ("running", "connecting"):

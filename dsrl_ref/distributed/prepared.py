@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
-from dsrl_ref.distributed.cluster import Cluster, Here, LostError
+from dsrl_ref.distributed.cluster import Answer, Cluster, Here, LostError
+from dsrl_ref.engines import pieces
 from dsrl_ref.engines.engine import Engine, as_they_are
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import ClusterError, ClusterWarning, DivergenceError
+from dsrl_ref.progress import Progress
 
 TRIES = 3  # makings of all groups for one evaluation, before it is given up
 
@@ -48,7 +51,8 @@ class Prepared:
         self.states: list[Any] | None = None
         self.made: list[str] = []
         self.lock = Lock()
-        self.ask(work.present)
+        with Progress("preparing on the workers") as progress:
+            self._asked(lambda states: self.place.ask(states, work.present, tell=partial(_tell, progress, len(states))))
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """The answers of all groups, in their order; groups that the cluster has lost are made again.
@@ -58,10 +62,21 @@ class Prepared:
         ClusterError
             Where it cannot be done; the next question makes all groups anew.
         """
+        return self._asked(lambda states: self.place.ask(states, question, *arguments))
+
+    def ask_quickly(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """The same of answers that take milliseconds: by tasks only where it cannot be done without."""
+        return self._asked(
+            lambda states: (
+                self.place.ask_quickly(states, question, *arguments) or self.place.ask(states, question, *arguments)
+            )
+        )
+
+    def _asked(self, ask: Callable[[list[Any]], list[Answer]]) -> list[Any]:
         for _ in range(TRIES):
             states = self._present()
             try:
-                answers = self.place.ask(states, question, *arguments)
+                answers = ask(states)
             except LostError:
                 self._forget(states)
                 continue
@@ -96,7 +111,7 @@ class Prepared:
                 f"the Dask cluster lost {again} of {len(made)} shares of what was prepared, as happens where a worker "
                 "ends, and they were prepared again: the numbers are the same",
                 ClusterWarning,
-                stacklevel=5,
+                stacklevel=7,
             )
 
     def loss_and_gradient(self, theta: Any, L: Any) -> tuple[float, Array]:
@@ -113,7 +128,12 @@ class Prepared:
         return sum(unless_error(self.ask(work.ties, theta, L)))
 
     def _added(self, question: Callable[..., Any], theta: Any, L: Any) -> list[float]:
-        return add_exactly(np.concatenate(unless_error(self.ask(question, theta, L))))
+        ask = self.ask_quickly if self.engine.name == pieces.ENGINE.name else self.ask  # it looks up its tables
+        return add_exactly(np.concatenate(unless_error(ask(question, theta, L))))
+
+
+def _tell(progress: Progress, count: int, made: int) -> None:
+    progress.tell(f"{made} of {count} shares", made / count)
 
 
 def unless_error(answers: list[Any]) -> list[Any]:

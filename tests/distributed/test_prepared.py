@@ -13,6 +13,7 @@ from dsrl_ref.distributed.cluster import LostError
 from dsrl_ref.engines import pieces, support
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.errors import ClusterError, ClusterWarning, DivergenceError
+from dsrl_ref.progress import reported
 
 THETA = Theta(1.0, 0.875, 0.25, 0.75)
 
@@ -21,14 +22,19 @@ class Place:
     """Groups that are what their recipe says, and a list of what goes wrong at each question."""
 
     def __init__(self, *troubles):
-        self.troubles, self.made = list(troubles), 0
+        self.troubles, self.made, self.quick = list(troubles), 0, False
 
     def prepare(self, recipes, own):
         assert own == 0
         self.made += 1
         return [(f"{recipe} {self.made}", recipe) for recipe in recipes]
 
-    def ask(self, states, question, *arguments):
+    def ask_quickly(self, states, question, *arguments):
+        return self.ask(states, question, *arguments) if self.quick else None
+
+    def ask(self, states, question, *arguments, tell=None):
+        if tell is not None:
+            tell(len(states) // 2)
         trouble = self.troubles.pop(0) if self.troubles else None
         if isinstance(trouble, Exception):
             raise trouble
@@ -45,6 +51,21 @@ def prepared(*troubles, recipes=lambda: ["a", "b"]):
 
 def question(recipe, *arguments):
     return recipe, *arguments
+
+
+def test_how_many_shares_are_prepared_is_told():
+    heard = []
+    with reported(None, lambda text, share, left: heard.append((text, share))):
+        prepared()
+    assert heard == [("preparing on the workers: 1 of 2 shares", 0.5)]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_what_cannot_be_had_quickly_is_had_by_tasks(quick):
+    of = prepared(None, LostError())
+    of.place.quick = quick
+    with pytest.warns(ClusterWarning, match="lost 2 of 2"):
+        assert of.ask_quickly(question, 1) == [("a", 1), ("b", 1)]
 
 
 def test_answers_come_in_the_order_of_the_groups():
@@ -72,15 +93,13 @@ def test_a_group_that_the_cluster_made_again_is_told_by_its_name():
     assert of.place.made == 1
 
 
-def test_the_warning_is_about_the_line_of_the_caller():
-    place = Place(None, 1)
+def test_the_warning_is_about_the_line_of_the_caller(monkeypatch):
+    monkeypatch.setattr(module.work, "sums", lambda *_: np.zeros((1, 6)))
     J = Objective(Fidelity(np.ones((2, 2))), layers=1)
     J._prepared = prepared(None, 0)
-    J._prepared.place = place
-    J._prepared.ask = lambda *_: J._prepared._note(["x", "y"]) or [np.zeros((1, 6))]
     with pytest.warns(ClusterWarning) as said:
         J(THETA, 1.0)
-    assert said[0].filename != module.__file__
+    assert said[0].filename == __file__
 
 
 def test_what_is_forgotten_again_and_again_is_given_up():
@@ -124,7 +143,7 @@ def test_terms_are_added_exactly_and_completed_by_the_engine():
         "b": np.array([[2.0, 1.0, 0, 0, 0, 0], [0, -(2.0**60), 0, 0, 0, 0]]),
     }
     of = prepared()
-    of.ask = lambda *_: list(rows.values())
+    of.ask = of.ask_quickly = lambda *_: list(rows.values())
     loss, gradient = of.loss_and_gradient(THETA, 2.0)
     assert (loss, gradient.tolist()) == (3.0, [1.0, 0, 0, 0, 4.0])
     of.engine = support.ENGINE
@@ -134,7 +153,7 @@ def test_terms_are_added_exactly_and_completed_by_the_engine():
 
 def test_the_matrix_is_whole():
     of = prepared()
-    of.ask = lambda *_: [np.arange(21.0)[None], np.ones((1, 21))]
+    of.ask_quickly = lambda *_: [np.arange(21.0)[None], np.ones((1, 21))]
     loss, gradient, matrix = of.gauss_newton(THETA, 2.0)
     assert loss == 1.0
     assert gradient.tolist() == [2, 3, 4, 5, 6]

@@ -45,7 +45,7 @@ MUTANTS = [
             "            except ClusterError:\n",
         ),
         ("if self.states is states:", "if True:"),
-        ("stacklevel=5", "stacklevel=1"),
+        ("stacklevel=7", "stacklevel=6"),
         ("range(TRIES)", "range(TRIES + 1)"),
         ("self.engine.complete(self.problem,", "as_they_are(self.problem,"),
         ("sums[1 + count :]", "sums[count:-1]"),
