@@ -28,9 +28,9 @@ def recovery():
     return Objective(LeastSquares(D, D @ X), X, layers=3)
 
 
-def of_layers(target=X, layers=2):
+def of_layers(layers=2):
     """One Θ and one L a layer."""
-    return Objective(LeastSquares(D, D @ X).whitened(), target, layers=layers, per_layer=True)
+    return Objective(LeastSquares(D, D @ X).whitened(), X, layers=layers, per_layer=True)
 
 
 RUNS = {
@@ -55,7 +55,7 @@ def test_history_is_loss_and_parameters_before_each_step(J, run):
 def test_what_is_returned_is_the_projection_of_what_was_stored(J, run):
     learned = run(epochs=6)
     assert learned.theta == Theta.projected(learned.raw[0])
-    assert learned.raw[1] == learned.L
+    assert (learned.raw[1], learned.layers) == (learned.L, J.layers)
     assert learned.loss == J(learned.theta, learned.L)[0]
     assert isinstance(learned.loss, float)
     assert isinstance(learned.L, float)
@@ -95,6 +95,15 @@ def test_of_many_entries_fewer_points_are_drawn_and_no_more_are_claimed():
     learned = fit(Objective(LeastSquares(dictionary, dictionary @ signals), signals, layers=4))
     assert learned.converged
     assert learned.message.startswith("converged: none of 39 points drawn up to 10% away is lower by more than 1e-06 ")
+
+
+def test_the_epochs_that_led_to_the_result_are_marked_as_accepted():
+    history = fit(recovery(), epochs=60).history
+    accepted, losses = history["accepted"], history["loss"]
+    assert accepted[-1]
+    assert 0 < np.sum(~accepted) < len(accepted)  # those of other starts that were tried
+    assert np.all(np.diff(losses[accepted]) <= 0)
+    assert history["loss"][~accepted].min() > losses[-1]
 
 
 def test_it_goes_on_from_where_it_ended():
@@ -360,7 +369,8 @@ def test_a_start_that_nobody_gave_is_warned_of_where_it_is_the_only_one():
     """The authors' start takes every |W| < 1 to 0; of its own schedules of layers nobody need be told."""
     with pytest.warns(StartWarning, match=rf"{SEES}, Theta\(w1=1.0, w2=1.0, b1=1.0, b2=2.0\)"):
         fit(network(0.1 * W), method="authors", epochs=1)
-    assert fit(of_layers(np.zeros_like(X)), epochs=1).loss == 0  # warnings are errors here
+    nothing_measured = Objective(LeastSquares(D, 0 * (D @ X)), X, layers=2, per_layer=True)
+    assert fit(nothing_measured, epochs=1).loss == np.sum(X**2) / 2  # warnings are errors here
 
 
 def test_a_start_with_ties_is_warned_of():
