@@ -47,6 +47,8 @@ MUTANTS = [
         ("if self.states is states:", "if True:"),
         ("stacklevel=7", "stacklevel=6"),
         ("range(TRIES)", "range(TRIES + 1)"),
+        ("made / count)", "made)"),
+        ("self.ask_quickly if self.engine.name == pieces.ENGINE.name else self.ask", "self.ask"),
         ("self.engine.complete(self.problem,", "as_they_are(self.problem,"),
         ("sums[1 + count :]", "sums[count:-1]"),
         ("if isinstance(answer, DivergenceError):", "if isinstance(answer, KeyError):"),
