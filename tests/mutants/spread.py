@@ -22,7 +22,10 @@ MUTANTS = [
         ("copies * ENTRY * self.nnz", "ENTRY * self.nnz"),
         ("rows.diagonal(block.start)", "rows.diagonal()"),
         ("made / len(states))", "made)"),
-        ("each if isinstance(each, States)", "[each[0]] * len(rows) if isinstance(each, States)"),
+        (
+            "            each\n            if isinstance(each, States)\n",
+            "            [each[0]] * len(rows)\n            if isinstance(each, States)\n",
+        ),
         ("        raise TypeError(\n", "        TypeError(\n"),
     ),
     *of(
@@ -34,6 +37,19 @@ MUTANTS = [
         ("    require_room(size, what", "    require_room(0, what"),
         ("view.points.count * view.points.features * 2", "view.points.count * view.points.features"),
         ("own = view.neighbours(k)", "own = k + 1"),
+    ),
+    *of(
+        "multiview/spread/neighbours.py",
+        ("    if told.equal:\n", "    if False:\n"),
+        ("ends = np.concatenate([[0], np.cumsum(seen)])", "ends = np.arange(len(seen) + 1)"),
+        ("np.concatenate(asked(place, near, _radii, told.k))", "np.zeros(own[-1].stop)"),
+        ("radii, rows.start)", "radii)"),
+        ("return [turned[block] for block in own]", "return [turned[own[0]] for block in own]"),
+        ("return parts[to]", "return parts[-1 - to]"),
+        ("larger(rows, csr_array(", "larger(rows, 0 * csr_array("),
+        ("scattered(rows, seen[block], seen)", "scattered(rows, seen[: rows.shape[0]], seen)"),
+        ("    if rows.start == rows.stop:\n", "    if False:\n"),
+        ("Taken(told.kind, share)", "Taken(told.kind, None)"),
     ),
     *of(
         "multiview/spread/learning.py",
