@@ -1,6 +1,7 @@
 """Both estimators learn of dask arrays what they learn of the same views in memory, to the last bit."""
 
 import pickle
+import threading
 
 import clusters
 import numpy as np
@@ -81,6 +82,24 @@ def test_clusters_are_those_of_the_graph_at_the_caller(monkeypatch):
 def test_the_authors_program_is_one_process(both):
     with pytest.raises(TypeError, match="preset='authors' is one process's program, and X is of dask arrays"):
         DSRLClassifier(preset="authors").fit(spread(), KNOWN)
+
+
+@pytest.mark.nightly
+@pytest.mark.children
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.ClusterWarning")
+@pytest.mark.parametrize("after", [0.0, 0.2, 0.5, 1.0])
+def test_a_worker_killed_amid_fit_leaves_no_trace(client, monkeypatch, both, after):
+    """Who fetches from a worker that has just died waits until it cannot be reached: it takes as long as it takes."""
+    monkeypatch.setattr(learning, "FETCHED", 0)
+    for _ in range(5):
+        client.wait_for_workers(2)
+        timer = threading.Timer(after, clusters.killed, [client])
+        timer.start()
+        found = DSRLClassifier().fit(spread(), KNOWN)
+        timer.join()
+        assert np.array_equal(found.label_distributions_, both[0].label_distributions_)
+        client.wait_for_workers(2)
+        assert same_graph(found.graph_.compute(), both[0].graph_)
 
 
 @pytest.mark.children
