@@ -35,7 +35,8 @@ MUTANTS = [
         ("    require_somewhere(absent)\n", ""),
         ("        as_spread(view, name)\n", ""),
         ("    require_room(size, what", "    require_room(0, what"),
-        ("view.points.count * view.points.features * 2", "view.points.count * view.points.features"),
+        ("_bytes(view.given) + _bytes(points))", "_bytes(points))"),
+        ("(matrix.data, matrix.indices, matrix.indptr)", "(matrix.data,)"),
         ("own = view.neighbours(k)", "own = k + 1"),
     ),
     *of(
