@@ -148,7 +148,7 @@ MUTANTS = [
         ("count - 1, axis=1)[:, count - 1]", "count - 1, axis=1)[:, 0]"),
         ("if groups < count:", "if False:"),
         ("range(groups, tile.shape[1], groups)", "range(groups, 0, groups)"),
-        ("range(groups, tile.shape[1], groups)", "range(groups, tile.shape[1] - groups, groups)"),
+        ("least[:, : part.shape[1]], part, out", "least[:, : part.shape[1]], least[:, : part.shape[1]], out"),
         ("lower[start : start + groups]", "lower[:groups][: tile.shape[1] - start]"),
         ("lower[:groups]", "0"),
         (".astype(np.float64) + margin", ".astype(np.float64)"),
