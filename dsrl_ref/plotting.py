@@ -192,7 +192,8 @@ def _history(panel: Any, losses: dict[str, Any]) -> None:
     """Losses by epoch, each with its name."""
     for name, values in losses.items():
         panel.plot(_epochs(values), values, label=name, marker="." if len(values) <= MARKED else "")
-    panel.set(title=f"{' and '.join(losses)} before each step", xlabel="epoch", ylabel="J")
+    title = "losses before each step" if len(losses) > 1 else f"{next(iter(losses))} before each step"
+    panel.set(title=title, xlabel="epoch", ylabel="J")
     _logarithmic(panel, *losses.values())
     if len(losses) > 1:
         panel.legend()

@@ -29,9 +29,10 @@ TEXTS = {
         "Regularizer g",
         "ξ is its proximity operator; its least value is 0, at 0.",
     ),
-    "loss of what was learned from and": (
+    "losses": (
         "Loss by epoch",
-        "Of what was learned from, and of what was held out, before each step.",
+        "Of what was learned from, denser columns that are made of it included, and of what was held out, before each "
+        "step. They do not add up to J, which is of the columns as they are.",
     ),
     "loss": ("Loss by epoch", "Of the run that was accepted, before each step."),
     "network of": (
