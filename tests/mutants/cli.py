@@ -299,6 +299,8 @@ MUTANTS = [
     ),
     *of(
         "cli/applications.py",
+        ("if len(each) > 1 else", "if len(each) > 0 else"),
+        ('f"{cell:>17}" for cell', 'f"{cell} " for cell'),
         ('arguments.views if arguments.graph is None else "none"', "arguments.views"),
         ('arguments.views if arguments.graph is None else "none"', "None"),
         ("        arguments.labels,\n", "        None,\n"),
@@ -454,7 +456,18 @@ MUTANTS = [
         ("origin(arguments.command)", 'origin("dsrl-ref")'),
     ),
     *of(
+        "cli/vectors.py",
+        ("elif sys.stdout.isatty():", "elif not sys.stdout.isatty():"),
+        ("elif sys.stdout.isatty():", "elif False:"),
+        ("if arguments.output is not None:", "if arguments.output is not None and not sys.stdout.isatty():"),
+        ('"one Θ and one L a layer", apart)', '"one Θ and one L a layer", shared)'),
+        ("for problem in (*shared, *apart))", "for problem in apart)"),
+        ("version {document['version']}", "version {vectors.VERSION - 1}"),
+    ),
+    *of(
         "cli/check.py",
+        ("n=3, cutoff=0.0", "n=1, cutoff=0.0"),
+        ("n=3, cutoff=0.0", "n=3"),
         ("{error}{advice}", "{error}"),
         ('error.name == module.partition(".")[0]', "error.name == module"),
         ("if inspect.isfunction(value)]", "if not inspect.isfunction(value)]"),
