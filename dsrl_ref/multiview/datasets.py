@@ -19,7 +19,7 @@ from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
-from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, stem_of
 from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
@@ -113,7 +113,7 @@ def _require_options_that_apply(path_or_name: str | Path, options: Options) -> N
     twice = [name for place, name in enumerate(views) if name in views[:place]]
     if twice:
         raise ValueError(f"--views names {twice[0]} twice, and a view counts once: name it once")
-    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, path.stem)
+    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, stem_of(path))
     if path_or_name == "digits":
         given = {"views": chosen, "labels": options.labels is not None, "transpose": options.transpose is not None}
         for option in (option for option, is_given in given.items() if is_given):
@@ -162,8 +162,8 @@ def load_graph(path: str | Path, key: str = "W") -> Any:
     if kind not in ARRAYS:
         raise ValueError(f"{path} is not a file ending in {' or '.join(ARRAYS)}")
     content = ARRAYS[kind](path)
-    if list(content) == [path.stem]:
-        return content[path.stem]  # a file of one matrix without a name
+    if list(content) == [stem_of(path)]:
+        return content[stem_of(path)]  # a file of one matrix without a name
     if key not in content:
         raise ValueError(f"{path} has no key {key}; it has {', '.join(content)}")
     return content[key]

@@ -88,7 +88,7 @@ MUTANTS = [
         ('{reading.summary}", file=sys.stderr)', '{reading.summary}")'),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, transpose)"),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, None, index)"),
-        ("    if list(content) == [path.stem]:\n", "    if len(content) == 1:\n"),
+        ("    if list(content) == [stem_of(path)]:\n", "    if len(content) == 1:\n"),
         ("rng.permutation(np.arange(n) % classes)", "rng.integers(classes, size=n)"),
         ("rng.permutation(np.arange(n) % classes)", "np.arange(n) % classes"),
         ("means[(v + 1) % classes] = means[v % classes]", "means[1] = means[0]"),

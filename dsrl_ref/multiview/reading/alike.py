@@ -14,6 +14,7 @@ from dsrl_ref.multiview.naming import Columns, Expected, require_same, shown
 from dsrl_ref.multiview.reading.content import Content, without
 from dsrl_ref.multiview.reading.entries import Entry
 from dsrl_ref.multiview.reading.names import FRAMES, TEXTS, family, is_view, number
+from dsrl_ref.multiview.reading.packed import PACKED
 
 ENDINGS = *TEXTS, *FRAMES, ".npy", ".mtx", ".npz", ".h5", ".hdf5"  # of files that are a view in a folder
 
@@ -28,7 +29,7 @@ def names_of(content: Content) -> tuple[str, ...] | None:
 
 
 def _without_ending(name: str) -> str:
-    head, dot, last = name.rpartition(".")
+    head, dot, last = name.removesuffix(PACKED).rpartition(".")
     return head if head and dot + last.lower() in ENDINGS else name
 
 

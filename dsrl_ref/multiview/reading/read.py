@@ -19,12 +19,13 @@ from dsrl_ref.multiview.naming import Columns, Expected, Naming
 from dsrl_ref.multiview.reading import alike
 from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
-from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, stem_of
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
 from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, partly_one_hot, vector
 from dsrl_ref.multiview.reading.leaks import LEAST, column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
+from dsrl_ref.multiview.reading.packed import ARCHIVES
 from dsrl_ref.multiview.reading.roles import find
 
 
@@ -73,8 +74,9 @@ def read(path: Path, options: Options) -> Reading:
         with _listing([*content.views, *content.labels, *content.others]):
             return _settled(content, options)
     if ending(path) not in ARRAYS:
+        packed = "; unpack it first, into a folder" if path.suffix.lower() in ARCHIVES else ""
         raise ValueError(
-            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}"
+            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}{packed}"
         )
     entries = flatten(ARRAYS[ending(path)](path))
     with _listing(entries):
@@ -94,8 +96,8 @@ def _listing(entries: list[Entry]) -> Iterator[None]:
 
 
 def _roles(path: Path, entries: list[Entry], options: Options) -> Content:
-    alone = [entry.name for entry in entries] == [path.stem]  # a file of one array without a name
-    if alone and options.views is None and options.labels in (None, NONE) and not is_label(path.stem):
+    alone = [entry.name for entry in entries] == [stem_of(path)]  # a file of one array without a name
+    if alone and options.views is None and options.labels in (None, NONE) and not is_label(stem_of(path)):
         return Content(str(path), entries, [], are_named=False)
     return find(entries, options, str(path), both_ways=ending(path) in (".mat", ".h5", ".hdf5"))
 
@@ -109,15 +111,20 @@ def _settled(content: Content, options: Options) -> Reading:
         raise ValueError(
             f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
         )
+    if not content.views and content.unread and options.views is None:
+        raise ValueError(
+            f"{content.source} has labels but no views: {', '.join(content.unread)} "
+            f"{'is' if len(content.unread) == 1 else 'are'} not read; {', '.join(TABLES)} and single arrays are. "
+            "--views none takes the labels alone, for a graph"
+        )
     if not content.views:
         return _labels_alone(content, counts)
     expected, widths = options.expected, None
     if expected is not None:
         alike.arrange(content, expected, options.views is not None)
         widths = alike.widths(expected)
-    n, turned = settle(
-        content.views, counts, options.transpose, both=content.both_ways, source=content.source, widths=widths
-    )
+    transpose = False if content.turned and options.transpose else options.transpose
+    n, turned = settle(content.views, counts, transpose, both=content.both_ways, source=content.source, widths=widths)
     named, labels = _chosen(content, counts, n)
     if expected is not None:
         return _met(content, turned, named, labels, expected)
@@ -232,7 +239,7 @@ def _met(
     views, said = [], []
     for v, (entry, turned) in enumerate(zip(content.views, columns, strict=True)):
         view = _converted(entry, turned, content.source)
-        said.append(_said(entry, view, turned))
+        said.append(_said(entry, view, turned or entry.name in content.turned))
         views.append(alike.match(view, entry, v, expected, content.notes))
     alike.note_columns_without_names(content, expected)
     require_everyone(views, content.names, content.source)
@@ -261,7 +268,7 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
             )
         views.append(view)
         kept.append(alike.kept(None if turned else entry.columns, again))
-        said.append(_said(entry, view, turned))
+        said.append(_said(entry, view, turned or entry.name in content.turned))
     if not views:
         raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
     require_everyone(views, content.names, content.source)
