@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from dsrl_ref.arrays import is_sparse
 from dsrl_ref.multiview.naming import shown
 from dsrl_ref.multiview.reading.align import Indexed, align
 from dsrl_ref.multiview.reading.content import Content, Options
 from dsrl_ref.multiview.reading.entries import Entry, flatten
 from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, in_order, stem_of
-from dsrl_ref.multiview.reading.indices import called, counts
+from dsrl_ref.multiview.reading.indices import called, counts, is_distinct
 from dsrl_ref.multiview.reading.labels import Lines
 from dsrl_ref.multiview.reading.leaks import column_of_classes_beside_measured, has_few, only_column_of_classes
 from dsrl_ref.multiview.reading.names import NONE, TEXTS, is_index, is_label, may_be_label, sounds_like_labels
@@ -125,10 +126,14 @@ def _view_files(path: Path, free: list[Path], options: Options, found: _Found) -
 
 def _add_view(found: _Found, file: Path, options: Options) -> None:
     """One view from a table or from a file with one matrix, and what columns of a table could be labels."""
-    if ending(file) in ARRAYS:
-        found.views.append(Indexed(file.name, _only_array(file), None, False))
+    given = _only_array(file) if ending(file) in ARRAYS else TABLES[ending(file)](file)
+    if options.views is None and is_index(stem_of(file)) and _is_vector(given):
+        found.left_out.append(f"{file.name} (names samples)")
         return
-    table = TABLES[ending(file)](file)
+    if not isinstance(given, Table):
+        found.views.append(Indexed(file.name, given, None, False))
+        return
+    table = given
     parts = take_apart(table, options.index, options.labels, options.features)
     found.left_out += parts.left_out
     found.notes += parts.notes
@@ -144,6 +149,15 @@ def _add_view(found: _Found, file: Path, options: Options) -> None:
     for name in set(_suspects(table, parts.features, found.views[-1].values)) - options.features:
         option = name if table.has_header else f"{file.name}:{name}"
         found.suspects.append(f"column {name} of {file.name} may be the labels; give --labels {option}")
+
+
+def _is_vector(given: Any) -> bool:
+    """Whether a table, or an array, has one column, or one row, of which no value comes again."""
+    if isinstance(given, Table):
+        return len(given.columns) == 1 and is_distinct(given.columns[0])
+    if is_sparse(given) or given.size not in given.shape:
+        return False
+    return len(set(np.ravel(given).tolist())) == given.size
 
 
 def _note_numbers(found: _Found, table: Table, parts: Parts) -> None:

@@ -304,3 +304,20 @@ def test_the_same_numbers_of_samples_in_two_tables_are_asked_about(tmp_path):
 def test_what_happened_to_the_samples_is_no_view(folder):
     add(folder, "survival.csv", [[int(i), int(i % 2)] for i in range(12)], header=["days", "death"])
     assert found(folder) == (["a.csv", "b.csv"], [], ["survival.csv"])
+
+
+@pytest.mark.parametrize("name", ["ids", "index", "sample_id"])
+def test_a_file_that_names_the_samples_is_no_view(folder, name):
+    add(folder, f"{name}.csv", [[f"s{i}"] for i in range(12)])
+    assert found(folder) == (["a.csv", "b.csv"], [], [f"{name}.csv (names samples)"])
+    (folder / f"{name}.csv").unlink()
+    for numbers in (np.arange(12), np.arange(12).reshape(-1, 1)):
+        np.save(folder / f"{name}.npy", numbers)
+        assert found(folder) == (["a.csv", "b.csv"], [], [f"{name}.npy (names samples)"])
+    assert found(folder, views=("a", name))[0] == ["a.csv", f"{name}.npy"]
+    for values in (A, np.arange(12).reshape(-1, 1) // 2):  # these are features, whatever they are called
+        np.save(folder / f"{name}.npy", values)
+        assert f"{name}.npy" in found(folder)[0]
+    (folder / f"{name}.npy").unlink()
+    save_npz(folder / f"{name}.npz", csc_array(A))
+    assert f"{name}.npz" in found(folder)[0]
