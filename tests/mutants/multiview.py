@@ -78,6 +78,8 @@ MUTANTS = [
     ),
     *of(
         "multiview/datasets.py",
+        ("ViewList(reading.views, reading.naming, reading.names)", "reading.views"),
+        ("reading.naming, reading.names), reading.labels", "reading.naming), reading.labels"),
         ("    return labels if ambiguous or", "    return labels if"),
         ("else labels.astype(np.int64)", "else labels"),
         ("    _require_options_that_apply(path_or_name, options)\n", ""),

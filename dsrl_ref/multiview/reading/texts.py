@@ -78,7 +78,7 @@ def _rows(path: Path) -> tuple[list[int], Rows, str, list[str]]:
     above = _cut([lines[comments - 1][1].lstrip("#% ")], separator)[0] if comments else []
     if above and 0 <= len(rows[0]) - len(above) <= 1 and len(above) > 1 and not any(map(is_number, above)):
         rows, numbers, noted = [above, *rows], [numbers[0] - 1, *numbers], []
-    if len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
+    if _lacks_a_cell(rows):
         rows[0] = ["", *rows[0]]  # R has no cell above the names of its rows
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != len(rows[0]):
@@ -138,8 +138,13 @@ def _are_cut_by_blanks(lines: list[str], rows: Rows) -> bool:
         return True
     if all(line.startswith('"') for line in lines):
         return all(_is_said([cell]) for line in lines[1:] for cell in re.sub(r'"[^"]*"', "", line).split())
-    named = len(rows[-1]) > 2 and all(len(row) == len(rows[0]) + 1 for row in rows[1:])
-    return named and all(_is_said(row[1:]) for row in rows[1:])
+    return len(rows[-1]) > 2 and _lacks_a_cell(rows) and all(_is_said(row[1:]) for row in rows[1:])
+
+
+def _lacks_a_cell(rows: Rows) -> bool:
+    """Whether the first line is words, and one fewer than there are cells in every other line."""
+    shorter = len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:])
+    return shorter and not any(map(is_number, rows[0]))
 
 
 def _is_said(row: list[str]) -> bool:

@@ -167,9 +167,7 @@ def test_what_fits_both_ways_is_asked_about_in_files_that_come_so(tmp_path):
     savemat(tmp_path / "new.mat", {"X": square})
     np.savez(tmp_path / "new.npz", X=square)
     model = Expected(Naming(None, (None,)), (4,))
-    with pytest.raises(
-        ValueError, match="X 4×4 fit the features of the model both ways round; give --transpose yes"
-    ):
+    with pytest.raises(ValueError, match="X 4×4 fit the features of the model both ways round; give --transpose yes"):
         met(tmp_path / "new.mat", model)
     for name in ("new.mat", "new.npz"):
         assert np.array_equal(met(tmp_path / name, model, transpose=False)[0][0], square)

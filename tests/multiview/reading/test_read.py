@@ -487,9 +487,7 @@ def test_a_column_of_an_array_that_looks_like_labels_is_told(tmp_path):
 
 def test_what_has_more_dimensions_is_refused_with_what_to_make_of_it(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.zeros((6, 4, 5)), Y=np.arange(6) % 2)
-    message = (
-        r"X 6×4×5 is no matrix but an array of 3 dimensions \(if the first .* samples, reshape it to 6×20"
-    )
+    message = r"X 6×4×5 is no matrix but an array of 3 dimensions \(if the first .* samples, reshape it to 6×20"
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "a.npz", options_of())
 
