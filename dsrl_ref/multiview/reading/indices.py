@@ -45,7 +45,7 @@ def index_of(table: Table, wanted: str | None, known: Known) -> tuple[Column | N
     if own is None and len(table.columns) > 1 and table.has_header and _is_index(first, known) and _is_named(first):
         _require_distinct(table, first)
         return first, True
-    for column in table.columns if len(table.columns) > 1 else []:
+    for column in table.columns if len(table.columns) > 1 and table.has_header else []:
         if column is not own and is_identifier(column.name) and column.name not in known and is_distinct(column):
             return column, True
     if own is not None:

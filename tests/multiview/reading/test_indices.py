@@ -188,3 +188,34 @@ def test_other_first_columns_number_nothing():
         assert take_apart(table(first=values, p=P[: len(values)]), None, None).perhaps_index is None
     assert take_apart(table(first=[5, 9, 7]), None, None).perhaps_index is None
     assert take_apart(table(label=[5, 9, 7], p=P), None, None).perhaps_index is None
+
+
+def test_numbers_in_another_order_are_asked_about_from_ten_samples_on():
+    for n in (9, 10):
+        given = table(visit=[*range(1, n), 0], p=np.linspace(0.5, 5.1, n).tolist())
+        if n == 10:
+            with pytest.raises(ValueError, match=r"column visit of a\.csv has each number from 0 to 9 once"):
+                apart(given)
+        else:
+            assert apart(given)[:2] == (None, False)
+
+
+def test_labels_that_count_are_labels_and_a_column_alone_is_no_index():
+    assert apart(table(label=[0, 1, 2], p=P)) == (None, False, ["label"], ["p"])
+    assert apart(table(visit=[0, 1, 2])) == (None, False, [], ["visit"])
+    assert apart(table(False, **{"": [0, 1, 2]})) == (None, False, [], [""])
+
+
+def test_without_a_heading_no_name_counts():
+    assert apart(table(False, id=[7, 5, 6], p=P))[3] == ["id", "p"]
+    assert apart(table(False, p=P, id=[7, 5, 6]))[3] == ["p", "id"]
+
+
+def test_texts_under_a_name_of_more_meanings_are_the_index_where_none_comes_again():
+    assert apart(table(name=["u", "v", "w"], p=P)) == (["u", "v", "w"], True, [], ["p"])
+    assert apart(table(name=["u", "v", "7"], p=P)) == (["u", "v", "7"], True, [], ["p"])  # beside a number too
+
+
+def test_an_identifier_that_comes_again_is_passed_over_for_one_that_does_not():
+    assert apart(table(p=P, owner_id=["s", "s", "t"], id=[7, 5, 6])) == ([7, 5, 6], True, [], ["p"])
+    assert apart(table(p=P, owner_id=["s", "s", "t"])) == (None, False, [], ["p"])

@@ -54,7 +54,9 @@ def test_an_identifier_tells_samples_apart_wherever_it_stands(name):
     assert names.names_samples(name)
 
 
-@pytest.mark.parametrize("name", ["", "1", "grid", "class_id", "clusterId", "target_id", "identity", "index", "case"])
+@pytest.mark.parametrize(
+    "name", ["", "1", "grid", "class_id", "clusterId", "target_id", "identity", "id_card", "index", "case"]
+)
 def test_a_word_within_a_word_and_the_number_of_a_class_are_no_identifiers(name):
     assert not names.is_identifier(name)
 
