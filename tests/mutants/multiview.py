@@ -10,8 +10,8 @@ MUTANTS = [
     *views.MUTANTS,
     *of(
         "multiview/labels.py",
-        ("    if any(isinstance(label, str) for label in y):\n", "    if False:\n"),
-        ("    if any(isinstance(label, str) for label in y):\n", "    if True:\n"),
+        ("if any(isinstance(label, str) for label in y):", "if False:"),
+        ("if any(isinstance(label, str) for label in y):", "if True:"),
         ('if kind == "u" and', 'if kind == "i" and'),
         ("    _refuse_signs(y, classes)\n", ""),
         ("(y == np.iinfo(y.dtype).max).any()", "(y == 255).any()"),
