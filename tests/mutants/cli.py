@@ -409,7 +409,27 @@ MUTANTS = [
         ("    if arguments.output is None:\n", "    if True:\n"),
         ("        tables.write(arguments.output, columns, arrays)\n", "        pass\n"),
         ('{"scores": scores, "found": columns}', '{"scores": None, "found": columns}'),
-        ("    note(f", "    print(f"),
+        ('    note(f"{len(columns', '    print(f"{len(columns'),
+        ("    if arguments.plot and source.classes is None:\n", "    if False:\n"),
+        ("[arguments.output, arguments.plot], [arguments.model", "[arguments.output], [arguments.model"),
+        ("        require_kind(kind_of(arguments.plot))\n", "        pass\n"),
+        ("    if not _places(model.classes_, source.classes)[0].any():\n", "    if False:\n"),
+        (
+            "    if not _places(model.classes_, source.classes)[0].any():\n",
+            "    if not _places(model.classes_, source.classes)[0].all():\n",
+        ),
+        ("*source.classes[~is_own].tolist()], None", "], None"),
+        (
+            'found = [own.get(name, -1) for name in columns["class"]]',
+            'found = [own.get(name, 0) for name in columns["class"]]',
+        ),
+        ("true = np.where(source.codes < 0, -1, places[source.codes])", "true = places[source.codes]"),
+        ("true = np.where(source.codes < 0, -1, places[source.codes])", "true = source.codes"),
+        ("places[~is_own] = len(own) + np.arange", "places[~is_own] = np.arange"),
+        (
+            "figure = draw_confusion(true, np.array(found), names, heads)",
+            "figure = draw_confusion(true, np.array(found), names)",
+        ),
     ),
     *of(
         "cli/demo.py",

@@ -5,6 +5,17 @@ from mutants.mutant import of
 MUTANTS = [
     *of(
         "multiview/naming.py",
+        (
+            "if isinstance(X, Named | ViewList):\n        return X.naming",
+            "if isinstance(X, Named):\n        return X.naming",
+        ),
+        ("same = len(views) == len(self) and all(", "same = all("),
+        ("same = len(views) == len(self) and all", "same = len(views) == len(self) or all"),
+        ("one is other for one, other in", "one.shape == other.shape for one, other in"),
+        ("return naming if same else", "return naming if self else"),
+        ("self.samples = None if samples is None else list(samples)", "self.samples = None"),
+        ('f"{count} {what}" if count == 1 else', 'f"{count} {what}" if count < 2 else'),
+        ("'es' if what.endswith('s') else 's'", "'s'"),
         ("    if isinstance(X, Mapping | Named):\n        return True\n", ""),
         ("    if isinstance(X, Mapping):\n        return list(X.values())\n", ""),
         ("        if not isinstance(key, str):", "        if False:"),
