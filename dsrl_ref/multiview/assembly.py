@@ -67,6 +67,23 @@ def assembled(
     return whole
 
 
+def components(W: csr_array) -> NDArray[np.intp]:
+    """The component of every sample, numbered in the order of their first samples.
+
+    Parameters
+    ----------
+    W : csr_array (n, n)
+        With both directions of every edge. So the strong components are those of the graph, and these are found
+        without the transpose, which SciPy makes for others, and which takes as much memory as the graph.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    labels = connected_components(W, connection="strong")[1]
+    first, labels = np.unique(labels, return_index=True, return_inverse=True)[1:]
+    numbers: NDArray[np.intp] = np.argsort(np.argsort(first))[labels]
+    return numbers
+
+
 def weighted_sum(
     graphs: Sequence[csr_array],
     weights: Sequence[float] | Array,

@@ -292,6 +292,7 @@ MUTANTS = [
     ),
     *of(
         "multiview/agreement.py",
+        ("    del W  # the largest of the graphs is held no longer\n", ""),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) for"),
         ("for u, graphs in enumerate(tried) if u != v for", "for u, graphs in enumerate(tried) if u < v or not v for"),
         ("found.append(max(own,", "found.append(min(own,"),
