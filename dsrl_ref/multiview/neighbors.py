@@ -128,8 +128,9 @@ def _fill(
     m, count = lengths.shape
 
     def work(start: int) -> Iterator[None]:
-        block = slice(start, min(start + search.height, m))
-        here = np.arange(block.start, block.stop)
+        part = slice(start, min(start + search.height, m))
+        block = part if search.order is None else search.order[part]
+        here = np.arange(part.start, part.stop) if search.order is None else block
         own = here if of_itself else np.full(len(here), -1)
         lists = Lists.empty(own, count)
         yield from search.fill(block, own, lists)

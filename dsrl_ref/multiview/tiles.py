@@ -67,6 +67,8 @@ class Filter(NamedTuple):
 class DenseTiles:
     """Search among dense points."""
 
+    order = None
+
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         self.some, self.count = some, count
         self.original = shuffled(len(others.rows))
@@ -102,6 +104,8 @@ class DenseTiles:
 
 class SparseTiles:
     """Search among sparse points: a tile is as wide as there are others, and is made by a sparse product."""
+
+    order = None
 
     def __init__(self, some: Sparse, others: Sparse, count: int) -> None:
         self.some, self.count = some, count

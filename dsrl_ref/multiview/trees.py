@@ -25,6 +25,8 @@ LISTED = 2**20  # others in lists at a time
 class Tree:
     """Search among dense points of few features."""
 
+    order = None
+
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         from scipy.spatial import KDTree
 
