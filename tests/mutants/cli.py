@@ -300,6 +300,7 @@ MUTANTS = [
     *of(
         "cli/applications.py",
         ('arguments.views if arguments.graph is None else "none"', "arguments.views"),
+        (', "neighbors": arguments.neighbor_search}', "}"),
         ('arguments.views if arguments.graph is None else "none"', "None"),
         ("        arguments.labels,\n", "        None,\n"),
         ("        arguments.index,\n", "        None,\n"),

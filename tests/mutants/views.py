@@ -164,7 +164,7 @@ MUTANTS = [
         "multiview/approximate.py",
         ("self.index.cp.seed, self.index.cp.niter", "self.index.cp.niter, self.index.cp.seed"),
         ("min(LOOKED_AT, cells)", "1"),
-        ("np.argsort(self._cells(), kind=\"stable\")", "np.arange(len(some.rows))"),
+        ('np.argsort(self._cells(), kind="stable")', "np.arange(len(some.rows))"),
         ("self._narrow(self.some, part), 1", "self._narrow(self.others, part), 1"),
         ("            cells[part] = ", "            cells[start : start + 7] = "),
         ("(samples.rows[block] - self.centre)", "samples.rows[block]"),
