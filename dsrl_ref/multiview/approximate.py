@@ -53,7 +53,7 @@ class Cells:
             self.index.train(self._narrow(others, slice(None)))
             for start in range(0, n, ADDED):
                 self.index.add(self._narrow(others, slice(start, start + ADDED)))
-            self.order = np.argsort(self._cells(), kind="stable")
+            self.order: NDArray[np.intp] | None = np.argsort(self._cells(), kind="stable")
         self.tiles: DenseTiles | None = None
 
     def _narrow(self, samples: Samples, block: Places) -> NDArray[np.float32]:

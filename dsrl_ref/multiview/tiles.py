@@ -67,7 +67,7 @@ class Filter(NamedTuple):
 class DenseTiles:
     """Search among dense points."""
 
-    order = None
+    order: NDArray[np.intp] | None = None
 
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         self.some, self.count = some, count
@@ -105,7 +105,7 @@ class DenseTiles:
 class SparseTiles:
     """Search among sparse points: a tile is as wide as there are others, and is made by a sparse product."""
 
-    order = None
+    order: NDArray[np.intp] | None = None
 
     def __init__(self, some: Sparse, others: Sparse, count: int) -> None:
         self.some, self.count = some, count

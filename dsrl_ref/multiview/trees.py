@@ -25,7 +25,7 @@ LISTED = 2**20  # others in lists at a time
 class Tree:
     """Search among dense points of few features."""
 
-    order = None
+    order: NDArray[np.intp] | None = None
 
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         from scipy.spatial import KDTree
