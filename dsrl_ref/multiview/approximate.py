@@ -20,6 +20,7 @@ from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.points import Places
 from dsrl_ref.multiview.tiles import DenseTiles
+from dsrl_ref.threads import interruptible
 
 HEIGHT = 1024  # points at a time
 CELL = 256  # samples of a cell, on the average
@@ -50,7 +51,7 @@ class Cells:
             self.index.cp.seed, self.index.cp.niter, self.index.cp.min_points_per_centroid = 0, ROUNDS, 1
             self.index.cp.max_points_per_centroid = MEANS
             self.index.nprobe = min(LOOKED_AT, cells)
-            self.index.train(self._narrow(others, slice(None)))
+            interruptible(self._train)
             for start in range(0, n, ADDED):
                 self.index.add(self._narrow(others, slice(start, start + ADDED)))
             self.order: NDArray[np.intp] | None = np.argsort(self._cells(), kind="stable")
@@ -58,6 +59,11 @@ class Cells:
 
     def _narrow(self, samples: Samples, block: Places) -> NDArray[np.float32]:
         return (samples.rows[block] - self.centre).astype(np.float32)
+
+    def _train(self) -> None:
+        """Make the cells. What OpenMP is told holds for the thread that says it."""
+        with _one_thread(self.faiss):
+            self.index.train(self._narrow(self.others, slice(None)))
 
     def _cells(self) -> NDArray[np.intp]:
         """In which cell each of the points is."""

@@ -11,7 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.approximate import Cells, is_installed
 from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples, Search, exponent_for
-from dsrl_ref.multiview.points import Dense, Points, Sparse
+from dsrl_ref.multiview.points import Dense, Places, Points, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
 from dsrl_ref.multiview.trees import Tree
 from dsrl_ref.progress import Progress, remark
@@ -129,8 +129,8 @@ def _fill(
 
     def work(start: int) -> Iterator[None]:
         part = slice(start, min(start + search.height, m))
-        block = part if search.order is None else search.order[part]
-        here = np.arange(part.start, part.stop) if search.order is None else block
+        here = np.arange(part.start, part.stop) if search.order is None else search.order[part]
+        block: Places = part if search.order is None else here
         own = here if of_itself else np.full(len(here), -1)
         lists = Lists.empty(own, count)
         yield from search.fill(block, own, lists)

@@ -2,6 +2,7 @@
 
 import sys
 from itertools import pairwise
+from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
@@ -66,6 +67,20 @@ def test_new_samples_have_neighbours_too():
     lengths, columns = nearest(new, points, 3, kind="approximate")
     assert columns[:, 0].tolist() == list(range(30))
     assert not lengths[:, 0].any()
+
+
+def test_cells_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
+    made = []
+    train = faiss.IndexIVFFlat.train
+
+    def watched(index, rows):
+        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads()))
+        train(index, rows)
+
+    monkeypatch.setattr(faiss.IndexIVFFlat, "train", watched)
+    points = blobs()
+    nearest(points, points, 6, kind="approximate")
+    assert made == [(False, 1)]
 
 
 def test_points_come_cell_by_cell_and_in_order_within_a_cell(monkeypatch):

@@ -164,6 +164,11 @@ MUTANTS = [
         "multiview/approximate.py",
         ("self.index.cp.seed, self.index.cp.niter", "self.index.cp.niter, self.index.cp.seed"),
         ("min(LOOKED_AT, cells)", "1"),
+        ("            interruptible(self._train)\n", "            self._train()\n"),
+        (
+            "        with _one_thread(self.faiss):\n            self.index.train",
+            "        if True:\n            self.index.train",
+        ),
         ('np.argsort(self._cells(), kind="stable")', "np.arange(len(some.rows))"),
         ("self._narrow(self.some, part), 1", "self._narrow(self.others, part), 1"),
         ("            cells[part] = ", "            cells[start : start + 7] = "),
