@@ -25,6 +25,7 @@ from dsrl_ref.threads import interruptible
 HEIGHT = 1024  # points at a time
 CELL = 256  # samples of a cell, on the average
 LOOKED_AT = 16  # cells
+SLOWER = 8  # times, than a tile, somebody in a cell is compared
 MORE = 4  # than are needed are asked for, as float32 may have the last of them in another order
 ADDED = 2**16  # samples at a time: Ctrl-C waits for them
 ROUNDS = 10  # of k-means
@@ -45,6 +46,7 @@ class Cells:
         n, d = others.rows.shape
         self.centre = others.rows.mean(axis=0)
         cells = max(1, n // CELL)
+        self.compared = cells + SLOWER * CELL * LOOKED_AT
         with _one_thread(self.faiss):
             self.quantizer = self.faiss.IndexFlatL2(d)
             self.index = self.faiss.IndexIVFFlat(self.quantizer, d, cells)

@@ -78,10 +78,8 @@ def components(W: csr_array) -> NDArray[np.intp]:
     """
     from scipy.sparse.csgraph import connected_components
 
-    labels = connected_components(W, connection="strong")[1]
-    first, labels = np.unique(labels, return_index=True, return_inverse=True)[1:]
-    numbers: NDArray[np.intp] = np.argsort(np.argsort(first))[labels]
-    return numbers
+    labels: NDArray[np.intp] = connected_components(W, connection="strong")[1]
+    return labels
 
 
 def weighted_sum(

@@ -111,7 +111,7 @@ def nearest(
     columns = np.empty(lengths.shape, dtype=np.intp)
     with blas_threads(1), Progress("neighbours", verbose) as progress:
         exponent, search = _search(some, others, count, kind)
-        _fill(search, some is others, exponent, lengths, columns, others.count, progress)
+        _fill(search, some is others, exponent, lengths, columns, progress)
     return lengths, columns
 
 
@@ -121,7 +121,6 @@ def _fill(
     exponent: int,
     lengths: Array,
     columns: NDArray[np.intp],
-    n: int,
     progress: Progress,
 ) -> None:
     """Fill all rows, in threads, and say now and then how far it is."""
@@ -137,7 +136,7 @@ def _fill(
         kernels.order(*lists)
         lengths[block], columns[block] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
-    step = search.height * max(1, PAIRS * processors() // (search.height * n))
+    step = search.height * max(1, PAIRS * processors() // (search.height * search.compared))
     begun = time.monotonic()
     for start in range(0, m, step):
         if start:

@@ -30,7 +30,7 @@ class Tree:
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         from scipy.spatial import KDTree
 
-        self.height = HEIGHT
+        self.height, self.compared = HEIGHT, FEW * count * len(others.rows).bit_length()
         self.some, self.others, self.count = some, others, count
         self.tree = KDTree(others.rows)
         self.tiles: DenseTiles | None = None

@@ -187,8 +187,7 @@ MUTANTS = [
         ("max(1, BLOCK // max(1, width))", "BLOCK"),
         ("- graph.indptr[block.start]\n", "\n"),
         ('connected_components(W, connection="strong")', "connected_components(W, directed=False)"),
-        ("np.argsort(np.argsort(first))[labels]", "np.argsort(first)[labels]"),
-        ("np.argsort(np.argsort(first))[labels]", "labels"),
+        ('connected_components(W, connection="strong")', 'connected_components(W, connection="weak")'),
     ),
     *of(
         "multiview/propagation.py",
