@@ -341,7 +341,7 @@ def test_least_squares_is_evaluated_by_columns_with_the_same_bits(path, tmp_path
     there = None if x0 is None else tmp_path / "x.npy"
     J = Objective(LeastSquares(D, path), tmp_path / "t.npy", layers=3, x0=there)
     K = Objective(LeastSquares(D, W), target, layers=3, x0=None if x0 is None else start, method="columns")
-    assert (J.method, J.on_disk, K.on_disk) == ("columns", True, False)
+    assert (J.method, J.problem.on_disk, K.problem.on_disk) == ("columns", True, False)
     for one, other in zip(J.gauss_newton(THETA, 40), K.gauss_newton(THETA, 40), strict=True):
         assert np.array_equal(one, other)
     assert J(THETA, 40) == K(THETA, 40)

@@ -127,6 +127,13 @@ def symmetrised(directed: csr_array) -> csr_array:
     indptr = directed.indptr.astype(np.int64) + transposed.indptr
 
     def part(block: slice) -> csr_array:
-        return csr_array(rows_of(directed, block).maximum(rows_of(transposed, block)))
+        return larger(rows_of(directed, block), rows_of(transposed, block))
 
     return assembled(directed.shape, int(indptr[-1]), blocks(indptr), part)
+
+
+def larger(rows: csr_array, others: csr_array) -> csr_array:
+    """The larger of nonnegative weights at the same places; what is 0 is no entry."""
+    found = csr_array(rows.maximum(others))
+    found.sort_indices()
+    return found

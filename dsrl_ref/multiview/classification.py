@@ -20,6 +20,8 @@ from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.naming import tables_of
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.learning import mixed_spread
 from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
 
@@ -211,7 +213,8 @@ class DSRLClassifier(Estimator):
             seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
             learned = self._train(W)
-            F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
+            mix = mixed_spread if isinstance(W, Blocks) else mixed
+            F = self._propagated(learned.graph if self.preset == "authors" else mix(W, learned.graph), labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
@@ -230,7 +233,7 @@ class DSRLClassifier(Estimator):
         if as_number(self.alpha, "alpha") < 0:
             raise ValueError(f"alpha must not be negative, got {self.alpha}")
 
-    def _propagated(self, graph: csr_array, labels: Labels) -> Array:
+    def _propagated(self, graph: csr_array | Blocks, labels: Labels) -> Array:
         classes = len(labels.classes)
         if self.preset == "authors":
             return propagate(graph, [labels.codes], classes, "one-hot", None)[0]

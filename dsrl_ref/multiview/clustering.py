@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.assembly import components
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
-from dsrl_ref.multiview.fitted import Fitted, FromFit
+from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.spectral import (
     eigengap,
     embed,
@@ -24,6 +24,8 @@ from dsrl_ref.multiview.spectral import (
     require_row_affinity,
     row_affinity,
 )
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.fusion import COPIES
 from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
 
@@ -45,6 +47,14 @@ class FittedClusters(Fitted):
         """The same, with the clusters."""
         found = {"n_clusters": self.n_clusters, "eigenvalues": self.eigenvalues}
         return {**super().attributes, **found, "embedding": self.embedding, "labels": self.labels}
+
+
+def _brought(seen: Input) -> Input:
+    """The same with its graph in memory, where the eigenvectors are; SizeError where that does not fit."""
+    if not isinstance(seen.graph, Blocks):
+        return seen
+    what = "DSRLClustering brings", "fit a sample of the data, and predict the rest, or take DSRLClassifier"
+    return replace(seen, graph=seen.graph.gathered(*what, COPIES))
 
 
 class DSRLClustering(Estimator):
@@ -235,7 +245,7 @@ class DSRLClustering(Estimator):
         self._require_room(count_samples(data))
         rng = as_generator(self.random_state)
         with limited(as_jobs(self.n_jobs)), reported(self.verbose, callback):
-            seen = self._seen(data, X, self.n_clusters)
+            seen = _brought(self._seen(data, X, self.n_clusters))
             learned = self._train(seen.graph)
             clusters, eigenvalues = eigengap(learned.graph) if self.n_clusters is None else (self.n_clusters, None)
             embedding = self._embedded(seen.graph, learned.graph, clusters)

@@ -58,6 +58,11 @@ class System:
         dense[np.diag_indices_from(dense)] += self.diagonal
         return dense
 
+    def across(self, kept: NDArray[np.bool_], X: Array) -> Array:
+        """What the rows that are kept have of the others' entries, which are X: W[kept, others] @ X."""
+        product: Array = self.W[kept][:, ~kept] @ X
+        return product
+
     def among(self, kept: NDArray[np.bool_]) -> "System":
         """The same of some of the rows and columns."""
         return System(csr_array(self.W[kept][:, kept]), self.diagonal[kept], self.factor)

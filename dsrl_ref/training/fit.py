@@ -10,7 +10,6 @@ import numpy as np
 
 from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
-from dsrl_ref.entries import largest_entry
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress, aside
@@ -20,7 +19,7 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton, layered
 from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
-from dsrl_ref.training.kinks import is_nothing, stored
+from dsrl_ref.training.kinks import is_nothing
 
 METHODS = "gauss-newton", "authors"
 LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
@@ -227,7 +226,7 @@ def fit(
 
 def _require_room(J: Objective) -> None:
     """Refuse a target whose squares float64 cannot add up."""
-    largest = largest_entry(stored(J.target))
+    largest = J.problem.largest
     if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
         raise ValueError(
             f"the largest entry of the target is {largest:.3g}: fit adds up squares, for which it has to be from "

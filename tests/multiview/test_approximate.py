@@ -83,6 +83,14 @@ def test_cells_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch)
     assert made == [(False, 1)]
 
 
+def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():
+    points = blobs()
+    lengths, columns = nearest(points, points, 6, kind="approximate")
+    some = nearest(points, points, 6, kind="approximate", rows=slice(30, 250))
+    assert np.array_equal(some[0], lengths[30:250])
+    assert np.array_equal(some[1], columns[30:250])
+
+
 def test_points_come_cell_by_cell_and_in_order_within_a_cell(monkeypatch):
     monkeypatch.setattr(approximate, "ADDED", 50)
     points = blobs()

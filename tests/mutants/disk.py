@@ -154,9 +154,11 @@ MUTANTS = [
             "            return self.prepared.gauss_newton(theta, L)\n",
             "            return (*self.prepared.loss_and_gradient(theta, L), 0)\n",
         ),
+        ("return parts.terms(self.prepared, theta, L)", "return parts.gauss_newton_terms(self.prepared, theta, L)"),
+        ("return parts.gauss_newton_terms(self.prepared, theta, L)", "return parts.terms(self.prepared, theta, L)"),
     ),
     *of(
-        "training/quantiles.py",
+        "quantiles.py",
         ("positive = part[part > 0]", "positive = part[part >= 0]"),
         ("if total <= AT_ONCE else []", "if total < AT_ONCE else []", 1, 1, "the other way has the same bits"),
         ("    if total == 0:\n", "    if False:\n"),
