@@ -302,6 +302,7 @@ MUTANTS = [
         ("if len(each) > 1 else", "if len(each) > 0 else"),
         ('f"{cell:>17}" for cell', 'f"{cell} " for cell'),
         ('arguments.views if arguments.graph is None else "none"', "arguments.views"),
+        (', "neighbors": arguments.neighbor_search}', "}"),
         ('arguments.views if arguments.graph is None else "none"', "None"),
         ("        arguments.labels,\n", "        None,\n"),
         ("        arguments.index,\n", "        None,\n"),
