@@ -100,7 +100,7 @@ def test_how_it_ended_is_told_and_no_more(learned):
     short = run(epochs=1)
     assert short.status is Status.MAX_ITER
     assert short.message.startswith(
-        "not completed after 1 epochs: begin anew with more, or go on from here with theta and L; "
+        "not completed after 1 epochs a stage: begin anew with more, or go on from here with theta and L; "
     )
     alone = run(validation=0)
     assert "; nothing was held out: how it does on other data is not known" in alone.message
@@ -281,7 +281,7 @@ def test_more_epochs_are_added_where_the_schedules_ended_by_themselves(tmp_path,
     monkeypatch.setattr(layered, "Stage", Short)
     once, first = run(epochs=9), run(epochs=4, checkpoint=tmp_path / "run")
     assert first.message.startswith(
-        "not completed after 4 epochs: take more, by resume=True where there is a checkpoint"
+        "not completed after 4 epochs a stage: take more, by resume=True where there is a checkpoint"
     )
     assert bits(run(epochs=9, checkpoint=tmp_path / "run", resume=True)) == bits(once)
 
@@ -290,7 +290,7 @@ def test_where_the_schedules_took_all_their_epochs_no_more_are_added(tmp_path):
     """A longer run would have gone on with them."""
     message = run(checkpoint=tmp_path / "run", epochs=2).message
     assert message.startswith(
-        "not completed after 2 epochs: begin anew with more, or go on from here with theta and L; "
+        "not completed after 2 epochs a stage: begin anew with more, or go on from here with theta and L; "
     )
     told = "its stage of schedules ended after all its 2 epochs, and would go on with 3: give epochs=2, and let another"
     with pytest.raises(ModelFileError, match=f"run is of another run: {told}"):
