@@ -68,7 +68,7 @@ class Trail:
         return whole
 
     def best(self) -> Epoch:
-        """The epoch of the least loss: of what is held out, if anything is; of equals there, that of the least other."""
+        """The epoch of the least loss: of what is held out, if anything is; of equals there, of the least other."""
         epoch = int(np.lexsort((self.losses, self.validation))[0])  # NaN, of what does not exist, is last
         return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 

@@ -12,6 +12,7 @@ from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.parameters import is_a_layer_each
 from dsrl_ref.progress import Progress, aside
 from dsrl_ref.results import FitResult, is_white
 from dsrl_ref.smooth import Fidelity
@@ -232,6 +233,11 @@ def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: f
     if validation is not None:
         raise ValueError(
             "validation is for an objective with per_layer=True: five numbers are learned from all columns"
+        )
+    if is_a_layer_each(theta, L):
+        raise ValueError(
+            "theta and L to start from are one a layer, and all layers of J share theirs: give one of each, or make J "
+            "with per_layer=True, on a shell --per-layer"
         )
     start = None if theta is None else as_real(list(theta), "theta")
     if start is not None:

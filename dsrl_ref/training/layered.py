@@ -227,7 +227,7 @@ def _require_derivatives(knot: float, unit: float) -> None:
     """Refuse a ‖H‖ and a size of the target for which squares of the derivatives in L leave float64."""
     if not LEAST_RATIO <= knot / unit <= MOST_RATIO:
         raise ValueError(
-            f"f.lipschitz() is {unit:.3g}, in which L is measured, and entries of the target have a size of {knot:.3g}: "
+            f"f.lipschitz() is {unit:.3g}, which L is measured in, and entries of the target are about {knot:.3g}: "
             "squares of the derivatives in L leave float64. Divide D and Y by one number, so that their network is the "
             "same and L smaller by its square, or scale the target and the data of f"
         )

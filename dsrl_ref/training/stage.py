@@ -42,8 +42,8 @@ PATIENCE = 10  # steps taken since the least held-out loss, after which a stage 
 # Why a stage ends.
 GAIN = f"{WINDOW} steps that together lowered the loss by less than {LEAST_GAIN:g} of it"
 SHORTEST = (
-    f"{REFUSED} steps in a row or more, each damped {FACTOR:g} times as much as the one before, of which none lowered the "
-    f"loss and was stable on what is held out, and the last promised less than {LEAST_GAIN / WINDOW:g} of the loss"
+    f"{REFUSED} steps in a row or more, each damped {FACTOR:g} times as much as the one before, of which none lowered "
+    f"the loss and was stable on what is held out, and the last promised less than {LEAST_GAIN / WINDOW:g} of the loss"
 )
 UNHELPFUL = f"{PATIENCE} steps since the least held-out loss"
 

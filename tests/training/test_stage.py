@@ -212,6 +212,14 @@ def test_it_ends_after_ten_steps_since_the_least_loss_of_what_is_held_out():
     assert descent.ended == UNHELPFUL
 
 
+def test_a_loss_of_0_of_what_is_held_out_is_never_behind():
+    """As where it is all zeros: it cannot fall any more, and says nothing against going on."""
+    descent = told([2.0**-k for k in range(14)], [(0.0, 0)] * 14)
+    for _ in range(13):
+        descent.step()
+    assert (descent.ended, descent.idle, descent.taken) == ("", 0, 13)
+
+
 def test_without_anything_held_out_nothing_is_unhelpful():
     descent = told([2.0**-k for k in range(12)])
     for _ in range(11):
