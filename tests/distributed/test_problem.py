@@ -345,12 +345,23 @@ def test_a_target_on_disk_is_to_be_a_dask_array_too(tmp_path, monkeypatch):
         Objective(Fidelity(ARRAY), tmp_path / "t.npy", layers=1)
 
 
-def test_chunks_that_are_maps_of_a_file_are_read_there_with_the_same_bits(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("groups", "chunks", "on_disk"),
+    [
+        (1, -1, [True]),  # the block is the chunk, and stays where it is
+        (1, (5, 300), [False]),  # two chunks are put together
+        (3, -1, [False] * 3),  # some columns of a map do not lie together
+        (3, (2, 250), [False] * 3),
+    ],
+)
+def test_chunks_that_are_maps_of_a_file_are_read_with_the_same_bits(tmp_path, monkeypatch, groups, chunks, on_disk):
     monkeypatch.setattr(disk, "LARGE", 64)
+    monkeypatch.setattr(Here, "groups", groups)
+    monkeypatch.setattr("dsrl_ref.engines.columns.BLOCK_ENTRIES", 1800)
     D, Y, X, step = signals(1)
     np.save(tmp_path / "y.npy", Y)
-    of_file = da.from_array(np.load(tmp_path / "y.npy", mmap_mode="r"), chunks=-1)
+    of_file = da.from_array(np.load(tmp_path / "y.npy", mmap_mode="r"), chunks=chunks)
     spread = Objective(LeastSquares(D, of_file), da.from_array(X, chunks=-1), layers=3, method="columns")
-    (group,) = spread.problem.prepared.states
-    assert [block.problem.on_disk for block in group.blocks] == [True]
+    found = [block.problem.on_disk for group in spread.problem.prepared.states for block in group.blocks]
+    assert found == on_disk
     assert same(answers(spread, step), answers(Objective(LeastSquares(D, Y), X, layers=3, method="columns"), step))
