@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.assembly import components
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
@@ -348,11 +349,9 @@ def _warn_of_faint_gap(clusters: int, eigenvalues: Array | None) -> None:
 
 def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:
     """Warn of samples that are at 0 in all of the embedding, which are those of parts that got no axis."""
-    from scipy.sparse.csgraph import connected_components
-
     nowhere = np.flatnonzero(~embedding.any(axis=1))
     if nowhere.size:
-        parts = connected_components(graph, directed=False)[0]
+        parts = components(graph).max() + 1
         message = (
             f"the graph falls into {parts} parts, more than {clusters} clusters: {nowhere.size} of {len(embedding)} "
         )

@@ -197,6 +197,18 @@ def test_fit_learns_one_theta_a_layer_as_in_memory(monkeypatch, fetched):
     assert learned.validation == pytest.approx(expected.validation, rel=1e-6)
 
 
+def test_other_data_held_out_say_where_they_start_where_what_is_learned_from_does():
+    """No entry is looked at for it: dask calls by one name what is made in one way."""
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(4, 6)), rng.normal(size=(6, 30))
+    f, held = LeastSquares(D, da.from_array(D @ X, chunks=10)), LeastSquares(D, D @ X[:, :5])
+    by_itself, elsewhere = (Objective(f, X, layers=2, per_layer=True, x0=x0) for x0 in (None, da.from_array(X / 2)))
+    of_pair = fit(by_itself, epochs=1, validation=(held, X[:, :5]))
+    assert of_pair.validation == fit(by_itself, epochs=1, validation=(held, X[:, :5], 0 * X[:, :5])).validation
+    with pytest.raises(ValueError, match=r"what is learned from at an x0 of its own: give \(f, target, x0\)"):
+        fit(elsewhere, epochs=1, validation=(held, X[:, :5]))
+
+
 @pytest.mark.parametrize(
     ("W", "error", "message"),
     [

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 from views import euclidean, nearest_exactly, nearest_first, random_views, tied_samples
 
-from dsrl_ref.multiview import neighbors, tiles
+from dsrl_ref.multiview import neighbors, tiles, trees
 from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, nearest_as_authors, sampled
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.trees import Tree
@@ -174,6 +174,23 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
         )
         nearest(some, some, 2)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("features", "compared"), [(5, 40), (2, 50 * 3 * 6)], ids=["tiles", "tree"])
+def test_signs_of_life_come_after_so_many_comparisons(monkeypatch, features, compared):
+    """With all forty by tiles; by a tree of six levels, for three neighbours, each as long as fifty take a tile."""
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1)
+    monkeypatch.setattr(neighbors, "PAIRS", 8 * compared)
+    monkeypatch.setattr(tiles, "HEIGHT", 4)
+    monkeypatch.setattr(trees, "HEIGHT", 4)
+    taken, work = [], neighbors.in_threads
+    monkeypatch.setattr(
+        neighbors, "in_threads", lambda call, items, count: taken.append(items) or work(call, items, count)
+    )
+    some = points(40, features=features)
+    with limited(2):
+        nearest(some, some, 3)
+    assert [(items.start, items.stop) for items in taken] == [(0, 16), (16, 32), (32, 40)]
 
 
 @pytest.mark.usefixtures("_blocks")
