@@ -106,7 +106,7 @@ def test_a_scheduler_that_forgot_and_a_closed_client_are_named(client, monkeypat
     views, here = random_views(N, (20, 6)), fusion.graph_of
 
     def forgetting(view, *given):
-        client.cancel([view.state], force=True)
+        clusters.forgotten(client, [view.state])
         return here(view, *given)
 
     monkeypatch.setattr(fusion, "graph_of", forgetting)
