@@ -116,7 +116,7 @@ def _page(arguments: argparse.Namespace, J: Objective, data: dict[str, Any], lea
     asked = {
         "method": arguments.method,
         "whitened": "yes" if arguments.whiten else None,
-        "epochs asked for": arguments.epochs,
+        "epochs asked for, in each stage" if learned.per_layer else "epochs asked for": arguments.epochs,
         "learning rate": arguments.learning_rate if arguments.method == "authors" else None,
         "held out": arguments.validation,
     }

@@ -15,6 +15,7 @@ from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.spread import is_spread
 from dsrl_ref.training.kinks import require_size
 from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
 
@@ -124,9 +125,11 @@ def _parts(J: Objective, given: Any) -> tuple[Any, Any, Any]:
 
 
 def _starts_by_itself(J: Objective) -> bool:
-    """Whether X_(0) is what f starts from; of data on disk nothing is read for it."""
+    """Whether X_(0) is what f starts from; of data on disk, or on workers, no entry is looked at for it."""
     default = J.f.start() if has_columns_apart(J) else starting_point(J.f, None)
-    if J.on_disk:
+    if is_spread(J.x0):
+        return bool(J.x0.name == default.name)  # dask calls by one name what is made in one way
+    if J.problem.on_disk:
         return J.x0 is default or not any(J.x0.strides)
     return _same(J.x0, default)
 

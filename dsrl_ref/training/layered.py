@@ -20,14 +20,12 @@ Matrices of the last stage are estimated from 232 of many columns: a step costs 
 one from a quarter as many is worse.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real, as_step_constants
-from dsrl_ref.entries import largest_entry, parts_of
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
@@ -36,11 +34,10 @@ from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.box import Box
 from dsrl_ref.training.denser import with_denser
 from dsrl_ref.training.held_out import split
-from dsrl_ref.training.kinks import is_nothing, stored
-from dsrl_ref.training.quantiles import quantiles
+from dsrl_ref.training.kinks import is_nothing
 from dsrl_ref.training.schedule import Apart, Schedule
 from dsrl_ref.training.stage import Judge, Sample, Stage
-from dsrl_ref.training.subset import first_seen, has_columns_apart, subset
+from dsrl_ref.training.subset import has_columns_apart, subset
 
 TRIAL = 6  # steps from every start
 PART = 200  # columns that trials see
@@ -271,16 +268,7 @@ def longest_step(f: Any, bound: float) -> float:
 
 def size(J: Objective) -> float:
     """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-    entries = stored(J.target)
-    largest = largest_entry(entries)
-    if not largest:
-        return 1.0
-    squares, count = list[float](), 0
-    for part in parts_of(entries):
-        kept = np.abs(part[part != 0])
-        squares.append(float(np.sum((kept / largest) ** 2)))
-        count += kept.size
-    return float(largest * np.sqrt(math.fsum(squares) / count))
+    return J.problem.root_mean_square
 
 
 def starts(judge: Judge, L: float) -> list[Array]:
@@ -293,8 +281,8 @@ def starts(judge: Judge, L: float) -> list[Array]:
     begin, slow = np.log(1.35 * size(J) / units.knot), np.log(4 / layers)
     found = [np.array([1.0, 1.0, 0.5, begin, slow, begin + floor, least + AHEAD]) for floor in FLOORS]
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = quantiles(first_seen(J, L), [0.75])
-    knot = BELOW * float(seen[0]) if seen.size else size(J)
+        seen = J.problem.first_layer(L, [0.75])
+    knot = size(J) if seen is None else BELOW * float(seen[0])
     stay = np.log(2 * knot / units.knot)
     return [*found, np.array([0.5, 0.9, 0.5, stay - 7.0, -np.log(layers), stay, least])]
 

@@ -40,8 +40,6 @@ MUTANTS = [
     ),
     *of(
         "objective.py",
-        ("return 0.5 * math.fsum(", "return math.fsum("),
-        ("        if not self.on_disk:\n", "        if True:\n"),
         (
             "return float(loss), self.parameters.gradient(gradient)",
             "return float(loss), self.parameters.gradient(-gradient)",
@@ -50,14 +48,14 @@ MUTANTS = [
             '    if layers == math.inf:\n        raise ValueError("per_layer',
             '    if layers == 1:\n        raise ValueError("per_layer',
         ),
-        ("start=self._problem.start, per_layer=self.per_layer", "start=self._problem.start"),
+        ("start=self.problem.start, per_layer=self.per_layer", "start=self.problem.start"),
         ("if not isinstance(per_layer, bool | np.bool_):", "if isinstance(per_layer, str):"),
         ("if not np.isfinite(matrix).all():", "if False:"),
         ("self.per_layer, self.parameters = bool(per_layer)", "self.per_layer, self.parameters = True"),
         ("x0=x0, method=method, evaluations=1)", "x0=x0, method=method)"),
         ('if method == "auto" else table.named', 'if method != "magic" else table.named'),
         ("if not (np.isfinite(loss) and np.isfinite(gradient).all()):", "if not np.isfinite(loss):"),
-        ("start=self._problem.start, per", "start=1.0, per"),
+        ("start=self.problem.start, per", "start=1.0, per"),
         ('as_count(evaluations, "evaluations", least=1)', 'as_count(evaluations, "evaluations")'),
     ),
     *of(

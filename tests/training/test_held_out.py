@@ -149,7 +149,7 @@ def test_other_data_start_elsewhere_on_disk_too(tmp_path, monkeypatch):
         maps[name] = tmp_path / f"{name}.npy"
     f = LeastSquares(D, maps["Y"])
     own, other = (Objective(f, X, layers=2, per_layer=True, x0=x0) for x0 in (None, maps["x0"]))
-    assert (own.on_disk, other.on_disk) == (True, True)
+    assert (own.problem.on_disk, other.problem.on_disk) == (True, True)
     _, held = split(own, (f, X))
     assert held.columns == 25
     with pytest.raises(ValueError, match="at an x0 of its own"):
