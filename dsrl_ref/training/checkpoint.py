@@ -73,8 +73,8 @@ class Trail:
         Epochs whose other loss is above `most` come after all that are not: what is held out may be so little that a
         network looks best there which is of no use for what is learned from.
         """
-        above = np.greater(self.losses, most)
-        epoch = int(np.lexsort((self.losses, self.validation, above))[0])  # NaN, of what does not exist, is last
+        losses, validation = np.array(self.losses), np.array(self.validation)
+        epoch = int(np.lexsort((losses, validation, losses > most))[0])  # NaN, of what does not exist, is last
         return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 
 

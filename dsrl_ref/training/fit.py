@@ -305,7 +305,7 @@ def _run(
         status, message = Status.INTERRUPTED, f"interrupted in epoch {len(trail)}; this is the best so far"
     except _CannotGoOnError as error:
         status, message = Status.STOPPED, f"stopped in epoch {len(trail)}: {error}; this is the best so far"
-    best = trail.best(descent.J.energy) if len(trail) else _here(descent)
+    best = trail.best(descent.J.problem.half_square) if len(trail) else _here(descent)
     return _result(J, best, trail, status, message)
 
 
@@ -323,7 +323,7 @@ def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResu
     if isinstance(descent, authors.AuthorsDescent):
         end = Epoch(np.nan, descent.values, descent.start)
         return _result(J, end, trail, Status.COMPLETED, descent.message(Status.COMPLETED, epochs))
-    status, end = descent.status or Status.MAX_ITER, trail.with_end(_here(descent)).best(descent.J.energy)
+    status, end = descent.status or Status.MAX_ITER, trail.with_end(_here(descent)).best(descent.J.problem.half_square)
     if status is Status.CONVERGED and not is_nothing(descent.J, end.loss):
         status = Status.COMPLETED  # the last epoch converged, and what was held out chose another
     message = descent.message(status, epochs)

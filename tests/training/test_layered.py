@@ -537,6 +537,6 @@ def test_what_is_held_out_does_not_choose_what_is_worse_than_an_answer_of_0():
     J = Objective(Fidelity(W), W, x0=x0, layers=1, per_layer=True)
     learned = fit(J, theta=(1.0, 1.0, 1e-3, 1.0), L=1 / 3, validation=(Fidelity(W), 2.22 * W, x0), epochs=20)
     assert learned.history["validation"].argmin() == 0
-    assert learned.history["loss"][0] > J.energy
-    assert learned.loss < 0.2 * J.energy
+    assert learned.history["loss"][0] > J.problem.half_square
+    assert learned.loss < 0.2 * J.problem.half_square
     assert learned.validation > learned.history["validation"][0]
