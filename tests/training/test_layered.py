@@ -152,7 +152,7 @@ def test_it_learns_the_shared_network_that_made_the_data():
     found = fit(Objective(Fidelity(W), target, layers=3, per_layer=True))
     assert found.status is Status.CONVERGED
     assert found.loss < 1e-20
-    assert found.message.startswith("converged: the loss of what was learned from is 0 but for rounding; the result ")
+    assert found.message.startswith("converged: the loss of what was learned from is 0 but for rounding; of all ")
 
 
 @pytest.mark.parametrize("power", [-20, 3])
