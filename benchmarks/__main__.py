@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     applications,
     busy,
+    distributed,
     incomplete,
     layers,
     learning,
@@ -42,6 +43,7 @@ ROWS = {
     **applications.ROWS,
     **incomplete.ROWS,
     **busy.ROWS,
+    **distributed.ROWS,
     **ondisk.ROWS,
 }
 ALL = {

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import textwrap
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ from benchmarks.rows import Row
 from dsrl_ref.plotting import as_bytes
 
 IMAGES_ABREAST = 4
+WIDTH, TITLE = 12.0, 95  # of a picture, in inches; of its titles, in letters
 PACKAGES = ("dsrl_ref", "numpy", "scipy", "numba", "torch", "jax")
 
 
@@ -97,40 +99,57 @@ def _cells(result: Result, name: str, first: Result) -> str:
 
 
 def as_picture(rows: list[Row], kind: str) -> bytes:
+    """The file, of that kind, of `figure_of` rows."""
+    return as_bytes(figure_of(rows), kind)
+
+
+def figure_of(rows: list[Row]) -> Any:
     """Draw the times of every row that has some, a panel each, and below it the row's images."""
     from matplotlib.figure import Figure
 
     drawn = [row for row in rows if any(result.seconds for result in row.results)]
-    heights = [(4.0 if row.curves else 2.6) + 3.2 * -(-len(row.images) // IMAGES_ABREAST) for row in drawn] or [2.6]
-    figure = Figure(figsize=(12, sum(heights)), layout="constrained")
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, row, height in zip(parts, drawn, heights, strict=False):
+    heights = [(_height_of_times(row), _height_of_images(row.images)) for row in drawn]
+    figure = Figure(figsize=(WIDTH, sum(map(sum, heights)) or 1), layout="constrained")
+    parts = figure.subfigures(
+        max(len(heights), 1), 1, height_ratios=[sum(pair) for pair in heights] or [1], squeeze=False
+    )
+    for part, row, pair in zip(parts[:, 0], drawn, heights, strict=False):
         if not row.images:
             _draw_times(part.subplots(), row)
             continue
-        above, below = part.subfigures(2, 1, height_ratios=[2.6, height - 2.6])
+        above, below = part.subfigures(2, 1, height_ratios=pair)
         _draw_times(above.subplots(), row)
         _draw_images(below, row.images)
-    return as_bytes(figure, kind)
+    return figure
+
+
+def _height_of_times(row: Row) -> float:
+    """Inches: a line of text for each contestant, so that none lies on another."""
+    return 4.0 if row.curves else 1.4 + 0.25 * sum(result.seconds is not None for result in row.results)
+
+
+def _height_of_images(images: dict[str, Any]) -> float:
+    """Inches of all rows of images and their texts, as the highest image asks for."""
+    highest = max((len(image) / len(image[0]) for image in images.values()), default=0.0)
+    return -(-len(images) // IMAGES_ABREAST) * (WIDTH / IMAGES_ABREAST * highest + 0.4)
 
 
 def _draw_times(panel: Any, row: Row) -> None:
     """The times of a row, where equal ratios are equal lengths; against the size where that is the subject."""
+    panel.figure.suptitle(textwrap.fill(f"{row.name}: {row.work}", TITLE))
     if row.curves:
         draw_curves(panel, row)
-        panel.set_title(f"{row.name}: {row.work}")
         return
     from matplotlib.ticker import NullFormatter
 
     seconds = {result.contestant: result.seconds for result in row.results if result.seconds}
     panel.plot(list(seconds.values()), list(seconds), "o")
-    panel.set(xscale="log", xlabel="seconds", title=f"{row.name}: {row.work}")
+    panel.set(xscale="log", xlabel="seconds")
     panel.set_xlim(min(seconds.values()) / 4, max(seconds.values()) * 4)
     panel.xaxis.set_minor_formatter(NullFormatter())
     for name, value in seconds.items():
         panel.annotate(f"{value:.3g}", (value, name), (8, -3), textcoords="offset points")
-    panel.margins(y=0.2)
-    panel.invert_yaxis()
+    panel.set_ylim(len(seconds) - 0.4, -0.6)
 
 
 def draw_curves(panel: Any, row: Row) -> None:

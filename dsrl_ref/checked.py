@@ -11,6 +11,7 @@ import numpy as np
 from dsrl_ref.arrays import Array, is_sparse, require_shape
 from dsrl_ref.disk import as_data
 from dsrl_ref.errors import DivergenceError, DSRLError
+from dsrl_ref.spread import is_spread
 
 
 def starting_point(f: Any, x0: Any) -> Any:
@@ -23,10 +24,21 @@ def starting_point(f: Any, x0: Any) -> Any:
     if isinstance(f, type) or not all(callable(getattr(f, method, None)) for method in needed):
         got = f"the class {f.__name__}" if isinstance(f, type) else type(f).__name__
         raise TypeError(f"f must be an object with {' and '.join(needed)}, such as Fidelity(W); got {got}")
+    require_term_in_memory(f)
     X = as_data(f.start() if x0 is None else x0, "x0")
     shape = getattr(f, "shape", X.shape)
     require_shape(X, shape, "x0", "f")
     return X
+
+
+def require_term_in_memory(f: Any) -> None:
+    """Refuse an f of a dask array where only what is in memory is served; TypeError says what to pass."""
+    for name in ("W", "Y"):
+        if is_spread(getattr(f, name, None)):
+            raise TypeError(
+                f"f holds a dask array, {name}, which only Objective and fit work on: make f of {name}.compute(), if "
+                f"it fits into memory, or of some columns, {name}[:, :100].compute()"
+            )
 
 
 def gradient(f: Any, X: Any, layer: int) -> Any:

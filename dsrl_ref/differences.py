@@ -21,7 +21,7 @@ from dsrl_ref.appendix.network import SmoothTerm, forward, preactivation
 from dsrl_ref.appendix.shrinkage import rows
 from dsrl_ref.appendix.theta import ThetasLike, as_thetas
 from dsrl_ref.arrays import Array, as_count, as_matrix, as_step_constants
-from dsrl_ref.checked import evaluated
+from dsrl_ref.checked import evaluated, require_term_in_memory
 from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.engines import implicit
 from dsrl_ref.engines.problem import Problem
@@ -177,6 +177,7 @@ class _Network:
     """The dense network behind an objective, as a function of x = (w1, w2, b1, b2, L), or 5t numbers."""
 
     def __init__(self, J: Objective) -> None:
+        require_term_in_memory(J.f)
         problem = Problem(J.f, J.x0, J.target, J.layers)
         self.f, self.x0, self.target = problem.f, problem.x0, problem.target
         self.layers, self.parameters = J.layers, J.parameters
@@ -320,6 +321,7 @@ def check_smooth_term(f: SmoothTerm, *, points: int = 3, random_state: int = 0) 
     if isinstance(f, type) or missing:
         lacks = "" if isinstance(f, type) else f", which has no {', '.join(missing)}"
         raise TypeError(f"f must be an object with {', '.join(methods)}, such as Fidelity(W); got {_kind(f)}{lacks}")
+    require_term_in_memory(f)
     rng, start = np.random.default_rng(random_state), as_matrix(f.start(), "f.start()")
     reach = max(float(np.abs(start).max()), TINIEST) if start.any() else _newton_step(f, start, rng)
     found = np.zeros((as_count(points, "points", least=1), 4))

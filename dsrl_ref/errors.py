@@ -32,6 +32,14 @@ class MissingExtraError(DSRLError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
 
+class ClusterError(DSRLError, RuntimeError):
+    """A Dask cluster that does not answer, has no workers, or whose workers die; the message says what to do."""
+
+
+class ClusterWarning(UserWarning):
+    """A Dask cluster has lost what was prepared, and prepared it again: the numbers are the same."""
+
+
 class DivergenceWarning(UserWarning):
     """The step 1/L is too long for f: the iterates may grow from layer to layer."""
 

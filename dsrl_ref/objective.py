@@ -4,28 +4,25 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from textwrap import indent, wrap
 from typing import Any
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm, forward
+from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
-from dsrl_ref.arrays import Array, as_count, is_sparse, require_in_memory, require_shape
+from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
 from dsrl_ref.disk import as_data
+from dsrl_ref.distributed import TIMEOUT, spread
 from dsrl_ref.engines import table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
-from dsrl_ref.entries import parts_of
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.shown import Shown, size
-from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications, portions
+from dsrl_ref.smooth import Fidelity, LeastSquares, is_spread_term, multiplications
 from dsrl_ref.threads import blas_threads, processors
-
-ITERATES = 2**23  # entries of all iterates of a part that is looked at layer by layer, 64 MiB
 
 
 class Objective(Shown):
@@ -63,6 +60,12 @@ class Objective(Shown):
     callback : callable, optional
         ``callback("sorting", share)`` now and then while data on disk are sorted. What it raises ends that, and leaves
         no file. A terminal shows the same in a line.
+    client : distributed.Client, optional
+        Of the cluster that works on an f of a dask array; by default the one in charge, or dask's scheduler for one
+        machine, where there is none. What is prepared stays on the workers, see `dsrl_ref.distributed`. `threads` is
+        what a task has there at most; the worker's own number is never exceeded.
+    timeout : float
+        Seconds without a sign of life from that cluster, after which an evaluation ends with a ClusterError.
 
     Attributes
     ----------
@@ -70,10 +73,8 @@ class Objective(Shown):
         The name of the engine that runs, "auto" resolved.
     f, x0, target, layers, per_layer
         As given, converted; not to be changed.
-    on_disk : bool
-        Whether data are, so that they are read by blocks.
-    energy : float
-        ½‖X̃‖²_F, the loss of an answer of 0.
+    problem : Problem
+        The same as engines see it, with what is known of the target as a whole, and whether data are on disk.
     parameters : Shared or PerLayer
         How Θ and L are read, and in which order their numbers are: see `dsrl_ref.parameters`.
 
@@ -86,6 +87,15 @@ class Objective(Shown):
     DataFileError
         An OSError. For a file that cannot be read, is cut short or has changed since f was made, by evaluations too;
         where there is no room for the sorted file.
+    ClusterError
+        Where a cluster does not answer, or loses its workers for good; evaluations may raise it too.
+    MissingExtraError
+        For a dask array without the extra ``distributed``.
+
+    Warns
+    -----
+    ClusterWarning
+        Where a cluster lost what was prepared, and prepared it again; also in evaluations.
 
     Notes
     -----
@@ -123,22 +133,28 @@ class Objective(Shown):
         evaluations: int = table.EVALUATIONS,
         per_layer: bool = False,
         callback: Callable[[str, float], Any] | None = None,
+        client: Any = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         require_in_memory(layers, "layers")
         self.layers = math.inf if np.ndim(layers) == 0 and layers == math.inf else as_count(layers, "layers")
-        self.threads = processors() if threads is None else as_count(threads, "threads", least=1)
+        threads = None if threads is None else as_count(threads, "threads", least=1)
+        self.threads = processors() if threads is None else threads
         evaluations = as_count(evaluations, "evaluations", least=1)
-        x0 = f.start() if x0 is None and type(f) in (Fidelity, LeastSquares) else starting_point(f, x0)
-        target = _default_target(f) if target is None else as_data(target, "target")
-        require_shape(target, x0.shape, "target", "x0")
-        self.f, self.x0, self.target = f, x0, target
-        self.shape: tuple[int, int] = x0.shape
         self.per_layer, self.parameters = bool(per_layer), _parameters(per_layer, self.layers)
-        self._problem = Problem(f, x0, target, self.layers, self.threads, per_layer, callback)
-        engine = table.choose(self._problem, evaluations) if method == "auto" else table.named(method, self._problem)
+        of = self.layers, threads, self.per_layer, client
+        self.problem: Any
+        if is_spread_term(f):
+            self.problem, self.x0, self.target = spread(f, target, x0, *of, timeout)
+        else:
+            self.problem, self.x0, self.target = _of_arrays(f, target, x0, *of, callback)
+        self._of_others: dict[str, Any] = {"layers": self.layers, "threads": threads, "per_layer": self.per_layer}
+        self.f, self.shape, self.client, self.timeout = f, self.problem.shape, client, timeout
+        engine = table.choose(self.problem, evaluations) if method == "auto" else table.named(method, self.problem)
         self.method = engine.name
         with self._limited(), _quiet():
-            self._prepared: Any = (table.prepare_layers if per_layer else table.prepare)(engine, self._problem)
+            prepare: Any = table.prepare_layers if per_layer else table.prepare
+            self._prepared: Any = self.problem.made_ready(engine, prepare)
 
     def _facts(self) -> dict[str, str]:
         known = isinstance(self.f, Fidelity | LeastSquares)
@@ -181,36 +197,21 @@ class Objective(Shown):
             loss, gradient = self._prepared.loss_and_gradient(theta, L)
         return self._finite(loss, gradient, theta, L)
 
+    def of_others(self, f: SmoothTerm, target: Any, x0: Any) -> "Objective":
+        """The same network on other data, by the same engine and, where these are dask arrays too, the same cluster."""
+        cluster = {"client": self.client, "timeout": self.timeout} if is_spread_term(f) else {}
+        return Objective(f, target, x0=x0, method=self.method, **self._of_others, **cluster)
+
     def _finite(self, loss: float, gradient: Array, theta: Any, L: Any) -> tuple[float, Gradient]:
         """Give the loss and the gradient their types; DivergenceError for what is not finite."""
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             if self.layers < math.inf:
-                self._require_finite_layers(theta, L)
+                self.problem.require_finite_layers(theta, L)  # names the layer, if it is one
             raise DivergenceError(
                 f"the loss ({loss}) or its gradient overflows float64 after {self.layers} layers "
                 f"{self.parameters.where(gradient, theta, L)}: scale the data down or take a larger L"
             )
         return float(loss), self.parameters.gradient(gradient)
-
-    def _require_finite_layers(self, theta: Any, L: Any) -> None:
-        """Raise the DivergenceError that names the layer, if an iterate is not finite; on disk part by part."""
-        f, x0, layers = self._problem.f, self._problem.x0, int(self.layers)
-        if not self.on_disk:
-            forward(f, theta, L, layers, x0)
-            return
-        for _, part, start in portions(f, x0, max(1, ITERATES // (layers + 1))):  # type: ignore[arg-type]
-            forward(part, theta, L, layers, start)
-
-    @property
-    def on_disk(self) -> bool:
-        """Whether W, Y, x0 or the target are, and what is computed of them goes part by part."""
-        return self._problem.on_disk
-
-    @cached_property
-    def energy(self) -> float:
-        """½‖X̃‖²_F: the loss of a network that answers 0."""
-        entries = self.target.data if is_sparse(self.target) else self.target
-        return 0.5 * math.fsum(float(np.sum(part * part)) for part in parts_of(entries))
 
     def flat(self, x: Any) -> tuple[float, Array]:
         """Evaluate at x = (w1, w2, b1, b2, L), for ``scipy.optimize.minimize(J.flat, x, jac=True)``.
@@ -325,11 +326,11 @@ class Objective(Shown):
         """
         if self.layers == math.inf:
             raise ValueError("scalar_map is of finitely many layers; their limit is shrink(w, theta.scaled(L))")
-        if self._problem.start is None:
+        if self.problem.start is None:
             raise ValueError(
                 "scalar_map needs Fidelity and an x0 that is W or zeros: otherwise no one map serves all entries"
             )
-        return ScalarMap(theta, L, int(self.layers), start=self._problem.start, per_layer=self.per_layer)
+        return ScalarMap(theta, L, int(self.layers), start=self.problem.start, per_layer=self.per_layer)
 
     def ties(self, theta: ThetasLike, L: Any) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, where the gradient is one-sided.
@@ -344,7 +345,7 @@ class Objective(Shown):
 
     def _limited(self) -> AbstractContextManager[None]:
         """Limit BLAS; of the products that it is for, a `Fidelity` of finitely many layers has none."""
-        products = multiplications(self._problem.f, self._problem.x0.shape)
+        products = multiplications(self.problem.f, self.problem.x0.shape)
         return blas_threads(self.threads, products) if products or self.layers == math.inf else nullcontext()
 
 
@@ -362,6 +363,19 @@ def loss_and_gradient(
     (0.15625, 0.5)
     """
     return Objective(f, target, layers=layers, x0=x0, method=method, evaluations=1)(theta, L)
+
+
+def _of_arrays(
+    f: SmoothTerm, target: Any, x0: Any, layers: float, threads: int | None, per_layer: bool, client: Any, callback: Any
+) -> tuple[Problem, Any, Any]:
+    """The problem of data in memory or on disk, with x0 and the target as given, validated."""
+    if client is not None:
+        raise TypeError("client is for an f that holds a dask array, and the data of this one are arrays: leave it out")
+    x0 = f.start() if x0 is None and type(f) in (Fidelity, LeastSquares) else starting_point(f, x0)
+    target = _default_target(f) if target is None else as_data(target, "target")
+    require_shape(target, x0.shape, "target", "x0")
+    threads = processors() if threads is None else threads
+    return Problem(f, x0, target, layers, threads, per_layer, callback), x0, target
 
 
 def _parameters(per_layer: Any, layers: float) -> Parameters:

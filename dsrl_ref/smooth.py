@@ -18,6 +18,7 @@ import numpy as np
 from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
 from dsrl_ref.disk import as_data, home, refuse_if_on_disk
 from dsrl_ref.errors import SizeError
+from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import blas_threads, processors
 
 LEAST_SINGULAR_VALUE = 1e-6  # of the largest: by what is smaller, `whitened` divides only where it is told to
@@ -29,11 +30,12 @@ class Fidelity:
 
     Parameters
     ----------
-    W : array_like (n, m), scipy.sparse container, path of a .npy, or iterable of blocks of rows
+    W : array_like (n, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
         A C-contiguous float64 array is referred to, not copied; do not change it afterwards. What is in a file, 128 MiB
         or more as float64, stays there: a memory map or a path; of another type or order it is copied to a scratch
         file. An iterable, a generator too, is read once: its blocks (rows, m) are written to a scratch file. What then
-        evaluates an `Objective` reads it by blocks.
+        evaluates an `Objective` reads it by blocks. Of a dask array, whose chunks may be sparse, nothing is computed
+        here: `Objective` and `fit` work where it is, see `dsrl_ref.distributed`.
     scratch : path-like, optional
         A folder for scratch files: copies of W, and W sorted, which takes twice its size while it is sorted and once as
         long as the objective lives. By default the folder that W is in, and that for temporary files for an iterable.
@@ -54,13 +56,12 @@ class Fidelity:
     """
 
     def __init__(self, W: Any, *, scratch: Any = None) -> None:
-        self.W = as_data(W, "W", scratch)
+        self.W = as_spread(W, "W") if is_spread(W) else as_data(W, "W", scratch)
         self.shape: tuple[int, int] = self.W.shape
 
     def __repr__(self) -> str:
         n, m = self.shape
-        how = ", sparse" if is_sparse(self.W) else ", on disk" if home(self.W) is not None else ""
-        return f"Fidelity(W {n}×{m}{how})"
+        return f"Fidelity(W {n}×{m}{_how(self.W)})"
 
     def value(self, X: Any) -> float:
         """½‖X - W‖²_F."""
@@ -91,8 +92,9 @@ class LeastSquares:
     ----------
     D : array_like (k, n) or scipy.sparse container
         The dictionary.
-    Y : array_like (k, m), scipy.sparse container, path of a .npy, or iterable of blocks of rows
-        The signals; stored dense. On disk as W of `Fidelity` is, and then read by blocks of columns.
+    Y : array_like (k, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
+        The signals; stored dense. On disk as W of `Fidelity` is, and then read by blocks of columns. Of a dask array
+        nothing is computed here.
     scratch : path-like, optional
         A folder for a copy of a Y on disk that is not of float64 in C order.
 
@@ -113,8 +115,8 @@ class LeastSquares:
 
     def __init__(self, D: Any, Y: Any, *, scratch: Any = None) -> None:
         self.D = as_matrix_or_csr(D, "D")
-        Y = as_data(Y, "Y", scratch)
-        self.Y: Array = Y.toarray() if is_sparse(Y) else Y
+        Y = as_spread(Y, "Y") if is_spread(Y) else as_data(Y, "Y", scratch)
+        self.Y: Any = Y.toarray() if is_sparse(Y) else Y
         if self.D.shape[0] != self.Y.shape[0]:
             raise ValueError(
                 f"D has {self.D.shape[0]} rows (shape {self.D.shape}), but Y has {self.Y.shape[0]} (shape "
@@ -125,9 +127,8 @@ class LeastSquares:
 
     def __repr__(self) -> str:
         (k, n), m = self.D.shape, self.Y.shape[1]
-        how = ", on disk" if home(self.Y) is not None else ""
-        how += "" if self._whitening is None else f", whitened on rank {len(self._whitening[1])}"
-        return f"LeastSquares(D {k}×{n}{', sparse' if is_sparse(self.D) else ''}, Y {k}×{m}{how})"
+        how = "" if self._whitening is None else f", whitened on rank {len(self._whitening[1])}"
+        return f"LeastSquares(D {k}×{n}{_how(self.D)}, Y {k}×{m}{_how(self.Y)}{how})"
 
     @property
     def is_whitened(self) -> bool:
@@ -166,8 +167,12 @@ class LeastSquares:
         start = np.cos(np.arange(min(k, n)))  # of no symmetry, which D may have
         return float(eigsh(gram, k=1, v0=start, return_eigenvectors=False)[0])
 
-    def start(self) -> Array:
-        """Zeros, n×m; where Y is on disk one zero that is seen n·m times, and can only be read."""
+    def start(self) -> Any:
+        """Zeros, n×m; where Y is on disk one zero that is seen n·m times, and can only be read; of a dask Y, dask's."""
+        if is_spread(self.Y):
+            from dask.array import zeros
+
+            return zeros(self.shape, chunks=(self.shape[0], self.Y.chunks[1]))
         return np.zeros(self.shape) if home(self.Y) is None else np.broadcast_to(0.0, self.shape)
 
     def apply_to(self, Y: Any) -> "LeastSquares":
@@ -286,6 +291,18 @@ def multiplications(f: Any, shape: tuple[int, int]) -> int:
     return int(f.D.nnz * m if is_sparse(f.D) else max(f.D.shape) * n * m)
 
 
+def is_spread_term(f: Any) -> bool:
+    """Whether f is a `Fidelity` of a dask array, or a `LeastSquares` of one."""
+    return is_spread(getattr(f, "W", None)) or is_spread(getattr(f, "Y", None))
+
+
+def _how(matrix: Any) -> str:
+    """How `repr` says where the entries of a matrix are, if they are not all in memory."""
+    if is_sparse(matrix):
+        return ", sparse"
+    return ", dask" if is_spread(matrix) else ", on disk" if home(matrix) is not None else ""
+
+
 def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:
     """U, s and Vᵀ of D = U diag(s) Vᵀ with the singular values that `LeastSquares.whitened` keeps, largest first."""
     k, n = D.shape
@@ -318,9 +335,11 @@ def _decomposed(D: Any, rcond: float | None) -> tuple[Array, Array, Array]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
-def _whiten(Y: Array, U: Array, s: Array) -> Array:
+def _whiten(Y: Any, U: Array, s: Array) -> Any:
     """PY = U diag(1/s) UᵀY."""
     white = U @ ((U.T @ Y) / s[:, np.newaxis])
+    if is_spread(white):
+        return white  # what is not finite is seen where it is computed
     if not np.isfinite(white).all():
         raise ValueError(
             f"PY overflows float64: Y is too large for the smallest singular value {s[-1]:.3g} of D; scale Y"

@@ -115,3 +115,24 @@ def matplotlib(monkeypatch):
     module = pytest.importorskip("matplotlib", reason="the extra plot brings matplotlib")
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     return module
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """One cluster of two worker processes for all tests of a process."""
+    pytest.importorskip("distributed", reason="the extra distributed brings dask")
+    import clusters
+
+    with clusters.cluster(2, tmp_path_factory.mktemp("dask")) as found:
+        yield found
+
+
+@pytest.fixture
+def client(cluster):
+    """A client of it, the one in charge, of each test's own."""
+    from distributed import Client
+
+    _, address = cluster
+    with Client(address) as client:
+        client.wait_for_workers(2)
+        yield client

@@ -430,6 +430,34 @@ def test_images_of_a_row_are_in_the_picture_and_not_in_the_figures(benchmarks):
     assert "<image" not in as_picture([plain], "svg").decode()
 
 
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+@pytest.mark.parametrize("images", [{}, {"wide": np.eye(2, 9), "high": np.eye(9, 2)}])
+def test_no_text_of_a_picture_lies_on_another_or_beyond_the_edge(images, benchmarks):
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import SubFigure
+    from matplotlib.text import Annotation
+
+    from benchmarks.measure import Result
+    from benchmarks.report import figure_of
+    from benchmarks.rows import Row
+
+    results = [Result(f"contestant {i} with a long name, 1,234 numbers", 10.0 ** (i % 4)) for i in range(16)]
+    row = Row("a row", "many words of what its work is " * 5, [*results, Result("not there")], images=images)
+    figure = figure_of([row, row])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    panels, parts = figure.findobj(Axes), figure.findobj(SubFigure)
+    names = [label for panel in panels if panel.axison for label in panel.get_yticklabels()]
+    titles = [panel.title for panel in panels] + [text for part in parts for text in part.texts]
+    texts = [text for text in (*names, *figure.findobj(Annotation), *titles) if text.get_text()]
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts]
+    assert len(boxes) == 2 * (16 + 16 + 1 + len(images))
+    cut = [text for text, box in zip(texts, boxes, strict=True) if box.x0 < figure.bbox.x0 or box.x1 > figure.bbox.x1]
+    assert cut == []
+    assert [(texts[i], texts[k]) for i in range(len(boxes)) for k in range(i) if boxes[i].overlaps(boxes[k])] == []
+
+
 def test_data_sets_that_are_not_there_are_skipped_and_the_row_says_so(benchmarks, monkeypatch, tmp_path):
     from scipy.io import savemat
 

@@ -4,16 +4,24 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from dsrl_ref import Fidelity, Objective, fit
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def snippets(dask):
+    """The Python of the README that needs dask, or what does not."""
+    return [each for each in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if ("dask" in each) == dask]
+
+
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes")
 def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for snippet in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
+    for snippet in snippets(dask=False):
         assert len(snippet.replace("\n\n", "\n").splitlines()) <= 10
         exec(compile(snippet, "README.md", "exec"), {})  # each by itself, as one copies it
     error, accuracies = capsys.readouterr().out.splitlines()
@@ -23,6 +31,18 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
     there[0][0] = there[0][0].removesuffix("%")
     for figures, documented, gap in zip(here, there, (0.5, 0.02), strict=True):
         assert [float(figure) for figure in figures] == pytest.approx([float(text) for text in documented], abs=gap)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes")
+def test_six_lines_on_a_cluster_run():
+    pytest.importorskip("distributed", reason="the extra distributed brings dask")
+    (snippet,) = snippets(dask=True)
+    assert len(snippet.split("\n\n")) == 2  # what is imported, and what is done
+    assert sum(map(bool, snippet.splitlines())) == 6
+    names = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    W, learned = names["W"].compute(), names["learned"]
+    assert learned.theta == fit(Objective(Fidelity(W), np.where(abs(W) > 1, W, 0.0), layers=11), epochs=10).theta
 
 
 def test_it_is_short():
@@ -37,7 +57,7 @@ def test_shell_snippets_name_commands_that_exist():
 
 
 def test_ci_runs_the_two_commands_of_the_readme():
-    first, second = re.findall(r"^```sh\n(pip install .*)\n```$", README, flags=re.MULTILINE)[:2]
+    first, second = re.findall(r"^```sh\n(pip install .*)\n(pip install .*)\n```$", README, flags=re.MULTILINE)[0]
     script = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     script = [line.strip() for line in script]
     assert script.index(f"{first} || exit 1") < script.index(f"{second} || exit 1")

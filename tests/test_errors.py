@@ -11,6 +11,7 @@ import dsrl_ref
 from dsrl_ref import errors
 
 KINDS = {
+    errors.ClusterError: RuntimeError,
     errors.DivergenceError: ValueError,
     errors.InfeasibleThetaError: ValueError,
     errors.ModelFileError: ValueError,
@@ -31,7 +32,7 @@ def test_all_that_is_defined_is_an_error_of_the_package_or_a_warning_that_users_
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
     told = {kind for kind in kinds if issubclass(kind, UserWarning)}
     assert kinds - told == {errors.DSRLError, *KINDS}
-    assert {kind.__name__ for kind in told} == {"DivergenceWarning", "GraphWarning", "StartWarning"}
+    assert {kind.__name__ for kind in told} == {"ClusterWarning", "DivergenceWarning", "GraphWarning", "StartWarning"}
     for kind in told:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")

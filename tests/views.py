@@ -41,6 +41,22 @@ def random_views(n=25, sizes=(4, 7, 3), seed=0):
     return [rng.normal(size=(n, size)) for size in sizes]
 
 
+def holed_views(n, sizes=(20, 3, 6), share=0.2, seed=0):
+    """The same, where each view but the first lacks a share of the samples, and the first two that others have."""
+    rng = np.random.default_rng(seed + 1)
+    views = random_views(n, sizes, seed)
+    for view in views[1:]:
+        view[rng.choice(n, int(share * n), replace=False)] = np.nan
+    views[0][np.flatnonzero(~np.isnan(views[1][:, 0]))[:2]] = np.nan
+    return views
+
+
+def same_graph(one, other):
+    """Whether two graphs are stored alike, to the last bit."""
+    parts = ((getattr(one, name), getattr(other, name)) for name in ("indptr", "indices", "data"))
+    return one.shape == other.shape and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in parts)
+
+
 def standard(rows, like=None):
     """Each row with mean 0 and deviation 1, or brought there as the rows `like` would be; equal entries become 0."""
     done = []

@@ -31,6 +31,11 @@ How to add an engine
    Θ and L of each, and `problem.Problem.added` adds their derivatives up if all share them. An engine that reads its
    data by blocks, and forms no array of their size, says so by ``reads_disk=True``: others get none that is on disk.
 2. Add one line to ``ENGINES`` in `table`, and one to ``RULES`` there if "auto" should take it.
+   A problem may be spread over workers, whose parts are each prepared on its own (`dsrl_ref.distributed`). What
+   ``terms`` and ``gauss_newton_terms`` of a prepared problem give, rows before they are added and rounded, is then
+   added exactly over all parts, and ``Engine.complete`` makes J and its derivatives of it; ``Engine.cut`` says where a
+   `LeastSquares` may be cut without a trace. Without these an engine rounds once a part. Prepared problems are sent
+   from worker to worker: they can be pickled.
 3. `Objective`, its docstring, ``dsrl-ref gradient``, the ways of `verify` and the tests of all engines read the table.
    Name what evaluates in `verify.table` too, so that it is spoiled there.
 4. Tests ask three things of each line: wrong variants of its file (``tests/mutants/engines.py``), that it is among

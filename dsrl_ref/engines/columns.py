@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
+from dsrl_ref.engines.engine import Constants, Engine, Thetas, as_they_are, unless_least_squares
 from dsrl_ref.engines.forward import on_knots, require_finite_layers
-from dsrl_ref.engines.parts import add_exactly
+from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
 
 BLOCK_ENTRIES = 29 * 2**18  # 58 MiB: the last level of cache, or little more; narrower products take longer
@@ -58,16 +58,9 @@ class Curvature:
     """
 
     def __init__(self, D: Any, columns: int) -> None:
-        k, n = D.shape
-        entries = SPARSE * D.nnz if is_sparse(D) else D.size  # by the time they take
-        forming = entries * D.nnz / k if is_sparse(D) else entries * n
-        once = (
-            0.5 if forming <= MOST_MULTIPLICATIONS and not is_sparse(D) else 1.0
-        )  # NumPy forms half of a symmetric product
-        pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
-        self.D = D
+        self.D, n = D, D.shape[1]
+        pays, self.work, forming = effort(D, columns)
         self.gram = _gram(D, max(1, int(MOST_MULTIPLICATIONS * n // max(1, forming)))) if pays else None
-        self.work = max(1, entries, n * n if pays else 0)  # of the largest product, a column
 
     def apply(self, V: Array, out: Array) -> None:
         """Put DᵀDV into `out`."""
@@ -98,6 +91,27 @@ class Curvature:
         return out
 
 
+def effort(D: Any, columns: int) -> tuple[bool, int, float]:
+    """Tell whether forming DᵀD pays, for so many columns that are multiplied by it, and what things take.
+
+    Returns
+    -------
+    pays : bool
+        Whether products are formed with DᵀD.
+    work : int
+        Multiplications a column of the larger of the products that one application takes.
+    forming : float
+        Multiplications that DᵀD itself takes, twice as many as where half of it is formed.
+    """
+    k, n = D.shape
+    entries = SPARSE * D.nnz if is_sparse(D) else D.size  # by the time they take
+    forming = entries * D.nnz / k if is_sparse(D) else entries * n
+    halved = forming <= MOST_MULTIPLICATIONS and not is_sparse(D)  # NumPy forms half of a symmetric product
+    once = 0.5 if halved else 1.0
+    pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
+    return pays, max(1, entries, n * n if pays else 0), forming
+
+
 def _gram(D: Any, rows: int) -> Array:
     """Form DᵀD, `rows` rows at a time, so that no single product takes long."""
     n = D.shape[1]
@@ -109,6 +123,25 @@ def _gram(D: Any, rows: int) -> Array:
         else:
             np.matmul(D[:, part].T, D, out=gram[part])
     return gram
+
+
+def products_with_gram(problem: Problem) -> int:
+    """How many columns an evaluation multiplies by DᵀD: those of all of X in each layer, forward and back."""
+    return 2 * int(problem.layers) * problem.whole_columns
+
+
+def columns_of_block(D: Any, layers: int, work: int) -> int:
+    """How many columns go forward and back together, where there are as many; `work` is that of `Curvature`."""
+    k, n = D.shape
+    entries = (layers + BESIDES + 1) * n + k  # a column, with what products need on the way
+    return max(1, min(BLOCK_ENTRIES // entries, MOST_MULTIPLICATIONS // work))
+
+
+def columns_of_problem(problem: Problem) -> int:
+    """The same of a problem that is not prepared."""
+    D = problem.f.D  # type: ignore[attr-defined]
+    _, work, _ = effort(D, products_with_gram(problem))
+    return columns_of_block(D, int(problem.layers), work)
 
 
 class Block(NamedTuple):
@@ -139,32 +172,45 @@ class Columns(Generic[Thetas, Constants]):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.curvature = Curvature(problem.f.D, 2 * int(problem.layers) * problem.x0.shape[1])  # type: ignore[attr-defined]
+        self.curvature = Curvature(problem.f.D, products_with_gram(problem))  # type: ignore[attr-defined]
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """Block by block, forward and back."""
+        return as_they_are(self.problem, add_exactly(self.terms(theta, L)), theta, L)
+
+    def terms(self, theta: Thetas, L: Constants) -> Array:
+        """J and its derivatives of each block, a row each."""
         layers = self.problem.of_layers(theta, L)
         sums = []
         for block in self._blocks(layers, _forward):
             loss = block.loss
             sums.append([loss, *self.problem.added(_back(block, layers, self.curvature)).ravel().tolist()])
-        loss, *gradient = add_exactly(np.array(sums))
-        return loss, np.reshape(gradient, (-1, 5) if self.problem.per_layer else 5)
+        return np.array(sums)
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """Block by block, forward, and again with sensitivities for some columns at a time, without their products."""
+        loss, *sums = add_exactly(self.gauss_newton_terms(theta, L))
+        count = self.problem.parameters
+        gradient = np.reshape(sums[:count], (-1, 5) if self.problem.per_layer else 5)
+        return loss, gradient, whole_matrix(sums[count:], count)
+
+    def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
+        """J, its derivatives and the upper triangle of the matrix of each block, a row each."""
         layers, count = self.problem.of_layers(theta, L), self.problem.parameters
         n, _ = self.problem.x0.shape
-        width = max(1, TANGENTS // max(1, count), TANGENT_WORK // max(1, n * n * count))
-        losses, gradient, matrix = [], np.zeros(count), np.zeros((count, count))
+        width, triangle = (
+            max(1, TANGENTS // max(1, count), TANGENT_WORK // max(1, n * n * count)),
+            np.triu_indices(count),
+        )
+        rows = []
         for block in self._blocks(layers, _forward_by_gradients):
-            losses.append([block.loss])
+            loss, gradient, matrix = block.loss, np.zeros(count), np.zeros((count, count))
             for start in range(0, block.x0.shape[1], width):
                 of_part, products = self._products(block, slice(start, start + width), layers)
                 gradient += of_part
                 matrix += products
-        (loss,) = add_exactly(np.array(losses))
-        return loss, self.problem.added(gradient.reshape(-1, 5)), matrix
+            rows.append(np.concatenate([[loss], gradient, matrix[triangle]]))
+        return np.array(rows)
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) on a knot, as these blocks form Z: X - step·(DᵀDX - DᵀY)."""
@@ -178,8 +224,7 @@ class Columns(Generic[Thetas, Constants]):
     def _blocks(self, layers: Layers, forward: Forward) -> Iterator[Block]:
         """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""
         (n, m), D, Y = self.problem.x0.shape, self.problem.f.D, self.problem.f.Y  # type: ignore[attr-defined]
-        entries = (len(layers) + BESIDES + 1) * n + len(Y)  # a column, with what products need on the way
-        width = max(1, min(m, BLOCK_ENTRIES // entries, MOST_MULTIPLICATIONS // self.curvature.work))
+        width = min(m, columns_of_block(D, len(layers), self.curvature.work))
         room = np.empty((len(layers) + BESIDES, n * width))
         for start in range(0, m, width):
             columns = slice(start, start + width)
@@ -283,5 +328,6 @@ ENGINE = Engine(
     unless_least_squares,
     Columns,
     Columns,
+    cut=columns_of_problem,
     reads_disk=True,
 )

@@ -1,8 +1,10 @@
 """What an engine is, and what it makes of a problem."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+
+import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
@@ -42,6 +44,12 @@ Prepared: TypeAlias = Evaluations[Theta, float]  # all layers share one Θ and o
 PreparedLayers: TypeAlias = Evaluations[tuple[Theta, ...], Array]  # Θ_1, ..., Θ_t, and L_1, ..., L_t in an array (t,)
 
 
+def as_they_are(problem: Problem, sums: Sequence[float], theta: Any, L: Any) -> tuple[float, Array]:
+    """The sums of an engine's terms where they are the loss and the derivatives themselves."""
+    loss, *gradient = sums
+    return loss, np.reshape(gradient, (-1, 5) if problem.per_layer else 5)
+
+
 class Engine(NamedTuple):
     """One way to J, its derivatives and the Gauss-Newton matrix: a line of the table of engines.
 
@@ -60,6 +68,12 @@ class Engine(NamedTuple):
         SizeError, before anything is allocated, where memory would not suffice.
     prepare_layers : callable, optional
         The same for one Θ and one L a layer; None of an engine that has one for all.
+    cut : callable, optional
+        ``cut(problem)`` tells into how many columns, or a multiple, a `LeastSquares` may be cut without a trace in its
+        exact sums; None of an engine in whose sums every cut shows.
+    complete : callable
+        ``complete(problem, sums, theta, L)`` makes the loss and the derivatives of the sums of what `parts.terms` has
+        of all parts of a problem, the loss first: what is to be rounded once, after they are added.
     reads_disk : bool
         Whether it takes matrices on disk, of which it holds none in memory.
     """
@@ -69,6 +83,8 @@ class Engine(NamedTuple):
     refuses: Callable[[Problem], str | None]
     prepare: Callable[[Problem], Prepared]
     prepare_layers: Callable[[Problem], PreparedLayers] | None = None
+    cut: Callable[[Problem], int] | None = None
+    complete: Callable[[Problem, Sequence[float], Any, Any], tuple[float, Array]] = as_they_are
     reads_disk: bool = False
 
 

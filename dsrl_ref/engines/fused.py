@@ -11,6 +11,7 @@ entries of the square of what ∂x/∂p adds up with absolute values, as `dsrl_r
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -249,8 +250,7 @@ def make_bins(table: Array, w: Array) -> Bins:
 
 def prepare(problem: Problem) -> Prepared:
     """With one Θ and one L for all layers."""
-    layers = int(problem.layers)
-    return Fused(problem, lambda theta, L: Sharing(theta, L, layers))
+    return Fused(problem, partial(Sharing, layers=int(problem.layers)))
 
 
 def prepare_layers(problem: Problem) -> PreparedLayers:

@@ -7,7 +7,7 @@ whatever engine; the matrices of some columns are added up where they are made, 
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 
@@ -27,6 +27,51 @@ def add_exactly(rows: Array) -> list[float]:
         return [math.fsum(column) for column in rows.T]
     except (OverflowError, ValueError):
         return [math.nan] * rows.shape[1]
+
+
+def condensed(rows: Array) -> Array:
+    """A few rows whose columns have exactly the sums of those of `rows`, so that sums can be sent and added elsewhere.
+
+    The first is the sum, rounded; the next what rounding left of it, rounded; and so on until nothing is left. `rows`
+    itself where a sum is not finite, as it then depends on the order of adding.
+    """
+    words: list[list[float]] = []
+    left = add_exactly(rows)
+    while any(left) and np.isfinite(left).all():
+        words.append(left)
+        left = add_exactly(np.concatenate([rows, -np.array(words)]))
+    if any(left):
+        return rows
+    return np.array(words).reshape(-1, rows.shape[1])
+
+
+def terms(part: Any, theta: Any, L: Any) -> Array:
+    """Rows whose columns add up to the loss and the derivatives of a part, once `Engine.complete` has had the sums.
+
+    Exactly, where the engine gives its sums before it rounds them (``terms``): then the sum of all parts has the same
+    bits whatever the parts are. Of other engines it is one row, rounded.
+    """
+    if hasattr(part, "terms"):
+        exact: Array = part.terms(theta, L)
+        return exact
+    loss, gradient = part.loss_and_gradient(theta, L)
+    return np.array([[loss, *gradient.ravel()]])
+
+
+def gauss_newton_terms(part: Any, theta: Any, L: Any) -> Array:
+    """The same of the loss, the derivatives, and the upper triangle of the Gauss-Newton matrix, row by row."""
+    if hasattr(part, "gauss_newton_terms"):
+        exact: Array = part.gauss_newton_terms(theta, L)
+        return exact
+    loss, gradient, matrix = part.gauss_newton(theta, L)
+    return np.array([[loss, *gradient.ravel(), *matrix[np.triu_indices(len(matrix))]]])
+
+
+def whole_matrix(triangle: Any, parameters: int) -> Array:
+    """The symmetric matrix of an upper triangle, which is given row by row."""
+    matrix = np.zeros((parameters, parameters))
+    matrix[np.triu_indices(parameters)] = triangle
+    return matrix + np.triu(matrix, 1).T
 
 
 def over_blocks(fill: Callable[[int, int], None], blocks: int, blocks_at_once: int, threads: int) -> None:
@@ -78,6 +123,14 @@ class Sum(Generic[Thetas, Constants]):
         """Add the losses, the derivatives, and the matrices."""
         loss, gradient, matrix = _added([part.gauss_newton(theta, L) for part in self.parts])
         return float(loss), gradient, matrix
+
+    def terms(self, theta: Thetas, L: Constants) -> Array:
+        """The terms of all parts, in their order."""
+        return np.concatenate([terms(part, theta, L) for part in self.parts])
+
+    def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
+        """The same, with those of the matrices."""
+        return np.concatenate([gauss_newton_terms(part, theta, L) for part in self.parts])
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Add the counts."""

@@ -10,7 +10,8 @@ digits. As the recursion squares entry by entry, no loss is ever negative.
 """
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,17 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import recursion
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas, unless_fidelity
-from dsrl_ref.engines.parts import add_exactly
+from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows
 from dsrl_ref.entries import largest_entry
-from dsrl_ref.threads import LOOK, in_threads
+from dsrl_ref.threads import in_threads, interruptible
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
 BLOCKS_PER_CALL = 1 << 14  # of the sums that are prepared, given to a kernel at once
 SAFE = 1e-140, 1e140  # the largest |w| between these has a square whose rounding errors are finite and normal
 
 
-Result = TypeVar("Result")
 Network: TypeAlias = Sharing | Layered
 
 
@@ -65,8 +65,7 @@ def refuses(problem: Problem) -> str | None:
 
 def prepare(problem: Problem) -> Prepared:
     """Sort what a dense `Fidelity` holds, for one Θ and one L."""
-    layers = int(problem.layers)
-    return _sorted(problem, lambda theta, L: Sharing(theta, L, layers))
+    return _sorted(problem, partial(Sharing, layers=int(problem.layers)))
 
 
 def prepare_layers(problem: Problem) -> PreparedLayers:
@@ -158,22 +157,31 @@ class Pieces(Generic[Thetas, Constants]):
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """J and its derivatives in w1, w2, b1, b2, L, in those of each layer where it has its own."""
         network = self.network(theta, L)
-        return self._sums(network, self._parts(network))
+        loss, *gradient = add_exactly(self._terms(network, self._parts(network)))
+        return loss, np.reshape(gradient, network.shape)
+
+    def terms(self, theta: Thetas, L: Constants) -> Array:
+        """The two words of the sums over pieces, and the sums over what is on none: exactly J and its derivatives."""
+        network = self.network(theta, L)
+        return self._terms(network, self._parts(network))
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """The same, and Σ (∂x/∂p)(∂x/∂q) from the sums over the same pieces."""
-        from dsrl_ref.engines.kernels import pieces as kernels
-
         network = self.network(theta, L)
         parts, count = self._parts(network), network.parameters
-        upper, lost = np.zeros((count, count, 2)), np.empty(len(parts.table), np.bool_)
-        left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, upper, lost)
-        matrix = upper[..., 0] + np.triu(upper[..., 0], 1).T
-        for entries in map(self._entries, parts.left_over(lost) if left else parts.ranges):
-            *_, products = recursion.gauss_newton(network, *entries, self.threads)
-            matrix += products
-        _, dx = network.sensitivities(np.zeros(1), np.zeros(1))
-        return *self._sums(network, parts), matrix + self.zeros * (dx @ dx.T)
+        loss, *gradient = add_exactly(self._terms(network, parts))
+        products = self._products(network, parts)
+        triangle = add_exactly(products) if len(products) > 2 else products[0]  # the first word is the sum, rounded
+        return loss, np.reshape(gradient, network.shape), whole_matrix(triangle, count)
+
+    def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
+        """The terms of J and its derivatives, and beside them those of the upper triangle of the matrix."""
+        network = self.network(theta, L)
+        parts = self._parts(network)
+        sums, products = self._terms(network, parts), self._products(network, parts)
+        rows = np.zeros((max(len(sums), len(products)), sums.shape[1] + products.shape[1]))
+        rows[: len(sums), : sums.shape[1]], rows[: len(products), sums.shape[1] :] = sums, products
+        return rows
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """By layers, of the entries that are in a gap between two pieces: on a piece no Z is on a knot."""
@@ -186,19 +194,35 @@ class Pieces(Generic[Thetas, Constants]):
             found += network.ties(w, x0)
         return found + self.zeros * network.ties(zero, zero)
 
-    def _sums(self, network: Network, parts: Parts) -> tuple[float, Array]:
-        """J and its derivatives, over all parts."""
+    def _products(self, network: Network, parts: Parts) -> Array:
+        """Rows that add up to the upper triangle of Σ (∂x/∂p)(∂x/∂q): two words, and what is on no piece, if any is."""
+        from dsrl_ref.engines.kernels import pieces as kernels
+
+        count, triangle = network.parameters, np.triu_indices(network.parameters)
+        upper, lost = np.zeros((count, count, 2)), np.empty(len(parts.table), np.bool_)
+        left = kernels.gauss_newton(parts.table, parts.counts, parts.sums, upper, lost)
+        rows = [upper[..., 0], upper[..., 1]]
+        for entries in map(self._entries, parts.left_over(lost) if left else parts.ranges):
+            *_, products = recursion.gauss_newton(network, *entries, self.threads)
+            rows.append(products)
+        if self.zeros:
+            _, dx = network.sensitivities(np.zeros(1), np.zeros(1))
+            if dx.any():
+                rows.append(self.zeros * (dx @ dx.T))
+        return np.array([row[triangle] for row in rows])
+
+    def _terms(self, network: Network, parts: Parts) -> Array:
+        """Rows that add up to J and its derivatives, over all parts."""
         from dsrl_ref.engines.kernels import pieces as kernels
 
         out, lost = np.zeros((1 + network.parameters, 2)), np.empty(len(parts.table), np.bool_)
         of_pieces = *parts[:4], self.w, parts.begins, self.target.size > 0
         left = kernels.loss_and_gradient(*of_pieces, self.start, network.numbers, out, lost)
-        results = [out[:, 0]]
+        results = [out[:, 0], out[:, 1]]
         for entries in map(self._entries, parts.left_over(lost) if left else parts.ranges):
             loss, gradient = recursion.loss_and_gradient(network, *entries, self.threads)
             results.append(np.array([loss, *gradient.ravel()]))
-        totals = add_exactly(np.array(results))
-        return totals[0], np.array(totals[1:]).reshape(network.shape)
+        return np.array(results)
 
     def _entries(self, begin_and_end: tuple[int, int]) -> tuple[Array, Array, Array]:
         """W, X_(0) and the target of some entries."""
@@ -247,25 +271,6 @@ class Pieces(Generic[Thetas, Constants]):
                 runs.append((begin, after))
                 begin = after
         return runs, ranges
-
-
-def interruptible(work: Callable[[], Result]) -> Result:
-    """Do work that lets go of the GIL, a sort or a copy, in a thread: neither Ctrl-C nor the exit waits for its end."""
-    from concurrent.futures import Future, wait  # slow to import, and seldom needed
-    from threading import Thread
-
-    done: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    while not done.done():
-        wait([done], timeout=LOOK)
-    return done.result()
 
 
 ENGINE = Engine(

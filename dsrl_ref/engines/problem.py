@@ -4,21 +4,25 @@ Whether data are sparse is settled here and nowhere else: an engine gets dense m
 `LeastSquares`, which stays as it was given, because products with it are all that is ever asked of it.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.appendix.network import SmoothTerm
+from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.disk import Watch, home
-from dsrl_ref.entries import largest_entry, same_entries
-from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.entries import AT_ONCE, largest_entry, parts_of, same_entries
+from dsrl_ref.quantiles import quantiles
+from dsrl_ref.smooth import Fidelity, LeastSquares, portions
 
 Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first
 Told: TypeAlias = Callable[[str, float], Any]  # what is being prepared, and which share of it is done
+
+ITERATES = 2**23  # entries of all iterates of a part that is looked at layer by layer, 64 MiB
 
 
 class Problem:
@@ -54,6 +58,8 @@ class Problem:
         Tells whether their files are as they were.
     shape : (int, int)
         (n, m) of the matrices as given, entries that are not stored among them.
+    whole_columns : int
+        m, or that of a larger problem, of which this is some columns.
     unstored : int
         How many entries of the n·m are left out of the work, since they are 0 in W, x0 and target, and stay 0.
     """
@@ -79,6 +85,7 @@ class Problem:
         self.f: SmoothTerm = f
         self.x0, self.target = _dense(x0), _dense(target)
         self.unstored = self.shape[0] * self.shape[1] - self.x0.size
+        self.whole_columns = self.shape[1]
         matrices = [*_data_of(self.f), self.x0, self.target]
         self.on_disk = any(home(matrix) is not None for matrix in matrices)
         self.watch = Watch(*matrices)
@@ -122,6 +129,64 @@ class Problem:
     def has_columns_apart(self) -> bool:
         """Whether the columns of X are known not to interact."""
         return self.is_fidelity or self.is_least_squares
+
+    @cached_property
+    def nonzeros(self) -> int:
+        """How many entries of the target are not 0."""
+        return int(np.count_nonzero(self.target))
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest |entry| of the target."""
+        return largest_entry(self.target)
+
+    @cached_property
+    def half_square(self) -> float:
+        """½‖X̃‖²_F: the loss of a network that answers 0."""
+        squares, _ = self.squares(1.0)
+        return 0.5 * math.fsum(squares)
+
+    @cached_property
+    def root_mean_square(self) -> float:
+        """The root of the mean square of the target's entries that are not 0; 1 where all are."""
+        if not self.largest:
+            return 1.0
+        squares, count = self.squares(self.largest)
+        return self.largest * math.sqrt(math.fsum(squares) / count)
+
+    def squares(self, unit: float) -> tuple[list[float], int]:
+        """Terms whose sum is Σ(x̃/unit)², some entries at a time, and how many entries are not 0."""
+        found, count = list[float](), 0
+        for part in parts_of(self.target):
+            kept = part[part != 0]
+            found.append(float(np.sum((kept / unit) ** 2)))
+            count += kept.size
+        return found, count
+
+    def first_layer(self, L: float, shares: Sequence[float]) -> Array | None:
+        """Quantiles of the |entries| of Z_(1) with the step 1/L that are not 0; None where all are 0."""
+        found = quantiles(lambda: self.first_seen(L), shares)
+        return found if found.size else None
+
+    def first_seen(self, L: float) -> Iterator[Array]:
+        """|X_(0) - ∇f(X_(0))/L|, which the first layer sees, some entries at a time."""
+        for f, x0 in self._parts(AT_ONCE) if self.is_fidelity or self.on_disk else [(self.f, self.x0)]:
+            yield np.abs(x0 - f.gradient(x0) / L).ravel()
+
+    def made_ready(self, engine: Any, prepare: Callable[[Any, "Problem"], Any]) -> Any:
+        """What evaluates, prepared by an engine: here, where the data are."""
+        return prepare(engine, self)
+
+    def require_finite_layers(self, theta: Any, L: Any) -> None:
+        """Run the recursion, which refuses an iterate that is not finite: a DivergenceError names the layer."""
+        layers = int(self.layers)
+        for f, x0 in self._parts(max(1, ITERATES // (layers + 1))) if self.on_disk else [(self.f, self.x0)]:
+            forward(f, theta, L, layers, x0)
+
+    def _parts(self, entries: int) -> Iterator[tuple[SmoothTerm, Array]]:
+        """The term and x0 of parts that do not interact, copied into memory, of about so many entries each."""
+        for _, f, x0 in portions(self.f, self.x0, entries):  # type: ignore[arg-type]  # one's own is in memory, whole
+            yield f, x0
 
     @cached_property
     def start(self) -> float | None:

@@ -20,7 +20,7 @@ has more in all its layers. With one Θ and one L a layer the sums are 1 + 5t nu
 matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
@@ -31,7 +31,7 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
 from dsrl_ref.engines.panels import WIDTH, Lists, lists_of, panels, panels_of, products
-from dsrl_ref.engines.parts import add_exactly
+from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
@@ -85,14 +85,14 @@ class Support(Generic[Thetas, Constants]):
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """Forward, and back over what was listed on the way."""
+        return complete(self.problem, add_exactly(self.terms(theta, L)), theta, L)
+
+    def terms(self, theta: Thetas, L: Constants) -> Array:
+        """The sums of every eight columns, which `complete` makes J and its derivatives of."""
         layers = self.problem.of_layers(theta, L)
         sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES, 1)
         self._run(Block.backward, layers, width, width, sums)
-        squares, *derivatives = add_exactly(by_eights(sums))
-        rows = np.reshape(derivatives, (-1, 5))
-        for row, layer in zip(rows, layers, strict=False):  # layers that share Θ have added to one row
-            row[:] = completed(row, *layer)
-        return 0.5 * squares, rows if self.problem.per_layer else rows[0]
+        return by_eights(sums)
 
     def gauss_newton(self, theta: Thetas, L: Constants) -> tuple[float, Array, Array]:
         """One pass forward, with the sensitivities where Z is active, and no tape.
@@ -100,6 +100,20 @@ class Support(Generic[Thetas, Constants]):
         Matrices of 5×5 are added as the other sums are; of larger ones there is one for every `COLUMNS_A_MATRIX`
         columns.
         """
+        sums, matrices = self._products(theta, L)
+        loss, *derivatives = add_exactly(sums)
+        rows, parameters = np.reshape(derivatives, (-1, 5)), self.problem.parameters
+        return loss, rows if self.problem.per_layer else rows[0], whole_matrix(add_exactly(matrices), parameters)
+
+    def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
+        """The sums of every eight columns, and beside them those of the upper triangles of their matrices."""
+        sums, matrices = self._products(theta, L)
+        rows = np.zeros((len(sums), sums.shape[1] + matrices.shape[1]))
+        rows[:, : sums.shape[1]], rows[: len(matrices), sums.shape[1] :] = sums, matrices
+        return rows
+
+    def _products(self, theta: Thetas, L: Constants) -> tuple[Array, Array]:
+        """Rows that add up to J and its derivatives, and rows that add up to the upper triangle of the matrix."""
         layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
         width = self._width(BESIDES + 4 * lanes // 5, lanes)
@@ -110,10 +124,8 @@ class Support(Generic[Thetas, Constants]):
         matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
         work = partial(Block.tangents, columns=columns, matrices=matrices)
         self._run(work, layers, width, share, sums)
-        squares, *derivatives = add_exactly(by_eights(sums))
-        rows, matrix = np.reshape(derivatives, (-1, 5)), np.zeros((parameters, parameters))
-        matrix[np.triu_indices(parameters)] = add_exactly(by_eights(matrices))
-        return 0.5 * squares, rows if self.problem.per_layer else rows[0], matrix + np.triu(matrix, 1).T
+        sums[:, 0] *= 0.5
+        return by_eights(sums), by_eights(matrices)
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
@@ -151,6 +163,15 @@ class Support(Generic[Thetas, Constants]):
             raise DivergenceError(
                 f"X_({i + 1}) is not finite in layer {i + 1} ({entries} entries): L = {L} may be too small"
             )
+
+
+def complete(problem: Problem, sums: Sequence[float], theta: Any, L: Any) -> tuple[float, Array]:
+    """J and its derivatives, of the sums over all columns."""
+    squares, *derivatives = sums
+    rows = np.reshape(derivatives, (-1, 5))
+    for row, layer in zip(rows, problem.of_layers(theta, L), strict=False):  # layers that share Θ have added to one row
+        row[:] = completed(row, *layer)
+    return 0.5 * squares, rows if problem.per_layer else rows[0]
 
 
 def in_lanes(parameters: int) -> int:
@@ -322,4 +343,6 @@ ENGINE = Engine(
     unless_least_squares,
     Support,
     Support,
+    lambda problem: EIGHT * COLUMNS_A_MATRIX,
+    complete,
 )

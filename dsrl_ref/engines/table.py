@@ -7,8 +7,6 @@ tests that all engines are held to.
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
 from dsrl_ref.engines import adjoint, columns, disk, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Constants, Engine, Evaluations, Prepared, PreparedLayers, Thetas
 from dsrl_ref.engines.parts import Sum
@@ -71,9 +69,8 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
-    (k, n), target = problem.f.D.shape, problem.target  # type: ignore[attr-defined]
-    nonzeros = int(np.count_nonzero(target))
-    sparse = 8 * nonzeros <= target.size and FEW_TIMES * nonzeros * n <= 2 * k * target.size
+    (k, n), nonzeros = problem.f.D.shape, problem.nonzeros  # type: ignore[attr-defined]
+    sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
     return sparse and n >= MANY_ROWS and support.too_large(n) is None
 
 

@@ -6,6 +6,7 @@ from typing import Generic
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.disk import Watch
+from dsrl_ref.engines import parts
 from dsrl_ref.engines.engine import Constants, Evaluations, Thetas
 
 
@@ -28,6 +29,16 @@ class Watched(Generic[Thetas, Constants]):
         """The same with the matrix."""
         with self._unchanged():
             return self.prepared.gauss_newton(theta, L)
+
+    def terms(self, theta: Thetas, L: Constants) -> Array:
+        """What `parts.terms` has of it; DataFileError if a file has changed."""
+        with self._unchanged():
+            return parts.terms(self.prepared, theta, L)
+
+    def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
+        """The same with the terms of the matrix."""
+        with self._unchanged():
+            return parts.gauss_newton_terms(self.prepared, theta, L)
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count; DataFileError if a file has changed."""

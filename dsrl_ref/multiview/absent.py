@@ -68,7 +68,14 @@ def require_everyone(views: Sequence[Any], names: Sequence[Any] | None = None, s
     ValueError
         Where there is one.
     """
-    nowhere = np.flatnonzero(np.logical_and.reduce([is_absent(view) for view in views]))
+    require_somewhere([is_absent(view) for view in views], names, source)
+
+
+def require_somewhere(
+    absent: Sequence[NDArray[np.bool_]], names: Sequence[Any] | None = None, source: str = ""
+) -> None:
+    """The same of which samples each of the views does not have."""
+    nowhere = np.flatnonzero(np.logical_and.reduce(absent))
     if nowhere.size:
         called = [str(place) if names is None else repr(names[place]) for place in nowhere[:SHOWN]]
         more = f" and {nowhere.size - SHOWN} more" if nowhere.size > SHOWN else ""

@@ -22,12 +22,17 @@ POWER = 0.75  # of the agreement: poor views count less, those that agree a litt
 
 def chosen(views: Sequence[View], k: int, weights: str) -> list[str]:
     """What to do to each view: tf-idf of counts, else what makes it share more of its edges with the others."""
-    ways = [_ways(view, single=len(views) == 1) for view in views]
+    ways = [ways_of(view, single=len(views) == 1) for view in views]
     if max(map(len, ways)) == 1:
         return [own[0] for own in ways]
     rows = sampled(views[0].shape[0])
-    k = min(k, max(1, len(rows) - 2))
-    tried = [{way: _graph(view[rows], way, k, weights) for way in own} for view, own in zip(views, ways, strict=True)]
+    return choice([view[rows] for view in views], ways, k, weights)
+
+
+def choice(views: Sequence[View], ways: Sequence[Sequence[str]], k: int, weights: str) -> list[str]:
+    """Of the ways that there are for each view the one by which it shares more of its edges with the others."""
+    k = min(k, max(1, views[0].shape[0] - 2))
+    tried = [{way: _graph(view, way, k, weights) for way in own} for view, own in zip(views, ways, strict=True)]
     found = []
     for v, own in enumerate(tried):
         others = [other for u, graphs in enumerate(tried) if u != v for other in graphs.values()]
@@ -43,7 +48,8 @@ def _graph(view: View, way: str, k: int, weights: str) -> csr_array:
     return prepared.scattered(view_graph(prepared.points, prepared.neighbours(k), weights))
 
 
-def _ways(view: View, single: bool) -> list[str]:
+def ways_of(view: View, single: bool) -> list[str]:
+    """In which ways a view may be prepared, where there are others beside it or not."""
     if is_counts(view):
         return ["tf-idf"]
     return ["features"] if single or view.shape[1] < FEW else ["samples", "features"]
@@ -78,9 +84,14 @@ def weights_by_agreement(
     if len(graphs) == 1:
         return equal
     partition = consensus(mean_graph(graphs, equal, seen, seen), clusters)
-    agreed = np.array([max(0.0, separation(graph, partition)) for graph in graphs])
+    return weights_by_separation([separation(graph, partition) for graph in graphs], seen)
+
+
+def weights_by_separation(separations: Sequence[float], seen: NDArray[np.bool_] | None = None) -> Array:
+    """The same of what the graph of each view makes of the clusters of the mean."""
+    agreed = np.maximum(separations, 0.0)
     if not agreed.any():
-        return equal
+        return np.full(len(agreed), 1 / len(agreed))
     agreed = np.where(agreed < LEAST * agreed.max(), 0.0, agreed**POWER)
     agreed = agreed if seen is None else _with_everyone(agreed, seen)
     return agreed / agreed.sum()
@@ -102,7 +113,9 @@ def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
     """
     strongest = thresholded(W, WEAKEST)
     count = eigengap(strongest)[0] if clusters is None else clusters
-    embedding = np.hstack([embed(graph, count) for graph in (W, strongest)])
+    of_all = embed(W, count)
+    del W  # the largest of the graphs is held no longer
+    embedding = np.hstack([of_all, embed(strongest, count)])
     return k_means(embedding, count, RESTARTS, np.random.default_rng(0))
 
 

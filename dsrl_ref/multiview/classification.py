@@ -20,6 +20,8 @@ from dsrl_ref.multiview.labels import Labels, as_labels
 from dsrl_ref.multiview.learning import mixed
 from dsrl_ref.multiview.naming import tables_of
 from dsrl_ref.multiview.propagation import ALPHA, PROPAGATION, distributions, propagate
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.learning import mixed_spread
 from dsrl_ref.progress import Callback, reported
 from dsrl_ref.threads import limited
 
@@ -182,7 +184,9 @@ class DSRLClassifier(Estimator):
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
             A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
             anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
-            array with `view_sizes` too; new samples may lack others.
+            array with `view_sizes` too; new samples may lack others. All may be dask arrays, as for `similarity_graph`:
+            what is learned has the same bits, `affinity_matrix_` and `graph_` are dask arrays, `predict` and `save`
+            bring the views to the caller, and there is no preset.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
         callback : callable, optional
@@ -194,7 +198,10 @@ class DSRLClassifier(Estimator):
         ValueError, TypeError
             For bad data or parameters, and where no sample is labelled.
         SizeError
-            For more classes than fit; with ``preset="authors"`` for more pairs of labelled samples of one class.
+            For more classes than fit; with ``preset="authors"`` for more pairs of labelled samples of one class. For
+            dask arrays, where what the caller has to hold does not fit: `dsrl_ref.multiview.spread` says what that is.
+        ClusterError
+            Where a Dask cluster does not answer, or has forgotten what it made.
 
         Warns
         -----
@@ -211,7 +218,8 @@ class DSRLClassifier(Estimator):
             seen = self._seen(data, X, len(labels.classes))
             W = join_labelled_pairs(seen.graph, labels.codes) if self.preset == "authors" else seen.graph
             learned = self._train(W)
-            F = self._propagated(learned.graph if self.preset == "authors" else mixed(W, learned.graph), labels)
+            mix = mixed_spread if isinstance(W, Blocks) else mixed
+            F = self._propagated(learned.graph if self.preset == "authors" else mix(W, learned.graph), labels)
         spread, reached = distributions(F), F.max(axis=1) > 0
         _warn_of_unreached(reached, "label more samples, one in every part of the graph, or raise n_neighbors", 3)
         if self.preset != "authors":
@@ -230,7 +238,7 @@ class DSRLClassifier(Estimator):
         if as_number(self.alpha, "alpha") < 0:
             raise ValueError(f"alpha must not be negative, got {self.alpha}")
 
-    def _propagated(self, graph: csr_array, labels: Labels) -> Array:
+    def _propagated(self, graph: csr_array | Blocks, labels: Labels) -> Array:
         classes = len(labels.classes)
         if self.preset == "authors":
             return propagate(graph, [labels.codes], classes, "one-hot", None)[0]

@@ -58,6 +58,11 @@ class System:
         dense[np.diag_indices_from(dense)] += self.diagonal
         return dense
 
+    def across(self, kept: NDArray[np.bool_], X: Array) -> Array:
+        """What the rows that are kept have of the others' entries, which are X: W[kept, others] @ X."""
+        product: Array = self.W[kept][:, ~kept] @ X
+        return product
+
     def among(self, kept: NDArray[np.bool_]) -> "System":
         """The same of some of the rows and columns."""
         return System(csr_array(self.W[kept][:, kept]), self.diagonal[kept], self.factor)
@@ -67,6 +72,11 @@ class System:
         """The entries of the diagonal, those of W included."""
         own: Array = self.diagonal - self.factor * self.W.diagonal()
         return own
+
+
+def abreast(n: int) -> int:
+    """How many columns of n entries go side by side."""
+    return max(1, CACHE // (8 * n))
 
 
 def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tuple[Array, NDArray[np.bool_]]:
@@ -86,7 +96,7 @@ def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tup
         Of each column, whether no entry of its true residual b - A x is more than 1e-12 of the length of b, or than
         what float64 rounds in forming it.
     """
-    count, width = columns.shape[1], max(1, CACHE // (8 * len(columns)))
+    count, width = columns.shape[1], abreast(len(columns))
     groups = [slice(first, min(first + width, count)) for first in range(0, count, width)]
     found = []
     for place, group in enumerate(groups):

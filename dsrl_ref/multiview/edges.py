@@ -18,12 +18,18 @@ ROUNDING = 1e-9  # share of a square of a distance that may be rounding: product
 
 
 def found(
-    some: Points, others: Points, count: int, weights: str, kind: str, verbose: bool | None = None
+    some: Points,
+    others: Points,
+    count: int,
+    weights: str,
+    kind: str,
+    verbose: bool | None = None,
+    rows: slice | None = None,
 ) -> tuple[Array, NDArray[np.intp]]:
     """Neighbours for these weights: exact ones for the heat kernel are the authors', whose program sees every bit."""
     if weights == "heat" and kind == "exact":
-        return nearest_as_authors(some, others, count)
-    return nearest(some, others, count, verbose, kind)
+        return nearest_as_authors(some, others, count, rows)
+    return nearest(some, others, count, verbose, kind, rows)
 
 
 def view_graph(points: Points, k: int, weights: str) -> csr_array:
@@ -37,20 +43,34 @@ def view_graph_by(
     """The same with neighbours of some kind, and the recall of approximate ones."""
     if points.are_equal():
         return csr_array((points.count, points.count)), None
-    count = min(k + 1 + (weights == "adaptive"), points.count)  # the sample itself is one of them
-    lengths, columns = found(points, points, count, weights, kind, verbose)
+    lengths, columns = found(points, points, count_sought(k, points.count, weights), weights, kind, verbose)
     share = recall(points, columns) if kind == "approximate" else None
     scale = mean_distance(points) if weights == "heat" else 0.0
-    return symmetrised(_directed(lengths, columns, k, weights, scale)), share
+    return symmetrised(directed(lengths, columns, k, weights, scale, radii_of(lengths, k))), share
 
 
-def _directed(lengths: Array, columns: NDArray[np.intp], k: int, weights: str, scale: float) -> csr_array:
-    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours."""
-    n, radii = len(lengths), lengths[:, : k + 1][:, -1].copy()
+def count_sought(k: int, n: int, weights: str) -> int:
+    """How many neighbours are looked for among n samples, each of which is one of its own."""
+    return min(k + 1 + (weights == "adaptive"), n)
+
+
+def radii_of(lengths: Array, k: int) -> Array:
+    """How far each sample is from its k-th neighbour."""
+    return lengths[:, : k + 1][:, -1].copy()
+
+
+def directed(
+    lengths: Array, columns: NDArray[np.intp], k: int, weights: str, scale: float, radii: Array, first: int = 0
+) -> csr_array:
+    """The same before the two directions of an edge are made one: a row for each sample, of its neighbours.
+
+    The rows may be some of them, from the `first` on; `radii` are of all.
+    """
+    m, n = len(lengths), len(radii)
 
     def part(block: slice) -> csr_array:
         near, places = lengths[block, : k + 1], columns[block, : k + 1]
-        others = places != np.arange(block.start, block.stop)[:, np.newaxis]
+        others = places != np.arange(first + block.start, first + block.stop)[:, np.newaxis]
         if weights == "adaptive":
             weight = linear_weights(near, lengths[block, -1], others)
         elif weights == "heat":
@@ -62,7 +82,7 @@ def _directed(lengths: Array, columns: NDArray[np.intp], k: int, weights: str, s
         made.sort_indices()
         return made
 
-    return assembled((n, n), columns.size, equal_blocks(n, columns.shape[1]), part)
+    return assembled((m, n), columns.size, equal_blocks(m, columns.shape[1]), part)
 
 
 def room(k: int, n: int, weights: str) -> int:

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -26,12 +27,16 @@ from dsrl_ref.multiview.affinity import as_affinity
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, fuse
-from dsrl_ref.multiview.learning import LearnedGraph, learn_as_authors, learn_graph
-from dsrl_ref.multiview.naming import Expected, Named, in_order, is_views, naming_of
+from dsrl_ref.multiview.learning import LearnedGraph, Training, learn_as_authors, learn_graph
+from dsrl_ref.multiview.naming import Expected, Named, in_order, is_views, naming_of, tables_of
 from dsrl_ref.multiview.neighbors import NEIGHBORS
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.learning import learn_spread
+from dsrl_ref.multiview.spread.views import SpreadView, views_of
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import View, as_dense, as_views
 from dsrl_ref.shown import size, table
+from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
@@ -108,8 +113,10 @@ class Estimator:
         """A notebook shows this in place of the line: what was learned as well, if it was."""
         facts = self._changed()
         if self.__sklearn_is_fitted__():
-            edges, kept = self.affinity_matrix_.nnz // 2, self.graph_.nnz // 2
-            facts["graph_"] = f"{size(self.graph_.shape)}, {kept} of {edges} edges kept"
+            facts["graph_"] = size(self.graph_.shape)
+            if not is_spread(self.graph_):  # whose edges are not counted
+                edges, kept = self.affinity_matrix_.nnz // 2, self.graph_.nnz // 2
+                facts["graph_"] += f", {kept} of {edges} edges kept"
             facts["theta_"] = ", ".join(f"{name} = {value:.6g}" for name, value in self.theta_._asdict().items())
             facts["L_"] = f"{self.L_:.6g} after {self.n_iter_} epochs"
         return table(type(self).__name__, facts)
@@ -150,17 +157,19 @@ class Estimator:
             if self.affinity == "precomputed":
                 raise ValueError("view_sizes cuts views; affinity='precomputed' takes a graph")
 
-    def _read(self, X: Any) -> list[View] | csr_array:
+    def _read(self, X: Any) -> list[View] | list[SpreadView] | csr_array:
         """Check the data: views, or a graph."""
         if X is None or (isinstance(X, list | tuple) and not X):
             raise ValueError(f"X is {X}: at least one view of the samples is needed")
         data = as_affinity(X) if self.affinity == "precomputed" else split_views(X, self.view_sizes)
         n = count_samples(data)
+        if self.preset == "authors" and isinstance(data, list) and isinstance(data[0], SpreadView):
+            raise TypeError("preset='authors' is one process's program, and X is of dask arrays: leave preset out")
         if n < 3 and isinstance(data, list):
             raise ValueError(f"Found array with {n} sample(s) while a minimum of 3 is required: n_samples = {n}")
         return data
 
-    def _seen(self, data: list[View] | csr_array, X: Any, clusters: int | None) -> Input:
+    def _seen(self, data: list[View] | list[SpreadView] | csr_array, X: Any, clusters: int | None) -> Input:
         """Build the graph that the network is to learn on, of so many clusters, and note what X was like."""
         sizes = None if self.view_sizes is None else tuple(as_sizes(self.view_sizes))
         if isinstance(data, list):
@@ -172,7 +181,7 @@ class Estimator:
             warnings.warn(message, GraphWarning, stacklevel=3)
         return Input(data, data.shape[1], naming_of(X), sizes, None)
 
-    def _fused(self, views: list[View], clusters: int | None) -> Joiner:
+    def _fused(self, views: list[View] | list[SpreadView], clusters: int | None) -> Joiner:
         n, k = views[0].shape[0], self.n_neighbors
         if k >= n:
             message = f"n_neighbors = {k}, but each of {n} samples has only {n - 1} neighbours; fewer are taken"
@@ -183,13 +192,17 @@ class Estimator:
             fusion = fuse(dense, k, weights, None, "samples", None, "exact", self.verbose)
         else:
             k, weights = min(CANDIDATES * k, n - 2), self.weights
-            own = [view.copy() for view in views]  # the caller's may change
+            own = [view if isinstance(view, SpreadView) else view.copy() for view in views]  # the caller's may change
             how = self.view_weights, self.standardize, clusters, self.neighbors, self.verbose
             fusion = fuse(own, k, weights, *how)
         return Joiner(fusion, k, weights)
 
     def _read_new(self, X: Any, seen: Input) -> csr_array:
         """Weights (n_new, n) of new samples to those that `fit` saw."""
+        if any(map(is_spread, tables_of(X))):
+            raise TypeError(
+                "new samples are dask arrays, and are joined in memory: pass X.compute(), or some at a time"
+            )
         X = in_order(X, seen.naming)
         if seen.joiner is None:
             given = as_csr(X, "X") if is_sparse(X) else csr_array(as_matrix(X, "X"))
@@ -223,12 +236,14 @@ class Estimator:
             name, expected = type(self).__name__, seen.n_features_in
             raise ValueError(f"X has {count} features, but {name} is expecting {expected} features as input")
 
-    def _train(self, W: csr_array) -> LearnedGraph:
+    def _train(self, W: csr_array | Blocks) -> LearnedGraph:
         """Let the network learn."""
         epochs, rate = self._training()
         if self.preset == "authors":
             return learn_as_authors(W, layers=self.layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
         share, layers = self.share, self.layers
+        if isinstance(W, Blocks):
+            return learn_spread(W, Training(share, layers, epochs, rate, self.verbose))
         return learn_graph(W, keep=share, layers=layers, epochs=epochs, learning_rate=rate, verbose=self.verbose)
 
     @property
@@ -260,19 +275,24 @@ def as_sizes(view_sizes: Any) -> list[int]:
     return [as_count(size, f"view_sizes[{v}]", least=1) for v, size in enumerate(view_sizes)]
 
 
-def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View]:
+def split_views(X: Any, view_sizes: Sequence[int] | None) -> list[View] | list[SpreadView]:
     """Views as they are; one array as one view, or cut by columns into views of the given sizes."""
     if is_views(X):
         if view_sizes is not None:
             raise ValueError("view_sizes is for one array; X is a list of views already")
-        return as_views(X.views if isinstance(X, Named) else X)
+        return views_of(X.views if isinstance(X, Named) else X)
+    if is_spread(X):
+        return views_of([X] if view_sizes is None else [X[:, a:b] for a, b in _cuts(view_sizes, as_spread(X, "X"))])
     whole, samples = as_csr_numbers(X, "X") if is_sparse(X) else as_numbers(X, "X"), names_of([X])
     require_matrix_shape(whole.shape, "X")
     if view_sizes is None:
         return as_views([as_rows(whole, "X")], samples)
+    return as_views([as_rows(whole[:, a:b], f"X[:, {a}:{b}]") for a, b in _cuts(view_sizes, whole)], samples)
+
+
+def _cuts(view_sizes: Sequence[int], whole: Any) -> list[tuple[int, int]]:
+    """The first column of each view, and the one after its last."""
     sizes = as_sizes(view_sizes)
     if sum(sizes) != whole.shape[1]:
         raise ValueError(f"view_sizes = {sizes} has sum {sum(sizes)}, but X has {whole.shape[1]} features")
-    ends = np.cumsum(sizes)
-    parts = [(end - size, end) for size, end in zip(sizes, ends, strict=True)]
-    return as_views([as_rows(whole[:, a:b], f"X[:, {a}:{b}]") for a, b in parts], samples)
+    return list(pairwise(np.cumsum([0, *sizes]).tolist()))

@@ -15,6 +15,8 @@ from scipy.sparse import csr_array, issparse
 from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.naming import Expected, Naming
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.fusion import SpreadFusion
 from dsrl_ref.multiview.unseen import Joiner
 
 
@@ -50,7 +52,8 @@ class Fitted:
     def __post_init__(self) -> None:
         """Let nobody write to what was learned any more; give its graphs the indices that others take."""
         for graph in (self.seen.graph, self.affinity_matrix, self.learned.graph):
-            narrow(graph)
+            if not isinstance(graph, Blocks):
+                narrow(graph)
         seal(self)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -98,6 +101,8 @@ class FromFit:
             return self
         fitted = vars(estimator).get("_fitted")
         value = None if fitted is None else fitted.attributes[self.name.removesuffix("_")]
+        if isinstance(value, Blocks):
+            return value.as_array()
         if value is None:
             raise AttributeError(f"{type(estimator).__name__} has no {self.name}: fit gives it, from what it is given")
         return copy.copy(value) if issparse(value) else value  # another container, whose arrays may be exchanged
@@ -108,11 +113,18 @@ class FromFit:
 
 
 def seal(value: Any) -> None:
-    """Make every array in a value read-only: itself, those of a sparse one, and whatever it holds at any depth."""
+    """Make every array in a value read-only: itself, those of a sparse one, and whatever it holds at any depth.
+
+    What is on workers nobody can write to.
+    """
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
     elif isinstance(value, list | tuple):
         for each in value:
             seal(each)
+    elif isinstance(value, SpreadFusion):
+        seal([value.view_weights, value.neighbors])
+    elif isinstance(value, Blocks):
+        return
     elif hasattr(value, "__dict__"):
         seal(list(vars(value).values()))

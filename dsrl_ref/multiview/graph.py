@@ -14,10 +14,14 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.agreement import chosen, weights_by_agreement
 from dsrl_ref.multiview.approximate import require_faiss
+from dsrl_ref.multiview.blank import what_is_blank
 from dsrl_ref.multiview.conventions import as_jobs
 from dsrl_ref.multiview.edges import WEIGHTS, mean_graph, view_graph_by
 from dsrl_ref.multiview.neighbors import NEIGHBORS, Taken, kind_for
-from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, as_views, prepare
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.fusion import SpreadFusion, fused, ways_for
+from dsrl_ref.multiview.spread.views import SpreadView, prepared, views_of
+from dsrl_ref.multiview.views import PREPARATIONS, PreparedView, View, prepare
 from dsrl_ref.progress import Callback, Progress, reported
 from dsrl_ref.threads import limited
 
@@ -51,7 +55,9 @@ def similarity_graph(
     ----------
     views : sequence of array_like or sparse (n, d_v), or dictionary of such
         The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
-        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
+        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes. Or all
+        are dask arrays, dense or with sparse chunks, chunked in any way (the extra ``distributed``): then the graph is
+        made by the workers of the Dask client in charge, or by dask's scheduler for one machine where there is none.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -90,7 +96,8 @@ def similarity_graph(
     -------
     csr_array (n, n)
         Symmetric, float64, weights in [0, 1], zero diagonal; two samples are joined if either is a neighbour of the
-        other, by the larger of the two weights.
+        other, by the larger of the two weights. Of dask arrays a dask array, whose chunks are rows of the same graph,
+        to the last bit, held by the workers; `dsrl_ref.multiview.spread` says who holds what.
 
     Raises
     ------
@@ -98,8 +105,14 @@ def similarity_graph(
         For views of different length (the message names the view), no view, k out of range, or negative counts; for a
         row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
         where the indices differ: the message says what joins them.
+    TypeError
+        For what is no matrix of real numbers; where some views are dask arrays, and others are not.
     MissingExtraError
-        For approximate neighbours without faiss.
+        For approximate neighbours without faiss, and for dask arrays without the extra ``distributed``.
+    SizeError
+        For dask arrays and ``view_weights="auto"``, where the graph does not fit into the memory of the caller.
+    ClusterError
+        Where a Dask cluster does not answer, or has forgotten what it made.
 
     Warns
     -----
@@ -132,11 +145,12 @@ def similarity_graph(
     (4, array([0.   , 0.996, 0.   , 0.   ]))
     """
     with limited(as_jobs(n_jobs)), reported(None, callback):
-        return fuse(as_views(views), n_neighbors, weights, view_weights, standardize, None, neighbors).graph
+        graph = fuse(views_of(views), n_neighbors, weights, view_weights, standardize, None, neighbors).graph
+    return graph.as_array() if isinstance(graph, Blocks) else graph
 
 
 def fuse(
-    views: Sequence[View],
+    views: Sequence[View] | Sequence[SpreadView],
     n_neighbors: Any,
     weights: str,
     view_weights: Any,
@@ -144,7 +158,7 @@ def fuse(
     clusters: int | None = None,
     neighbors: str = "auto",
     verbose: bool | None = None,
-) -> Fusion:
+) -> Fusion | SpreadFusion:
     """Build the graph and say how, so that new samples can be joined to it; the parameters are `similarity_graph`'s.
 
     `clusters` is the number of them, where it is known, for ``view_weights="auto"``; `verbose` is as for `Progress`.
@@ -155,19 +169,25 @@ def fuse(
     if neighbors == "approximate":
         require_faiss()
     for v, view in enumerate(views):
-        if is_absent(view).all():
+        if (view.absent if isinstance(view, SpreadView) else is_absent(view)).all():
             raise ValueError(f"views[{v}] has none of the {view.shape[0]} samples: all of it is NaN; leave it out")
     k = require_neighbours(n_neighbors, views[0].shape[0], weights)
     given = _given_weights(view_weights, len(views))
+    spread = [view for view in views if isinstance(view, SpreadView)]
+    if spread:
+        on_workers = prepared(spread, ways_for(spread, standardize, k, weights), k, weights, neighbors)
+        _warn_of_blanks([view.told.blank for view in on_workers])
+        fusion = fused(on_workers, weights, given, clusters)
+        _warn_of_those_without_weight(fusion.seen[:, fusion.view_weights > 0])
+        return fusion
     ways = chosen(views, k, weights) if standardize == "auto" else [standardize] * len(views)
-    prepared = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
-    for v, view in enumerate(prepared):
-        _warn_of_blanks(view, f"views[{v}]")
-    graphs, taken = _graphs(prepared, k, weights, neighbors, verbose)
-    seen = np.stack([view.seen for view in prepared], axis=1)
+    ready = [prepare(view, way) for view, way in zip(views, ways, strict=True)]
+    _warn_of_blanks([what_is_blank(view) for view in ready])
+    graphs, taken = _graphs(ready, k, weights, neighbors, verbose)
+    seen = np.stack([view.seen for view in ready], axis=1)
     shares = weights_by_agreement(graphs, clusters, seen) if given is None else given
     _warn_of_those_without_weight(seen[:, shares > 0])
-    return Fusion(mean_graph(graphs, shares, seen, seen), prepared, shares, taken)
+    return Fusion(mean_graph(graphs, shares, seen, seen), ready, shares, taken)
 
 
 def _tell(v: int, taken: Taken, verbose: bool | None) -> None:
@@ -193,23 +213,11 @@ def _graphs(
     return graphs, kinds
 
 
-def _warn_of_blanks(view: PreparedView, name: str) -> None:
-    """Warn of what tells no sample from another: a view that is constant, and samples that are constant in it."""
-    count = view.points.count
-    if count == 1:
-        message = f"{name} has one sample alone, {int(np.argmax(view.seen))}: it joins none to another; leave it out"
-        warnings.warn(message, GraphWarning, stacklevel=4)
-        return
-    if view.points.are_equal():
-        message = f"{name} is constant: standardised along {view.how}, all its samples are equal; leave it out"
-        warnings.warn(message, GraphWarning, stacklevel=4)
-        return
-    blank = view.blank()
-    if blank.size:
-        kind = "no words" if view.how == "tf-idf" else "nothing but equal features"
-        first = np.flatnonzero(view.seen)[blank[0]]
-        message = f"{name}: {blank.size} of {count} samples have {kind}, the first of them sample "
-        warnings.warn(f"{message}{first}: what they are near to means nothing in this view", GraphWarning, 4)
+def _warn_of_blanks(told: Sequence[str]) -> None:
+    """Warn of what `what_is_blank` says of each view."""
+    for v, what in enumerate(told):
+        if what:
+            warnings.warn(f"views[{v}]{what}", GraphWarning, stacklevel=4)
 
 
 def _warn_of_those_without_weight(seen: NDArray[np.bool_]) -> None:

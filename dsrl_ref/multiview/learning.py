@@ -2,21 +2,25 @@
 
 import warnings
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.engines.pieces import interruptible
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview.assembly import BLOCK, assembled, blocks, rows_of, weighted_sum
+from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
+from dsrl_ref.threads import interruptible
 from dsrl_ref.training import fit
 from dsrl_ref.training.authors import START, AuthorsDescent
 
@@ -109,44 +113,65 @@ def learn_graph(
         Where the epochs end before that.
     """
     scale = float(W.data.max()) if W.nnz else 1.0
-    theta, L, losses = _trained(W.data / scale, keep, layers, epochs, learning_rate, verbose)
-    found = LearnedGraph(W, theta, L, scale, losses, layers)
-    graph = _mapped(W, found)
-    share = graph.nnz / max(1, W.nnz)
-    if W.nnz and share < keep:
-        message = f"after {epochs} epochs only {share:.1%} of the edges are kept, not {keep:.1%}; "
-        warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=4)
+    training = Training(keep, layers, epochs, learning_rate, verbose)
+    theta, L, losses = trained(W.data / scale, training)
+    graph = mapped(W, LearnedGraph(W, theta, L, scale, losses, layers))
+    training.warn_of_share(graph.nnz, W.nnz)
     return LearnedGraph(_with_everyone(graph, W), theta, L, scale, losses, layers)
 
 
-def _trained(
-    weights: Array, keep: float, layers: int, epochs: int, learning_rate: float, verbose: bool | None
-) -> tuple[Theta, float, Array]:
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained on a graph: the parameters of `learn_graph`."""
+
+    keep: float
+    layers: int
+    epochs: int
+    learning_rate: float
+    verbose: bool | None
+
+    def warn_of_share(self, kept: int, edges: int) -> None:
+        """Warn where so many of the edges are fewer than were to be kept."""
+        share = kept / max(1, edges)
+        if edges and share < self.keep:
+            message = f"after {self.epochs} epochs only {share:.1%} of the edges are kept, not {self.keep:.1%}; "
+            warnings.warn(message + "raise epochs or learning_rate", GraphWarning, stacklevel=5)
+
+
+def trained(weights: Array, training: Training) -> tuple[Theta, float, Array]:
     """Train on weights, of which the largest is 1, until a share of them is kept: Θ, L, and the loss of every epoch.
 
     J does not ask where in a matrix its entries are, so that one row of them, which is sorted here, does for all.
     """
     interruptible(weights.sort)
-    J = Objective(Fidelity(weights[np.newaxis] if weights.size else np.zeros((1, 1))), layers=layers)
+    J = Objective(Fidelity(weights[np.newaxis] if weights.size else np.zeros((1, 1))), layers=training.layers)
+    return descended(J, weights.size, lambda network: count_kept(network, weights), training)
+
+
+def descended(
+    J: Objective, size: int, count: Callable[[ScalarMap], int], training: Training
+) -> tuple[Theta, float, Array]:
+    """The same of an objective of so many weights, of which `count` tells how many a network keeps."""
+    layers, epochs, learning_rate = training.layers, training.epochs, training.learning_rate
     descent = AuthorsDescent(J, START.copy(), learning_rate)
     descent.plateau.patience = epochs  # the loss stands still until the knot reaches the many; the rate must not fall
     losses: list[float] = []
-    with Progress("learning a graph", verbose) as progress:
+    with Progress("learning a graph", training.verbose) as progress:
         while True:
             if descent.values[4] <= 0:
                 L = float(descent.values[4])
                 raise ValueError(f"learning_rate = {learning_rate} is too large: training came to L = {L:.3g}")
             losses.append(descent.evaluate())
             theta, L = Theta.projected(descent.values[:4]), float(descent.values[4])
-            edges = count_kept(ScalarMap(theta, L, layers), weights)
-            told = f"{edges / max(1, weights.size):.1%} of the edges are kept"
+            edges = count(ScalarMap(theta, L, layers))
+            told = f"{edges / max(1, size):.1%} of the edges are kept"
             progress.tell(f"epoch {len(losses)} of at most {epochs}, {told}", len(losses) / epochs)
-            if edges >= keep * weights.size or len(losses) == epochs:
+            if edges >= training.keep * size or len(losses) == epochs:
                 return theta, L, np.array(losses)
             descent.step()
 
 
-def _mapped(W: csr_array, learned: LearnedGraph) -> csr_array:
+def mapped(W: csr_array, learned: LearnedGraph) -> csr_array:
     """What the network makes of every weight of a graph; what is 0 is no edge."""
 
     def part(block: slice) -> csr_array:
@@ -187,16 +212,35 @@ def mixed(candidates: csr_array, learned: csr_array) -> csr_array:
     """
     if not learned.nnz:
         return learned
-    n = learned.shape[0]
+    return weighted_sum([candidates, learned], shares_of(candidates, learned))
+
+
+def shares_of(candidates: Any, learned: Any) -> list[float]:
+    """What each of both graphs, which know the sums of their rows, is multiplied by in what is `mixed`."""
     parts = (CANDIDATES, candidates), (1 - CANDIDATES, learned)
-    return weighted_sum([candidates, learned], [share * n / float(graph.sum()) for share, graph in parts])
+    return [share * graph.shape[0] / float(graph.sum(axis=1).sum()) for share, graph in parts]
 
 
 def _with_everyone(graph: csr_array, W: csr_array) -> csr_array:
-    alone = np.flatnonzero((np.diff(graph.indptr) == 0) & (np.diff(W.indptr) > 0))
-    if not alone.size:
-        return graph
-    strongest = [W.indptr[i] + int(np.argmax(W.data[W.indptr[i] : W.indptr[i + 1]])) for i in alone]
+    samples, strongest = lonely(graph, W)
     least = graph.data.min() if graph.nnz else 1.0
-    links = csr_array((np.full(alone.size, least), (alone, W.indices[strongest])), shape=W.shape)
-    return csr_array(graph.maximum(links.maximum(links.T)))
+    return linked(graph, samples, strongest, least) if samples.size else graph
+
+
+def lonely(graph: csr_array, W: csr_array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows that have lost all their edges, and the columns of the strongest that they had."""
+    alone = np.flatnonzero((np.diff(graph.indptr) == 0) & (np.diff(W.indptr) > 0))
+    strongest = [W.indptr[i] + int(np.argmax(W.data[W.indptr[i] : W.indptr[i + 1]])) for i in alone]
+    return alone, W.indices[strongest].astype(np.intp)
+
+
+def linked(
+    rows: csr_array, samples: NDArray[np.intp], others: NDArray[np.intp], weight: float, first: int = 0
+) -> csr_array:
+    """Some rows of a graph, from the `first` on, with links of one weight, in both directions, that it had not."""
+    found, shape = rows, rows.shape
+    for row, column in ((samples, others), (others, samples)):
+        here = (first <= row) & (row < first + shape[0])
+        links = csr_array((np.full(np.count_nonzero(here), weight), (row[here] - first, column[here])), shape=shape)
+        found = csr_array(found.maximum(links))
+    return narrow(found)

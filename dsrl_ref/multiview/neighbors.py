@@ -11,7 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.approximate import Cells, is_installed
 from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples, Search, exponent_for
-from dsrl_ref.multiview.points import Dense, Points, Sparse
+from dsrl_ref.multiview.points import Dense, Places, Points, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
 from dsrl_ref.multiview.trees import Tree
 from dsrl_ref.progress import Progress, remark
@@ -67,7 +67,12 @@ def recall(points: Points, columns: NDArray[np.intp]) -> float:
 
 
 def nearest(
-    some: Points, others: Points, count: int, verbose: bool | None = None, kind: str = "exact"
+    some: Points,
+    others: Points,
+    count: int,
+    verbose: bool | None = None,
+    kind: str = "exact",
+    rows: slice | None = None,
 ) -> tuple[Array, NDArray[np.intp]]:
     """Find the `count` nearest among `others`, for each point of `some`.
 
@@ -81,10 +86,13 @@ def nearest(
         As for `Progress`.
     kind : {"exact", "approximate"}
         Approximate ones, of dense points, may be others than the nearest; their distances are exact.
+    rows : slice, optional
+        Points of `some` next to one another, from its start to its stop, whose neighbours alone are found: they are
+        those that they have beside all others. By default all m.
 
     Returns
     -------
-    lengths : ndarray (m, count)
+    lengths : ndarray (m, count), or as many rows as are asked for
         Euclidean distances in ascending order; such as rounding alone tells apart are in the order of their columns.
     columns : ndarray of the same shape
         Where `some` is `others`, each sample is the first of its own neighbours, at distance 0. Of equal distances the
@@ -107,11 +115,12 @@ def nearest(
     Beside the answer and the points, which are held three times, a thread has one tile of products: 2 MiB at most, or
     16 MiB of sparse points. Ctrl-C waits for a tile.
     """
-    lengths = np.empty((some.count, count))
+    rows = slice(0, some.count) if rows is None else rows
+    lengths = np.empty((rows.stop - rows.start, count))
     columns = np.empty(lengths.shape, dtype=np.intp)
     with blas_threads(1), Progress("neighbours", verbose) as progress:
         exponent, search = _search(some, others, count, kind)
-        _fill(search, some is others, exponent, lengths, columns, others.count, progress)
+        _fill(search, some is others, exponent, rows.start, lengths, columns, progress)
     return lengths, columns
 
 
@@ -119,24 +128,27 @@ def _fill(
     search: Search,
     of_itself: bool,
     exponent: int,
+    first: int,
     lengths: Array,
     columns: NDArray[np.intp],
-    n: int,
     progress: Progress,
 ) -> None:
-    """Fill all rows, in threads, and say now and then how far it is."""
+    """Fill all rows, of points from the `first` on, in threads, and say now and then how far it is."""
     m, count = lengths.shape
+    order = None if search.order is None else search.order[(search.order >= first) & (search.order < first + m)]
 
     def work(start: int) -> Iterator[None]:
-        block = slice(start, min(start + search.height, m))
-        here = np.arange(block.start, block.stop)
+        part = slice(start, min(start + search.height, m))
+        here = np.arange(first + part.start, first + part.stop) if order is None else order[part]
+        block: Places = slice(first + part.start, first + part.stop) if order is None else here
         own = here if of_itself else np.full(len(here), -1)
         lists = Lists.empty(own, count)
         yield from search.fill(block, own, lists)
         kernels.order(*lists)
-        lengths[block], columns[block] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
+        rows: Places = part if order is None else here - first
+        lengths[rows], columns[rows] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
-    step = search.height * max(1, PAIRS * processors() // (search.height * n))
+    step = search.height * max(1, PAIRS * processors() // (search.height * search.compared))
     begun = time.monotonic()
     for start in range(0, m, step):
         if start:
@@ -159,23 +171,29 @@ def _search(some: Points, others: Points, count: int, kind: str) -> tuple[int, S
     return exponent, (Tree if suits_a_tree(others) else DenseTiles)(these, those, count)
 
 
-def nearest_as_authors(some: Points, others: Points, count: int) -> tuple[Array, NDArray[np.intp]]:
+def nearest_as_authors(
+    some: Points, others: Points, count: int, rows: slice | None = None
+) -> tuple[Array, NDArray[np.intp]]:
     """The same as the authors' program finds them: by distances of which a product leaves rounding, if they are small.
 
     A sample is in order among those that equal it, and is none of its own neighbours if there are `count` before it.
-    A tree, where one is faster, is exact.
+    A tree, where one is faster, is exact. Products are of the same blocks of points, whichever `rows` are asked for.
     """
     if isinstance(some, Dense) and isinstance(others, Dense) and suits_a_tree(others):
-        return nearest(some, others, count)
-    lengths = np.empty((some.count, count))
+        return nearest(some, others, count, rows=rows)
+    rows = slice(0, some.count) if rows is None else rows
+    lengths = np.empty((rows.stop - rows.start, count))
     columns = np.empty(lengths.shape, dtype=np.intp)
     distances = Distances(some, others)
 
     def work(start: int) -> None:
-        block = slice(start, min(start + distances.height, len(lengths)))
-        lengths[block], columns[block] = _smallest(distances(block), count)
+        block = slice(start, min(start + distances.height, some.count))
+        asked = slice(max(start, rows.start), min(block.stop, rows.stop))
+        place, within = (slice(asked.start - origin, asked.stop - origin) for origin in (rows.start, start))
+        lengths[place], columns[place] = _smallest(distances(block)[within], count)
 
-    in_threads(work, range(0, len(lengths), distances.height), processors())
+    first = rows.start // distances.height * distances.height
+    in_threads(work, range(first, rows.stop, distances.height), processors())
     return lengths, columns
 
 

@@ -9,7 +9,10 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import require_room
+from dsrl_ref.multiview.assembly import components
 from dsrl_ref.multiview.conjugate import System, solved
+from dsrl_ref.multiview.spread.blocks import Blocks
+from dsrl_ref.multiview.spread.system import SpreadSystem
 from dsrl_ref.progress import Progress
 from dsrl_ref.threads import blas_threads
 
@@ -20,17 +23,19 @@ MOST = 1e12  # alpha times the largest degree: four digits are left then of what
 SHELL = 1e-6  # of the largest entry: what is below it is solved again
 COPIES = 10  # of the sources, which are held while they are solved for
 WHAT = "spreading labels"
+POISSON = "propagation='poisson' looks at the components of", "take propagation='balanced'"
+COPIED = 4.0  # times the graph, which Poisson's equation holds
 LEFT = 1e-8  # of the largest source: what Poisson's equation may leave in any row
 
 
 def propagate(
-    W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int, form: str, alpha: float | None
+    W: csr_array | Blocks, labellings: Sequence[NDArray[np.intp]], classes: int, form: str, alpha: float | None
 ) -> list[Array]:
     """Spread several labellings of the same samples over one graph.
 
     Parameters
     ----------
-    W : csr_array (n, n)
+    W : csr_array or Blocks (n, n)
         Symmetric, nonnegative.
     labellings : sequence of ndarray (n,)
         Codes of classes; negative is unlabelled.
@@ -61,7 +66,7 @@ def propagate(
         COPIES * 8 * n * count, f"labels y: what {classes} classes have of {n} samples each", "take fewer classes"
     )
     if form == "poisson":
-        return _poisson(W, labellings, classes)
+        return _poisson(W if isinstance(W, csr_array) else W.gathered(*POISSON, COPIED), labellings, classes)
     columns = np.hstack([_sources(codes, classes, form == "balanced") for codes in labellings])
     degrees = W.sum(axis=1)
     reach = 1.0 if alpha is None else alpha
@@ -72,7 +77,8 @@ def propagate(
     if not reach * largest <= MOST:
         size = f"alpha = {reach:g} times the largest degree, {largest:g},"
         raise ValueError(f"{size} is too large for float64, {MOST:g} at most; take a smaller alpha")
-    found = _solved(System(W, 1 + reach * (degrees / unit), reach / unit), columns)
+    kind = System if isinstance(W, csr_array) else SpreadSystem
+    found = _solved(kind(W, 1 + reach * (degrees / unit), reach / unit), columns)
     return np.split(found, len(labellings), axis=1)
 
 
@@ -92,11 +98,9 @@ def _poisson(W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int)
     L u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, with m_k labels of class k, and m in all. Here every component has its
     own equation, with its own labels. Where all of them are of one class its u is 0.
     """
-    from scipy.sparse.csgraph import connected_components
-
     W = csr_array(W, copy=True)
     W.eliminate_zeros()
-    parts: NDArray[np.intp] = connected_components(W, directed=False)[1]
+    parts = components(W)
     columns = np.hstack([_centred_sources(codes, classes, parts) for codes in labellings])
     u = np.zeros(columns.shape)
     joined = np.flatnonzero(W.sum(axis=1) > 0)
@@ -195,13 +199,18 @@ def _sources(codes: NDArray[np.intp], classes: int, balanced: bool) -> Array:
     return columns / np.maximum(columns.sum(axis=0), 1.0) if balanced else columns
 
 
-def _normalised(W: csr_array, degrees: Array) -> csr_array:
+def _normalised(W: csr_array | Blocks, degrees: Array) -> csr_array | Blocks:
     """D^(-½) W D^(-½), with the indices of W."""
     inverse = np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0)
-    data = np.repeat(inverse, np.diff(W.indptr))
-    data *= inverse[W.indices]
-    data *= W.data
-    return csr_array((data, W.indices, W.indptr), shape=W.shape)
+    return _scaled(slice(None), W, inverse) if isinstance(W, csr_array) else W.mapped(_scaled, inverse)
+
+
+def _scaled(block: slice, rows: csr_array, factors: Array) -> csr_array:
+    """Some rows of a graph whose rows and columns are multiplied by factors."""
+    data = np.repeat(factors[block], np.diff(rows.indptr))
+    data *= factors[rows.indices]
+    data *= rows.data
+    return csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
 
 def _solved(system: System, columns: Array) -> Array:
@@ -236,5 +245,5 @@ def _in_shells(system: System, columns: Array) -> Array:
             far = largest < SHELL * largest.max()
             if not far.any():
                 return found
-            columns = columns[far] + system.factor * (system.W[far][:, ~far] @ solution[~far])
+            columns = columns[far] + system.factor * system.across(far, solution[~far])
             system, rest = system.among(far), rest[far]

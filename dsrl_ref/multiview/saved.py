@@ -24,6 +24,7 @@ from dsrl_ref.multiview.graph import Fusion
 from dsrl_ref.multiview.learning import LearnedGraph
 from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.neighbors import Taken
+from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import PREPARATIONS, View, prepare
 from dsrl_ref.persistence import Kind, register
@@ -231,7 +232,9 @@ def _view_from_file(name: str, arrays: Mapping[str, Any]) -> View:
     return view
 
 
-def _sparse_to_file(name: str, matrix: csr_array) -> Arrays:
+def _sparse_to_file(name: str, matrix: csr_array | Blocks) -> Arrays:
+    if isinstance(matrix, Blocks):
+        matrix = matrix.gathered("save brings", "fit a sample of the data in memory, and save that")
     parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "shape": np.array(matrix.shape)}
     return {f"{name}_{part}": array for part, array in parts.items()}
 

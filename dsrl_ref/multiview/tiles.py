@@ -68,12 +68,14 @@ class Filter(NamedTuple):
 class DenseTiles:
     """Search among dense points."""
 
+    order: NDArray[np.intp] | None = None
+
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         self.some, self.count = some, count
         self.original = shuffled(len(others.rows))
         self.others, self.centre = others.rows[self.original], others.rows.mean(axis=0)
         n, d = others.rows.shape
-        self.height = max(1, min(HEIGHT, MULTIPLICATIONS // (WIDTH * d)))
+        self.height, self.compared = max(1, min(HEIGHT, MULTIPLICATIONS // (WIDTH * d))), n
         self.filter = Filter.of(self.others - self.centre, np.float32)
         self.enough = OFTEN * (count + count * log(max(n / count, 1.0)) + 1)  # candidates, of a point
 
@@ -104,11 +106,13 @@ class DenseTiles:
 class SparseTiles:
     """Search among sparse points: a tile is as wide as there are others, and is made by a sparse product."""
 
+    order: NDArray[np.intp] | None = None
+
     def __init__(self, some: Sparse, others: Sparse, count: int) -> None:
         self.some, self.count = some, count
         self.original = shuffled(others.count)
         self.others = others.take(self.original)
-        self.height = max(1, SPARSE_ENTRIES // others.count)
+        self.height, self.compared = max(1, SPARSE_ENTRIES // others.count), others.count
         self.products = some.products(self.others)
         self.squares, self.slack = some.squares(), slack_of(some)
         slack = slack_of(self.others)

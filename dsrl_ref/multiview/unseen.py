@@ -14,6 +14,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.absent import is_absent
 from dsrl_ref.multiview.edges import Links, mean_graph
 from dsrl_ref.multiview.graph import Fusion
+from dsrl_ref.multiview.spread.fusion import SpreadFusion
 from dsrl_ref.multiview.views import View, scattered
 
 
@@ -25,7 +26,7 @@ class Joiner:
 
     Parameters
     ----------
-    fusion : Fusion
+    fusion : Fusion or SpreadFusion
         What was seen, and how its graph was made.
     k : int
         Neighbours in each view.
@@ -33,7 +34,7 @@ class Joiner:
         As for `similarity_graph`.
     """
 
-    def __init__(self, fusion: Fusion, k: int, weights: str) -> None:
+    def __init__(self, fusion: Fusion | SpreadFusion, k: int, weights: str) -> None:
         self.fusion, self.k, self.weights = fusion, k, weights
         self._links: dict[int, Links] = {}  # of each view that was asked
 

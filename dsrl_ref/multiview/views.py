@@ -38,19 +38,30 @@ def as_views(views: Sequence[Any] | Mapping[str, Any], samples: Sequence[Any] | 
         raise TypeError(f"views must be a list of matrices, samples by features, got {type(views).__name__}")
     if len(views) == 0:
         raise ValueError("views is empty; at least one matrix of samples by features is needed")
-    called = [f"views[{key!r}]" for key in (views if isinstance(views, Mapping) else range(len(views)))]
+    names = called(views)
     given = list(views.values()) if isinstance(views, Mapping) else views
     samples = names_of(given) if samples is None else samples
-    checked = [_as_view(view, name) for view, name in zip(given, called, strict=True)]
-    n = checked[0].shape[0]
-    for view, name in zip(checked, called, strict=True):
-        if view.shape[0] != n:
-            raise ValueError(f"{name} has {view.shape[0]} samples, but {called[0]} has {n}; they must agree")
+    checked = [as_view(view, name) for view, name in zip(given, names, strict=True)]
+    require_as_many(checked, names)
     require_everyone(checked, samples)
     return checked
 
 
-def _as_view(view: Any, name: str) -> View:
+def called(views: Sequence[Any] | Mapping[str, Any]) -> list[str]:
+    """What messages call the views: by their keys, or by their places."""
+    return [f"views[{key!r}]" for key in (views if isinstance(views, Mapping) else range(len(views)))]
+
+
+def require_as_many(views: Sequence[Any], names: Sequence[str]) -> None:
+    """Refuse the first of the views that has not as many samples as the one before all."""
+    n = views[0].shape[0]
+    for view, name in zip(views, names, strict=True):
+        if view.shape[0] != n:
+            raise ValueError(f"{name} has {view.shape[0]} samples, but {names[0]} has {n}; they must agree")
+
+
+def as_view(view: Any, name: str) -> View:
+    """Convert one view to a matrix, dense or sparse as it is; messages call it by its name."""
     matrix: View = as_rows(view, name)
     if is_sparse(matrix):
         matrix = csr_array(matrix, copy=True)

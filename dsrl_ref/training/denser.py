@@ -9,11 +9,14 @@ with x̃ and x̃' two columns of the target, and s the part of x̃' in places th
 with the noise of y and no other. The signs and sizes of the entries are those of the data.
 """
 
+from typing import Any
+
 import numpy as np
 
-from dsrl_ref.arrays import is_sparse
+from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import LeastSquares
+from dsrl_ref.spread import is_spread
 
 ONE_IN = 4  # so many columns are taken again, denser
 SHARE = 0.3  # of the nonzeros of another column that are added
@@ -33,19 +36,37 @@ def with_denser(J: Objective) -> Objective:
     taken, other = rng.permutation(m)[:count], rng.permutation(m)[:count]
     X = J.target.toarray() if is_sparse(J.target) else J.target
     x0 = J.x0.toarray() if is_sparse(J.x0) else J.x0
-    added = np.where(rng.random((len(X), count)) < SHARE, X[:, other], 0.0)
+    added = np.where(_chosen(rng, X[:, other]), X[:, other], 0.0)
     Y, target, start = (
         np.hstack([J.f.Y, J.f.Y[:, taken] + J.f.D @ added]),
         np.hstack([X, X[:, taken] + added]),
         np.hstack([x0, x0[:, taken]]),
     )
     order = rng.permutation(m + count)
-    return Objective(
-        LeastSquares(J.f.D, Y[:, order]),
-        target[:, order],
-        layers=J.layers,
-        x0=start[:, order],
-        method=J.method,
-        threads=J.threads,
-        per_layer=J.per_layer,
-    )
+    return J.of_others(LeastSquares(J.f.D, Y[:, order]), target[:, order], start[:, order])
+
+
+def _chosen(rng: np.random.Generator, X: Any) -> Any:
+    """Draw which entries of X are added: of a dask array the same, chunk by chunk where the chunks are computed."""
+    if not is_spread(X):
+        return rng.random(X.shape) < SHARE
+    from dask.array import map_blocks
+
+    state = rng.bit_generator.state
+    rng.bit_generator.advance(X.size)  # type: ignore[attr-defined]  # to where it is after these draws
+    halves = {
+        key: state[key] for key in ("has_uint32", "uinteger")
+    }  # of a number of which half is drawn, dropped there
+    rng.bit_generator.state = {**rng.bit_generator.state, **halves}
+    return map_blocks(_drawn_at, X, state=state, dtype=bool, meta=np.empty((0, 0), bool))
+
+
+def _drawn_at(chunk: Array, state: Any, block_info: Any) -> Any:
+    """The draws of one chunk: of its place among those of the whole, row by row."""
+    (top, bottom), (first, last) = block_info[0]["array-location"]
+    chosen, bits = np.empty(chunk.shape, np.bool_), np.random.PCG64()
+    for row in range(top, bottom):
+        bits.state = state
+        bits.advance(row * block_info[0]["shape"][1] + first)
+        chosen[row - top] = np.random.Generator(bits).random(last - first) < SHARE
+    return chosen

@@ -13,6 +13,7 @@ from dsrl_ref.arrays import is_sparse
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.spread import is_spread
 from dsrl_ref.training.checkpoint import Trail
 from dsrl_ref.training.kinks import ROUNDING
 
@@ -52,7 +53,7 @@ def require_same_losses(J: Objective, trail: Trail, path: Path) -> None:
             now, _ = J(*J.parameters.projected(values))
         except ValueError:  # here it cannot even be evaluated
             now = np.inf
-        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * J.energy):
+        if not abs(now - before) <= SAME * before + ROUNDING * np.sqrt(before * J.problem.half_square):
             raise ModelFileError(
                 f"{path} is of another run: its loss in epoch {epoch} is {before!r}, here it is {now!r}; f computes "
                 "other numbers than it did then. Take another file, or resume=False to begin anew"
@@ -161,6 +162,8 @@ def _parts(value: Any, inside: Callable[[Any], bytes]) -> list[Any]:
         entries = np.ascontiguousarray(value).reshape(-1).view(np.uint8)  # of a map, so that none is in memory
         starts = range(0, entries.size, HASHED)
         return [f"{value.dtype} {value.shape}".encode(), *(entries[start : start + HASHED] for start in starts)]
+    if is_spread(value):  # its name may be another in every process; what it computes is asked of the losses
+        return [f"{value.dtype} {value.shape}".encode()]
     if is_sparse(value):
         csr = value.tocsr()
         return [*map(inside, (csr.data, csr.indices, csr.indptr, csr.shape))]

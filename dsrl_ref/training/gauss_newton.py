@@ -18,8 +18,7 @@ from dsrl_ref.status import Status
 from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.constraints import constrained_minimum, constraints, feasible
 from dsrl_ref.training.kinks import MANY, PROBES, TOLERANCE, Polish, is_nothing
-from dsrl_ref.training.quantiles import quantiles
-from dsrl_ref.training.subset import drawn, first_seen, subset
+from dsrl_ref.training.subset import drawn, subset
 
 TRIAL = 6  # steps from every start; the best then goes on
 PART = 10  # one of so many columns is in the part that trials see
@@ -249,8 +248,8 @@ def starts(J: Objective) -> list[Array]:
     if not 0 < L < np.inf:
         raise ValueError(f"f.lipschitz() is {L}, no step constant to start from: give fit both theta and L")
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = quantiles(first_seen(J, L), QUANTILES)
-    knots = BELOW * seen if seen.size else np.ones(1)
+        seen = J.problem.first_layer(L, QUANTILES)
+    knots = np.ones(1) if seen is None else BELOW * seen
     return [np.array([1.0, 0.9, knot, 2 * knot, L]) for knot in knots]
 
 
@@ -262,5 +261,5 @@ def part_of(J: Objective) -> Objective | None:
     n, m = J.shape
     if type(J.f) is not LeastSquares or n * (m // PART) < MANY:
         return None
-    count = min(m // PART, max(1, MOST // n)) if J.on_disk else m // PART
+    count = min(m // PART, max(1, MOST // n)) if J.problem.on_disk else m // PART
     return subset(J, drawn(m, count, seed=0))

@@ -10,12 +10,10 @@ first, and that is all where the smooth model holds on each of them.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.entries import largest_entry
+from dsrl_ref.arrays import Array
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
 from dsrl_ref.status import Status
@@ -28,6 +26,7 @@ ENOUGH = 0.05  # of the gain that the models promise
 DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 TOLERANCE = 1e-6  # of the loss: a point lower by less is not gone on from at the end
 PROBES = {1e-1: 64, 3e-2: 64, 1e-2: 128, 3e-3: 96, 1e-3: 96, 1e-4: 24, 1e-5: 12}  # points at each distance, in units
+LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
 MANY = 4096  # entries, of which the kinks may add up to what is smooth, and an evaluation takes its time
 SHARE_OF_MANY, SHARE_OF_SMOOTH = 2, 12  # one in so many of the points is drawn
 SMOOTH_TO, OFF = 1e-2, 0.5  # points no farther away may be lower than the model says by such a share of its change
@@ -133,7 +132,7 @@ class Polish:
         return (self.loss, self.values), 0.0
 
     def _are_many(self) -> bool:
-        return stored(self.J.target).size >= MANY
+        return self.J.problem.entries >= MANY
 
     def _is_smooth(self, rng: np.random.Generator) -> bool:
         """Whether no point of a share is lower, and the near ones are where the smooth model says."""
@@ -167,7 +166,7 @@ class Polish:
     def _end(self, share: int) -> None:
         """Say that none of so many points is lower, or that rounding would hide one."""
         self.points = sum(count // share for count in PROBES.values())
-        hidden = ROUNDING * np.sqrt(self.J.energy) > TOLERANCE * np.sqrt(self.loss)
+        hidden = ROUNDING * np.sqrt(self.J.problem.half_square) > TOLERANCE * np.sqrt(self.loss)
         self.status = Status.STALLED if hidden else Status.STATIONARY
 
     @property
@@ -185,7 +184,7 @@ class Polish:
 def units(J: Objective, values: Array) -> Array:
     """What is a large change of each parameter: of a slope itself, of a knot the outer one, of L itself."""
     w1, w2, _, b2, L = values
-    knot = b2 or largest_entry(stored(J.target)) or 1.0
+    knot = b2 or J.problem.largest or 1.0
     return np.array([max(w1, SMALL_UNIT), max(w2, SMALL_UNIT), knot, knot, L])
 
 
@@ -198,12 +197,16 @@ def loss_or_infinity(J: Objective, values: Array) -> tuple[float, Array]:
     return loss, np.array(gradient)
 
 
-def stored(X: Any) -> Array:
-    """The entries of a matrix; of a sparse one those that are stored."""
-    entries: Array = X.data if is_sparse(X) else X
-    return entries
+def require_size(J: Objective, what: str) -> None:
+    """Refuse a target, called so, whose squares float64 cannot add up."""
+    largest = J.problem.largest
+    if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
+        raise ValueError(
+            f"the largest entry of {what} is {largest:.3g}: fit adds up squares, for which it has to be from "
+            f"{LEAST_SIZE:g} to {MOST_SIZE:g}; multiply the target and the data of f by one factor"
+        )
 
 
 def is_nothing(J: Objective, loss: float) -> bool:
     """Whether a loss is 0 but for rounding: then there is no lower one anywhere."""
-    return loss <= NO_LOSS * J.energy
+    return loss <= NO_LOSS * J.problem.half_square

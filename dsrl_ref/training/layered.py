@@ -20,14 +20,12 @@ Matrices of the last stage are estimated from 232 of many columns: a step costs 
 one from a quarter as many is worse.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array, as_real, as_step_constants
-from dsrl_ref.entries import largest_entry, parts_of
 from dsrl_ref.errors import ModelFileError
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity, LeastSquares, multiplications
@@ -36,11 +34,10 @@ from dsrl_ref.threads import blas_threads
 from dsrl_ref.training.box import Box
 from dsrl_ref.training.denser import with_denser
 from dsrl_ref.training.held_out import split
-from dsrl_ref.training.kinks import is_nothing, stored
-from dsrl_ref.training.quantiles import quantiles
+from dsrl_ref.training.kinks import is_nothing
 from dsrl_ref.training.schedule import Apart, Schedule
 from dsrl_ref.training.stage import Judge, Sample, Stage
-from dsrl_ref.training.subset import first_seen, has_columns_apart, subset
+from dsrl_ref.training.subset import has_columns_apart, subset
 
 TRIAL = 6  # steps from every start
 PART = 200  # columns that trials see
@@ -48,6 +45,7 @@ MOST = 2**23  # entries of these, 64 MiB
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
+LEAST_RATIO, MOST_RATIO = 1e-140, 1e140  # of the size of the target and ‖H‖: how far derivatives in L may be from 1
 WITHOUT_GROWTH, LONGEST = 2.0, 4.5  # steps, in units of 1/‖H‖
 OF_SCHEDULE, OF_ALL = Sample(8, 16), Sample(32, 200)  # columns that matrices are estimated from
 
@@ -192,7 +190,7 @@ class LayeredDescent:
         if status is Status.COMPLETED:
             after = self.current.ended or "the loss of what was learned from came to 0 but for rounding"
             return f"completed, after {after}; {told}; there may be lower points elsewhere"
-        return f"not completed after {epochs} epochs: {self._advice()}; {told}"
+        return f"not completed after {epochs} epochs a stage: {self._advice()}; {told}"
 
     def _advice(self) -> str:
         """What to do where epochs were too few: who took all in the stage of schedules cannot add to them."""
@@ -209,9 +207,10 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     constants = None if L is None else as_step_constants(L, layers)
     thetas = None if theta is None else _projected(theta, layers)
     bound = float(J.f.lipschitz())
-    unit = step_constant(bound, thetas, constants)
+    unit, knot = step_constant(bound, thetas, constants), size(J)
+    _require_derivatives(knot, unit)
     learned_from, held = split(J, validation)
-    judge = Judge(with_denser(learned_from), Box(size(J), unit, unit / longest_step(J.f, bound)), held)
+    judge = Judge(with_denser(learned_from), Box(knot, unit, unit / longest_step(J.f, bound)), held)
     if thetas is None:
         return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
     start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
@@ -219,6 +218,16 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     if descent.evaluate() == np.inf:
         judge.J(*judge.units.parameters(start))  # a start that cannot be evaluated is refused here, with the reason
     return descent
+
+
+def _require_derivatives(knot: float, unit: float) -> None:
+    """Refuse a ‖H‖ and a size of the target for which squares of the derivatives in L leave float64."""
+    if not LEAST_RATIO <= knot / unit <= MOST_RATIO:
+        raise ValueError(
+            f"f.lipschitz() is {unit:.3g}, which L is measured in, and entries of the target are about {knot:.3g}: "
+            "squares of the derivatives in L leave float64. Divide D and Y by one number, so that their network is the "
+            "same and L smaller by its square, or scale the target and the data of f"
+        )
 
 
 def _projected(theta: Any, layers: int) -> Array:
@@ -256,16 +265,7 @@ def longest_step(f: Any, bound: float) -> float:
 
 def size(J: Objective) -> float:
     """The root of the mean square of the target's entries that are not 0; 1 where all are."""
-    entries = stored(J.target)
-    largest = largest_entry(entries)
-    if not largest:
-        return 1.0
-    squares, count = list[float](), 0
-    for part in parts_of(entries):
-        kept = np.abs(part[part != 0])
-        squares.append(float(np.sum((kept / largest) ** 2)))
-        count += kept.size
-    return float(largest * np.sqrt(math.fsum(squares) / count))
+    return J.problem.root_mean_square
 
 
 def starts(judge: Judge, L: float) -> list[Array]:
@@ -278,8 +278,8 @@ def starts(judge: Judge, L: float) -> list[Array]:
     begin, slow = np.log(1.35 * size(J) / units.knot), np.log(4 / layers)
     found = [np.array([1.0, 1.0, 0.5, begin, slow, begin + floor, least + AHEAD]) for floor in FLOORS]
     with blas_threads(J.threads, multiplications(J.f, J.shape)):
-        seen = quantiles(first_seen(J, L), [0.75])
-    knot = BELOW * float(seen[0]) if seen.size else size(J)
+        seen = J.problem.first_layer(L, [0.75])
+    knot = size(J) if seen is None else BELOW * float(seen[0])
     stay = np.log(2 * knot / units.knot)
     return [*found, np.array([0.5, 0.9, 0.5, stay - 7.0, -np.log(layers), stay, least])]
 

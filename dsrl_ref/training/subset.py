@@ -1,16 +1,13 @@
 """Some columns of an objective, where columns are known not to interact, and the error of each column."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array, is_sparse
-from dsrl_ref.entries import AT_ONCE as ENTRIES
-from dsrl_ref.entries import parts_of
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import Fidelity, LeastSquares, portions
+from dsrl_ref.smooth import Fidelity, LeastSquares, is_spread_term
 
 AT_ONCE = 2**18  # entries of X in a block of `errors`, whose iterates are all kept
 
@@ -21,11 +18,17 @@ def has_columns_apart(J: Objective) -> bool:
 
 
 def subset(J: Objective, columns: Any) -> Objective:
-    """The objective of some columns, by the same engine; J is the sum of those of any parts."""
+    """The objective of some columns, by the same engine; J is the sum of those of any parts.
+
+    Of a dask array few columns are fetched, and many are another dask array.
+    """
+    if is_spread_term(J.f):
+        of, start, goal = J.problem.some(columns)
+        return J.of_others(of, goal, start)
     f = _term_of(J, columns)
     x0 = None if isinstance(f, Fidelity) and J.x0 is J.f.W else J.x0[:, columns]  # type: ignore[attr-defined]
     target = f.W if isinstance(f, Fidelity) and J.target is J.f.W else J.target[:, columns]  # type: ignore[attr-defined]
-    return Objective(f, target, layers=J.layers, x0=x0, method=J.method, threads=J.threads, per_layer=J.per_layer)
+    return J.of_others(f, target, x0)
 
 
 def errors(J: Objective, theta: Any, L: Any) -> Array:
@@ -37,6 +40,9 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
         Where an iterate is not finite.
     """
     n, m = J.shape
+    if is_spread_term(J.f):
+        of_columns: Array = J.problem.errors(theta, L)
+        return of_columns
     width = max(1, AT_ONCE // n)
     if m <= width or not has_columns_apart(J):
         return _squares(forward(J.f, theta, L, int(J.layers), J.x0)[-1] - J.target)
@@ -48,30 +54,11 @@ def errors(J: Objective, theta: Any, L: Any) -> Array:
     return np.concatenate(found)
 
 
-def first_seen(J: Objective, L: float) -> Callable[[], Iterator[Array]]:
-    """|X_(0) - ∇f(X_(0))/L|, which the first layer sees: of a sparse matrix what is stored, some entries at a time."""
-
-    def parts() -> Iterator[Array]:
-        f, x0 = J.f, J.x0
-        if type(f) is Fidelity and (x0 is f.W or not (is_sparse(x0) or is_sparse(f.W))):
-            for x, w in zip(parts_of(_entries(x0)), parts_of(_entries(f.W)), strict=True):
-                yield np.abs(x - (x - w) / L)
-        elif J.on_disk:
-            for _, part, x in portions(f, x0, ENTRIES):  # type: ignore[arg-type]  # others are in memory
-                yield np.abs(x - part.gradient(x) / L).ravel()
-        else:
-            yield np.abs(_entries(x0 - f.gradient(x0) / L)).ravel()
-
-    return parts
-
-
-def _entries(X: Any) -> Array:
-    entries: Array = X.data if is_sparse(X) else X
-    return entries
-
-
 def energies(J: Objective) -> Array:
     """‖x̃‖² of every column: the error of an answer of 0."""
+    if is_spread_term(J.f):
+        of_columns: Array = J.problem.energies()
+        return of_columns
     return _squares(J.target)
 
 

@@ -53,11 +53,13 @@ def test_the_defaults_are_the_authors_protocol():
         "learning_rate": None,
         "view_weights": "auto",
         "standardize": "auto",
+        "neighbors": "auto",
     }
 
 
 def test_training_is_what_the_command_line_says():
     given = "--preset authors --epochs 3 --learning-rate 0.5 --view-weights 1,.5 --standardize features"
+    given += " --neighbor-search approximate"
     arguments = parsed("data", *given.split())
     assert applications.training(arguments) == {
         "preset": "authors",
@@ -65,6 +67,7 @@ def test_training_is_what_the_command_line_says():
         "learning_rate": 0.5,
         "view_weights": [1.0, 0.5],
         "standardize": "features",
+        "neighbors": "approximate",
     }
 
 

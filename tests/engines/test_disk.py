@@ -65,7 +65,7 @@ def test_fit_learns_the_same_to_the_last_bit(path, tmp_path, target):
         Objective(Fidelity(path), there, layers=3),
         Objective(Fidelity(W), goal, layers=3, method="pieces"),
     )
-    assert (on_disk.method, on_disk.on_disk) == ("disk", True)
+    assert (on_disk.method, on_disk.problem.on_disk) == ("disk", True)
     ours, right = (fit(J, epochs=4) for J in (on_disk, in_memory))
     assert (ours.theta, ours.L, ours.loss) == (right.theta, right.L, right.loss)
     assert all(np.array_equal(ours.history[name], right.history[name]) for name in right.history)

@@ -1,6 +1,7 @@
 """Sums of parts: exact, in a fixed order, and no exception where there is no number."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -63,3 +64,29 @@ def test_every_block_is_filled_once(blocks, at_once, threads):
     parts.over_blocks(fill, blocks, at_once, threads)
     assert sorted(calls) == [(first, min(blocks, first + at_once)) for first in range(0, blocks, at_once)]
     assert rows.tolist() == [1.0] * blocks
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_condensed_rows_have_exactly_the_same_sums(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(30, 4)) * 10.0 ** rng.integers(-30, 30, size=(30, 4))
+    few = parts.condensed(rows)
+    assert len(few) < 10
+    for column, words in zip(rows.T, few.T, strict=True):
+        assert sum(map(Fraction, column.tolist())) == sum(map(Fraction, words.tolist()))
+    assert few[0].tolist() == parts.add_exactly(rows)
+
+
+def test_sums_that_are_nothing_or_no_number_are_left_to_who_adds_all():
+    assert parts.condensed(np.array([[1.0, -2.0], [-1.0, 2.0]])).shape == (0, 2)
+    for rows in ([[np.inf], [1.0], [-np.inf]], [[1.7e308], [1.7e308], [-1.7e308]], [[np.inf], [1.0], [2.0]]):
+        assert np.array_equal(parts.condensed(np.array(rows)), rows)
+
+
+def test_an_engine_without_exact_sums_has_one_row_and_a_sum_the_rows_of_all_parts():
+    whole = parts.Sum([Part(1.0), Part(16.0)])
+    assert parts.terms(whole, None, 1.0).tolist() == [[1, 1, 2, 3, 4, 5], [16, 16, 32, 48, 64, 80]]
+    rows = parts.gauss_newton_terms(whole, None, 1.0)
+    assert rows.shape == (2, 21)
+    assert rows[0, 6:].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 12, 13, 14, 18, 19, 24]
+    assert parts.whole_matrix(rows[0, 6:], 5)[3].tolist() == [3, 8, 13, 18, 19]

@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Theta
+from dsrl_ref import Fidelity, LeastSquares, Theta, disk, entries
+from dsrl_ref.engines import problem as module
 from dsrl_ref.engines.problem import Problem
 
 W = np.array([[0.0, 2.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0]])
@@ -115,3 +116,54 @@ def test_derivatives_are_added_up_where_layers_share_their_parameters_from_the_l
     assert shared.added(rows).tolist() == [1.0] * 5  # (1 + 1e16) - 1e16 is 0
     assert own.added(rows) is rows
     assert shared.added(np.zeros((0, 5))).tolist() == [0.0] * 5
+
+
+def test_what_is_known_of_the_target_and_of_the_first_layer():
+    target, x0 = np.array([[3.0, 0.0], [-4.0, 0.0]]), np.array([[0.0, 2.0], [4.0, 8.0]])
+    problem = Problem(Fidelity(np.zeros((2, 2))), x0, target, 3)
+    assert (problem.largest, problem.half_square, problem.nonzeros) == (4.0, 12.5, 2)
+    assert problem.root_mean_square == pytest.approx(12.5**0.5)
+    assert problem.first_layer(2.0, [0.0, 0.5, 1.0]).tolist() == [1.0, 2.0, 4.0]  # of x0/2, its 0 left out
+    nothing = Problem(Fidelity(np.zeros((2, 2))), 0 * x0, 0 * target, 3)
+    assert (nothing.largest, nothing.half_square, nothing.nonzeros, nothing.root_mean_square) == (0, 0, 0, 1)
+    assert nothing.first_layer(2.0, [0.5]) is None
+
+
+def test_the_target_is_looked_at_some_entries_at_a_time(monkeypatch):
+    monkeypatch.setattr(entries, "AT_ONCE", 2)
+    target = np.array([[1.0, 0.0, 2.0], [0.0, -4.0, 0.0], [3.0, 0.0, 0.0]])
+    problem = Problem(Fidelity(target), target, target, 3)
+    assert problem.squares(1.0) == ([1.0, 4.0, 16.0, 9.0, 0.0], 4)
+    assert problem.squares(2.0) == ([0.25, 1.0, 4.0, 2.25, 0.0], 4)
+    assert (problem.largest, problem.half_square, problem.nonzeros) == (4.0, 15.0, 4)
+    assert problem.root_mean_square == pytest.approx(7.5**0.5, rel=1e-15)
+
+
+@pytest.mark.parametrize("step_constant", [1.0, 4.0])
+def test_what_the_first_layer_sees_is_told_some_entries_at_a_time(step_constant, tmp_path, monkeypatch):
+    numbers = np.random.default_rng(0)
+    D, X, W, x0 = (numbers.normal(size=shape) for shape in ((3, 4), (4, 9), (4, 9), (4, 9)))
+    thin, own = sp.csr_array(X * (X > 0)), FloatQuartic(np.eye(4))
+    zeros = np.zeros((4, 9))
+    monkeypatch.setattr(disk, "LARGE", 64)
+    monkeypatch.setattr(module, "AT_ONCE", 8)
+    np.save(tmp_path / "y.npy", D @ X)
+    of_X = D.T @ D @ X / step_constant
+    problems = {
+        "x0 = W": (Problem(Fidelity(W), W, W, 1), W, 8),
+        "another x0": (Problem(Fidelity(W), x0, W, 1), x0 - (x0 - W) / step_constant, 8),
+        "sparse": (Problem(Fidelity(thin), 2 * thin, thin, 1), (2 - 1 / step_constant) * thin.data, -(-thin.nnz // 8)),
+        "least squares": (Problem(LeastSquares(D, D @ X), zeros, X, 1), of_X, 1),
+        "one's own": (Problem(own, x0, X, 1), x0 - own.gradient(x0) / step_constant, 1),
+        "on disk": (Problem(LeastSquares(D, tmp_path / "y.npy"), zeros, X, 1), of_X, 5),
+    }
+    for name, (problem, expected, count) in problems.items():
+        parts = list(problem.first_seen(step_constant))
+        assert len(parts) == count, name
+        assert np.sort(np.concatenate(parts)) == pytest.approx(np.sort(np.abs(np.ravel(expected))), rel=1e-12), name
+
+
+def test_a_problem_is_made_ready_where_it_is_and_may_be_part_of_a_larger_one():
+    problem = Problem(Fidelity(W), W, W, 3)
+    assert problem.made_ready("engine", lambda engine, of: (engine, of)) == ("engine", problem)
+    assert problem.whole_columns == W.shape[1]

@@ -28,12 +28,25 @@ class Prepared:
     def gauss_newton(self, theta, L):
         return *self.loss_and_gradient(theta, L), 3
 
+    def terms(self, theta, L):
+        return self.loss_and_gradient(theta, L)[1]
+
+    def gauss_newton_terms(self, theta, L):
+        return self.loss_and_gradient(theta, L)[::-1]
+
     def ties(self, theta, L):
         return self.loss_and_gradient(theta, L)[0]
 
 
 @pytest.mark.parametrize(
-    ("method", "expected"), [("loss_and_gradient", (1, 2)), ("gauss_newton", (1, 2, 3)), ("ties", 1)]
+    ("method", "expected"),
+    [
+        ("loss_and_gradient", (1, 2)),
+        ("gauss_newton", (1, 2, 3)),
+        ("terms", 2),
+        ("gauss_newton_terms", (2, 1)),
+        ("ties", 1),
+    ],
 )
 def test_files_are_looked_at_before_and_after(method, expected):
     prepared = Prepared()

@@ -5,12 +5,9 @@ from mutants.mutant import of
 MUTANTS = [
     *of(
         "engines/support.py",
-        ("return 0.5 * squares, rows if self.problem.per_layer else rows[0]\n", "return squares, rows\n"),
-        (
-            "return 0.5 * squares, rows if self.problem.per_layer else rows[0], matrix",
-            "return squares, rows[0], matrix",
-        ),
-        ("            row[:] = completed(row, *layer)", "            row[:] = completed(row, *layers[0])"),
+        ("return 0.5 * squares, rows if", "return squares, rows if"),
+        ("        sums[:, 0] *= 0.5\n", ""),
+        ("row[:] = completed(row, *layer)", "row[:] = completed(row, *problem.of_layers(theta, L)[0])"),
         ("-w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L", "w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L"),
         ("in_L / L / L", "in_L / L"),
         ("(w1 - w2) * past_b2", "(w2 - w1) * past_b2"),

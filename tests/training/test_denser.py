@@ -86,3 +86,19 @@ def test_what_has_no_dictionary_or_too_few_columns_is_left_as_it_is():
     few = Objective(LeastSquares(D, D @ X[:, :3]), X[:, :3], layers=2, per_layer=True)
     assert with_denser(fidelity) is fidelity
     assert with_denser(few) is few
+
+
+def test_of_a_dask_array_the_same_is_drawn():
+    da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
+    J = with_denser(objective())
+    for chunks in ((40, 200), (7, 33)):
+        spread = Objective(
+            LeastSquares(D, da.from_array(D @ X + NOISE, chunks=(5, 60))),
+            da.from_array(X, chunks=chunks),
+            layers=2,
+            per_layer=True,
+        )
+        found = with_denser(spread)
+        assert np.array_equal(found.target.compute(), J.target)
+        assert found.f.Y.compute() == pytest.approx(J.f.Y, rel=1e-12)
+        assert not found.x0.compute().any()

@@ -1,5 +1,6 @@
 """`fit`, by either method: what it asks, tells, warns of and returns, however it ends."""
 
+import importlib
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit, forw
 from dsrl_ref.errors import DivergenceWarning, ModelFileError, StartWarning
 from dsrl_ref.training import checkpoint
 
+fit_module = importlib.import_module("dsrl_ref.training.fit")  # `dsrl_ref.training.fit` is the function
 rng = np.random.default_rng(0)
 W = rng.normal(scale=2.0, size=(2, 3))
 TARGET = W + rng.normal(size=W.shape)
@@ -24,6 +26,11 @@ def network(matrix=W, target=TARGET, **options):
 
 def recovery():
     return Objective(LeastSquares(D, D @ X), X, layers=3)
+
+
+def of_layers(layers=2):
+    """One Θ and one L a layer."""
+    return Objective(LeastSquares(D, D @ X).whitened(), X, layers=layers, per_layer=True)
 
 
 RUNS = {
@@ -48,7 +55,7 @@ def test_history_is_loss_and_parameters_before_each_step(J, run):
 def test_what_is_returned_is_the_projection_of_what_was_stored(J, run):
     learned = run(epochs=6)
     assert learned.theta == Theta.projected(learned.raw[0])
-    assert learned.raw[1] == learned.L
+    assert (learned.raw[1], learned.layers) == (learned.L, J.layers)
     assert learned.loss == J(learned.theta, learned.L)[0]
     assert isinstance(learned.loss, float)
     assert isinstance(learned.L, float)
@@ -88,6 +95,15 @@ def test_of_many_entries_fewer_points_are_drawn_and_no_more_are_claimed():
     learned = fit(Objective(LeastSquares(dictionary, dictionary @ signals), signals, layers=4))
     assert learned.converged
     assert learned.message.startswith("converged: none of 39 points drawn up to 10% away is lower by more than 1e-06 ")
+
+
+def test_the_epochs_that_led_to_the_result_are_marked_as_accepted():
+    history = fit(recovery(), epochs=60).history
+    accepted, losses = history["accepted"], history["loss"]
+    assert accepted[-1]
+    assert 0 < np.sum(~accepted) < len(accepted)  # those of other starts that were tried
+    assert np.all(np.diff(losses[accepted]) <= 0)
+    assert history["loss"][~accepted].min() > losses[-1]
 
 
 def test_it_goes_on_from_where_it_ended():
@@ -182,7 +198,10 @@ def test_ctrl_c_returns_the_best_so_far(J, run):
             raise KeyboardInterrupt
 
     learned = interrupted(run, epochs=30, callback=interrupt)
-    assert learned.message == "interrupted in epoch 6; this is the best so far"
+    assert (learned.status, learned.message) == (
+        Status.INTERRUPTED,
+        "interrupted in epoch 6; this is the best so far",
+    )
     assert learned.loss == learned.history["loss"].min()
     assert not learned.converged
     assert len(learned.history["loss"]) == 6
@@ -233,6 +252,7 @@ def test_of_several_stages_the_epochs_of_all_are_told(capsys):
 
 def test_a_run_that_leaves_the_domain_says_so_and_returns_the_best():
     learned = fit(network(), method="authors", epochs=30, learning_rate=2)
+    assert learned.status is Status.STOPPED
     assert learned.message.startswith(f"stopped in epoch {len(learned.history['loss'])}: L must be positive, got -")
     assert learned.message.endswith("; this is the best so far")
     assert learned.loss == learned.history["loss"].min()
@@ -281,6 +301,8 @@ def test_a_run_whose_last_step_leaves_the_domain_has_not_completed():
         (network(), {"resume": True}, ValueError, "resume=True needs checkpoint, the file to go on from"),
         (network(layers=10), {"method": "authors"}, ValueError, "method 'authors' has 11 layers"),
         (recovery(), {"method": "authors"}, ValueError, "method 'authors' is for Fidelity"),
+        (of_layers(), {"method": "authors"}, ValueError, "method 'authors' has one Θ and one L for all layers, and J"),
+        (recovery(), {"validation": 0}, ValueError, "validation is for an objective with per_layer=True: five numbers"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_step(J, options, error, message):
@@ -341,6 +363,14 @@ def test_a_start_beyond_the_data_is_warned_of():
     with pytest.warns(StartWarning, match=rf"{SEES}, Theta\(w1=1.0, w2=1.0, b1=9.0, b2=9.0\), L = 1.0: ") as told:
         fit(J, theta=(1, 1, 9, 9), epochs=1)
     assert told[0].filename == __file__
+
+
+def test_a_start_that_nobody_gave_is_warned_of_where_it_is_the_only_one():
+    """The authors' start takes every |W| < 1 to 0; of its own schedules of layers nobody need be told."""
+    with pytest.warns(StartWarning, match=rf"{SEES}, Theta\(w1=1.0, w2=1.0, b1=1.0, b2=2.0\)"):
+        fit(network(0.1 * W), method="authors", epochs=1)
+    nothing_measured = Objective(LeastSquares(D, 0 * (D @ X)), X, layers=2, per_layer=True)
+    assert fit(nothing_measured, epochs=1).loss == np.sum(X**2) / 2  # warnings are errors here
 
 
 def test_a_start_with_ties_is_warned_of():
@@ -436,6 +466,35 @@ def test_the_file_of_another_run_is_not_gone_on_from(changes, what, tmp_path):
     run(epochs=2, checkpoint=tmp_path / "run")
     with pytest.raises(ModelFileError, match=f"of another run: {what}"):
         run(epochs=2, checkpoint=tmp_path / "run", resume=True, **changes)
+
+
+def test_what_is_held_out_is_of_the_run(tmp_path):
+    fit(of_layers(), epochs=1, checkpoint=tmp_path / "run")
+    again = partial(fit, of_layers(), epochs=1, checkpoint=tmp_path / "run", resume=True)
+    assert len(again().history["loss"]) > 1
+    with pytest.raises(ModelFileError, match="run is of another run: its validation is"):
+        again(validation=0)
+
+
+def test_the_file_of_a_run_of_layers_is_not_that_of_another_network(tmp_path):
+    fit(of_layers(), epochs=1, checkpoint=tmp_path / "run")
+    with pytest.raises(ModelFileError, match="run is of another run: its "):
+        fit(of_layers(layers=3), epochs=1, checkpoint=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("make", [recovery, of_layers])
+def test_an_f_that_computes_other_numbers_now_is_not_gone_on_with(make, tmp_path, monkeypatch):
+    """What an f of one's own computes can change where its fingerprint does not look; its losses tell."""
+    monkeypatch.setattr(fit_module, "fingerprint", lambda J: "the same")
+    run = partial(fit, theta=(0.9, 0.8, 0.01, 0.3), L=12.0, epochs=2, checkpoint=tmp_path / "run")
+    learned = run(make())
+    assert run(make(), resume=True).loss == learned.loss
+    J = make()
+    other = Objective(J.f, 1.5 * J.target, layers=J.layers, per_layer=J.per_layer)
+    with pytest.raises(
+        ModelFileError, match=r"run is of another run: its loss in epoch 0 is .*; f computes other numb"
+    ):
+        run(other, resume=True)
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_step(tmp_path):

@@ -71,7 +71,7 @@ AT = np.array([0.9, 0.5, 0.5, 1.5, 3.0])  # well inside (7)
 class Bowl:
     """As much of an objective as the descent looks at: ½‖A·values - y‖², or losses told beforehand."""
 
-    target = np.ones((2, 2))
+    problem = Objective(Fidelity(np.ones((2, 2))), layers=1).problem
 
     @property
     def energy(self):

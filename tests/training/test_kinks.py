@@ -48,14 +48,15 @@ def lowest_around(J, theta, L, seed, each=30):
     return least
 
 
+def problem_of(W):
+    """A problem with this target."""
+    return Objective(Fidelity(W), layers=1).problem
+
+
 class Folded:
     """As much of an objective as is looked at: 1 + Σ slopes·|values - fold|, a fold across which gradients jump."""
 
-    target = np.ones((2, 2))
-
-    @property
-    def energy(self):
-        return 0.5 * float(np.sum(self.target**2))
+    problem = problem_of(np.ones((2, 2)))
 
     def __init__(self, fold, slopes, height=1.0):
         self.fold, self.slopes, self.height, self.seen = np.array(fold), np.array(slopes), height, 0
@@ -122,7 +123,7 @@ def test_points_lower_by_less_than_the_tolerance_are_not_gone_on_from():
 class Many(Folded):
     """Of as many entries as let a share of the points show that J is smooth."""
 
-    target = np.ones((64, 64))
+    problem = problem_of(np.ones((64, 64)))
 
 
 class Bowl(Many):
@@ -154,7 +155,7 @@ def test_where_many_entries_make_it_smooth_a_share_of_the_points_is_enough():
 @pytest.mark.parametrize("size", [(63, 65), (64, 64)])  # 4,095 and 4,096 entries
 def test_few_entries_are_never_taken_for_smooth(size):
     J = Bowl()
-    J.target = np.ones(size)
+    J.problem = problem_of(np.ones(size))
     polish = Polish(J, np.array(FOLD))
     polish.step()
     assert (polish.status is Status.STATIONARY) == (size == (64, 64))
@@ -206,7 +207,7 @@ def test_where_rounding_hides_what_is_lower_it_says_so():
 
 def test_nothing_is_a_loss_within_rounding_of_zero():
     J = Folded(FOLD, SLOPES)
-    assert J.energy == 2.0
+    assert J.problem.half_square == 2.0
     assert is_nothing(J, 2e-28)
     assert not is_nothing(J, 2.1e-28)
 
@@ -225,10 +226,10 @@ def test_a_network_that_diverges_is_no_lower_point():
 
 def test_units_are_the_parameters_and_never_0():
     J = Folded(FOLD, SLOPES)
-    J.target = np.array([[-7.0, 2.0]])
+    J.problem = problem_of([[-7.0, 2.0]])
     assert units(J, np.array([2.0, 0.5, 0.25, 4.0, 8.0])).tolist() == [2.0, 0.5, 4.0, 4.0, 8.0]
     assert units(J, np.array([1e-3, 1e-4, 0.0, 0.0, 8.0])).tolist() == [0.1, 0.1, 7.0, 7.0, 8.0]
-    J.target = np.zeros((1, 2))
+    J.problem = problem_of([[0.0, 0.0]])
     assert units(J, np.array([1.0, 1.0, 0.0, 0.0, 8.0])).tolist() == [1.0, 1.0, 1.0, 1.0, 8.0]
 
 

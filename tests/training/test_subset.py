@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, disk, forward
+from dsrl_ref import Fidelity, LeastSquares, Objective, forward
 from dsrl_ref.training import subset as module
-from dsrl_ref.training.subset import drawn, energies, errors, first_seen, has_columns_apart, subset
+from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
 
 numbers = np.random.default_rng(0)
 D, X = numbers.normal(size=(3, 4)), numbers.normal(size=(4, 9)) * (numbers.random((4, 9)) < 0.6)
@@ -85,27 +85,3 @@ def test_draws_are_sorted_without_repetition_and_follow_from_the_seed():
     assert found.tolist() == sorted(set(found.tolist()))
     assert len(found) == 3
     assert set(found.tolist()) <= {5, 7, 11, 13}
-
-
-@pytest.mark.parametrize("step_constant", [1.0, 4.0])
-def test_what_the_first_layer_sees_is_told_some_entries_at_a_time(step_constant, tmp_path, monkeypatch):
-    thin = sp.csr_array(X)
-    objectives = {
-        "x0 = W": (Objective(Fidelity(W), layers=1), W),
-        "another x0": (Objective(Fidelity(W), layers=1, x0=X0), X0 - (X0 - W) / step_constant),
-        "sparse": (Objective(Fidelity(thin), layers=1), thin.data),
-        "sparse x0": (Objective(Fidelity(thin), layers=1, x0=2 * thin), (2 - 1 / step_constant) * thin.data),
-        "least squares": (Objective(LeastSquares(D, D @ X), X, layers=1), D.T @ D @ X / step_constant),
-        "one's own": (Objective(FloatQuartic(np.eye(4)), X, x0=X0, layers=1), None),
-    }
-    monkeypatch.setattr(disk, "LARGE", 64)
-    monkeypatch.setattr(module, "ENTRIES", 8)
-    np.save(tmp_path / "y.npy", D @ X)
-    objectives["on disk"] = Objective(LeastSquares(D, tmp_path / "y.npy"), X, layers=1), D.T @ D @ X / step_constant
-    for name, (J, expected) in objectives.items():
-        if expected is None:
-            expected = X0 - J.f.gradient(X0) / step_constant
-        parts = list(first_seen(J, step_constant)())
-        assert (len(parts) > 1) == (name == "on disk")
-        got = np.concatenate([part.ravel() for part in parts])
-        assert np.sort(got) == pytest.approx(np.sort(np.abs(np.ravel(expected))), rel=1e-12), name

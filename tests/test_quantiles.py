@@ -1,13 +1,15 @@
 """Quantiles of numbers that are read some at a time: those of NumPy, to the bit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
 
-from dsrl_ref.training import quantiles as module
-from dsrl_ref.training.quantiles import entries_of_ranks, quantiles
+from dsrl_ref import quantiles as module
+from dsrl_ref.quantiles import counts, entries_of_ranks, quantiles
 
 SHARES = 0.1, 0.5, 0.95
 positive = st.one_of(st.sampled_from([0.5, 1.0, 1.0 + 2.0**-52, 2.0**-1074, 1.7e308]), st.floats(0, 9))
@@ -27,7 +29,8 @@ def test_they_are_those_of_the_positive_numbers(parts, few):
 
 def test_numbers_of_many_ranks_are_found_where_they_differ_in_the_last_bit():
     values = np.sort(np.concatenate([1 + np.arange(9) * 2.0**-52, np.repeat(3.0, 5), [2.0**-1074]]))
-    found = entries_of_ranks(lambda: [values[::2], values[1::2]], set(range(15)))
+    count = partial(counts, lambda: [values[::2], values[1::2]])
+    found = entries_of_ranks(count, set(range(15)))
     assert [found[rank] for rank in range(15)] == values.tolist()
 
 

@@ -1,0 +1,277 @@
+"""A real cluster of two worker processes: the same bits, and what happens to the workers ends in these or in a name."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import clusters
+import numpy as np
+import pytest
+
+from dsrl_ref import Fidelity, LeastSquares, Objective, fit
+from dsrl_ref.distributed import cluster as module
+from dsrl_ref.distributed import problem
+from dsrl_ref.errors import ClusterError, ClusterWarning
+
+da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
+pytest.importorskip("distributed", reason="the extra distributed brings dask")
+
+pytestmark = pytest.mark.children
+THETA, L = (1.0, 0.875, 0.25, 0.75), 1.375
+rng = np.random.default_rng(0)
+W = rng.normal(size=(40, 10))
+TARGET = np.where(np.abs(W) > 1, W, 0.0)
+D, X = rng.normal(size=(5, 6)), rng.normal(size=(6, 600)) * (rng.random((6, 600)) < 0.3)
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 40)
+
+
+def spread(chunks=(7, 10), **options):
+    return Objective(Fidelity(da.from_array(W, chunks=chunks)), TARGET, layers=2, method="pieces", **options)
+
+
+def in_memory(**options):
+    return Objective(Fidelity(W), TARGET, layers=2, method="pieces", **options)
+
+
+def in_one_group():
+    """The same blocks in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "place_of", lambda *_: module.Here(1))
+        return spread()
+
+
+def holders(client, J):
+    """Which workers hold a share."""
+    return [who for held in client.who_has(J.problem.prepared.states).values() for who in held]
+
+
+def bits(J):
+    loss, gradient, matrix = J.gauss_newton(THETA, L)
+    return [loss, *gradient, *matrix.ravel().tolist(), *J.flat((*THETA, L))[1].tolist()]
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_workers_hold_the_shares_and_the_bits_are_those_of_one_process(client, explicit):
+    J = spread(client=client) if explicit else spread()
+    assert len(holders(client, J)) >= len(J.problem.prepared.states) == 2
+    assert bits(J) == bits(in_one_group())
+    assert J(THETA, L) == in_memory()(THETA, L)
+    signals = Objective(
+        LeastSquares(D, da.from_array(D @ X, chunks=(5, 50))), X, layers=2, method="support", per_layer=True
+    )
+    whole = Objective(LeastSquares(D, D @ X), X, layers=2, method="support", per_layer=True)
+    theta, constants = [THETA] * 2, [9.0] * 2
+    assert signals(theta, constants)[0] == whole(theta, constants)[0]
+    assert np.array_equal(signals.gauss_newton(theta, constants)[2], whole.gauss_newton(theta, constants)[2])
+
+
+def test_without_a_cluster_as_many_tasks_are_done_at_a_time_as_there_are_threads():
+    from dask import delayed
+
+    busy, most = set(), []
+
+    def task():
+        busy.add(threading.get_ident())
+        most.append(len(busy))
+        time.sleep(0.01)  # so that another thread, if there is one, begins
+        busy.discard(threading.get_ident())
+
+    for threads in (1, 2):
+        most.clear()
+        module.Here(threads).prepare([delayed(task)() for _ in range(8)])
+        assert max(most) <= threads
+
+
+def test_workers_have_a_group_each_and_do_as_many_tasks_at_a_time_as_they_have_threads(monkeypatch):
+    monkeypatch.setattr(module.Cluster, "_threads", lambda self: [2, 3])
+    of = module.Cluster(None, None, 60.0)
+    assert (of.groups, of.slots) == (2, 5)
+
+
+def test_the_cluster_of_these_tests_has_two_workers(client):
+    assert len(clusters.processes(client)) == 2
+
+
+def test_a_task_has_the_threads_of_its_worker_and_no_more_than_are_asked_for(client):
+    J = spread(threads=8)
+    assert set(np.concatenate(J.problem.ask(clusters.threads))) == {1}
+
+
+def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client, monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 2**22)
+    wide = np.zeros((1200, 1200))  # 11 MiB, where dask warns from 10 on
+    signals = da.zeros((1200, 2), chunks=(1200, 1))
+    assert Objective(LeastSquares(wide, signals), da.zeros((1200, 2)), layers=0)(THETA, L)[0] == 0.0
+    with pytest.warns(UserWarning, match="Sending large graph"):
+        assert Objective(Fidelity(da.from_array(wide, chunks=(600, 1200))), layers=0)(THETA, L)[0] == 0.0
+
+
+def test_a_problem_of_one_block_leaves_a_worker_without_data(client, monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 1000)
+    J = spread()
+    assert len(holders(client, J)) == 1
+    assert bits(J) == bits(in_one_group())
+
+
+@pytest.mark.filterwarnings("default::dsrl_ref.errors.ClusterWarning")
+def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(client, repeats):
+    for _ in range(repeats(1, 20)):
+        client.wait_for_workers(2)
+        J, calls = spread(), []
+
+        def kill(epoch, *_, J=J, calls=calls):
+            if epoch == 2:
+                clusters.killed(client, of=holders(client, J))
+            calls.append(epoch)
+
+        with pytest.warns(ClusterWarning, match=r"lost \d of 2 shares .* the numbers are the same"):
+            learned = fit(J, epochs=6, callback=kill)
+        expected = fit(in_one_group(), epochs=6)
+        assert (learned.theta, learned.L, learned.loss) == (expected.theta, expected.L, expected.loss)
+        assert calls == list(range(6))
+
+
+def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, request):
+    forget = [lambda states: client.cancel(states, force=True)]
+    if request.config.getoption("--nightly"):
+        forget += [lambda states: client.restart(timeout=600)] * 20
+    for forget_now in forget:
+        J, before = spread(), bits(in_one_group())
+        forget_now(J.problem.prepared.states)
+        with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
+            assert bits(J) == before
+        assert len(said) == 1
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.ClusterWarning")
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("after", [None, 0.0, 0.05, 0.2])
+def test_workers_killed_between_and_amid_evaluations_leave_no_trace(client, count, after):
+    expected = bits(in_one_group())
+    for _ in range(20):
+        client.wait_for_workers(2)
+        J = spread()
+        if after is None:
+            clusters.killed(client, count)
+            assert bits(J) == expected
+            continue
+        timer = threading.Timer(after, clusters.killed, [client, count])
+        timer.start()
+        while timer.is_alive():
+            assert bits(J) == expected
+        assert bits(J) == expected
+
+
+def test_two_fits_at_once_are_two_fits(client):
+    found, expected = {}, fit(in_one_group(), epochs=3)
+
+    def learn(name):
+        found[name] = fit(spread(), epochs=3)
+
+    threads = [threading.Thread(target=learn, args=[name]) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[name].theta for name in "ab"] == [expected.theta] * 2
+
+
+def test_a_closed_client_is_named_at_once(cluster):
+    from distributed import Client
+
+    _, address = cluster
+    with Client(address) as client:
+        J = spread(client=client)
+        assert bits(J) == bits(in_one_group())
+    with pytest.raises(ClusterError, match="the Dask client is closed: make a new one, and a new Objective"):
+        J(THETA, L)
+
+
+def test_a_scheduler_that_stands_still_is_waited_for_and_then_named(cluster, client):
+    J, (child, _) = spread(timeout=3.0), cluster
+    with clusters.stopped(child.pid, seconds=0.5):
+        assert bits(J) == bits(in_one_group())
+    said = "no sign of life for 3 seconds: the scheduler does not answer"
+    with clusters.stopped(child.pid), pytest.raises(ClusterError, match=said):
+        J(THETA, L)
+    with pytest.warns(ClusterWarning, match="lost 2 of 2"):
+        assert bits(J) == bits(in_one_group())  # prepared anew
+
+
+def test_workers_that_stand_still_are_named(client):
+    J = spread(timeout=3.0)
+    said = "a worker that is at work on it, or holds it, is not heard of"
+    with clusters.stopped(*clusters.processes(client)), pytest.raises(ClusterError, match=said):
+        J(THETA, L)
+    with pytest.warns(ClusterWarning, match="lost 2 of 2"):
+        assert bits(J) == bits(in_one_group())
+
+
+def test_inside_of_a_task_it_is_said_what_to_do(client):
+    assert "call distributed.secede() before" in client.submit(clusters.within, False).result()
+    assert client.submit(clusters.within, True).result() == 0.5
+
+
+def test_what_workers_cannot_import_is_named(client):
+    J = spread()
+    with pytest.raises(ClusterError, match=r"cannot import what it needs .* install dsrl_ref, with the extra"):
+        J.problem.ask(clusters.missing)
+    with pytest.raises(ZeroDivisionError, match="division by zero"):  # what a question itself raises arrives as it is
+        J.problem.ask(clusters.fails)
+
+
+def test_an_asynchronous_client_is_refused(client, monkeypatch):
+    monkeypatch.setattr(type(client), "asynchronous", True)
+    try:
+        with pytest.raises(TypeError, match="client is asynchronous"):
+            spread(client=client)
+    finally:
+        monkeypatch.undo()
+
+
+class Worker(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+def silence(tasks, *workers):
+    scheduler = SimpleNamespace(workers=dict(enumerate(workers)), tasks={each.key: each for each in tasks})
+    return module._silence(["a", "b"], scheduler)
+
+
+class Task(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+def test_signs_of_life_are_those_of_who_works_on_what_is_asked_for():
+    now = time.time()
+    here, away = Worker(last_seen=now, processing={1}), Worker(last_seen=now - 100, processing={1})
+    idle = Worker(last_seen=now, processing={})
+
+    def on(key, worker):
+        return Task(key=key, state="processing", processing_on=worker, who_has=set(), dependencies=set())
+
+    def held(key, *workers):
+        return Task(key=key, state="memory", processing_on=None, who_has=set(workers), dependencies=set())
+
+    def waiting(key, *needs):
+        return Task(key=key, state="waiting", processing_on=None, who_has=set(), dependencies=set(needs))
+
+    assert silence([]) == (None, "it has no workers")
+    assert silence([on("a", here), on("b", here)], here, away)[0] == pytest.approx(0, abs=50)
+    assert silence([on("a", here), on("b", away)], here, away)[0] > 50
+    assert silence([held("a", away), on("b", here)], here, away)[0] > 50
+    assert silence([held("a", away, here), on("b", here)], here, away)[0] < 50
+    assert silence([waiting("a", on("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([waiting("a", held("c", away)), on("b", here)], here, away)[0] < 50  # its turn will come
+    assert silence([waiting("a"), waiting("b")], idle) == (None, "no worker takes the work up")
+    assert silence([waiting("a"), waiting("b")], here)[0] < 50
+
+
+def test_work_that_goes_on_may_take_as_long_as_it_takes(client):
+    J = spread(timeout=1.5)
+    assert J.problem.ask(clusters.slow) == ["done", "done"]
