@@ -9,7 +9,7 @@ from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, vie
 from dsrl_ref.multiview.views import as_views, prepare
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 
 def spread(*views):
