@@ -149,6 +149,8 @@ def as_data(value: Any, name: str, scratch: Any = None) -> Any:
         require_in_memory(value, name)
         return _of_blocks(value, name, folder or Path(tempfile.gettempdir()))
     source = _base(value, np.memmap) if isinstance(value, np.ndarray) and not isinstance(value, np.matrix) else None
+    if source is not None:
+        _require_whole(source, name)
     if source is None or np.ma.isMaskedArray(value) or 8 * value.size < LARGE:
         return as_matrix_or_csr(value, name)
     require_matrix_shape(value.shape, name)
@@ -205,6 +207,23 @@ def _is_blocks(value: Any) -> bool:
     )
 
 
+def _require_whole(source: Any, name: str) -> None:
+    """Raise DataFileError for a map of more than its file has any more: to read there would end the process."""
+    import mmap
+
+    while isinstance(source.base, np.memmap):
+        source = source.base
+    if not isinstance(source.base, mmap.mmap):
+        return
+    begin = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY
+    had, has = begin + len(source.base), source.base.size()
+    if has < had:
+        raise DataFileError(
+            f"{name} is a map of {source.filename}, which had {had} bytes when it was mapped and has {has}: it was cut "
+            "short; write it anew, and map it again"
+        )
+
+
 def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Array:
     """A large map as it is if it is of float64 in C order, else a copy in a scratch file."""
     import tempfile
@@ -212,17 +231,33 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
 
     from dsrl_ref.progress import Progress
 
-    stamp = None if filename is None else Stamp.of(Path(filename))
+    stamp = None if filename is None else _stamp_of(Path(filename))
     if folder is None:
         folder = Path(tempfile.gettempdir()) if stamp is None else stamp.path.parent
     if value.dtype != np.float64 or not value.dtype.isnative or not value.flags.c_contiguous:
-        return _spooled(_portions(value), name, value.shape[1], folder, value.size)
+        return _spooled(_watched(value, stamp), name, value.shape[1], folder, value.size)
     array = np.asarray(value)
     with Progress(f"checking {name}") as progress:
-        for start, part in _portions(array):
+        for start, part in _watched(array, stamp):
             _require_finite(part, name, start, array.shape[1])
             progress.tell(f"{start / array.size:.0%}")
     return _in_file(array, stamp, folder)
+
+
+def _stamp_of(path: "Path") -> Stamp | None:
+    """The file as it is now; None of one that was removed since it was mapped."""
+    try:
+        return Stamp.of(path)
+    except FileNotFoundError:
+        return None
+
+
+def _watched(matrix: Any, stamp: Stamp | None) -> Iterator[tuple[int, Any]]:
+    """The portions of a map, each after a look whether its file is as it was: behind its end nothing can be read."""
+    for portion in _portions(matrix):
+        if stamp is not None:
+            stamp.require_unchanged()
+        yield portion
 
 
 def _in_file(array: Array, stamp: Stamp | None, folder: "Path") -> Array:

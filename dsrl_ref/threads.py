@@ -26,11 +26,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from dsrl_ref.blas import Limit
 
+Result = TypeVar("Result")
 LOOK = 0.2  # seconds between two looks for Ctrl-C: one that comes just as the main thread begins to wait wakes nobody
 _jobs: ContextVar[int | None] = ContextVar("jobs", default=None)  # each thread, and each task of asyncio, has its own
 LARGE_PRODUCT = 2**28  # multiplications, 10 ms: from here on a busy machine costs at most three times that
@@ -72,6 +73,25 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
         finally:
             dropped = True
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def interruptible(work: Callable[[], Result]) -> Result:
+    """Do work that lets go of the GIL, a sort or a copy, in a thread: neither Ctrl-C nor the exit waits for its end."""
+    from concurrent.futures import Future, wait  # slow to import, and seldom needed
+    from threading import Thread
+
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    while not done.done():
+        wait([done], timeout=LOOK)
+    return done.result()
 
 
 @contextmanager

@@ -211,6 +211,41 @@ def test_a_file_that_changes_before_or_while_it_is_sorted_or_read_is_told(path, 
         J(THETA, 1.5) if method == "fused" else Objective(f, layers=2, method="disk")
 
 
+@pytest.mark.parametrize("rows", [slice(None), slice(1, 3)], ids=["all", "some"])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_map_whose_file_was_cut_short_is_refused_and_not_read(path, kind, rows):
+    """Beyond the end of a file there is nothing to read, and whoever does is ended by the system."""
+    np.save(path, np.tile(W, (100, 1)).astype(kind))
+    given = mapped(path)[rows]
+    changes(path, "cut short")
+    size = 128 + 21_000 * np.dtype(kind).itemsize
+    with pytest.raises(DataFileError, match=rf"W is a map of .*w\.npy, which had {size} bytes .* and has 1000: it was"):
+        Fidelity(given)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_file_that_is_cut_short_while_it_is_checked_or_copied_is_told(path, kind, monkeypatch):
+    np.save(path, np.tile(W, (1000, 1)).astype(kind))
+    check = disk._require_finite
+
+    def cut_after(part, name, start, m):
+        check(part, name, start, m)
+        changes(path, "cut short")
+
+    monkeypatch.setattr(disk, "_require_finite", cut_after)
+    with pytest.raises(DataFileError, match=r"w\.npy has changed since it was read: .* and has 1000;"):
+        Fidelity(path)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_map_of_a_file_that_is_gone_is_used_as_it_is(path, how):
+    given = mapped(path)
+    path.unlink()
+    if how == "replaced":
+        np.save(path, np.ones((1, 1)))
+    assert np.array_equal(Fidelity(given).W, W)
+
+
 def test_a_file_that_is_replaced_or_removed_has_not_changed(path):
     J = Objective(Fidelity(path), layers=2, method="fused")
     expected = J(THETA, 1.5)

@@ -5,6 +5,7 @@ import sys
 import threading
 from concurrent.futures import wait
 
+import children
 import pytest
 from blas import Library, kinds
 
@@ -152,3 +153,45 @@ def test_every_thread_has_one_also_while_another_has_none_to_do(fake_blas):
     fake_blas(library)
     threads.in_threads(lambda item: seen.append(library.number), range(20), 2)
     assert library.set_to == [1, 8]
+
+
+# Work that waits for an event as a sort does for its end, without an eye for Ctrl-C. The signal comes when the main
+# thread waits already, and reaches the thread of the work, so that the main thread has to look whether there was one.
+# Only what it does when it is interrupted sets the event: where the work is done in the main thread, or that never
+# looks, the child hangs.
+WAITING = """
+import concurrent.futures, signal, sys, threading
+from dsrl_ref.threads import interruptible
+
+interrupted, main = threading.Event(), threading.main_thread().ident
+def waits(frame):
+    while frame and frame.f_code is not concurrent.futures.wait.__code__:
+        frame = frame.f_back
+    return frame
+def work():
+    while not waits(sys._current_frames()[main]):
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    interrupted.wait()
+try:
+    interruptible(work)
+    print("not interrupted")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+ends = pytest.mark.parametrize("then", ["interrupted.set()", "pass"], ids=["that goes on", "that never ends"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@ends
+def test_an_interrupt_is_answered_while_work_is_done_and_the_exit_does_not_wait_for_work(then):
+    assert children.output("-c", WAITING + then) == "interrupted\n"
+
+
+def test_an_error_of_interruptible_work_reaches_the_caller():
+    with pytest.raises(MemoryError, match="no room"):
+        threads.interruptible(_without_room)
+
+
+def _without_room():
+    raise MemoryError("no room")

@@ -16,6 +16,7 @@ from dsrl_ref.multiview.experiments import Data, Outcome
 from dsrl_ref.multiview.graph import STANDARDIZE
 from dsrl_ref.multiview.labels import as_labels
 from dsrl_ref.multiview.naming import Expected, Naming
+from dsrl_ref.multiview.neighbors import NEIGHBORS
 from dsrl_ref.multiview.reading import options_of
 from dsrl_ref.persistence import replace_file
 from dsrl_ref.pictures import PICTURES, draw_estimator
@@ -92,6 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser, pictures: Sequence[str] = tup
     """Add the arguments that both commands take; `pictures` are those that the command can draw."""
     add_source(parser)
     parser.add_argument("--neighbors", type=positive, default=10, metavar="K", help="neighbours of each sample (10)")
+    parser.add_argument(
+        "--neighbor-search",
+        choices=NEIGHBORS,
+        default="auto",
+        help="which are found (auto: approximate ones from 200,000 samples on, where faiss is installed)",
+    )
     parser.add_argument("--repeats", type=positive, default=10, help="(10)")
     parser.add_argument("--seed", type=seed, default=2021, help="decides every draw (2021)")
     parser.add_argument(
@@ -201,7 +208,7 @@ def _unknown(n: int) -> np.ndarray:
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
     """Parameters of the estimator that the command line gave."""
     names = "preset", "epochs", "learning_rate", "view_weights", "standardize"
-    return {name: getattr(arguments, name) for name in names}
+    return {**{name: getattr(arguments, name) for name in names}, "neighbors": arguments.neighbor_search}
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -235,10 +242,11 @@ def head_of_table(first: Outcome) -> str:
 
 
 def row_of_table(outcome: Outcome) -> str:
-    """The line of a method."""
+    """The line of a method: means, and deviations where there is more than one score to deviate."""
     form = f"{outcome.propagation:<13}" if outcome.propagation else ""
     scores = outcome.scores.values()
-    return f"{outcome.method:<24}{form}" + "".join(f"{np.mean(each):>9.4f} ±{np.std(each):.4f}" for each in scores)
+    cells = (f"{np.mean(each):.4f} ±{np.std(each):.4f}" if len(each) > 1 else f"{np.mean(each):.4f}" for each in scores)
+    return f"{outcome.method:<24}{form}" + "".join(f"{cell:>17}" for cell in cells)
 
 
 def describe(model: Any) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from dsrl_ref import __version__
 from dsrl_ref.multiview.planning import Constants, Shape, measurable
 from dsrl_ref.persistence import replace_file
 
-PARTS = "seconds", "few", "more"  # of `Constants`
+PARTS = [field.name for field in fields(Constants)]
 
 
 def _known(path: Path) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def recalled(shape: Shape, path: Path) -> Constants | None:
         constants = Constants(*({name: float(found[part][name]) for name in measurable()} for part in PARTS))
     except (TypeError, KeyError, ValueError):
         return None
-    return constants if np.isfinite([*constants.seconds.values()]).all() else None
+    return constants if all(np.isfinite([*part.values()]).all() for part in asdict(constants).values()) else None
 
 
 def keep(shape: Shape, constants: Constants, path: Path) -> None:

@@ -11,7 +11,7 @@ digits. As the recursion squares entry by entry, no loss is ever negative.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,13 @@ from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import DERIVATIVES, HIGH, LOW, Layered, Sharing, constant_rows
 from dsrl_ref.entries import largest_entry
-from dsrl_ref.threads import LOOK, in_threads
+from dsrl_ref.threads import in_threads, interruptible
 
 MOST_VALUES = 4096  # different values in one gap between pieces; of more, the entries go to `recursion` as a range
 BLOCKS_PER_CALL = 1 << 14  # of the sums that are prepared, given to a kernel at once
 SAFE = 1e-140, 1e140  # the largest |w| between these has a square whose rounding errors are finite and normal
 
 
-Result = TypeVar("Result")
 Network: TypeAlias = Sharing | Layered
 
 
@@ -272,25 +271,6 @@ class Pieces(Generic[Thetas, Constants]):
                 runs.append((begin, after))
                 begin = after
         return runs, ranges
-
-
-def interruptible(work: Callable[[], Result]) -> Result:
-    """Do work that lets go of the GIL, a sort or a copy, in a thread: neither Ctrl-C nor the exit waits for its end."""
-    from concurrent.futures import Future, wait  # slow to import, and seldom needed
-    from threading import Thread
-
-    done: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    while not done.done():
-        wait([done], timeout=LOOK)
-    return done.result()
 
 
 ENGINE = Engine(

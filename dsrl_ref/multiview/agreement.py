@@ -113,7 +113,9 @@ def consensus(W: csr_array, clusters: int | None) -> NDArray[np.intp]:
     """
     strongest = thresholded(W, WEAKEST)
     count = eigengap(strongest)[0] if clusters is None else clusters
-    embedding = np.hstack([embed(graph, count) for graph in (W, strongest)])
+    of_all = embed(W, count)
+    del W  # the largest of the graphs is held no longer
+    embedding = np.hstack([of_all, embed(strongest, count)])
     return k_means(embedding, count, RESTARTS, np.random.default_rng(0))
 
 

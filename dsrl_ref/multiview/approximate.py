@@ -2,6 +2,9 @@
 
 The cells are those of k-means, with a fixed seed. Whom they have near a point is offered to the kernels, which compute
 distances in float64: what is found is as exact as ever, but somebody may be missing, and others be there instead.
+
+The points come cell by cell, as those of one cell have the same cells next to them: what is looked at is in the
+processor's cache then. In any other order nearly every one of many points would read its cells from memory.
 """
 
 from collections.abc import Iterator
@@ -17,13 +20,16 @@ from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.points import Places
 from dsrl_ref.multiview.tiles import DenseTiles
+from dsrl_ref.threads import interruptible
 
 HEIGHT = 1024  # points at a time
 CELL = 256  # samples of a cell, on the average
 LOOKED_AT = 16  # cells
+SLOWER = 8  # times, than a tile, somebody in a cell is compared
 MORE = 4  # than are needed are asked for, as float32 may have the last of them in another order
 ADDED = 2**16  # samples at a time: Ctrl-C waits for them
 ROUNDS = 10  # of k-means
+MEANS = 64  # samples of a cell, that k-means looks at
 
 
 def is_installed() -> bool:
@@ -40,18 +46,34 @@ class Cells:
         n, d = others.rows.shape
         self.centre = others.rows.mean(axis=0)
         cells = max(1, n // CELL)
+        self.compared = cells + SLOWER * CELL * LOOKED_AT
         with _one_thread(self.faiss):
             self.quantizer = self.faiss.IndexFlatL2(d)
             self.index = self.faiss.IndexIVFFlat(self.quantizer, d, cells)
             self.index.cp.seed, self.index.cp.niter, self.index.cp.min_points_per_centroid = 0, ROUNDS, 1
+            self.index.cp.max_points_per_centroid = MEANS
             self.index.nprobe = min(LOOKED_AT, cells)
-            self.index.train(self._narrow(others, slice(None)))
+            interruptible(self._train)
             for start in range(0, n, ADDED):
                 self.index.add(self._narrow(others, slice(start, start + ADDED)))
+            self.order: NDArray[np.intp] | None = np.argsort(self._cells(), kind="stable")
         self.tiles: DenseTiles | None = None
 
     def _narrow(self, samples: Samples, block: Places) -> NDArray[np.float32]:
         return (samples.rows[block] - self.centre).astype(np.float32)
+
+    def _train(self) -> None:
+        """Make the cells. What OpenMP is told holds for the thread that says it."""
+        with _one_thread(self.faiss):
+            self.index.train(self._narrow(self.others, slice(None)))
+
+    def _cells(self) -> NDArray[np.intp]:
+        """In which cell each of the points is."""
+        cells = np.empty(len(self.some.rows), dtype=np.intp)
+        for start in range(0, len(cells), ADDED):
+            part = slice(start, start + ADDED)
+            cells[part] = self.quantizer.search(self._narrow(self.some, part), 1)[1][:, 0]
+        return cells
 
     def fill(self, block: Places, own: NDArray[np.intp], lists: Lists) -> Iterator[None]:
         """Offer to each point of the block whom the nearest cells have; all others where that is too few."""

@@ -3,7 +3,8 @@
 SciPy adds sparse matrices into arrays that have room for all entries of both, and copies what is left of them; a sum
 of several takes a matrix between each two. Of large graphs that is most of the memory. Here a few rows at a time go
 through SciPy, and what comes out is written to its place. The numbers are the same, Ctrl-C is answered between two
-blocks, and indices have 32 bits where they fit.
+blocks, and indices have 32 bits where they fit. What SciPy makes of two matrices in canonical form is in it too, and
+without zeros.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +22,8 @@ BLOCK = 2**17  # entries of a block: a few MB, with what is made of them on the 
 
 def blocks(indptr: NDArray[Any]) -> list[slice]:
     """Ranges of rows, in their order, of about `BLOCK` entries each; a row of more is a range of its own."""
-    rows = len(indptr) - 1
     bounds = np.searchsorted(indptr, np.arange(0, int(indptr[-1]) + BLOCK, BLOCK), side="right") - 1
-    ends = np.unique(np.append(bounds, [0, rows]))
+    ends = np.unique(np.append(bounds, 0))
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
@@ -67,6 +67,21 @@ def assembled(
     return whole
 
 
+def components(W: csr_array) -> NDArray[np.intp]:
+    """The component of every sample, numbered in the order of their first samples.
+
+    Parameters
+    ----------
+    W : csr_array (n, n)
+        With both directions of every edge. So the strong components are those of the graph, and these are found
+        without the transpose, which SciPy makes for others, and which takes as much memory as the graph.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    labels: NDArray[np.intp] = connected_components(W, connection="strong")[1]
+    return labels
+
+
 def weighted_sum(
     graphs: Sequence[csr_array],
     weights: Sequence[float] | Array,
@@ -89,7 +104,6 @@ def weighted_sum(
         found = csr_array((block.stop - block.start, shape[1]))
         for graph, weight in zip(graphs, weights, strict=True):
             found = csr_array(found + weight * rows_of(graph, block))
-        found.sort_indices()
         if scaled is not None:
             found.data = scaled(block, found)
         return found
@@ -121,6 +135,5 @@ def symmetrised(directed: csr_array) -> csr_array:
 def larger(rows: csr_array, others: csr_array) -> csr_array:
     """The larger of nonnegative weights at the same places; what is 0 is no entry."""
     found = csr_array(rows.maximum(others))
-    found.eliminate_zeros()
     found.sort_indices()
     return found

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array, as_count, require_known
 from dsrl_ref.errors import GraphWarning
+from dsrl_ref.multiview.assembly import components
 from dsrl_ref.multiview.conventions import as_generator, as_jobs, not_fitted
 from dsrl_ref.multiview.estimator import Estimator, count_samples
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
@@ -214,7 +215,9 @@ class DSRLClustering(Estimator):
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
             A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
             anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
-            array with `view_sizes` too; new samples may lack others.
+            array with `view_sizes` too; new samples may lack others. All may be dask arrays, as for `similarity_graph`:
+            what is learned has the same bits. The workers make the graph; the rest, from training to k-means, is done
+            by the caller in memory.
         y : ignored
             Here by convention.
         callback : callable, optional
@@ -226,7 +229,10 @@ class DSRLClustering(Estimator):
         ValueError, TypeError
             For bad data or parameters, before any work.
         SizeError
-            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit.
+            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit; where the graph
+            of dask arrays would not fit into the memory of the caller.
+        ClusterError
+            Where a Dask cluster does not answer, or has forgotten what it made.
 
         Warns
         -----
@@ -343,11 +349,9 @@ def _warn_of_faint_gap(clusters: int, eigenvalues: Array | None) -> None:
 
 def _warn_of_parts(embedding: Array, graph: csr_array, clusters: int) -> None:
     """Warn of samples that are at 0 in all of the embedding, which are those of parts that got no axis."""
-    from scipy.sparse.csgraph import connected_components
-
     nowhere = np.flatnonzero(~embedding.any(axis=1))
     if nowhere.size:
-        parts = connected_components(graph, directed=False)[0]
+        parts = components(graph).max() + 1
         message = (
             f"the graph falls into {parts} parts, more than {clusters} clusters: {nowhere.size} of {len(embedding)} "
         )

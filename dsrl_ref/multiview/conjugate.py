@@ -74,6 +74,11 @@ class System:
         return own
 
 
+def abreast(n: int) -> int:
+    """How many columns of n entries go side by side."""
+    return max(1, CACHE // (8 * n))
+
+
 def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tuple[Array, NDArray[np.bool_]]:
     """Solve for all columns, from 0 on.
 
@@ -91,7 +96,7 @@ def solved(system: System, columns: Array, tell: Callable[[float], None]) -> tup
         Of each column, whether no entry of its true residual b - A x is more than 1e-12 of the length of b, or than
         what float64 rounds in forming it.
     """
-    count, width = columns.shape[1], max(1, CACHE // (8 * len(columns)))
+    count, width = columns.shape[1], abreast(len(columns))
     groups = [slice(first, min(first + width, count)) for first in range(0, count, width)]
     found = []
     for place, group in enumerate(groups):

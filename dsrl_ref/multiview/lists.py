@@ -69,6 +69,8 @@ class Search(Protocol):
     """How the lists of some points are filled with the nearest among others."""
 
     height: int  # how many points at a time
+    compared: int  # with how many others a point is, by a tile, in the time that it takes
+    order: NDArray[np.intp] | None  # in which the points come; None is as they are
 
     def fill(self, block: Places, own: NDArray[np.intp], lists: Lists) -> Iterator[None]:
         """Offer candidates to the points of a block, whose own places are `own`; yield where it may be left."""

@@ -11,7 +11,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.approximate import Cells, is_installed
 from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples, Search, exponent_for
-from dsrl_ref.multiview.points import Dense, Points, Sparse
+from dsrl_ref.multiview.points import Dense, Places, Points, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
 from dsrl_ref.multiview.trees import Tree
 from dsrl_ref.progress import Progress, remark
@@ -120,7 +120,7 @@ def nearest(
     columns = np.empty(lengths.shape, dtype=np.intp)
     with blas_threads(1), Progress("neighbours", verbose) as progress:
         exponent, search = _search(some, others, count, kind)
-        _fill(search, some is others, exponent, rows.start, lengths, columns, others.count, progress)
+        _fill(search, some is others, exponent, rows.start, lengths, columns, progress)
     return lengths, columns
 
 
@@ -131,22 +131,24 @@ def _fill(
     first: int,
     lengths: Array,
     columns: NDArray[np.intp],
-    n: int,
     progress: Progress,
 ) -> None:
     """Fill all rows, of points from the `first` on, in threads, and say now and then how far it is."""
     m, count = lengths.shape
+    order = None if search.order is None else search.order[(search.order >= first) & (search.order < first + m)]
 
     def work(start: int) -> Iterator[None]:
-        block = slice(start, min(start + search.height, m))
-        here = np.arange(first + block.start, first + block.stop)
+        part = slice(start, min(start + search.height, m))
+        here = np.arange(first + part.start, first + part.stop) if order is None else order[part]
+        block: Places = slice(first + part.start, first + part.stop) if order is None else here
         own = here if of_itself else np.full(len(here), -1)
         lists = Lists.empty(own, count)
-        yield from search.fill(slice(first + block.start, first + block.stop), own, lists)
+        yield from search.fill(block, own, lists)
         kernels.order(*lists)
-        lengths[block], columns[block] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
+        rows: Places = part if order is None else here - first
+        lengths[rows], columns[rows] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
-    step = search.height * max(1, PAIRS * processors() // (search.height * n))
+    step = search.height * max(1, PAIRS * processors() // (search.height * search.compared))
     begun = time.monotonic()
     for start in range(0, m, step):
         if start:

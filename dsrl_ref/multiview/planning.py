@@ -1,16 +1,19 @@
 """What a fit will take, step by step: seconds of processors and bytes, measured small here and carried to any size.
 
-The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours): at
-`TIMED` samples for their time, and at two sizes for their memory. Time goes to n samples by a power of n, `POWERS`,
-which is assumed for each step; the row ``scale-views`` of the benchmarks tells which one fits what it measures. Memory
-goes by the line through its two peaks. Of views of up to four features a fit finds neighbours by a tree, whose time
-hardly grows faster than n: for these a plan says too much.
+The steps of both estimators are run on generated data of the same shape (views, features, classes, neighbours), each at
+two sizes. Time goes to n samples by the power of n that leads from the one to the other, `TIMED`, as far as that is
+within the step's `LIMITS`: a step of a tenth of a second may be measured at twice its time on a busy machine, and
+thirty times as many samples would carry that to six times. Memory goes by the line through the peaks at `TRACED`.
+
+What is done in another way for many samples is a step of its own, measured in that way at both sizes: neighbours are
+approximate there, and labels are spread class by class, as few columns of many samples stay in a processor's cache.
+Neighbours in views of few features are found by a tree, here as there.
 """
 
 import math
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,30 +23,34 @@ from numpy.typing import NDArray
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import free_memory
 from dsrl_ref.multiview.approximate import is_installed
+from dsrl_ref.multiview.conjugate import abreast
 from dsrl_ref.multiview.estimator import CANDIDATES, KEEP
 from dsrl_ref.multiview.graph import fuse
 from dsrl_ref.multiview.learning import learn_graph, mixed
-from dsrl_ref.multiview.neighbors import MANY, nearest
+from dsrl_ref.multiview.neighbors import MANY, TREE_FEATURES, nearest
 from dsrl_ref.multiview.propagation import ALPHA, propagate
 from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
 from dsrl_ref.threads import limited, processors
 
-TIMED = 16_000  # samples of the run that is timed
+TIMED = 8_000, 32_000  # samples of the two runs that are timed
 TRACED = 4_000, 8_000  # of the two whose memory is looked at: numpy's, of which Python is told
 RESTARTS = 10  # of k-means, as by default
 LABELLED = 0.01  # share of the samples
+TINY = 1e-3  # seconds: what took less may have taken none, as the clock has it
 LONG = 600.0  # seconds of a step, from which on there is advice
 NEIGHBOURS = "neighbours"
 APPROXIMATE = "approximate neighbours"  # of many samples, where faiss is there
-POWERS = {
-    NEIGHBOURS: 2.0,
-    APPROXIMATE: 1.3,
-    "graph": 1.05,
-    "network": 1.05,
-    "embedding": 1.15,
-    "k-means": 1.0,
-    "propagation": 1.1,
+APART = "propagation, class by class"  # of many samples
+LIMITS = {  # of the power: the least and the most
+    NEIGHBOURS: (1.0, 2.0),  # of a tree, of all pairs
+    APPROXIMATE: (1.0, 1.2),  # each is compared with so many, and with all cells
+    "graph": (1.0, 1.2),  # of its edges, and of the eigenvectors of their mean
+    "network": (1.0, 1.1),  # weights are sorted
+    "embedding": (1.0, 1.2),  # entries of a vector are looked up in any order, and leave one cache after the other
+    "k-means": (1.0, 1.1),
+    "propagation": (1.0, 2.0),  # of more samples, fewer columns go side by side
+    APART: (1.0, 1.2),  # as of the embedding
 }
 FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
 NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
@@ -55,9 +62,10 @@ INSTEAD = {
     "embedding": "take fewer clusters, or fit a sample of the data and predict the rest",
     "k-means": "take fewer restarts, n_init",
     "propagation": "take a smaller alpha",
+    APART: "take a smaller alpha",
 }
 OF_CLUSTERS = NEIGHBOURS, APPROXIMATE, "graph", "network", "embedding", "k-means"
-OF_CLASSES = NEIGHBOURS, APPROXIMATE, "graph", "network", "propagation"
+OF_CLASSES = NEIGHBOURS, APPROXIMATE, "graph", "network", "propagation", APART
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def steps(shape: Shape, n: int) -> Steps:
     codes = rng.integers(0, shape.classes, n)
     views = [generated(codes, shape, rng) for _ in range(shape.views)]
     candidates = CANDIDATES * shape.neighbors
+    known = np.where(rng.random(n) < LABELLED, codes, -1)
     made: dict[str, Any] = {}
 
     def neighbours(kind: str) -> None:
@@ -104,8 +113,12 @@ def steps(shape: Shape, n: int) -> Steps:
         made["embedding"] = np.hstack([embed(made[name], shape.classes) for name in ("W", "learned")])
 
     def propagation() -> None:
-        known = np.where(rng.random(n) < LABELLED, codes, -1)
         propagate(mixed(made["W"], made["learned"]), [known], shape.classes, "balanced", ALPHA)
+
+    def class_by_class() -> None:
+        graph = mixed(made["W"], made["learned"])
+        for code in range(shape.classes):
+            propagate(graph, [np.where(known == code, 0, -1)], 1, "balanced", ALPHA)
 
     yield NEIGHBOURS, lambda: neighbours("exact")
     if is_installed():
@@ -113,6 +126,7 @@ def steps(shape: Shape, n: int) -> Steps:
     yield "graph", graph
     yield "network", network
     yield "propagation", propagation
+    yield APART, class_by_class
     yield "embedding", embedding
     yield "k-means", lambda: k_means(made["embedding"], shape.classes, RESTARTS, np.random.default_rng(0))
 
@@ -154,26 +168,34 @@ def traced(shape: Shape, n: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Constants:
-    """What was measured on a machine, for one shape: seconds at `TIMED` samples, bytes at both of `TRACED`."""
+    """What was measured on a machine, for one shape: seconds at both of `TIMED` samples, bytes at both of `TRACED`."""
 
     seconds: dict[str, float]
-    few: dict[str, float]
-    more: dict[str, float]
+    seconds_of_more: dict[str, float]
+    bytes: dict[str, float]
+    bytes_of_more: dict[str, float]
 
     @classmethod
     def measured(cls, shape: Shape) -> "Constants":
         """Measure, which takes half a minute or so."""
-        return cls(timed(shape, TIMED), *(traced(shape, n) for n in TRACED))
+        return cls(*(timed(shape, n) for n in TIMED), *(traced(shape, n) for n in TRACED))
 
     def costs(self, n: int) -> dict[str, Cost]:
         """Every step at n samples."""
-        (a, b), found = TRACED, {}
-        for name in self.seconds:
-            slope = max(0.0, self.more[name] - self.few[name]) / (b - a)
-            found[name] = Cost(
-                self.seconds[name] * (n / TIMED) ** POWERS[name], max(0.0, self.few[name] + slope * (n - a))
-            )
-        return found
+        held = {APART: "propagation"}  # all classes are, whichever are solved for together
+        return {name: Cost(self._seconds(name, n), self._bytes(held.get(name, name), n)) for name in self.seconds}
+
+    def _seconds(self, name: str, n: int) -> float:
+        """By the power that was measured, within its limits, from the larger of the two runs on."""
+        (few, more), (least, most) = TIMED, LIMITS[name]
+        ratio = max(self.seconds_of_more[name], TINY) / max(self.seconds[name], TINY)
+        power = min(max(math.log(ratio) / math.log(more / few), least), most)
+        return self.seconds_of_more[name] * (n / more) ** power
+
+    def _bytes(self, name: str, n: int) -> float:
+        few, more = TRACED
+        slope = max(0.0, self.bytes_of_more[name] - self.bytes[name]) / (more - few)
+        return max(0.0, self.bytes[name] + slope * (n - few))
 
 
 @dataclass(frozen=True)
@@ -197,27 +219,32 @@ class Plan:
 
 def measurable() -> list[str]:
     """The steps that can be measured here: approximate neighbours are found by faiss, if it is there."""
-    return [name for name in POWERS if name != APPROXIMATE or is_installed()]
+    return [name for name in LIMITS if name != APPROXIMATE or is_installed()]
+
+
+def taken(shape: Shape, n: int, measured: Iterable[str]) -> list[str]:
+    """The steps that a fit of n samples takes, of those that were measured: some are of few samples, some of many."""
+    approximate = n >= MANY and shape.features > TREE_FEATURES and APPROXIMATE in measured
+    left_out = NEIGHBOURS if approximate else APPROXIMATE, APART if abreast(n) > 1 else "propagation"
+    return [name for name in measured if name not in left_out]
 
 
 def plan(shape: Shape, n: int, constants: Constants) -> Plan:
     """Tell what n samples take, on as many threads as `processors` says, by what was measured at fewer of them.
 
     Neighbours are looked for by all threads, the rest has one. From 200,000 samples on they are approximate, if they
-    were measured.
+    were measured, and no tree finds them.
 
     Examples
     --------
-    >>> same = dict.fromkeys(POWERS, 1.0)
-    >>> found = plan(Shape(2, 16, 20, 10), TIMED, Constants(same, same, same))
+    >>> same = dict.fromkeys(LIMITS, 1.0)
+    >>> found = plan(Shape(2, 16, 20, 10), 10_000, Constants(same, same, same, same))
     >>> [step.name for step in found.totals]
     ['cluster', 'classify']
     """
-    free, found = free_memory(), {}
-    left_out = NEIGHBOURS if n >= MANY and APPROXIMATE in constants.seconds else APPROXIMATE
-    for name, cost in constants.costs(n).items():
-        if name == left_out:
-            continue
+    free, found, costs = free_memory(), {}, constants.costs(n)
+    for name in taken(shape, n, constants.seconds):
+        cost = costs[name]
         seconds = cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds
         found[name] = Step(name, seconds, cost.peak, _advice(name, seconds, cost.peak, free))
     wholes = {"cluster": OF_CLUSTERS, "classify": OF_CLASSES}

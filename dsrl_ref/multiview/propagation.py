@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import require_room
+from dsrl_ref.multiview.assembly import components
 from dsrl_ref.multiview.conjugate import System, solved
 from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.spread.system import SpreadSystem
@@ -97,11 +98,9 @@ def _poisson(W: csr_array, labellings: Sequence[NDArray[np.intp]], classes: int)
     L u_k = Σ_{j in k} δ_j / m_k - Σ_j δ_j / m, with m_k labels of class k, and m in all. Here every component has its
     own equation, with its own labels. Where all of them are of one class its u is 0.
     """
-    from scipy.sparse.csgraph import connected_components
-
     W = csr_array(W, copy=True)
     W.eliminate_zeros()
-    parts: NDArray[np.intp] = connected_components(W, directed=False)[1]
+    parts = components(W)
     columns = np.hstack([_centred_sources(codes, classes, parts) for codes in labellings])
     u = np.zeros(columns.shape)
     joined = np.flatnonzero(W.sum(axis=1) > 0)

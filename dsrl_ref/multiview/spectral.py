@@ -6,7 +6,7 @@ from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.memory import require_room
-from dsrl_ref.multiview.assembly import assembled, equal_blocks
+from dsrl_ref.multiview.assembly import assembled, components, equal_blocks
 from dsrl_ref.multiview.eigen import Scaled, top_eigenvectors
 from dsrl_ref.progress import Progress
 
@@ -35,9 +35,9 @@ def embed(W: csr_array, dimensions: int) -> Array:
         labels, sizes = _components(W)
     degrees = W.sum(axis=1)
     roots = np.sqrt(degrees)
-    components = _of_components(labels, sizes, roots)[:, :dimensions]
-    vectors = top_eigenvectors(_normalised(W, roots), dimensions - components.shape[1], components)
-    return _on_sphere(np.hstack([components.toarray(), vectors]), degrees)
+    known = _of_components(labels, sizes, roots)[:, :dimensions]
+    vectors = top_eigenvectors(_normalised(W, roots), dimensions - known.shape[1], known)
+    return _on_sphere(np.hstack([known.toarray(), vectors]), degrees)
 
 
 def eigengap(W: csr_array) -> tuple[int, Array]:
@@ -51,14 +51,14 @@ def eigengap(W: csr_array) -> tuple[int, Array]:
     W = _without_small(W, sizes[labels] >= max(2.0, SMALL * W.shape[0] / MOST))
     labels, sizes = _components(W)
     roots = np.sqrt(W.sum(axis=1))
-    components = _of_components(labels, sizes, roots)
+    known = _of_components(labels, sizes, roots)
     count = min(MOST, W.shape[0] - 1) + 1
-    if components.shape[1] >= count:
-        return components.shape[1], np.ones(count)
+    if known.shape[1] >= count:
+        return known.shape[1], np.ones(count)
     symmetric = _normalised(W, roots)
-    vectors = top_eigenvectors(symmetric, count - components.shape[1], components)
+    vectors = top_eigenvectors(symmetric, count - known.shape[1], known)
     rest = (vectors * (symmetric @ vectors)).sum(axis=0)
-    values = np.concatenate([np.ones(components.shape[1]), np.sort(rest)[::-1]])
+    values = np.concatenate([np.ones(known.shape[1]), np.sort(rest)[::-1]])
     return 2 + int(np.argmax(values[1:-1] - values[2:])), values
 
 
@@ -101,9 +101,7 @@ def _on_sphere(vectors: Array, degrees: Array) -> Array:
 
 def _components(W: csr_array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The component of every sample, and how many samples each has."""
-    from scipy.sparse.csgraph import connected_components
-
-    labels = connected_components(W, directed=False)[1]
+    labels = components(W)
     return labels, np.bincount(labels)
 
 

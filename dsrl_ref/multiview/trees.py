@@ -25,10 +25,12 @@ LISTED = 2**20  # others in lists at a time
 class Tree:
     """Search among dense points of few features."""
 
+    order: NDArray[np.intp] | None = None
+
     def __init__(self, some: Samples, others: Samples, count: int) -> None:
         from scipy.spatial import KDTree
 
-        self.height = HEIGHT
+        self.height, self.compared = HEIGHT, FEW * count * len(others.rows).bit_length()
         self.some, self.others, self.count = some, others, count
         self.tree = KDTree(others.rows)
         self.tiles: DenseTiles | None = None

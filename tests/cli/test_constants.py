@@ -11,8 +11,7 @@ from dsrl_ref.multiview.planning import Constants, Shape, measurable
 
 SHAPE = Shape(views=2, features=5, classes=3, neighbors=4)
 SECONDS = {name: float(place) for place, name in enumerate(measurable(), start=1)}
-MORE = {name: 3e6 * seconds for name, seconds in SECONDS.items()}
-MEASURED = Constants(SECONDS, {name: 1e6 * seconds for name, seconds in SECONDS.items()}, MORE)
+MEASURED = Constants(SECONDS, *({name: size * seconds for name, seconds in SECONDS.items()} for size in (4, 1e6, 3e6)))
 
 
 def test_what_is_kept_is_recalled_for_its_shape_alone(tmp_path):
@@ -22,7 +21,7 @@ def test_what_is_kept_is_recalled_for_its_shape_alone(tmp_path):
     other = replace(SHAPE, classes=9)
     assert constants.recalled(SHAPE, path) == MEASURED
     assert constants.recalled(other, path) is None
-    constants.keep(other, replace(MEASURED, few=MORE), path)
+    constants.keep(other, replace(MEASURED, bytes=SECONDS), path)
     assert constants.recalled(SHAPE, path) == MEASURED
 
 
@@ -36,18 +35,20 @@ def test_another_version_and_another_machine_are_measured_anew(what, tmp_path, m
     assert constants.recalled(SHAPE, tmp_path / "plan.json") is None
 
 
-@pytest.mark.parametrize("spoil", ["text", "list", "part", "number", "nan"])
+@pytest.mark.parametrize("spoil", ["text", "list", "part", "number", "nan", "nan of bytes"])
 def test_a_file_that_was_spoiled_is_as_none(spoil, tmp_path):
     path = tmp_path / "plan.json"
     constants.keep(SHAPE, MEASURED, path)
     content = json.loads(path.read_text())
     (parts,) = content.values()
     if spoil == "part":
-        del parts["few"]
+        del parts["bytes"]
     elif spoil == "number":
         parts["seconds"]["graph"] = "much"
     elif spoil == "nan":
         parts["seconds"]["graph"] = float("nan")
+    elif spoil == "nan of bytes":
+        parts["bytes_of_more"]["graph"] = float("nan")
     path.write_text({"text": "{", "list": "[]"}.get(spoil, json.dumps(content)))
     assert constants.recalled(SHAPE, path) is None
     constants.keep(SHAPE, MEASURED, path)

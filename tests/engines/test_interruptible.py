@@ -11,39 +11,6 @@ from dsrl_ref import Fidelity
 from dsrl_ref.engines import pieces
 from dsrl_ref.engines.problem import Problem
 
-# Work that waits for an event as a sort does for its end, without an eye for Ctrl-C. The signal comes when the main
-# thread waits already, and reaches the thread of the work, so that the main thread has to look whether there was one.
-# Only what it does when it is interrupted sets the event: where the work is done in the main thread, or that never
-# looks, the child hangs.
-WAITING = """
-import concurrent.futures, signal, sys, threading
-from dsrl_ref.engines import pieces
-
-interrupted, main = threading.Event(), threading.main_thread().ident
-def waits(frame):
-    while frame and frame.f_code is not concurrent.futures.wait.__code__:
-        frame = frame.f_back
-    return frame
-def work():
-    while not waits(sys._current_frames()[main]):
-        pass
-    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-    interrupted.wait()
-try:
-    pieces.interruptible(work)
-    print("not interrupted")
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-ends = pytest.mark.parametrize("then", ["interrupted.set()", "pass"], ids=["that goes on", "that never ends"])
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@ends
-def test_an_interrupt_is_answered_while_work_is_done_and_the_exit_does_not_wait_for_work(then):
-    assert children.output("-c", WAITING + then) == "interrupted\n"
-
-
 # SIGINT comes when a sort is about to begin. If the sort kept the other threads from running, "sorted" would come first
 # every time. On a busy machine it may come first by chance, so there are a few attempts, of which one is enough.
 SORTING = """
@@ -138,12 +105,3 @@ def test_what_takes_long_is_done_beside_the_main_thread(W, target, slow):
     assert not any(W.seen[what] for what in slow)
     assert np.array_equal(prepared.w, np.sort(np.asarray(W)[np.asarray(W) != 0]))
     assert np.array_equal(prepared.target, [] if target is None else [5.0, 6.0, 7.0])
-
-
-def test_an_error_in_that_thread_reaches_the_caller():
-    with pytest.raises(MemoryError, match="no room"):
-        pieces.interruptible(_without_room)
-
-
-def _without_room():
-    raise MemoryError("no room")

@@ -1,5 +1,7 @@
 """What views agree in: weights that no label decides."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from views import fewer, hard_views, holed, naive_graph, random_views, standard
 
 from dsrl_ref.multiview import agreement, neighbors
 from dsrl_ref.multiview.agreement import chosen, consensus, separation, weights_by_agreement
-from dsrl_ref.multiview.edges import thresholded, view_graph
+from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.spectral import embed, k_means
 from dsrl_ref.multiview.views import prepare
 
@@ -246,3 +248,18 @@ def test_a_consensus_of_views_that_lack_samples_is_of_pairs_as_the_views_have_th
     powers = [naive_separation(graph.toarray().tolist(), partition) ** 0.75 for graph in graphs]
     seen_once = seen | ~seen.any(axis=1, keepdims=True)
     assert weights_by_agreement(graphs, 4, seen_once) == pytest.approx(np.array(powers) / sum(powers), rel=1e-12)
+
+
+def test_the_mean_is_let_go_before_its_strongest_edges_are_embedded(monkeypatch):
+    held = []
+
+    def watched(graph, count):
+        alive = [reference() is not None for reference in held]
+        held.append(weakref.ref(graph))
+        found.append(alive)
+        return embed(graph, count)
+
+    found = []
+    monkeypatch.setattr(agreement, "embed", watched)
+    consensus(mean_graph(GRAPHS, np.full(len(GRAPHS), 1 / len(GRAPHS))), 3)
+    assert found == [[], [False]]

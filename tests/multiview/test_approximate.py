@@ -1,6 +1,8 @@
 """Approximate neighbours: most of the true ones, with exact distances, the same every time."""
 
 import sys
+from itertools import pairwise
+from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from views import euclidean, hard_views, nearest_first
 
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, approximate, neighbors, similarity_graph
+from dsrl_ref.multiview.lists import Samples
 from dsrl_ref.multiview.neighbors import Taken, kind_for, nearest, recall
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.threads import limited
@@ -64,6 +67,41 @@ def test_new_samples_have_neighbours_too():
     lengths, columns = nearest(new, points, 3, kind="approximate")
     assert columns[:, 0].tolist() == list(range(30))
     assert not lengths[:, 0].any()
+
+
+def test_cells_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
+    made = []
+    train = faiss.IndexIVFFlat.train
+
+    def watched(index, rows):
+        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads()))
+        train(index, rows)
+
+    monkeypatch.setattr(faiss.IndexIVFFlat, "train", watched)
+    points = blobs()
+    nearest(points, points, 6, kind="approximate")
+    assert made == [(False, 1)]
+
+
+def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():
+    points = blobs()
+    lengths, columns = nearest(points, points, 6, kind="approximate")
+    some = nearest(points, points, 6, kind="approximate", rows=slice(30, 250))
+    assert np.array_equal(some[0], lengths[30:250])
+    assert np.array_equal(some[1], columns[30:250])
+
+
+def test_points_come_cell_by_cell_and_in_order_within_a_cell(monkeypatch):
+    monkeypatch.setattr(approximate, "ADDED", 50)
+    points = blobs()
+    these, those = (Samples.of(each, 0) for each in (points.take(slice(0, 120)), points))
+    search = approximate.Cells(these, those, 6)
+    order = search.order.tolist()
+    assert sorted(order) == list(range(120))
+    means = search.quantizer.reconstruct_n(0, search.quantizer.ntotal)
+    apart = euclidean(these.rows - search.centre, means.astype(np.float64))
+    cells = [int(np.argmin(apart[place])) for place in order]
+    assert all((a, i) < (b, j) for (a, i), (b, j) in pairwise(zip(cells, order, strict=True)))
 
 
 @pytest.mark.parametrize("threads", [1, 3])

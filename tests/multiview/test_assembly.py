@@ -10,7 +10,16 @@ from scipy.sparse import csr_array
 from strategies import examples
 
 from dsrl_ref.multiview import assembly
-from dsrl_ref.multiview.assembly import assembled, blocks, equal_blocks, index_type, rows_of, symmetrised, weighted_sum
+from dsrl_ref.multiview.assembly import (
+    assembled,
+    blocks,
+    components,
+    equal_blocks,
+    index_type,
+    rows_of,
+    symmetrised,
+    weighted_sum,
+)
 
 
 def graph(n, m, density, seed):
@@ -134,3 +143,37 @@ def test_a_sum_takes_little_more_memory_than_it_has_itself(monkeypatch):
         tracemalloc.stop()
     room = sum(each.nnz for each in graphs) * 12
     assert whole.nnz * 12 < most < 1.2 * room
+
+
+@examples(100)
+@given(st.integers(1, 30), st.integers(0, 30), st.integers(0, 10**6))
+def test_components_are_those_that_edges_join_in_the_order_of_their_first_samples(n, edges, seed):
+    rng = np.random.default_rng(seed)
+    ends = rng.integers(n, size=(edges, 2))
+    dense = np.zeros((n, n))
+    dense[ends[:, 0], ends[:, 1]] = dense[ends[:, 1], ends[:, 0]] = 1.0
+    expected, count = np.full(n, -1), 0
+    for first in range(n):
+        waiting = [first] if expected[first] < 0 else []
+        count += len(waiting)
+        while waiting:
+            here = waiting.pop()
+            expected[here] = count - 1
+            waiting += [other for other in np.flatnonzero(dense[here]) if expected[other] < 0]
+    assert components(csr_array(dense)).tolist() == expected.tolist()
+
+
+def test_components_are_found_without_another_graph():
+    ring = np.arange(5_000)
+    near = (ring[:, np.newaxis] + [-8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8]) % len(ring)
+    W = csr_array((np.ones(near.size), near.ravel(), np.arange(0, near.size + 1, 16)), shape=(5_000, 5_000))
+    W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
+    components(W)  # which imports what it needs
+    tracemalloc.start()
+    try:
+        found = components(W)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert not found.any()
+    assert most < 0.6 * 12 * W.nnz

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 from views import euclidean, nearest_exactly, nearest_first, random_views, tied_samples
 
-from dsrl_ref.multiview import neighbors, tiles
+from dsrl_ref.multiview import neighbors, tiles, trees
 from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, nearest_as_authors, sampled
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.trees import Tree
@@ -48,6 +48,18 @@ def _found_by(request, monkeypatch):
     if request.param == "small tiles":
         monkeypatch.setattr(tiles, "HEIGHT", 4)
         monkeypatch.setattr(tiles, "WIDTH", 6)
+
+
+@pytest.mark.usefixtures("_found_by")
+@pytest.mark.parametrize("find", [nearest, nearest_as_authors])
+def test_some_rows_have_the_bits_that_they_have_among_all(monkeypatch, find):
+    monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", 7 * 30)  # products of seven points
+    samples, others = points(30), points(25, seed=1)
+    for some, among in ((samples, samples), (samples, others)):
+        whole = find(some, among, 4)
+        for rows in (slice(0, 30), slice(0, 1), slice(3, 9), slice(7, 14), slice(13, 30), slice(29, 30)):
+            for found, expected in zip(find(some, among, 4, rows=rows), whole, strict=True):
+                assert np.array_equal(found, expected[rows])
 
 
 @pytest.mark.usefixtures("_found_by")
@@ -162,6 +174,23 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
         )
         nearest(some, some, 2)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("features", "compared"), [(5, 40), (2, 50 * 3 * 6)], ids=["tiles", "tree"])
+def test_signs_of_life_come_after_so_many_comparisons(monkeypatch, features, compared):
+    """With all forty by tiles; by a tree of six levels, for three neighbours, each as long as fifty take a tile."""
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 1)
+    monkeypatch.setattr(neighbors, "PAIRS", 8 * compared)
+    monkeypatch.setattr(tiles, "HEIGHT", 4)
+    monkeypatch.setattr(trees, "HEIGHT", 4)
+    taken, work = [], neighbors.in_threads
+    monkeypatch.setattr(
+        neighbors, "in_threads", lambda call, items, count: taken.append(items) or work(call, items, count)
+    )
+    some = points(40, features=features)
+    with limited(2):
+        nearest(some, some, 3)
+    assert [(items.start, items.stop) for items in taken] == [(0, 16), (16, 32), (32, 40)]
 
 
 @pytest.mark.usefixtures("_blocks")

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from dsrl_ref.multiview import planning
-from dsrl_ref.multiview.planning import POWERS, TIMED, TRACED, Constants, Shape, plan
+from dsrl_ref.multiview.planning import LIMITS, TIMED, TRACED, Constants, Shape, plan
 from dsrl_ref.threads import limited
 
 SHAPE = Shape(views=2, features=5, classes=3, neighbors=4)
-SECONDS = {name: float(place) for place, name in enumerate(POWERS, start=1)}
+FEW_SAMPLES = 30_000  # all classes go side by side, and all neighbours are looked for
+SECONDS = {name: float(place) for place, name in enumerate(LIMITS, start=1)}
+LATER = {name: 5.0 * seconds for name, seconds in SECONDS.items()}
 FEW, MORE = ({name: scale * seconds for name, seconds in SECONDS.items()} for scale in (1e6, 3e6))
-CONSTANTS = Constants(SECONDS, FEW, MORE)
+CONSTANTS = Constants(SECONDS, LATER, FEW, MORE)
 
 
 @pytest.fixture
 def small(monkeypatch):
     """What is measured takes no time."""
-    monkeypatch.setattr(planning, "TIMED", 200)
+    monkeypatch.setattr(planning, "TIMED", (100, 200))
     monkeypatch.setattr(planning, "TRACED", (100, 200))
 
 
@@ -34,32 +36,53 @@ def installed(request, monkeypatch):
 def measured(installed):
     """What was measured, with or without approximate neighbours."""
     left_out = () if installed else (planning.APPROXIMATE,)
-    return Constants(*({k: v for k, v in part.items() if k not in left_out} for part in (SECONDS, FEW, MORE)))
+    parts = SECONDS, LATER, FEW, MORE
+    return Constants(*({k: v for k, v in part.items() if k not in left_out} for part in parts))
 
 
 def test_where_it_was_measured_a_plan_says_what_was_measured():
-    costs = CONSTANTS.costs(TIMED)
-    assert {name: cost.seconds for name, cost in costs.items()} == SECONDS
+    few, more = TIMED
+    within = dict.fromkeys(LIMITS, 2.0), dict.fromkeys(LIMITS, 2.0 * (more / few) ** 1.05)
+    constants = Constants(*within, FEW, MORE)
+    for n, seconds in zip(TIMED, within, strict=True):
+        assert {name: cost.seconds for name, cost in constants.costs(n).items()} == pytest.approx(seconds)
     for n, peaks in zip(TRACED, (FEW, MORE), strict=True):
-        assert {name: cost.peak for name, cost in CONSTANTS.costs(n).items()} == pytest.approx(peaks)
+        held = {**peaks, planning.APART: peaks["propagation"]}
+        assert {name: cost.peak for name, cost in CONSTANTS.costs(n).items()} == pytest.approx(held)
 
 
 @pytest.mark.parametrize("times", [0.5, 2, 100])
-def test_seconds_grow_by_the_power_of_the_step_and_bytes_along_a_line(times):
-    costs = CONSTANTS.costs(int(TIMED * times))
-    for name, power in POWERS.items():
-        assert costs[name].seconds == pytest.approx(SECONDS[name] * times**power)
-        slope = (MORE[name] - FEW[name]) / (TRACED[1] - TRACED[0])
-        assert costs[name].peak == pytest.approx(FEW[name] + slope * (TIMED * times - TRACED[0]))
+@pytest.mark.parametrize("measured", [0.5, 1.08, 3.0])
+def test_seconds_grow_by_the_power_that_was_measured_within_limits(times, measured):
+    few, more = TIMED
+    later = {name: seconds * (more / few) ** measured for name, seconds in SECONDS.items()}
+    costs = replace(CONSTANTS, seconds_of_more=later).costs(int(more * times))
+    for name, (least, most) in LIMITS.items():
+        power = min(max(measured, least), most)
+        assert costs[name].seconds == pytest.approx(later[name] * times**power)
+
+
+def test_steps_that_took_no_time_are_carried_to_no_time():
+    nothing = dict.fromkeys(LIMITS, 0.0)
+    costs = Constants(nothing, nothing, FEW, MORE).costs(10**6)
+    assert {cost.seconds for cost in costs.values()} == {0.0}
+
+
+@pytest.mark.parametrize("n", [1_000, 10**6])
+def test_bytes_grow_along_a_line(n):
+    for name, cost in CONSTANTS.costs(n).items():
+        held = "propagation" if name == planning.APART else name
+        slope = (MORE[held] - FEW[held]) / (TRACED[1] - TRACED[0])
+        assert cost.peak == pytest.approx(max(0.0, FEW[held] + slope * (n - TRACED[0])))
 
 
 def test_bytes_that_seemed_to_fall_are_not_carried_below_0():
-    falling = replace(CONSTANTS, few=MORE, more=FEW)
-    assert {cost.peak for cost in falling.costs(10**9).values()} == set(MORE.values())
+    falling = replace(CONSTANTS, bytes=MORE, bytes_of_more=FEW)
+    assert {cost.peak for cost in falling.costs(10**9).values()} == set(MORE.values()) - {MORE[planning.APART]}
 
 
 def test_a_whole_is_the_sum_of_its_seconds_and_the_largest_of_its_peaks():
-    found = plan(SHAPE, TIMED, CONSTANTS)
+    found = plan(SHAPE, FEW_SAMPLES, CONSTANTS)
     steps = {step.name: step for step in found.steps}
     cluster, classify = found.totals
     assert planning.APPROXIMATE not in steps
@@ -72,9 +95,9 @@ def test_a_whole_is_the_sum_of_its_seconds_and_the_largest_of_its_peaks():
 
 def test_threads_share_the_search_for_neighbours_and_nothing_else():
     with limited(1):
-        one = plan(SHAPE, TIMED, CONSTANTS)
+        one = plan(SHAPE, FEW_SAMPLES, CONSTANTS)
     with limited(4):
-        four = plan(SHAPE, TIMED, CONSTANTS)
+        four = plan(SHAPE, FEW_SAMPLES, CONSTANTS)
     for a, b in zip(one.steps, four.steps, strict=True):
         assert a.seconds / b.seconds == (4 if a.name == planning.NEIGHBOURS else 1)
 
@@ -86,27 +109,52 @@ def test_many_samples_have_approximate_neighbours_where_there_is_faiss(installed
         (search,) = (step for step in found.steps if step.name in kinds)
         assert search.name == kinds[installed and many]
         assert all(search.seconds <= whole.seconds for whole in found.totals)
-        assert len(found.steps) == len(POWERS) - 1
+        assert len(found.steps) == len(LIMITS) - 2
     assert planning.measurable() == [*measured(installed).seconds]
 
 
+def test_many_samples_of_few_features_have_the_neighbours_of_a_tree(installed):
+    for features, approximate in ((planning.TREE_FEATURES, False), (planning.TREE_FEATURES + 1, installed)):
+        found = plan(replace(SHAPE, features=features), planning.MANY, measured(installed))
+        names = [step.name for step in found.steps]
+        assert (planning.APPROXIMATE in names, planning.NEIGHBOURS in names) == (approximate, not approximate)
+
+
+def test_where_one_column_fills_the_cache_labels_are_spread_class_by_class(monkeypatch):
+    for n, apart in ((65_536, False), (65_537, True)):
+        names = [step.name for step in plan(SHAPE, n, CONSTANTS).steps]
+        assert (planning.APART in names, "propagation" in names) == (apart, not apart)
+
+
 def test_what_takes_too_long_or_does_not_fit_has_advice_and_nothing_else_has():
-    found = plan(SHAPE, TIMED, CONSTANTS)
+    found = plan(SHAPE, FEW_SAMPLES, CONSTANTS)
     assert not any(step.advice for step in found.steps)
-    for name in set(POWERS) - {planning.APPROXIMATE}:
-        slow = replace(CONSTANTS, seconds={**SECONDS, name: 1e4})
-        large = replace(CONSTANTS, few={**FEW, name: 1e15}, more={**MORE, name: 1e15})
+    for name in set(LIMITS) - {planning.APPROXIMATE, planning.APART}:
+        slow = replace(CONSTANTS, seconds_of_more={**LATER, name: 1e4})
+        large = replace(CONSTANTS, bytes={**FEW, name: 1e15}, bytes_of_more={**MORE, name: 1e15})
         for constants in (slow, large):
-            told = {step.name: step.advice for step in plan(SHAPE, TIMED, constants).steps}
+            told = {step.name: step.advice for step in plan(SHAPE, FEW_SAMPLES, constants).steps}
             assert [step for step, advice in told.items() if advice] == [name]
         assert "more memory than is free" in told[name]
 
 
 def test_every_step_of_both_estimators_is_measured(small):
     constants = Constants.measured(SHAPE)
-    assert set(constants.seconds) == set(constants.few) == set(constants.more) == set(planning.measurable())
-    assert min(constants.seconds.values()) >= 0
-    assert min(constants.few.values()) > 0
+    for part in (constants.seconds, constants.seconds_of_more, constants.bytes, constants.bytes_of_more):
+        assert set(part) == set(planning.measurable())
+        assert min(part.values()) >= 0
+    assert min(constants.bytes.values()) > 0
+
+
+def test_class_by_class_is_the_same_propagation(monkeypatch):
+    asked = []
+    propagate = planning.propagate
+    monkeypatch.setattr(planning, "propagate", lambda *given: asked.append(propagate(*given)[0]) or asked[-1:])
+    for name, call in planning.steps(SHAPE, 150):
+        if name in ("neighbours", "graph", "network", "propagation", planning.APART):
+            call()
+    together, *apart = asked
+    assert np.hstack(apart) == pytest.approx(together, rel=1e-9)
 
 
 def test_the_steps_make_the_graph_that_a_fit_makes(monkeypatch):

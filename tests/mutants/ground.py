@@ -399,6 +399,12 @@ MUTANTS += of(
     ("        _jobs.reset(token)\n", "        _jobs.set(None)\n"),
     ("        with blas_threads(jobs):\n            yield\n", "        yield\n"),
     ('ContextVar("jobs", default=None)', 'ContextVar("jobs", default=1)'),
+    ("        wait([done], timeout=LOOK)\n", "        wait([done])\n"),
+    ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
+    (
+        "        except BaseException as error:\n            done.",
+        "        except ValueError as error:\n            done.",
+    ),
 )
 MUTANTS += of(
     "blas.py",
