@@ -92,6 +92,8 @@ def met(shapes, widths, both=False):
         ([(3, 3), (4, 3)], [3, 4], (3, [True, True])),  # a square one goes with the others
         ([(4, 3), (4, 4)], [3, 4], (4, [False, False])),
         ([(3, 4), (4, 3)], [3, 3], (4, [True, False])),
+        ([(9, 3), (9, 3)], [3, 3], (9, [False, False])),
+        ([(3, 9), (3, 9)], [3, 3], (9, [True, True])),
     ],
 )
 def test_the_widths_of_a_model_decide(shapes, widths, expected, both):
@@ -111,3 +113,7 @@ def test_widths_that_agree_in_no_number_of_samples_decide_nothing():
     with pytest.raises(ValueError, match=r"X1 has 4 samples, X0 has 3; they must agree"):
         met([(3, 9), (4, 8)], [3, 4])
     assert met([(9, 5), (9, 6)], [3, 4]) == (9, [False, False])  # and others say which columns are wrong
+    labelled = settle(views((5, 9), (6, 9)), {"Y": [9]}, None, both=True, source="d.mat", widths=[{3}, {4}])
+    assert labelled == (9, [True, True])
+    loose = settle(views((4, 4), (4, 5)), {}, None, both=True, source="d.mat", widths=[{4}, {4, 5}])
+    assert loose == (4, [False, False])  # along columns they would not agree
