@@ -125,23 +125,22 @@ def scale_dask_neighbours(size: str) -> Row:
 
 def _neighbours(n: int, workers: int, processes: bool) -> tuple[float, float, Any]:
     """Seconds that pass, most seconds of a worker's processor, and the graph; workers have compiled before."""
-    from dask.array import from_array
+    from dask.array import random
     from distributed import Client, LocalCluster
 
     from dsrl_ref.multiview import similarity_graph
 
-    def graph_of(samples: Any) -> Any:
-        view = from_array(samples, chunks=(-(-len(samples) // 4), 16))
+    def graph_of(samples: int) -> Any:
+        view = random.default_rng(0).normal(size=(samples, 16), chunks=(-(-samples // 4), 16))
         return similarity_graph([view], 10, weights="adaptive", standardize="features", neighbors="exact")
 
-    X = np.random.default_rng(0).normal(size=(n, 16))
     options = {"processes": processes, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
     with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
         client.wait_for_workers(workers)
         for _ in range(2):
-            graph_of(X[:200])
+            graph_of(200)
         before, began = client.run(time.process_time), time.perf_counter()
-        graph = graph_of(X)
+        graph = graph_of(n)
         passed, after = time.perf_counter() - began, client.run(time.process_time)
         return passed, max(after[worker] - before[worker] for worker in before), graph.compute()
 

@@ -112,11 +112,12 @@ class PerLayer:
     def projected(self, values: Array) -> tuple[Array, Array]:
         """Θ (t, 4), every row projected onto (7), and L (t,) of 5t numbers as `fit` stores them."""
         theta, L = self.of_flat(values)
-        return np.array([Theta.projected(row) for row in theta]).reshape(-1, 4), L
+        return np.array([Theta.projected(row) for row in theta]).reshape(-1, 4), L.copy()
 
     def raw(self, values: Array) -> tuple[Array, Array]:
         """Θ (t, 4) and L (t,) of the same numbers, as they are."""
-        return self.of_flat(values)
+        theta, L = self.of_flat(values)
+        return theta.copy(), L.copy()
 
     def told(self, values: Array) -> tuple[Array, Array]:
         """Θ (epochs, t, 4) and L (epochs, t) of 5t numbers for each epoch, as they are."""

@@ -174,19 +174,26 @@ def _network(panel: Any, result: FitResult) -> None:
 def _parameters(panel: Any, result: FitResult, accepted: Any) -> None:
     """Θ and L before each step of the run that was accepted, L in units of where it ended."""
     for name, values in zip(Theta._fields, result.history["theta"][accepted].T, strict=True):
-        panel.plot(values, label=name)
-    panel.plot(result.history["L"][accepted] / result.L, label="L / L at the end")
+        panel.plot(_epochs(values), values, label=name)
+    L = result.history["L"][accepted] / result.L
+    panel.plot(_epochs(L), L, label="L / L at the end")
     network = "" if result.layers is None else f" of {'∞' if result.layers == math.inf else result.layers} layers"
     title = f"Θ and L{network}, f = {result.kind}" if result.kind else "Θ and L before each step"
     panel.set(title=title, xlabel="epoch", ylabel="Θ")
     panel.legend()
 
 
+def _epochs(values: Any) -> Any:
+    """The numbers of the epochs of these values, from 1."""
+    return np.arange(1, len(values) + 1)
+
+
 def _history(panel: Any, losses: dict[str, Any]) -> None:
     """Losses by epoch, each with its name."""
     for name, values in losses.items():
-        panel.plot(values, label=name, marker="." if len(values) <= MARKED else "")
-    panel.set(title=f"{' and '.join(losses)} before each step", xlabel="epoch", ylabel="J")
+        panel.plot(_epochs(values), values, label=name, marker="." if len(values) <= MARKED else "")
+    title = "losses before each step" if len(losses) > 1 else f"{next(iter(losses))} before each step"
+    panel.set(title=title, xlabel="epoch", ylabel="J")
     _logarithmic(panel, *losses.values())
     if len(losses) > 1:
         panel.legend()

@@ -2,7 +2,6 @@
 
 import math
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 from dsrl_ref.arrays import require_matrix_shape
@@ -25,6 +24,8 @@ def as_spread(value: Any, name: str) -> Any:
     MissingExtraError
         Where dask's scheduler for clusters is not installed.
     """
+    from importlib.util import find_spec
+
     if find_spec("distributed") is None:
         raise MissingExtraError(
             f"{name} is a dask array, which needs dask's package distributed: pip install 'dsrl_ref[distributed]'; or "

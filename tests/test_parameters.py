@@ -51,6 +51,10 @@ def test_what_fit_stores_is_told_as_it_is_and_projected():
     assert theta.tolist() == [list(Theta.projected(row[:4])) for row in rows]
     assert constants.tolist() == L.tolist()
     assert [array.tolist() for array in layers.raw(rows.ravel())] == [rows[:, :4].tolist(), L.tolist()]
+    stored = rows.ravel()
+    for array in (constants, *layers.projected(stored), *layers.raw(stored)):
+        array[:] = 7.0  # what a callback does to what it is given
+    assert stored.tolist() == np.column_stack([rows[:, :4], L]).ravel().tolist()
     thetas, several = layers.told(np.stack([rows.ravel(), 2 * rows.ravel()]))
     assert thetas.tolist() == [rows[:, :4].tolist(), (2 * rows[:, :4]).tolist()]
     assert several.tolist() == [L.tolist(), (2 * L).tolist()]

@@ -111,7 +111,8 @@ def test_layers_of_their_own_are_drawn_by_layer():
         assert z[-1] == 3.0  # twice the outermost knot
         assert np.array_equal(drawn, shrink(z, row))
     assert [line.get_ydata().tolist() for line in loss.lines] == [[3.0, 2.0], [0.75, 0.5]]
-    assert told(loss) == ("loss of what was learned from and loss of what was held out before each step", "epoch", "J")
+    assert loss.lines[0].get_xdata().tolist() == [1, 2]
+    assert told(loss) == ("losses before each step", "epoch", "J")
     assert told(knots) == ("thresholds: the knots, by layer", "layer", "b")
     assert figure.get_suptitle() == "one Θ and one L in each of 3 layers, f = LeastSquares"
 

@@ -49,7 +49,7 @@ def test_what_is_no_matrix_of_numbers_is_refused(array, error, message):
 
 
 def test_without_its_cluster_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("dsrl_ref.spread.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'dsrl_ref\[distributed\]'; or pass W.compute\(\)"):
         as_spread(unread(), "W")
 

@@ -242,10 +242,11 @@ def head_of_table(first: Outcome) -> str:
 
 
 def row_of_table(outcome: Outcome) -> str:
-    """The line of a method."""
+    """The line of a method: means, and deviations where there is more than one score to deviate."""
     form = f"{outcome.propagation:<13}" if outcome.propagation else ""
     scores = outcome.scores.values()
-    return f"{outcome.method:<24}{form}" + "".join(f"{np.mean(each):>9.4f} ±{np.std(each):.4f}" for each in scores)
+    cells = (f"{np.mean(each):.4f} ±{np.std(each):.4f}" if len(each) > 1 else f"{np.mean(each):.4f}" for each in scores)
+    return f"{outcome.method:<24}{form}" + "".join(f"{cell:>17}" for cell in cells)
 
 
 def describe(model: Any) -> str:

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import math
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,11 @@ def _named(rungs: list[Rung], name: str) -> Rung:
     for rung in rungs:
         if rung.name == name:
             return rung
-    raise ValueError(f"--problem {name!r} is none of {', '.join(repr(rung.name) for rung in rungs)}")
+    near = ", ".join(map(repr, get_close_matches(name, [rung.name for rung in rungs], n=3, cutoff=0.0)))
+    raise ValueError(
+        f"--problem {name!r} is none of the {len(rungs)} problems; nearest in spelling are {near}; "
+        "without --problem all are judged, a line each with its name"
+    )
 
 
 def _show_problem(function: Implementation | None, rung: Rung, arguments: argparse.Namespace) -> int:

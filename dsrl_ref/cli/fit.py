@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dsrl_ref.appendix.theta import Theta
-from dsrl_ref.arrays import as_number
 from dsrl_ref.cli.output import add_json, add_report, print_json, require_places, require_report
 from dsrl_ref.cli.problem import add_scratch, add_whiten, read_problem, told, whitened
 from dsrl_ref.objective import Objective
@@ -74,11 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
         x0=data.get("x0"),
         per_layer=arguments.per_layer,
     )
-    L = data.get("L")
     learned = fit(
         J,
         theta=data.get("theta"),
-        L=L if L is None or arguments.per_layer else as_number(L, "L"),
+        L=data.get("L"),
         method=arguments.method,
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
@@ -118,7 +116,7 @@ def _page(arguments: argparse.Namespace, J: Objective, data: dict[str, Any], lea
     asked = {
         "method": arguments.method,
         "whitened": "yes" if arguments.whiten else None,
-        "epochs asked for": arguments.epochs,
+        "epochs asked for, in each stage" if learned.per_layer else "epochs asked for": arguments.epochs,
         "learning rate": arguments.learning_rate if arguments.method == "authors" else None,
         "held out": arguments.validation,
     }

@@ -13,10 +13,12 @@ from dsrl_ref.multiview.classification import DSRLClassifier
 from dsrl_ref.multiview.clustering import DSRLClustering
 from dsrl_ref.multiview.naming import Expected, Named
 from dsrl_ref.multiview.scores import clustering_scores
-from dsrl_ref.persistence import load
+from dsrl_ref.persistence import load, replace_file
+from dsrl_ref.pictures import draw_confusion
+from dsrl_ref.plotting import as_bytes, kind_of, require_kind
 from dsrl_ref.threads import limited
 
-OFTEN = "--views", "--labels", "--graph", "--output", "--json"
+OFTEN = "--views", "--labels", "--graph", "--output", "--plot", "--json"
 EXAMPLE = "dsrl-ref predict model.dsrl new.npz -o found.csv"
 WRITES = "labels", "probability", "reached", tables.NAMES  # of clusters the first and the last
 
@@ -28,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write what was found here, as .csv or .npz; else print it"
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw known classes beside what was found here: .png, .pdf, .svg; needs matplotlib",
+    )
     applications.add_jobs(parser)
     add_json(parser)
 
@@ -36,15 +44,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, and write or print a line a sample; scores where the data has labels."""
     tables.require_suffix(arguments.output)
     model = load(arguments.model)
-    require_places([arguments.output], [arguments.model, Path(arguments.data), arguments.graph])
+    require_places([arguments.output, arguments.plot], [arguments.model, Path(arguments.data), arguments.graph])
+    if arguments.plot:
+        require_kind(kind_of(arguments.plot))
     if not isinstance(model, DSRLClassifier | DSRLClustering):
         kind = type(model).__name__
         raise ModelFileError(
             f"{arguments.model} holds a {kind}, which predicts nothing; cluster and classify --model do"
         )
     source = applications.load(arguments, _expected(model, arguments))
+    if arguments.plot and source.classes is None:
+        raise ValueError(f"--plot is of known classes beside what was found, and {arguments.data} has no labels")
     with limited(arguments.jobs):
         columns, arrays, scores = _predicted(model, _given(model, source), source)
+    if arguments.plot:
+        _draw(arguments.plot, model, columns, source)
     if arguments.output:
         tables.write(arguments.output, columns, arrays)
     if arguments.json:
@@ -99,10 +113,39 @@ def _predicted(model: Any, given: Any, source: applications.Source) -> tuple[tab
     }
     if source.classes is None:
         return columns, arrays, None
+    if not _places(model.classes_, source.classes)[0].any():
+        shown = [", ".join(map(repr, classes.tolist()[:5])) for classes in (source.classes, model.classes_)]
+        note(f"the labels, {shown[0]}, are none of the model's classes, {shown[1]}: nothing is scored")
+        return columns, arrays, None
     true = source.classes[source.codes[known]]
     found = [name for name, is_known in zip(columns["class"], known, strict=True) if is_known]
     right = [_is_same(name, label) for name, label in zip(found, true.tolist(), strict=True)]
     return columns, arrays, {"accuracy": float(np.mean(right))}
+
+
+def _draw(path: Path, model: Any, columns: tables.Columns, source: applications.Source) -> None:
+    """Draw how many samples of each known class were found to be what; clusters are put in order beside classes."""
+    assert source.classes is not None, "run has refused that"
+    if isinstance(model, DSRLClustering):
+        names, found, true = source.classes.tolist(), columns["cluster"], source.codes
+        heads = [str(cluster) for cluster in range(model.n_clusters_)]
+    else:
+        is_own, places = _places(model.classes_, source.classes)
+        names, heads = [*model.classes_.tolist(), *source.classes[~is_own].tolist()], None
+        own = {name: place for place, name in enumerate(model.classes_.tolist())}
+        found = [own.get(name, -1) for name in columns["class"]]
+        true = np.where(source.codes < 0, -1, places[source.codes])
+    figure = draw_confusion(true, np.array(found), names, heads)
+    replace_file(path, as_bytes(figure, kind_of(path)))
+
+
+def _places(own: Any, others: Any) -> tuple[Any, Any]:
+    """Which of the classes of a file are a model's, and their places among these; the rest follow."""
+    found = [next((i for i, name in enumerate(own.tolist()) if _is_same(name, label)), -1) for label in others.tolist()]
+    places = np.array(found, dtype=np.intp)
+    is_own = places >= 0
+    places[~is_own] = len(own) + np.arange(np.count_nonzero(~is_own))
+    return is_own, places
 
 
 def _is_same(found: Any, label: Any) -> bool:

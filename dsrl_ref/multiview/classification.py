@@ -184,7 +184,9 @@ class DSRLClassifier(Estimator):
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
             A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
             anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
-            array with `view_sizes` too; new samples may lack others.
+            array with `view_sizes` too; new samples may lack others. All may be dask arrays, as for `similarity_graph`:
+            what is learned has the same bits, `affinity_matrix_` and `graph_` are dask arrays, `predict` and `save`
+            bring the views to the caller, and there is no preset.
         y : array_like (n,)
             Class codes or names; -1 (None among strings) is unlabelled.
         callback : callable, optional
@@ -196,7 +198,10 @@ class DSRLClassifier(Estimator):
         ValueError, TypeError
             For bad data or parameters, and where no sample is labelled.
         SizeError
-            For more classes than fit; with ``preset="authors"`` for more pairs of labelled samples of one class.
+            For more classes than fit; with ``preset="authors"`` for more pairs of labelled samples of one class. For
+            dask arrays, where what the caller has to hold does not fit: `dsrl_ref.multiview.spread` says what that is.
+        ClusterError
+            Where a Dask cluster does not answer, or has forgotten what it made.
 
         Warns
         -----

@@ -215,7 +215,9 @@ class DSRLClustering(Estimator):
         X : list of array_like (n, d_v), array_like (n, d), or (n, n) if precomputed
             A list of 2-D arrays or tables is views, and so is a dictionary of them, whose keys are their names;
             anything else is one view. Each may be sparse. A row of NaN is a sample that the view does not have, in one
-            array with `view_sizes` too; new samples may lack others.
+            array with `view_sizes` too; new samples may lack others. All may be dask arrays, as for `similarity_graph`:
+            what is learned has the same bits. The workers make the graph; the rest, from training to k-means, is done
+            by the caller in memory.
         y : ignored
             Here by convention.
         callback : callable, optional
@@ -227,7 +229,10 @@ class DSRLClustering(Estimator):
         ValueError, TypeError
             For bad data or parameters, before any work.
         SizeError
-            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit.
+            Where ``embedding="rows"`` or ``preset="authors"``, which hold n² numbers, would not fit; where the graph
+            of dask arrays would not fit into the memory of the caller.
+        ClusterError
+            Where a Dask cluster does not answer, or has forgotten what it made.
 
         Warns
         -----

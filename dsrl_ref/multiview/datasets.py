@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse
 from dsrl_ref.multiview.absent import is_absent
-from dsrl_ref.multiview.naming import Naming
+from dsrl_ref.multiview.naming import Naming, ViewList
 from dsrl_ref.multiview.reading import Options, Reading, options_of, read
-from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, stem_of
 from dsrl_ref.multiview.views import as_views
 
 DERIVED = "pixels", "fourier", "sums", "differences"
@@ -64,7 +64,9 @@ def load_dataset(
     Returns
     -------
     views : list of ndarray or csr_array (n, d_v)
-        float64; sparse where the file is. A row of NaN is a sample that the view does not have. Of the digits four
+        float64; sparse where the file is. A row of NaN is a sample that the view does not have. The list knows what the
+        file calls them: ``views.names``, and ``views.samples`` where tables have an index, else None; an estimator
+        that is fitted on it keeps the names, of columns too. Of the digits four
         *derived* views, all computed from the same image: pixels (64), magnitude of its Fourier transform (40), row
         and column sums (16), horizontal and vertical differences (128).
     labels : ndarray (n,) or None
@@ -86,9 +88,11 @@ def load_dataset(
     >>> views, labels = load_dataset("digits")
     >>> [view.shape for view in views], labels.shape
     ([(1797, 64), (1797, 40), (1797, 16), (1797, 128)], (1797,))
+    >>> views.names
+    ('pixels', 'fourier', 'sums', 'differences')
     """
     reading = read_dataset(path_or_name, options_of(views, labels, transpose, index), verbose)
-    return reading.views, reading.labels
+    return ViewList(reading.views, reading.naming, reading.names), reading.labels
 
 
 def read_dataset(path_or_name: str | Path, options: Options, verbose: bool = False) -> Reading:
@@ -113,7 +117,7 @@ def _require_options_that_apply(path_or_name: str | Path, options: Options) -> N
     twice = [name for place, name in enumerate(views) if name in views[:place]]
     if twice:
         raise ValueError(f"--views names {twice[0]} twice, and a view counts once: name it once")
-    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, path.stem)
+    kind, chosen = ending(path), bool(views) and views[0] not in ("none", path.name, stem_of(path))
     if path_or_name == "digits":
         given = {"views": chosen, "labels": options.labels is not None, "transpose": options.transpose is not None}
         for option in (option for option, is_given in given.items() if is_given):
@@ -162,8 +166,8 @@ def load_graph(path: str | Path, key: str = "W") -> Any:
     if kind not in ARRAYS:
         raise ValueError(f"{path} is not a file ending in {' or '.join(ARRAYS)}")
     content = ARRAYS[kind](path)
-    if list(content) == [path.stem]:
-        return content[path.stem]  # a file of one matrix without a name
+    if list(content) == [stem_of(path)]:
+        return content[stem_of(path)]  # a file of one matrix without a name
     if key not in content:
         raise ValueError(f"{path} has no key {key}; it has {', '.join(content)}")
     return content[key]

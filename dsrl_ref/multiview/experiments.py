@@ -82,9 +82,12 @@ class Data:
         """
         for v, view in enumerate(self.views if self.graph is None else []):
             places = np.flatnonzero(~is_absent(view))
-            name, own = f"dsrl, view {v} alone", view
+            called = None if self.naming is None else self.naming.views
+            name, own = f"dsrl, {f'view {v}' if called is None else called[v]}", view
             if len(places) < len(self.codes):
-                name, own = f"dsrl, view {v}, its {len(places)}", view[places]
+                name, own = f"{name}, its {len(places)}", view[places]
+            else:
+                name = f"{name} alone"
             yield name, type(self).of_views([own], self.codes[places], self.n_neighbors), places
 
 

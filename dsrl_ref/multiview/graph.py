@@ -55,7 +55,9 @@ def similarity_graph(
     ----------
     views : sequence of array_like or sparse (n, d_v), or dictionary of such
         The same n samples in the same order, seen in different features. A sparse view is never made dense. A row
-        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes.
+        of NaN, all of whose entries a sparse view stores, is a sample that the view does not have; see Notes. Or all
+        are dask arrays, dense or with sparse chunks, chunked in any way (the extra ``distributed``): then the graph is
+        made by the workers of the Dask client in charge, or by dask's scheduler for one machine where there is none.
     n_neighbors : int
         k, not counting the sample itself; from 1 to n - 1 (n - 2 for "adaptive").
     weights : {"heat", "self-tuning", "adaptive"}
@@ -94,7 +96,8 @@ def similarity_graph(
     -------
     csr_array (n, n)
         Symmetric, float64, weights in [0, 1], zero diagonal; two samples are joined if either is a neighbour of the
-        other, by the larger of the two weights.
+        other, by the larger of the two weights. Of dask arrays a dask array, whose chunks are rows of the same graph,
+        to the last bit, held by the workers; `dsrl_ref.multiview.spread` says who holds what.
 
     Raises
     ------
@@ -102,8 +105,14 @@ def similarity_graph(
         For views of different length (the message names the view), no view, k out of range, or negative counts; for a
         row that is NaN in part, a sample that no view has, and a view that has none. Of data frames with an index,
         where the indices differ: the message says what joins them.
+    TypeError
+        For what is no matrix of real numbers; where some views are dask arrays, and others are not.
     MissingExtraError
-        For approximate neighbours without faiss.
+        For approximate neighbours without faiss, and for dask arrays without the extra ``distributed``.
+    SizeError
+        For dask arrays and ``view_weights="auto"``, where the graph does not fit into the memory of the caller.
+    ClusterError
+        Where a Dask cluster does not answer, or has forgotten what it made.
 
     Warns
     -----

@@ -1,4 +1,4 @@
-"""Labels that may be missing: -1, None, and among strings the words for it that tables have, as NA."""
+"""Labels that may be missing: -1, None, and among strings NaN and the words for it that tables have, as NA."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -68,6 +68,8 @@ def _as_vector(y: Any) -> NDArray[Any]:
 
 def _of_objects(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """All strings or all numbers, and which of them are labels."""
+    if any(isinstance(label, str) for label in y):  # as pandas writes a gap among them
+        y = np.array([None if isinstance(label, float) and label != label else label for label in y], dtype=object)
     for place, label in enumerate(y):
         if isinstance(label, Real) and label != label:
             raise ValueError(f"Input y contains NaN: y[{place}]; {UNLABELLED}")

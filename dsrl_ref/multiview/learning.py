@@ -15,6 +15,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview.assembly import BLOCK, assembled, blocks, rows_of, weighted_sum
+from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.objective import Objective
 from dsrl_ref.progress import Progress
 from dsrl_ref.smooth import Fidelity
@@ -242,4 +243,4 @@ def linked(
         here = (first <= row) & (row < first + shape[0])
         links = csr_array((np.full(np.count_nonzero(here), weight), (row[here] - first, column[here])), shape=shape)
         found = csr_array(found.maximum(links))
-    return found
+    return narrow(found)

@@ -4,7 +4,7 @@ Views have names where they come in a dictionary, or from a reader of files; col
 whose columns all do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -68,6 +68,36 @@ class Named:
     naming: Naming
 
 
+class ViewList(list[Any]):
+    """Views in a list that knows what they, their columns and their samples are called; `load_dataset` returns one.
+
+    Parameters
+    ----------
+    views : iterable of matrices
+    naming : Naming
+        Names of the views and of their columns.
+    samples : sequence or None
+        What the samples are called.
+    """
+
+    def __init__(self, views: Iterable[Any], naming: Naming, samples: Sequence[Any] | None = None) -> None:
+        super().__init__(views)
+        self._named = tuple(self), naming
+        self.samples = None if samples is None else list(samples)
+
+    @property
+    def naming(self) -> Naming:
+        """Names of the views and of their columns; none any more where the list has other views, or another order."""
+        views, naming = self._named
+        same = len(views) == len(self) and all(one is other for one, other in zip(self, views, strict=True))
+        return naming if same else Naming(None, tuple(_columns_of(view) for view in self))
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """What the views are called, in their order; None where nothing says so."""
+        return self.naming.views
+
+
 def is_views(X: Any) -> bool:
     """Whether `X` is views: a dictionary of them, or a list or tuple with a matrix, a table or a list of rows in it."""
     if isinstance(X, Mapping | Named):
@@ -102,7 +132,7 @@ def naming_of(X: Any) -> Naming:
     TypeError
         Where a dictionary has a key that is no text.
     """
-    if isinstance(X, Named):
+    if isinstance(X, Named | ViewList):
         return X.naming
     columns = tuple(_columns_of(table) for table in tables_of(X))
     if not isinstance(X, Mapping):
@@ -174,3 +204,8 @@ def shown(names: Sequence[str]) -> str:
     """The first of some names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(map(repr, names[:SHOWN])) + more
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something, in words: 1 class, 2 classes."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"

@@ -23,6 +23,7 @@ from dsrl_ref.multiview.points import Places, Sparse
 HEIGHT, WIDTH = 256, 1024  # of a tile: 1 MiB in float32
 MULTIPLICATIONS = 2**27  # of a tile at most, a tenth of a second: Ctrl-C waits for it
 SPARSE_ENTRIES = 2**21  # of a tile of sparse points: 16 MiB
+GROUPS = 4  # for each neighbour, of a first tile
 OFTEN = 4  # times as many candidates as there have to be: the margin is too wide
 
 
@@ -93,7 +94,7 @@ class DenseTiles:
             shape = len(some), part.stop - start
             tile = np.matmul(factors, rows[part].T, out=room[: shape[0] * shape[1]].reshape(shape))
             if start == 0:
-                kernels.begin(tile, lower[part], base, 2.0 * (slack + widest) + least, self.count, bounds)
+                begin(tile, lower[part], base, 2.0 * (slack + widest) + least, self.count, bounds)
             those = self.others[part], self.original[part]
             given = tile, lower[part], bounds, base, some, own, *those, least
             offered += kernels.scan(*given, *lists)
@@ -122,10 +123,28 @@ class SparseTiles:
         squares, slack = self.squares[block], self.slack[block]
         tile, base, least = -2.0 * self.products(block), slack - squares, SAME * squares
         bounds = np.full(len(tile), np.inf)
-        kernels.begin(tile, self.lower, base, 2.0 * (slack + self.widest), self.count, bounds)
+        begin(tile, self.lower, base, 2.0 * (slack + self.widest), self.count, bounds)
         given = tile, self.lower, bounds, base, stored(self.some.take(block)), own
         kernels.scan_sparse(*given, stored(self.others), self.original, least, *lists)
         yield
+
+
+def begin(tile: Any, lower: Any, base: Array, margin: Array, count: int, bounds: Any) -> None:
+    """Bound every point by a first tile: each of `count` disjoint groups of its entries has one up to the bound.
+
+    `margin[i]` is the most by which lower[j] + tile[i, j] is below |x_i - y_j|² + base[i]. Where the tile has fewer
+    entries than groups are needed, there is no bound. It is plain NumPy, as a block asks for it once, and numba takes
+    seconds to compile a partition.
+    """
+    groups = min(GROUPS * count, tile.shape[1])
+    if groups < count:
+        return
+    least = tile[:, :groups] + lower[:groups]
+    for start in range(groups, tile.shape[1], groups):
+        part = tile[:, start : start + groups] + lower[start : start + groups]
+        np.minimum(least[:, : part.shape[1]], part, out=least[:, : part.shape[1]])
+    farthest = np.partition(least, count - 1, axis=1)[:, count - 1].astype(np.float64) + margin
+    bounds[:] = farthest + kernels.MARGIN * np.abs(farthest - base)
 
 
 def slack_of(points: Sparse) -> Array:

@@ -29,9 +29,10 @@ TEXTS = {
         "Regularizer g",
         "ξ is its proximity operator; its least value is 0, at 0.",
     ),
-    "loss of what was learned from and": (
+    "losses": (
         "Loss by epoch",
-        "Of what was learned from, and of what was held out, before each step.",
+        "Of what was learned from, denser columns that are made of it included, and of what was held out, before each "
+        "step. They do not add up to J, which is of the columns as they are.",
     ),
     "loss": ("Loss by epoch", "Of the run that was accepted, before each step."),
     "network of": (
@@ -99,14 +100,15 @@ def _ending(learned: FitResult) -> dict[str, Inline]:
     told apart.
     """
     status = "unknown" if learned.status is None else learned.status.name
+    epochs, led = len(learned.history["loss"]), int(np.count_nonzero(_accepted(learned)))
     facts: dict[str, Inline] = {
         "status": Mark(status, "good" if learned.converged else "remark"),
         "loss J": f"{learned.loss:.6g}",
-        "epochs": len(learned.history["loss"]),
+        "epochs": epochs if led == epochs else f"{epochs}, of which {led} led to it",
     }
     losses = learned.history["loss"][_accepted(learned)]
     if len(losses) and learned.per_layer:
-        facts["loss of what was learned from"] = f"{losses[0]:.6g} → {losses[-1]:.6g}"
+        facts["loss of what was learned from, denser columns included"] = f"{losses[0]:.6g} → {losses[-1]:.6g}"
     elif len(losses):
         facts["loss at its start"] = f"{losses[0]:.6g}"
     if learned.validation is not None:
@@ -149,19 +151,19 @@ def _epochs(learned: FitResult) -> Block:
     history, places = learned.history, np.flatnonzero(_accepted(learned))
     if not places.size:
         return Text("No epoch was run.")
-    chosen = places[np.unique(np.linspace(0, len(places) - 1, SHOWN_EPOCHS).round().astype(np.intp))]
+    chosen = np.unique(np.linspace(0, len(places) - 1, SHOWN_EPOCHS).round().astype(np.intp))
     held_out = "validation" in history
     rows = tuple(
         (
-            str(place + 1),
+            str(epoch + 1),
             f"{history['loss'][place]:.6g}",
             *((f"{history['validation'][place]:.6g}",) if held_out else ()),
         )
-        for place in chosen.tolist()
+        for epoch, place in zip(chosen.tolist(), places[chosen].tolist(), strict=True)
     )
     loss = "loss of what was learned from, before its step" if learned.per_layer else "loss before its step"
     heads = ("epoch", loss, *(("held out",) if held_out else ()))
-    return Table(f"{len(chosen)} of {len(places)} epochs", heads, rows, numbers=True)
+    return Table(f"{len(chosen)} of {len(places)} epochs that led to the result", heads, rows, numbers=True)
 
 
 def described(name: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Inline]:

@@ -68,9 +68,8 @@ class Trail:
         return whole
 
     def best(self) -> Epoch:
-        """The epoch of the least loss: of what is held out, if anything is."""
-        deciding = self.losses if np.isnan(self.validation).all() else self.validation
-        epoch = int(np.nanargmin(deciding))
+        """The epoch of the least loss: of what is held out, if anything is; of equals there, of the least other."""
+        epoch = int(np.lexsort((self.losses, self.validation))[0])  # NaN, of what does not exist, is last
         return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 
 

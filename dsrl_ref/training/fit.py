@@ -12,6 +12,7 @@ from dsrl_ref.appendix.theta import Theta, ThetasLike
 from dsrl_ref.arrays import Array, as_count, as_number, as_real, require_in_memory, require_known
 from dsrl_ref.errors import DivergenceWarning, StartWarning
 from dsrl_ref.objective import Objective
+from dsrl_ref.parameters import is_a_layer_each
 from dsrl_ref.progress import Progress, aside
 from dsrl_ref.results import FitResult, is_white
 from dsrl_ref.smooth import Fidelity
@@ -19,10 +20,9 @@ from dsrl_ref.status import Status
 from dsrl_ref.training import authors, gauss_newton, layered
 from dsrl_ref.training.checkpoint import Checkpoint, Epoch, Trail
 from dsrl_ref.training.fingerprint import digest, fingerprint, require_same_losses
-from dsrl_ref.training.kinks import is_nothing
+from dsrl_ref.training.kinks import is_nothing, require_size
 
 METHODS = "gauss-newton", "authors"
-LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
 
 T = TypeVar("T")
 Callback = Callable[[int, float, Any, Any], Any]
@@ -109,10 +109,10 @@ def fit(
         Number of steps, for "gauss-newton" at most; of every layer, of each stage.
     learning_rate : float
         For "authors": of the first step, positive.
-    validation : float, int or pair, optional
+    validation : float, int, (f, target) or (f, target, x0), optional
         For ``per_layer=True``: what not to learn from. A share of the columns, or a number of them, drawn, always the
         same; by default a fifth. 0 holds nothing out. Of an f of your own, whose columns may interact, give 0 or other
-        data as a pair ``(f, target)``, which any f takes.
+        data, ``(f, target)``, which any f takes; ``(f, target, x0)`` where J has an x0 of its own.
     callback : callable, optional
         ``callback(epoch, loss, theta, L)`` before each step, theta projected; a true answer stops. Of every layer,
         theta is (t, 4), L (t,), and the loss that of what is learned from, denser copies among it, as the notes say.
@@ -202,7 +202,7 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint, the file to go on from")
     require_in_memory(theta, "theta")
-    _require_room(J)
+    require_size(J, "the target")
     descent = _descent(J, method, theta, L, epochs, rate, validation)
     run = {
         "method": method,
@@ -224,16 +224,6 @@ def fit(
     return _run(J, descent, trail, epochs, callback, file, verbose)
 
 
-def _require_room(J: Objective) -> None:
-    """Refuse a target whose squares float64 cannot add up."""
-    largest = J.problem.largest
-    if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
-        raise ValueError(
-            f"the largest entry of the target is {largest:.3g}: fit adds up squares, for which it has to be from "
-            f"{LEAST_SIZE:g} to {MOST_SIZE:g}; multiply the target and the data of f by one factor"
-        )
-
-
 def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: float, validation: Any) -> Descent:
     require_known(method, METHODS, "method")
     if J.per_layer:
@@ -243,6 +233,11 @@ def _descent(J: Objective, method: str, theta: Any, L: Any, epochs: int, rate: f
     if validation is not None:
         raise ValueError(
             "validation is for an objective with per_layer=True: five numbers are learned from all columns"
+        )
+    if is_a_layer_each(theta, L):
+        raise ValueError(
+            "theta and L to start from are one a layer, and all layers of J share theirs: give one of each, or make J "
+            "with per_layer=True, on a shell --per-layer"
         )
     start = None if theta is None else as_real(list(theta), "theta")
     if start is not None:

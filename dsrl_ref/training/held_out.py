@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_count, as_number, is_sparse, require_in_memory
+from dsrl_ref.checked import starting_point
 from dsrl_ref.disk import arrays_of, refuse_if_on_disk
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.objective import Objective
-from dsrl_ref.smooth import LeastSquares
+from dsrl_ref.smooth import Fidelity, LeastSquares
+from dsrl_ref.spread import is_spread
+from dsrl_ref.training.kinks import require_size
 from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
 
 SHARE = 0.2  # of the columns, by default
 SEED = 1
-ADVICE = "pass validation=0 to learn from all, or other data as a pair (f, target)"
+ADVICE = "pass validation=0 to learn from all, or other data as (f, target)"
 
 
 class Verdict(NamedTuple):
@@ -68,10 +71,10 @@ def split(J: Objective, validation: Any) -> tuple[Objective, HeldOut | None]:
     ------
     ValueError, TypeError
         For a share or a number that leaves nothing on one side, for an f of one's own, whose columns may interact, and
-        for a pair that is no data for the network.
+        for other data that are none for the network.
     """
     if isinstance(validation, list | tuple):
-        return J, _of_pair(J, validation)
+        return J, _of_others(J, *_parts(J, validation))
     m = J.shape[1]
     if not has_columns_apart(J) and (validation is None or _count(validation, m)):
         raise ValueError(
@@ -94,7 +97,7 @@ def _count(validation: Any, m: int) -> int:
     require_in_memory(validation, "validation")
     if validation is not None and not isinstance(validation, numbers.Real):
         raise TypeError(
-            "validation must be a share of the columns, a number of them, or other data as a pair (f, target), got "
+            "validation must be a share of the columns, a number of them, or other data as (f, target), got "
             f"{validation!r}"
         )
     if validation is not None and not isinstance(validation, float | np.floating):
@@ -108,13 +111,45 @@ def _count(validation: Any, m: int) -> int:
     return count
 
 
-def _require_same_dictionary(learned: Any, f: Any) -> None:
-    """Refuse other data for a `LeastSquares` that are not of its D, for which its network is another."""
+def _parts(J: Objective, given: Any) -> tuple[Any, Any, Any]:
+    """f, target and x0 of other data; x0 may be left out where what is learned from starts as its f does."""
+    if len(given) not in (2, 3):
+        raise ValueError(f"validation as other data is (f, target) or (f, target, x0), got {len(given)} things")
+    f, target, x0 = (*given, None)[:3]
+    if x0 is None and not _starts_by_itself(J):
+        raise ValueError(
+            "validation as (f, target) starts at f.start(), and what is learned from at an x0 of its own: give "
+            "(f, target, x0)"
+        )
+    return f, target, x0
+
+
+def _starts_by_itself(J: Objective) -> bool:
+    """Whether X_(0) is what f starts from; of data on disk, or on workers, no entry is looked at for it."""
+    default = J.f.start() if has_columns_apart(J) else starting_point(J.f, None)
+    if is_spread(J.x0):
+        return bool(J.x0.name == default.name)  # dask calls by one name what is made in one way
+    if J.problem.on_disk:
+        return J.x0 is default or not any(J.x0.strides)
+    return _same(J.x0, default)
+
+
+def _of_others(J: Objective, f: Any, target: Any, x0: Any) -> HeldOut:
+    other = Objective(f, target, layers=J.layers, x0=x0, threads=J.threads, per_layer=True)
+    _require_same_kind(J.f, f)
+    require_size(other, "the target of validation")
+    return HeldOut(other)
+
+
+def _require_same_kind(learned: Any, f: Any) -> None:
+    """Refuse other data for which the network is another: of another kind, or of a `LeastSquares` of another D."""
     if isinstance(learned, LeastSquares) and not (isinstance(f, LeastSquares) and _same(f.D, learned.D)):
         raise ValueError(
             f"validation has {f!r}, which is not of the D that is learned from: make it by f.apply_to(Y) of that f, "
             "which whitens Y where f is whitened"
         )
+    if isinstance(learned, Fidelity) and not isinstance(f, Fidelity):
+        raise ValueError(f"validation has {f!r}, and what is learned from is of Fidelity: give Fidelity(W) of other W")
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -124,12 +159,3 @@ def _same(one: Any, other: Any) -> bool:
     if one.shape != other.shape or is_sparse(one) != is_sparse(other):
         return False
     return (one != other).nnz == 0 if is_sparse(one) else np.array_equal(one, other)
-
-
-def _of_pair(J: Objective, pair: Any) -> HeldOut:
-    if len(pair) != 2:
-        raise ValueError(f"validation as a pair is (f, target), got {len(pair)} things")
-    f, target = pair
-    held = HeldOut(Objective(f, target, layers=J.layers, threads=J.threads, per_layer=True))
-    _require_same_dictionary(J.f, f)
-    return held

@@ -26,6 +26,7 @@ ENOUGH = 0.05  # of the gain that the models promise
 DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 TOLERANCE = 1e-6  # of the loss: a point lower by less is not gone on from at the end
 PROBES = {1e-1: 64, 3e-2: 64, 1e-2: 128, 3e-3: 96, 1e-3: 96, 1e-4: 24, 1e-5: 12}  # points at each distance, in units
+LEAST_SIZE, MOST_SIZE = 1e-150, 1e150  # of the target's largest entry
 MANY = 4096  # entries, of which the kinks may add up to what is smooth, and an evaluation takes its time
 SHARE_OF_MANY, SHARE_OF_SMOOTH = 2, 12  # one in so many of the points is drawn
 SMOOTH_TO, OFF = 1e-2, 0.5  # points no farther away may be lower than the model says by such a share of its change
@@ -194,6 +195,16 @@ def loss_or_infinity(J: Objective, values: Array) -> tuple[float, Array]:
     except DivergenceError:
         return np.inf, np.full(5, np.nan)
     return loss, np.array(gradient)
+
+
+def require_size(J: Objective, what: str) -> None:
+    """Refuse a target, called so, whose squares float64 cannot add up."""
+    largest = J.problem.largest
+    if largest and not LEAST_SIZE <= largest <= MOST_SIZE:
+        raise ValueError(
+            f"the largest entry of {what} is {largest:.3g}: fit adds up squares, for which it has to be from "
+            f"{LEAST_SIZE:g} to {MOST_SIZE:g}; multiply the target and the data of f by one factor"
+        )
 
 
 def is_nothing(J: Objective, loss: float) -> bool:

@@ -45,6 +45,7 @@ MOST = 2**23  # entries of these, 64 MiB
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
+LEAST_RATIO, MOST_RATIO = 1e-140, 1e140  # of the size of the target and ‖H‖: how far derivatives in L may be from 1
 WITHOUT_GROWTH, LONGEST = 2.0, 4.5  # steps, in units of 1/‖H‖
 OF_SCHEDULE, OF_ALL = Sample(8, 16), Sample(32, 200)  # columns that matrices are estimated from
 
@@ -189,7 +190,7 @@ class LayeredDescent:
         if status is Status.COMPLETED:
             after = self.current.ended or "the loss of what was learned from came to 0 but for rounding"
             return f"completed, after {after}; {told}; there may be lower points elsewhere"
-        return f"not completed after {epochs} epochs: {self._advice()}; {told}"
+        return f"not completed after {epochs} epochs a stage: {self._advice()}; {told}"
 
     def _advice(self) -> str:
         """What to do where epochs were too few: who took all in the stage of schedules cannot add to them."""
@@ -206,9 +207,10 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     constants = None if L is None else as_step_constants(L, layers)
     thetas = None if theta is None else _projected(theta, layers)
     bound = float(J.f.lipschitz())
-    unit = step_constant(bound, thetas, constants)
+    unit, knot = step_constant(bound, thetas, constants), size(J)
+    _require_derivatives(knot, unit)
     learned_from, held = split(J, validation)
-    judge = Judge(with_denser(learned_from), Box(size(J), unit, unit / longest_step(J.f, bound)), held)
+    judge = Judge(with_denser(learned_from), Box(knot, unit, unit / longest_step(J.f, bound)), held)
     if thetas is None:
         return LayeredDescent(judge, starts(judge, unit if constants is None else float(constants[0])), None, epochs)
     start = judge.units.of(thetas, np.full(layers, unit) if constants is None else constants)
@@ -216,6 +218,16 @@ def begin(J: Objective, theta: Any, L: Any, validation: Any, epochs: int) -> Lay
     if descent.evaluate() == np.inf:
         judge.J(*judge.units.parameters(start))  # a start that cannot be evaluated is refused here, with the reason
     return descent
+
+
+def _require_derivatives(knot: float, unit: float) -> None:
+    """Refuse a ‖H‖ and a size of the target for which squares of the derivatives in L leave float64."""
+    if not LEAST_RATIO <= knot / unit <= MOST_RATIO:
+        raise ValueError(
+            f"f.lipschitz() is {unit:.3g}, which L is measured in, and entries of the target are about {knot:.3g}: "
+            "squares of the derivatives in L leave float64. Divide D and Y by one number, so that their network is the "
+            "same and L smaller by its square, or scale the target and the data of f"
+        )
 
 
 def _projected(theta: Any, layers: int) -> Array:

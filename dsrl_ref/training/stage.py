@@ -14,6 +14,9 @@ and stays where it fell by a quarter or more; it grows fivefold where it fell by
 J and its gradient are those of all columns. M may be an estimate, from some columns: those with the largest errors,
 which make up much of the loss, and others that are drawn and stand for the rest. It decides where a step goes, not
 whether it is taken.
+
+A step that is refused says how λ should be, and nothing about what is left to gain, as long as the model promises much:
+only steps that are taken, and those that promise next to nothing, count among those after which a stage ends.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -31,7 +34,7 @@ DAMPING, LEAST_DAMPING, FACTOR = 1e-2, 1e-6, 5.0
 LEAST_SCALE = 1e-9  # of the largest: of numbers that have next to no effect
 GOOD, FAIR = 0.75, 0.25  # of the gain that the model promises
 LEAST_GAIN, WINDOW = 1e-2, 10  # of the loss, by so many steps together, or a stage ends
-REFUSED = 6  # steps in a row, after which it ends
+REFUSED = 6  # steps in a row, after which it ends if the last promised less than one of a window's steps has to gain
 RISE = 1.5  # times the least held-out loss: a step to more is unstable
 OF_PIECES = "pieces", "disk"  # engines
 PATIENCE = 10  # steps taken since the least held-out loss, after which a stage ends
@@ -39,8 +42,8 @@ PATIENCE = 10  # steps taken since the least held-out loss, after which a stage 
 # Why a stage ends.
 GAIN = f"{WINDOW} steps that together lowered the loss by less than {LEAST_GAIN:g} of it"
 SHORTEST = (
-    f"{REFUSED} steps in a row, each damped {FACTOR:g} times as much as the one before, of which none lowered the loss "
-    "and was stable on what is held out"
+    f"{REFUSED} steps in a row or more, each damped {FACTOR:g} times as much as the one before, of which none lowered "
+    f"the loss and was stable on what is held out, and the last promised less than {LEAST_GAIN / WINDOW:g} of the loss"
 )
 UNHELPFUL = f"{PATIENCE} steps since the least held-out loss"
 
@@ -114,9 +117,9 @@ class Stage:
         Why no more steps are worth it; empty before.
     steps, taken, refused, idle : int
         How many were tried, and taken; how many were refused since the last that was taken; how many were taken since
-        the least held-out loss.
+        the held-out loss was last at its least.
     losses : list of float
-        Before each of the last steps, as many as `WINDOW`.
+        Before each of the last steps that count, as many as `WINDOW`.
     """
 
     def __init__(
@@ -133,11 +136,14 @@ class Stage:
     def step(self) -> None:
         """Try a step; DivergenceError where the loss is infinite to begin with."""
         self.steps += 1
-        self.losses = [*self.losses, self.point.loss][-WINDOW:]
         before = self.point
         numbers, promised = self._candidate()
         point = self.judge.at(self.family.coordinates(numbers))
-        if point.loss < before.loss and self._is_stable(point.verdict):
+        is_taken = point.loss < before.loss and self._is_stable(point.verdict)
+        much = promised >= LEAST_GAIN / WINDOW
+        if is_taken or not much:
+            self.losses = [*self.losses, before.loss][-WINDOW:]
+        if is_taken:
             share = (1 - point.loss / before.loss) / promised if promised > 0 else 1.0
             self._take(numbers, point)
             if share >= GOOD:
@@ -149,7 +155,7 @@ class Stage:
         else:
             self.damping *= FACTOR
             self.refused += 1
-            if self.refused == REFUSED:
+            if self.refused >= REFUSED and not much:
                 self.ended = SHORTEST
         if not self.ended and len(self.losses) == WINDOW and self.point.loss > self.losses[0] * (1 - LEAST_GAIN):
             self.ended = GAIN
@@ -163,7 +169,7 @@ class Stage:
     def _take(self, numbers: Array, point: Point) -> None:
         self.numbers, self.point, self._matrix = numbers, point, None
         self.taken, self.refused, self.idle = self.taken + 1, 0, self.idle + 1
-        if point.verdict.loss < self.least or self.judge.held is None:
+        if point.verdict.loss < self.least or point.verdict.loss == 0 or self.judge.held is None:
             self.least, self.idle = point.verdict.loss, 0
 
     def _candidate(self) -> tuple[Array, float]:

@@ -115,7 +115,12 @@ def test_check_shows_one_problem(module, capsys):
 
 def test_check_refuses_a_problem_that_there_is_not(module, capsys):
     assert cli.main(["check", f"{module}:right", "--problem", "no such"]) == 3
-    assert "--problem 'no such' is none of 'the loss alone'" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--problem 'no such' is none of the 58 problems" in err
+    assert cli.main(["check", f"{module}:right", "--problem", "the los alone"]) == 3
+    err = capsys.readouterr().err
+    assert "nearest in spelling are 'the loss alone', " in err
+    assert err.count("'") == 8  # the name that was given, and three
 
 
 def test_check_reads_problems_from_a_file(module, tmp_path, capsys):

@@ -263,18 +263,3 @@ def test_input_and_output_errors_exit_5_and_name_the_path(argv, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert cli.main(argv) == 5
     assert argv[-1] in capsys.readouterr().err
-
-
-def test_vectors_to_a_file_and_to_stdout_are_the_same(tmp_path, capsys):
-    assert cli.main(["vectors", "-o", str(tmp_path / "v.json")]) == 0
-    assert cli.main(["vectors"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document == json.loads((tmp_path / "v.json").read_text())
-    assert (document["format"], document["version"]) == ("dsrl-vectors", 3)
-
-
-def test_help_of_vectors_documents_the_format_and_f(capsys):
-    assert cli.main(["vectors", "--help-all"]) == 0
-    out = capsys.readouterr().out
-    assert "f(X) = 1/2 ||D X - Y||^2" in out
-    assert "sensitivities" in out

@@ -9,6 +9,7 @@ from scipy.io import mmwrite
 from scipy.sparse import csr_array
 
 from dsrl_ref import Fidelity, Objective, cli, fit, load, save
+from dsrl_ref.cli import predict
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, similarity_graph
 
@@ -145,7 +146,7 @@ def test_a_model_of_classes_with_a_point_meets_labels_without(tmp_path, capsys):
     assert named["scores"] == printed["scores"]
     padded = np.char.add("0", LABELS[60:].astype(str))  # names are names: 01 is not 1
     other = in_json(capsys, "predict", tmp_path / "names", file_of(tmp_path, "l.npz", slice(60, 80), padded))
-    assert other["scores"] == {"accuracy": 0.0}
+    assert other["scores"] is None
 
 
 def test_clusters_are_scored_by_the_samples_that_have_a_label_and_a_cluster(tmp_path, capsys):
@@ -288,7 +289,9 @@ def test_samples_without_names_are_met_by_their_order_and_the_first_line_says_so
     seen = tables(tmp_path / "seen", list(range(10)), slice(60), KNOWN)
     assert cli.main(["classify", str(seen), "--model", str(tmp_path / "model")]) == 0
     capsys.readouterr()
-    assert cli.main(["predict", str(tmp_path / "model"), new]) == 0
+    assert cli.main(["predict", str(tmp_path / "model"), new]) == 3  # all views are of one width
+    assert "or give --views with 3 names, which are then taken for image, sound, text" in capsys.readouterr().err
+    assert cli.main(["predict", str(tmp_path / "model"), new, "--views", "X0,X1,X2"]) == 0
     said = capsys.readouterr().err.splitlines()[0]
     assert said.endswith(
         "views by their order: X0, X1, X2 for the model's image, sound, text; columns by their order, without names"
@@ -317,3 +320,70 @@ def test_what_is_written_calls_samples_by_their_names(kind, tmp_path, capsys):
     assert cli.main(["predict", str(tmp_path / "model"), folder, "-o", str(tmp_path / "x.npz")]) == 0
     with np.load(tmp_path / "x.npz") as found:
         assert found["sample"].tolist() == [f"s{i}" for i in range(80)]
+
+
+def test_labels_of_which_the_model_knows_none_are_not_scored(model, tmp_path, capsys):
+    foreign = file_of(tmp_path, "l.npz", slice(60, 80), LABELS[60:])
+    assert cli.main(["predict", model, foreign]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[-2] == (
+        "the labels, 0, 1, 2, 3, are none of the model's classes, 'ape', 'bee', 'cat', 'dog': nothing is scored"
+    )
+    assert told[-1] == "20 samples"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What would be drawn, without the package that draws."""
+    given = []
+    monkeypatch.setattr(predict, "draw_confusion", lambda *arguments: given.append(arguments))
+    monkeypatch.setattr(predict, "as_bytes", lambda figure, kind: kind.encode())
+    monkeypatch.setattr(predict, "require_kind", lambda kind: None)
+    return given
+
+
+def test_known_classes_are_drawn_beside_those_that_were_found(model, tmp_path, capsys, drawn):
+    true = NAMES[60:].astype(object)
+    true[:2], true[2] = "yak", ""
+    data = file_of(tmp_path, "l.npz", slice(60, 80), true.astype(str))
+    assert cli.main(["predict", model, data, "--plot", str(tmp_path / "p.svg")]) == 0
+    ((codes, found, names, heads),) = drawn
+    assert (names, heads) == (["ape", "bee", "cat", "dog", "yak"], None)
+    assert [names[code] if code >= 0 else "" for code in codes] == true.tolist()
+    assert [names[code] for code in found] == load(model).predict([view[60:] for view in VIEWS]).tolist()
+    assert (tmp_path / "p.svg").read_bytes() == b"svg"
+
+
+def test_known_classes_are_drawn_beside_clusters(new, tmp_path, capsys, drawn):
+    fitted = DSRLClustering(4, random_state=0).fit([view[:60] for view in VIEWS])
+    save(tmp_path / "model", fitted)
+    data = file_of(tmp_path, "l.npz", slice(60, 80), np.where(np.arange(20) < 5, -1, LABELS[60:]))
+    assert cli.main(["predict", str(tmp_path / "model"), data, "--plot", str(tmp_path / "p.png")]) == 0
+    ((codes, found, names, heads),) = drawn
+    assert codes.tolist() == [-1] * 5 + LABELS[65:].tolist()
+    assert found.tolist() == fitted.predict([view[60:] for view in VIEWS]).tolist()
+    assert (names, heads) == ([0, 1, 2, 3], ["0", "1", "2", "3"])
+    assert cli.main(["predict", str(tmp_path / "model"), new, "--plot", str(tmp_path / "q.png")]) == 3
+    assert "--plot is of known classes beside what was found, and" in capsys.readouterr().err
+    assert not (tmp_path / "q.png").exists()
+
+
+def test_a_sample_that_no_label_reaches_is_not_drawn(tmp_path, capsys, drawn):
+    square, links = GRAPH[:60, :60], GRAPH[60:, :60].copy()
+    links[4] = 0
+    save(tmp_path / "model", DSRLClassifier(affinity="precomputed").fit(square, KNOWN))
+    np.save(tmp_path / "links.npy", links)
+    np.savez(tmp_path / "labels.npz", Y=LABELS[60:])
+    places = [str(tmp_path / name) for name in ("model", "labels.npz", "links.npy", "p.pdf")]
+    with pytest.warns(GraphWarning, match="no label reaches 1 of 20 samples"):
+        assert cli.main(["predict", *places[:2], "--graph", places[2], "--plot", places[3]]) == 0
+    assert np.flatnonzero(drawn[0][1] < 0).tolist() == [4]
+
+
+def test_a_picture_is_a_file_of_its_own(model, new, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install '.[plot]'")
+    for place in (model, new):
+        assert cli.main(["predict", model, new, "--plot", place]) == 3
+        assert "would replace" in capsys.readouterr().err
+    assert cli.main(["predict", model, new, "--plot", str(tmp_path / "p.txt")]) == 3
+    assert "a picture is one of" in capsys.readouterr().err

@@ -82,7 +82,10 @@ def test_one_failure_of_many_is_exit_1_and_all_checks_of_it_are_printed(monkeypa
     monkeypatch.setattr(verify, "each_finding", found)
     monkeypatch.setattr(verify, "_print_remarks", lambda everything: None)  # which wants all equations
     assert cli.main(["verify", "--quick"]) == 0
-    assert "ok " not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "ok " not in printed
+    lines = [line.split() for line in printed.splitlines()]
+    assert [(line[0], *line[-2:]) for line in lines[:2]] == [("(4)", "confirmed", "3/3"), ("(6)", "erratum", "4/4")]
     monkeypatch.setattr(theta, "claimed_chain", lambda *_: (0.0, 0.0))
     assert cli.main(["verify", "--quick"]) == 1
     assert "FAILED" in capsys.readouterr().out

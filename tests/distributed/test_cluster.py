@@ -69,6 +69,29 @@ def test_workers_hold_the_shares_and_the_bits_are_those_of_one_process(client, e
     assert np.array_equal(signals.gauss_newton(theta, constants)[2], whole.gauss_newton(theta, constants)[2])
 
 
+def test_without_a_cluster_as_many_tasks_are_done_at_a_time_as_there_are_threads():
+    from dask import delayed
+
+    busy, most = set(), []
+
+    def task():
+        busy.add(threading.get_ident())
+        most.append(len(busy))
+        time.sleep(0.01)  # so that another thread, if there is one, begins
+        busy.discard(threading.get_ident())
+
+    for threads in (1, 2):
+        most.clear()
+        module.Here(threads).prepare([delayed(task)() for _ in range(8)])
+        assert max(most) <= threads
+
+
+def test_workers_have_a_group_each_and_do_as_many_tasks_at_a_time_as_they_have_threads(monkeypatch):
+    monkeypatch.setattr(module.Cluster, "_threads", lambda self: [2, 3])
+    of = module.Cluster(None, None, 60.0)
+    assert (of.groups, of.slots) == (2, 5)
+
+
 def test_the_cluster_of_these_tests_has_two_workers(client):
     assert len(clusters.processes(client)) == 2
 

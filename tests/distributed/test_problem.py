@@ -197,6 +197,18 @@ def test_fit_learns_one_theta_a_layer_as_in_memory(monkeypatch, fetched):
     assert learned.validation == pytest.approx(expected.validation, rel=1e-6)
 
 
+def test_other_data_held_out_say_where_they_start_where_what_is_learned_from_does():
+    """No entry is looked at for it: dask calls by one name what is made in one way."""
+    rng = np.random.default_rng(0)
+    D, X = rng.normal(size=(4, 6)), rng.normal(size=(6, 30))
+    f, held = LeastSquares(D, da.from_array(D @ X, chunks=10)), LeastSquares(D, D @ X[:, :5])
+    by_itself, elsewhere = (Objective(f, X, layers=2, per_layer=True, x0=x0) for x0 in (None, da.from_array(X / 2)))
+    of_pair = fit(by_itself, epochs=1, validation=(held, X[:, :5]))
+    assert of_pair.validation == fit(by_itself, epochs=1, validation=(held, X[:, :5], 0 * X[:, :5])).validation
+    with pytest.raises(ValueError, match=r"what is learned from at an x0 of its own: give \(f, target, x0\)"):
+        fit(elsewhere, epochs=1, validation=(held, X[:, :5]))
+
+
 @pytest.mark.parametrize(
     ("W", "error", "message"),
     [
@@ -333,12 +345,23 @@ def test_a_target_on_disk_is_to_be_a_dask_array_too(tmp_path, monkeypatch):
         Objective(Fidelity(ARRAY), tmp_path / "t.npy", layers=1)
 
 
-def test_chunks_that_are_maps_of_a_file_are_read_there_with_the_same_bits(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("groups", "chunks", "on_disk"),
+    [
+        (1, -1, [True]),  # the block is the chunk, and stays where it is
+        (1, (5, 300), [False]),  # two chunks are put together
+        (3, -1, [False] * 3),  # some columns of a map do not lie together
+        (3, (2, 250), [False] * 3),
+    ],
+)
+def test_chunks_that_are_maps_of_a_file_are_read_with_the_same_bits(tmp_path, monkeypatch, groups, chunks, on_disk):
     monkeypatch.setattr(disk, "LARGE", 64)
+    monkeypatch.setattr(Here, "groups", groups)
+    monkeypatch.setattr("dsrl_ref.engines.columns.BLOCK_ENTRIES", 1800)
     D, Y, X, step = signals(1)
     np.save(tmp_path / "y.npy", Y)
-    of_file = da.from_array(np.load(tmp_path / "y.npy", mmap_mode="r"), chunks=-1)
+    of_file = da.from_array(np.load(tmp_path / "y.npy", mmap_mode="r"), chunks=chunks)
     spread = Objective(LeastSquares(D, of_file), da.from_array(X, chunks=-1), layers=3, method="columns")
-    (group,) = spread.problem.prepared.states
-    assert [block.problem.on_disk for block in group.blocks] == [True]
+    found = [block.problem.on_disk for group in spread.problem.prepared.states for block in group.blocks]
+    assert found == on_disk
     assert same(answers(spread, step), answers(Objective(LeastSquares(D, Y), X, layers=3, method="columns"), step))

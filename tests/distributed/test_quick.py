@@ -23,7 +23,7 @@ def test_every_group_is_asked_of_one_worker_that_has_it_and_of_none_if_one_is_no
             tasks={key: SimpleNamespace(who_has=[Worker(address=each) for each in who]) for key, who in tasks.items()}
         )
 
-    everywhere = scheduler(a=["x", "y"], b=["y"], c=["x"])
+    everywhere = scheduler(a=["y", "x"], b=["y"], c=["x"])
     assert quick.holders(["a", "b", "c"], everywhere) == {"x": ["a", "c"], "y": ["b"]}
     assert quick.holders(["b", "lost"], everywhere) is None
     assert quick.holders(["b", "a"], scheduler(a=[], b=["x"])) is None

@@ -5,7 +5,7 @@ import pytest
 from scipy.io import mmwrite, savemat
 from scipy.sparse import csc_array, issparse, save_npz
 
-from dsrl_ref.multiview import complementary_views, incomplete_views, load_dataset
+from dsrl_ref.multiview import DSRLClassifier, complementary_views, incomplete_views, load_dataset
 from dsrl_ref.multiview.datasets import load_graph
 
 X0, X1, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 4)), np.array([1, 2, 1])
@@ -500,3 +500,22 @@ def test_options_that_say_what_is_so_are_taken(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,7\n")
     assert load_dataset(tmp_path / "t.csv", views="t.csv")[0][0].shape == (3, 2)
     assert load_dataset("digits", views="none", index="none")[1].shape == (1797,)
+
+
+def test_views_know_what_their_file_calls_them_and_a_model_keeps_it(tmp_path):
+    views, labels = complementary_views(40, 3, 2, random_state=0)
+    for name, view in zip(("text", "image"), views, strict=True):
+        rows = [",".join(["id", *(f"{name}{j}" for j in range(10))])]
+        rows += [",".join([f"s{i}", *map(str, row)]) for i, row in enumerate(view)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+    (tmp_path / "labels.csv").write_text("\n".join(map(str, labels)))
+    found, classes = load_dataset(tmp_path)
+    assert found.names == ("image", "text")
+    assert found.samples == [f"s{i}" for i in range(40)]
+    model = DSRLClassifier(n_neighbors=4).fit(found, np.where(np.arange(40) < 12, classes, -1))
+    assert model.view_names_.tolist() == ["image", "text"]
+    assert model.feature_names_in_.tolist() == [f"{name}{j}" for name in ("image", "text") for j in range(10)]
+    other = {"text": found[1][:5], "image": found[0][:5]}
+    assert np.array_equal(model.predict_proba(other), model.predict_proba([view[:5] for view in found]))
+    digits, _ = load_dataset("digits")
+    assert (digits.names, digits.samples) == (("pixels", "fourier", "sums", "differences"), None)

@@ -23,6 +23,7 @@ from dsrl_ref.multiview.experiments import (
     splits,
     thresholded,
 )
+from dsrl_ref.multiview.naming import Naming
 from dsrl_ref.multiview.spectral import embed, k_means
 
 # A control's graph may leave a sample alone, as one here does: it is scored with the class that is taken for it.
@@ -118,6 +119,10 @@ def test_data_are_views_or_a_graph(data, given):
     assert singles[1][1].heat.toarray() == pytest.approx(naive_graph(standard(VIEWS[1]), 5, "heat"), rel=1e-9)
     assert all(places.tolist() == list(range(len(CODES))) for _, _, places in singles)
     assert list(Data(VIEWS, HEAT, CODES).single_views()) == []
+    named = replace(data, naming=Naming(("p", "q", "r"), (None,) * 3))
+    assert [name for name, *_ in named.single_views()] == [f"dsrl, {name} alone" for name in "pqr"]
+    lacking = [np.where(np.arange(len(CODES))[:, np.newaxis] < 2, np.nan, VIEWS[0]), *VIEWS[1:]]
+    assert next(iter(replace(named, views=lacking).single_views()))[0] == f"dsrl, p, its {len(CODES) - 2}"
 
 
 def test_outcomes_collect_the_scores_of_repeats():

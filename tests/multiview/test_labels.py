@@ -105,7 +105,6 @@ def test_a_column_is_read_with_a_warning_and_a_table_is_refused():
         (np.array([0.0, np.inf, np.nan]), r"Input y contains infinity: y\[1\]"),
         (np.array([0.0, 1.0, -np.inf]), r"Input y contains infinity: y\[2\]"),
         ([0, 1, float("inf")], r"Input y contains infinity: y\[2\]"),
-        (["a", "b", float("nan")], r"Input y contains NaN: y\[2\]"),
         ([0, np.float64("nan"), None], r"Input y contains NaN: y\[1\]"),
         (np.ma.masked_array([0, 1, 0], mask=[0, 0, 1]), r"y has masked entries, the first at y\[2\]"),
         (["a", "b", "-1"], r"y\[2\] = '-1' is a string, as np.array makes of -1 among strings"),
@@ -140,3 +139,12 @@ def test_what_is_no_label_is_named_by_its_place(y, message):
 def test_numbers_among_strings_are_refused_and_the_unlabelled_are_neither(y, message):
     with pytest.raises(TypeError, match=message):
         as_labels(y, 3)
+
+
+def test_among_strings_nan_is_a_gap_as_pandas_writes_it():
+    given = np.array(["b", np.nan, "a", np.float64("nan"), "b"], dtype=object)
+    for y in (given, given.tolist()):
+        found = as_labels(y, 5)
+        assert (found.classes.tolist(), found.codes.tolist()) == (["a", "b"], [1, -1, 0, -1, 1])
+    with pytest.raises(ValueError, match=r"Input y contains NaN: y\[1\]"):  # among numbers it is one too many
+        as_labels([0, np.nan, 1], 3)

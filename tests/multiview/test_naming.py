@@ -1,5 +1,8 @@
 """Names of views and of columns: kept by `fit`, and what new samples are put in order by, or refused with."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,18 @@ from views import KNOWN, VIEWS, Table
 
 from dsrl_ref import load, save
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, similarity_graph
-from dsrl_ref.multiview.naming import Expected, Named, Naming, in_order, is_views, naming_of, require_same, tables_of
+from dsrl_ref.multiview.naming import (
+    Expected,
+    Named,
+    Naming,
+    ViewList,
+    counted,
+    in_order,
+    is_views,
+    naming_of,
+    require_same,
+    tables_of,
+)
 
 NAMED = dict(zip(("image", "text", "audio"), VIEWS, strict=True))
 COLUMNS = [[f"{name}{j}" for j in range(10)] for name in NAMED]
@@ -145,3 +159,45 @@ def test_names_are_kept_in_files(tmp_path, model):
     assert loaded.expected.sizes == (10, 10, 10)
     with pytest.raises(ValueError, match="'audio' is missing"):
         loaded.predict(dict.fromkeys(("image", "text"), VIEWS[0]))
+
+
+def changed(change):
+    views = ViewList([np.eye(3), np.ones((3, 2))], Naming(("p", "q"), (None, ("u", "v"))), ["a", "b", "c"])
+    other = change(views)
+    return other if isinstance(other, list) else views
+
+
+@pytest.mark.parametrize(
+    "change", [lambda views: None, lambda views: pickle.loads(pickle.dumps(views)), copy.deepcopy, copy.copy]
+)
+def test_a_list_of_views_knows_their_names(change):
+    views = changed(change)
+    assert isinstance(views, list)
+    assert (views.names, views.samples) == (("p", "q"), ["a", "b", "c"])
+    assert naming_of(views) == Naming(("p", "q"), (None, ("u", "v")))
+    assert is_views(views)
+    assert all(table is view for table, view in zip(tables_of(views), views, strict=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda views: views.reverse(),
+        lambda views: views.pop(),
+        lambda views: views.append(np.eye(3)),
+        lambda views: views.__setitem__(0, np.eye(3)),
+        lambda views: views.clear(),
+    ],
+)
+def test_names_are_not_given_to_other_views(change):
+    views = changed(change)
+    assert views.names is None
+    assert naming_of(views) == Naming(None, (None,) * len(views))
+    assert naming_of(changed(lambda views: views[:1])) == Naming(None, (None,))  # a list as any other
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "told"), [(1, "class", "1 class"), (2, "class", "2 classes"), (0, "sample", "0 samples")]
+)
+def test_things_are_counted_in_words(count, what, told):
+    assert counted(count, what) == told

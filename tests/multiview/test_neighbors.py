@@ -51,6 +51,18 @@ def _found_by(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("_found_by")
+@pytest.mark.parametrize("find", [nearest, nearest_as_authors])
+def test_some_rows_have_the_bits_that_they_have_among_all(monkeypatch, find):
+    monkeypatch.setattr(neighbors, "BLOCK_ENTRIES", 7 * 30)  # products of seven points
+    samples, others = points(30), points(25, seed=1)
+    for some, among in ((samples, samples), (samples, others)):
+        whole = find(some, among, 4)
+        for rows in (slice(0, 30), slice(0, 1), slice(3, 9), slice(7, 14), slice(13, 30), slice(29, 30)):
+            for found, expected in zip(find(some, among, 4, rows=rows), whole, strict=True):
+                assert np.array_equal(found, expected[rows])
+
+
+@pytest.mark.usefixtures("_found_by")
 def test_nearest_are_those_of_the_definition_whatever_is_equal():
     rng = np.random.default_rng(0)
     for _ in range(20):

@@ -10,7 +10,7 @@ from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense, Sparse
-from dsrl_ref.multiview.tiles import DenseTiles, Filter, shuffled, slack_of
+from dsrl_ref.multiview.tiles import DenseTiles, Filter, begin, shuffled, slack_of
 from dsrl_ref.threads import limited
 
 
@@ -63,6 +63,26 @@ def test_a_filter_is_never_above_the_square_of_a_distance(kind, scale):
         assert (sums <= exact + slack[:, np.newaxis]).all()
         assert (sums >= exact - slack[:, np.newaxis] - 2 * found.widest).all()
         assert found.widest <= np.finfo(kind).eps * (d + 8) * (y**2).sum(axis=1).max() * 1.01
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(("entries", "count"), [(7, 2), (8, 2), (23, 2), (3, 3)])
+def test_a_first_tile_has_as_many_entries_up_to_a_bound_as_there_are_to_be_neighbours(kind, entries, count):
+    rng = np.random.default_rng(0)
+    tile, lower = rng.normal(size=(6, entries)).astype(kind), rng.normal(size=entries).astype(kind)
+    base, margin, bounds = rng.normal(size=6), rng.random(6), np.full(6, np.inf, kind)
+    begin(tile, lower, base, margin, count, bounds)
+    groups = np.arange(entries) % min(4 * count, entries)
+    for row, found, own, more in zip(tile, bounds.astype(float), base, margin, strict=True):
+        least = sorted(min((row + lower)[groups == group]) for group in set(groups.tolist()))
+        needed = float(least[count - 1]) + more
+        assert found - needed == pytest.approx(2.0**-20 * abs(needed - own), abs=1e-7 * abs(needed))
+
+
+def test_a_first_tile_of_too_few_bounds_nobody():
+    bounds = np.full(2, np.inf)
+    begin(np.zeros((2, 3)), np.zeros(3), np.zeros(2), np.zeros(2), 4, bounds)
+    assert (bounds == np.inf).all()
 
 
 def test_few_are_looked_at_even_of_samples_along_a_line(monkeypatch):

@@ -47,6 +47,8 @@ MUTANTS = [
         ("if self.states is states:", "if True:"),
         ("stacklevel=7", "stacklevel=6"),
         ("range(TRIES)", "range(TRIES + 1)"),
+        ("made / count)", "made)"),
+        ("self.ask_quickly if self.engine.name == pieces.ENGINE.name else self.ask", "self.ask"),
         ("self.engine.complete(self.problem,", "as_they_are(self.problem,"),
         ("sums[1 + count :]", "sums[count:-1]"),
         ("if isinstance(answer, DivergenceError):", "if isinstance(answer, KeyError):"),
@@ -102,6 +104,8 @@ MUTANTS = [
     *of(
         "distributed/cluster.py",
         ("dask.config.set({most: own + ", "dask.config.set({most: "),
+        ("dask.compute(*recipes, num_workers=self.slots)", "dask.compute(*recipes, num_workers=8)"),
+        ("return max(1, sum(self._threads()))", "return max(1, len(self._threads()))"),
         ("now - self.last > self.cluster.timeout", "False"),
         ("self.last = max(self.last, now - silence)", "self.last = now"),
         ("if not workers:\n        return", "if False:\n        return"),

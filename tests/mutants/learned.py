@@ -427,6 +427,8 @@ MUTANTS = [
     *of(
         "multiview/experiments.py",
         ("np.floor(labelled * n)", "np.ceil(labelled * n)"),
+        ("f'view {v}' if called is None else called[v]", "f'view {v}'"),
+        ('                name = f"{name} alone"\n', "                pass\n"),
         (
             "generator = np.random.RandomState(seed)\n    for _ in range(repeats):",
             "for _ in range(repeats):\n        generator = np.random.RandomState(seed)",

@@ -10,6 +10,8 @@ MUTANTS = [
     *views.MUTANTS,
     *of(
         "multiview/labels.py",
+        ("if any(isinstance(label, str) for label in y):", "if False:"),
+        ("if any(isinstance(label, str) for label in y):", "if True:"),
         ('if kind == "u" and', 'if kind == "i" and'),
         ("    _refuse_signs(y, classes)\n", ""),
         ("(y == np.iinfo(y.dtype).max).any()", "(y == 255).any()"),
@@ -78,6 +80,8 @@ MUTANTS = [
     ),
     *of(
         "multiview/datasets.py",
+        ("ViewList(reading.views, reading.naming, reading.names)", "reading.views"),
+        ("reading.naming, reading.names), reading.labels", "reading.naming), reading.labels"),
         ("    return labels if ambiguous or", "    return labels if"),
         ("else labels.astype(np.int64)", "else labels"),
         ("    _require_options_that_apply(path_or_name, options)\n", ""),
@@ -88,7 +92,7 @@ MUTANTS = [
         ('{reading.summary}", file=sys.stderr)', '{reading.summary}")'),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, transpose)"),
         ("options_of(views, labels, transpose, index)", "options_of(views, labels, None, index)"),
-        ("    if list(content) == [path.stem]:\n", "    if len(content) == 1:\n"),
+        ("    if list(content) == [stem_of(path)]:\n", "    if len(content) == 1:\n"),
         ("rng.permutation(np.arange(n) % classes)", "rng.integers(classes, size=n)"),
         ("rng.permutation(np.arange(n) % classes)", "np.arange(n) % classes"),
         ("means[(v + 1) % classes] = means[v % classes]", "means[1] = means[0]"),

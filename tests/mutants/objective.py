@@ -66,6 +66,8 @@ MUTANTS = [
         ("return values[:, :4], values[:, 4]", "return values[:, 1:], values[:, 0]"),
         ("[Theta.projected(row) for row in theta]", "[Theta(*row) for row in theta]"),
         ("return rows[:, :, :4], rows[:, :, 4]", "return rows[:, :, 1:], rows[:, :, 0]"),
+        ("(-1, 4), L.copy()", "(-1, 4), L"),
+        ("return theta.copy(), L.copy()", "return theta, L"),
         ("values.reshape(-1, self.layers, 5)", "values.reshape(-1, 5, self.layers).transpose(0, 2, 1)"),
         ("return values[:4], float(values[4])", "return values[1:], float(values[0])"),
         ("return rows[:, :4], rows[:, 4]", "return rows[:, :4], rows[:, 3]"),

@@ -61,10 +61,11 @@ def test_it_says_how_it_ended(blocks):
     assert facts.facts == {
         "status": Mark("COMPLETED", "good"),
         "loss J": "0.125",
-        "epochs": 30,
+        "epochs": "30, of which 26 led to it",
         "loss at its start": "26",
     }
     assert text == Text("Completed 30 epochs.")
+    assert blocks(LAYERS)[1]["result"][0].facts["epochs"] == 2
     assert page.lead == "Θ and L of the network that fit learned; f is Fidelity, 11 layers."
     assert "∞ layers" in blocks(replace(RESULT, layers=np.inf))[0].lead
     assert blocks(replace(RESULT, layers=None, kind=None))[0].lead.endswith("f is not known.")
@@ -74,7 +75,9 @@ def test_what_did_not_converge_and_what_was_held_out_is_told(blocks):
     facts = blocks(LAYERS)[1]["result"][0].facts
     assert facts["status"] == Mark("MAX_ITER", "remark")
     assert facts["loss of what was held out"] == "0.25"
-    assert facts["loss of what was learned from"] == "2 → 1"  # which is not comparable with J, of all columns
+    assert (
+        facts["loss of what was learned from, denser columns included"] == "2 → 1"
+    )  # which is not comparable with J, of all columns
     assert "loss at its start" not in facts
     met = blocks(replace(LAYERS, validation=0.0))[1]["result"][0].facts
     assert met["loss of what was held out"] == "0"
@@ -93,8 +96,8 @@ def test_parameters_of_one_or_of_every_layer(blocks):
 
 def test_of_many_epochs_some_are_told_the_first_and_the_last_of_the_accepted_run_among_them(blocks):
     (table,) = blocks(RESULT)[1]["epochs"]
-    assert table.caption == "12 of 26 epochs"
-    assert (table.rows[0], table.rows[-1]) == (("5", "26"), ("30", "1"))
+    assert table.caption == "12 of 26 epochs that led to the result"
+    assert (table.rows[0], table.rows[-1]) == (("1", "26"), ("26", "1"))
     assert [int(row[0]) for row in table.rows] == sorted({int(row[0]) for row in table.rows})
     (table,) = blocks(LAYERS)[1]["epochs"]
     assert table.rows == (("1", "2", "4"), ("2", "1", "3"))

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective
+from dsrl_ref import Fidelity, LeastSquares, Objective, disk
 from dsrl_ref.training.held_out import HeldOut, split
 
 numbers = np.random.default_rng(0)
@@ -38,10 +38,11 @@ def test_nothing_need_be_held_out(validation):
 
 def test_other_data_may_be_held_out_of_any_f():
     J = Objective(FloatQuartic(np.eye(4)), X, x0=X, layers=2, per_layer=True)
-    other = LeastSquares(D, D @ X[:, :3])
-    learned_from, out = split(J, (other, X[:, :3]))
+    other, x0 = LeastSquares(D, D @ X[:, :3]), np.full((4, 3), 0.5)
+    learned_from, out = split(J, (other, X[:, :3], x0))
     assert learned_from is J
     assert out.J.f is other
+    assert out.J.x0.tolist() == x0.tolist()
     assert (out.columns, out.J.layers, out.J.per_layer) == (3, 2, True)
 
 
@@ -53,13 +54,19 @@ def test_other_data_may_be_held_out_of_any_f():
         (np.nan, ValueError, "validation contains NaN"),
         (-1, ValueError, "validation must be at least 0, got -1"),
         (25, ValueError, "validation=25 holds all of 25 columns out, and leaves none: pass validation=0"),
-        (0.03, ValueError, "validation=0.03 holds 0.03 of 25 columns out, which is none: pass validation=0 .* pair"),
-        ("half", TypeError, r"validation must be a share of the columns, a number of them, or .* pair"),
-        (np.array([1, 2]), TypeError, r"validation must be a share of the columns, a number of them, or .* pair"),
+        (0.03, ValueError, "validation=0.03 holds 0.03 of 25 columns out, which is none: pass validation=0 .* as"),
+        ("half", TypeError, r"validation must be a share of the columns, a number of them, or other data as"),
+        (np.array([1, 2]), TypeError, r"validation must be a share of the columns, a number of them, or other data as"),
         (True, TypeError, "validation must be an integer"),
-        ((1, 2, 3), ValueError, r"validation as a pair is \(f, target\), got 3 things"),
+        ((1, 2, 3, 4), ValueError, r"is \(f, target\) or \(f, target, x0\), got 4 things"),
         ((D, X), TypeError, "f must be an object with"),
+        ((1,), ValueError, "got 1 things"),
         ((LeastSquares(D, D @ X), X[:, :3]), ValueError, "target"),
+        (
+            (LeastSquares(D, D @ X * 1e160), X * 1e160),
+            ValueError,
+            "largest entry of the target of validation is .*e.160",
+        ),
     ],
 )
 def test_what_cannot_be_held_out_is_refused(validation, error, message):
@@ -110,3 +117,44 @@ def test_other_data_of_a_least_squares_are_of_the_same_dictionary():
     sparse, again = (LeastSquares(sp.csr_array(D), D @ X) for _ in range(2))
     _, held = split(Objective(sparse, X, layers=2, per_layer=True), (again, X))
     assert held.columns == 12
+
+
+def test_other_data_of_a_fidelity_are_of_a_fidelity():
+    J = Objective(Fidelity(X), layers=2, per_layer=True)
+    with pytest.raises(ValueError, match=r"what is learned from is of Fidelity: give Fidelity\(W\)"):
+        split(J, (LeastSquares(D, D @ X), X))
+    _, held = split(J, (Fidelity(X[:2, :7]), X[:2, :7]))
+    assert held.columns == 7
+
+
+@pytest.mark.parametrize("x0", [np.ones((4, 25)), sp.csr_array(np.eye(4, 25))])
+def test_other_data_say_where_they_start_if_what_is_learned_from_starts_elsewhere(x0):
+    f = LeastSquares(D, D @ X)
+    J = objective(x0=x0)
+    with pytest.raises(ValueError, match=r"at an x0 of its own: give \(f, target, x0\)"):
+        split(J, (f, X))
+    _, held = split(J, (f, X, x0))
+    assert held.verdict(THETA, L).loss == pytest.approx(J(THETA, L)[0], rel=1e-13)
+    for same in (None, np.zeros((4, 25))):
+        _, held = split(objective(x0=same), (f, X))
+        assert held.J.x0.tolist() == np.zeros((4, 25)).tolist()
+
+
+def test_other_data_start_elsewhere_on_disk_too(tmp_path, monkeypatch):
+    """Of zeros that nobody stored, and of W itself, nothing is read to know it."""
+    monkeypatch.setattr(disk, "LARGE", 8)
+    maps = {}
+    for name, array in {"Y": D @ X, "x0": np.ones((4, 25))}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        maps[name] = tmp_path / f"{name}.npy"
+    f = LeastSquares(D, maps["Y"])
+    own, other = (Objective(f, X, layers=2, per_layer=True, x0=x0) for x0 in (None, maps["x0"]))
+    assert (own.problem.on_disk, other.problem.on_disk) == (True, True)
+    _, held = split(own, (f, X))
+    assert held.columns == 25
+    with pytest.raises(ValueError, match="at an x0 of its own"):
+        split(other, (f, X))
+    W = Objective(Fidelity(maps["x0"]), layers=2, per_layer=True)
+    assert split(W, (Fidelity(np.eye(4)), np.eye(4)))[1].columns == 4
+    with pytest.raises(ValueError, match="at an x0 of its own"):
+        split(Objective(Fidelity(maps["x0"]), X, x0=maps["x0"], layers=2, per_layer=True), (f, X))

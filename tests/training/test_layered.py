@@ -100,7 +100,7 @@ def test_how_it_ended_is_told_and_no_more(learned):
     short = run(epochs=1)
     assert short.status is Status.MAX_ITER
     assert short.message.startswith(
-        "not completed after 1 epochs: begin anew with more, or go on from here with theta and L; "
+        "not completed after 1 epochs a stage: begin anew with more, or go on from here with theta and L; "
     )
     alone = run(validation=0)
     assert "; nothing was held out: how it does on other data is not known" in alone.message
@@ -281,7 +281,7 @@ def test_more_epochs_are_added_where_the_schedules_ended_by_themselves(tmp_path,
     monkeypatch.setattr(layered, "Stage", Short)
     once, first = run(epochs=9), run(epochs=4, checkpoint=tmp_path / "run")
     assert first.message.startswith(
-        "not completed after 4 epochs: take more, by resume=True where there is a checkpoint"
+        "not completed after 4 epochs a stage: take more, by resume=True where there is a checkpoint"
     )
     assert bits(run(epochs=9, checkpoint=tmp_path / "run", resume=True)) == bits(once)
 
@@ -290,7 +290,7 @@ def test_where_the_schedules_took_all_their_epochs_no_more_are_added(tmp_path):
     """A longer run would have gone on with them."""
     message = run(checkpoint=tmp_path / "run", epochs=2).message
     assert message.startswith(
-        "not completed after 2 epochs: begin anew with more, or go on from here with theta and L; "
+        "not completed after 2 epochs a stage: begin anew with more, or go on from here with theta and L; "
     )
     told = "its stage of schedules ended after all its 2 epochs, and would go on with 3: give epochs=2, and let another"
     with pytest.raises(ModelFileError, match=f"run is of another run: {told}"):
@@ -343,8 +343,8 @@ def test_any_smooth_term_will_do_with_nothing_or_other_data_held_out():
     alone = fit(J, validation=0, **start)
     assert alone.history["loss"][-1] < alone.history["loss"][0]
     other = Fidelity([[0.75, 0.125], [0.25, -0.5]])
-    judged = fit(J, validation=(other, target), **start)
-    assert judged.validation == Objective(other, target, layers=2, per_layer=True)(judged.theta, judged.L)[0]
+    judged = fit(J, validation=(other, target, x0), **start)
+    assert judged.validation == Objective(other, target, layers=2, x0=x0, per_layer=True)(judged.theta, judged.L)[0]
     with pytest.raises(ValueError, match="not those of FloatQuartic: pass validation=0"):
         fit(J, **start)
 
@@ -451,3 +451,81 @@ def test_a_step_is_at_most_twice_what_the_hessian_allows_unless_that_is_whitened
     white = LeastSquares(D, D @ X).whitened()
     assert layered.longest_step(white, 1.0) == 4.5
     assert fit(Objective(white, X, layers=4, per_layer=True)).L.min() >= (1 - 1e-9) / 4.5
+
+
+def of_steep_start(layers, seed):
+    """A problem, and a start from which undamped steps lead up."""
+    rng = np.random.default_rng(0)
+    D = rng.normal(size=(12, 24)) / np.sqrt(12)
+    X = rng.normal(size=(24, 40)) * (rng.random((24, 40)) < 0.15)
+    f = LeastSquares(D, D @ X + 0.01 * rng.normal(size=(12, 40))).whitened()
+    rng = np.random.default_rng(seed)
+    b2 = np.exp(rng.uniform(-4, 1, layers))
+    w1, w2 = rng.uniform(0.3, 1, layers), rng.uniform(0.3, 1, layers)
+    theta = np.column_stack([w1, w2, b2 * rng.uniform(0.1, 0.9, layers), b2])
+    return Objective(f, X, layers=layers, per_layer=True), theta, rng.uniform(0.5, 2, layers)
+
+
+@pytest.mark.parametrize(("layers", "seed", "validation"), [(4, 0, 0), (4, 0, None), (4, 46, 0)])
+def test_it_is_not_completed_where_only_short_steps_lead_down(layers, seed, validation):
+    """Six steps refused in a row say that they were too long, not that there is nothing to gain."""
+    J, theta, L = of_steep_start(layers, seed)
+    learned = fit(J, theta=theta, L=L, validation=validation, epochs=12)
+    assert learned.history["loss"][5] == learned.history["loss"][0]
+    assert learned.history["loss"][-1] < 0.9 * learned.history["loss"][0]
+
+
+def test_a_callback_may_do_as_it_likes_to_what_it_is_given():
+    J, theta, L = of_steep_start(2, 12)
+
+    def spoil(epoch, loss, theta, L):
+        theta[:], L[:] = 7.0, 7.0
+
+    options = {"theta": theta, "L": L, "validation": 0, "epochs": 9}
+    plain, spoiled = fit(J, **options), fit(J, callback=spoil, **options)
+    for name in plain.history:
+        assert spoiled.history[name].tobytes() == plain.history[name].tobytes()
+    assert (spoiled.theta.tobytes(), spoiled.L.tobytes()) == (plain.theta.tobytes(), plain.L.tobytes())
+
+
+@pytest.mark.parametrize(("of_D", "of_X"), [(2.0**330, 1.0), (2.0**-330, 1.0), (2.0**240, 2.0**-240)])
+def test_a_scale_at_which_derivatives_in_L_have_no_squares_is_refused_with_what_to_do(of_D, of_X):
+    D = np.random.default_rng(0).normal(size=(4, 6))
+    X = of_X * np.eye(6, 8)
+    with pytest.raises(ValueError, match=r"f\.lipschitz\(\) is .*Divide D and Y by one number"):
+        fit(Objective(LeastSquares(of_D * D, of_D * D @ X), X, layers=2, per_layer=True), validation=0)
+
+
+@pytest.mark.parametrize(("of_D", "of_X"), [(2.0**200, 1.0), (2.0**-200, 1.0), (1.0, 2.0**400), (1.0, 2.0**-400)])
+def test_powers_of_two_in_the_data_are_the_same_in_what_is_learned_bit_for_bit(of_D, of_X):
+    D = np.random.default_rng(0).normal(size=(4, 6))
+    X = np.eye(6, 8)
+    plain, scaled = (
+        fit(Objective(LeastSquares(d * D, d * D @ (x * X)), x * X, layers=2, per_layer=True), validation=0, epochs=3)
+        for d, x in ((1.0, 1.0), (of_D, of_X))
+    )
+    assert np.array_equal(scaled.theta, plain.theta * [1, 1, of_X, of_X])
+    assert np.array_equal(scaled.L, plain.L * of_D**2)
+    assert scaled.loss == plain.loss * of_X**2
+
+
+def test_where_all_that_is_held_out_is_0_the_best_is_that_of_what_is_learned_from():
+    J, theta, L = of_steep_start(2, 12)
+    zeros = np.zeros((24, 3))
+    learned = fit(J, theta=theta, L=L, validation=(J.f.apply_to(zeros[:12]), zeros), epochs=12)
+    assert (learned.validation, learned.history["validation"].any()) == (0.0, False)
+    assert J(learned.theta, learned.L)[0] < 0.8 * J(*learned_at(learned, 0))[0]
+    assert learned.history["loss"].min() == pytest.approx(learned.history["loss"][-1], rel=0.2)
+
+
+def learned_at(learned, epoch):
+    return learned.history["theta"][epoch], learned.history["L"][epoch]
+
+
+def test_a_start_of_every_layer_for_a_network_that_shares_is_told_of_per_layer():
+    J, theta, L = of_steep_start(2, 12)
+    for start in ({"theta": theta}, {"L": L}, {"theta": theta, "L": L}):
+        with pytest.raises(
+            ValueError, match="all layers of J share theirs: give one of each, or make J with per_layer"
+        ):
+            fit(Objective(J.f, J.target, layers=2), **start)

@@ -143,7 +143,6 @@ def test_it_ends_after_six_refusals_in_a_row():
     [
         ([0.9995] * 10, GAIN),  # together by half a hundredth
         ([0.9985] * 10, ""),  # by more than a hundredth
-        ([0.9995, 2, 0.9995, 2, 2, 0.9995, 2, 2, 0.9995, 2], GAIN),  # steps that are refused are among the ten
         ([0.5, *[0.9995] * 9], ""),
         ([0.5, *[0.9995] * 10], GAIN),
     ],
@@ -159,6 +158,35 @@ def test_it_ends_after_ten_steps_of_little_gain_together(factors, ended):
         assert descent.ended == ""
     descent.step()
     assert descent.ended == ended
+
+
+@pytest.mark.parametrize(("damping", "ended"), [(1e6, GAIN), (1e-2, "")])
+def test_of_steps_that_are_refused_those_that_promise_little_are_among_the_ten(damping, ended):
+    """The others tell of the damping alone, as at a start: what there is to gain is still to come."""
+    losses, at = [1.0], 1.0
+    for factor in [0.9995, 2, 0.9995, 2, 2, 0.9995, 2, 2, 0.9995, 2]:
+        losses.append(at * factor)
+        at = min(at, losses[-1])
+    descent = told(losses)
+    for _ in losses[1:]:
+        assert descent.ended == ""
+        descent.damping = damping
+        assert (descent._candidate()[1] < 1e-3) is (ended == GAIN)
+        descent.step()
+    assert descent.ended == ended
+
+
+@pytest.mark.parametrize("damping", [1e-6, 1e-2, 1e6])
+def test_refusals_do_not_end_it_before_a_step_promises_next_to_nothing(damping):
+    descent = told([1.0] + [2.0] * 30)
+    descent.damping, promises = damping, []
+    while not descent.ended:
+        promises.append(descent._candidate()[1])
+        descent.step()
+    first = next(i for i, promised in enumerate(promises, start=1) if promised < 1e-3)
+    assert descent.ended == SHORTEST
+    assert descent.refused == len(promises) == max(first, 6)
+    assert (first > 6) is (damping < 1)
 
 
 def test_what_is_held_out_refuses_steps_that_are_unstable():
@@ -182,6 +210,14 @@ def test_it_ends_after_ten_steps_since_the_least_loss_of_what_is_held_out():
         assert descent.ended == ""
     descent.step()
     assert descent.ended == UNHELPFUL
+
+
+def test_a_loss_of_0_of_what_is_held_out_is_never_behind():
+    """As where it is all zeros: it cannot fall any more, and says nothing against going on."""
+    descent = told([2.0**-k for k in range(14)], [(0.0, 0)] * 14)
+    for _ in range(13):
+        descent.step()
+    assert (descent.ended, descent.idle, descent.taken) == ("", 0, 13)
 
 
 def test_without_anything_held_out_nothing_is_unhelpful():

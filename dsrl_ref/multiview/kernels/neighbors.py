@@ -15,7 +15,6 @@ import numpy as np
 from dsrl_ref.engines.jit import compiled, inlined
 
 STRIPE = 64  # entries of a tile that are compared at once
-GROUPS = 4  # for each neighbour, of a first tile
 SPLIT = 2.0**23 + 1.0
 MARGIN = 2.0**-20  # of a key: more than it is rounded by, and than a bound of 32 bits is
 
@@ -109,28 +108,6 @@ def hits(row, lower, start, bound, near):
 def strict(key):
     """What the square of somebody is at most whose key is less than this one; nobody's key is less than 0."""
     return (1.0 - 2.0**-31) * key if key > 0.0 else -np.inf
-
-
-@compiled
-def begin(tile, lower, base, margin, count, bounds):
-    """Bound every point by a first tile: each of `count` disjoint groups of its entries has one up to the bound.
-
-    `margin[i]` is the most by which lower[j] + tile[i, j] is below |x_i - y_j|² + base[i]. Where the tile has fewer
-    entries than groups are needed, there is no bound.
-    """
-    groups = min(GROUPS * count, tile.shape[1])
-    if groups < count:
-        return
-    least = np.empty(groups, tile.dtype)
-    for i in range(tile.shape[0]):
-        least[:] = np.inf
-        for start in range(0, tile.shape[1], groups):
-            entries, low = tile[i, start : start + groups], lower[start : start + groups]
-            for j in range(entries.size):
-                value = low[j] + entries[j]
-                least[j] = value if value < least[j] else least[j]
-        farthest = np.float64(np.partition(least, count - 1)[count - 1]) + margin[i]
-        bounds[i] = farthest + MARGIN * abs(farthest - base[i])
 
 
 @compiled

@@ -13,7 +13,8 @@ from dsrl_ref.multiview.naming import shown
 class Indexed:
     """Rows of a view, or labels, and what their samples are called; `is_named` says that the names are to count.
 
-    `columns` is what the columns are called, where that is known.
+    `columns` is what the columns are called, where that is known, and `of_samples` says that the column with the names
+    has one that says so, as ``id`` and ``patient`` do.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Indexed:
     index: list[Any] | None
     is_named: bool
     columns: tuple[str, ...] | None = None
+    of_samples: bool = False
 
     @property
     def has_index(self) -> bool:
@@ -46,15 +48,16 @@ def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[lis
     """
     tables = [*views, *labels]
     indexed = [table for table in tables if table.has_index]
-    if all(_same(table, indexed[0]) for table in indexed):
-        return views, labels, []  # also where there is no index at all
+    if all(_same(table, indexed[0]) for table in indexed):  # also where there is no index at all
+        return views, labels, _by_order(tables, source)
     for table in tables:
         if not table.has_index or not table.is_named:
             other = next(one for one in indexed if one is not table and not _same(one, table))
             lacks = "has none" if not table.has_index else "has one without a name"
             raise ValueError(
                 f"{source}: the index of {other.name} has an order of its own, and {table.name} {lacks}: "
-                "--index COLUMN says by which column all are to be aligned (--index 1: the first), labels too"
+                "--index COLUMN says by which column all are to be aligned (--index 1: the first), labels too; "
+                "--index none takes the rows of all as they stand"
             )
     order = list(dict.fromkeys(name for view in views for name in view.samples))
     _require_common(views, labels, source)
@@ -68,6 +71,33 @@ def align(views: list[Indexed], labels: list[Indexed], source: str) -> tuple[lis
         if foreign:
             notes.append(f"{len(foreign)} labels of {table.name} for samples in no view (first {foreign[0]!r})")
     return [_moved(view, places) for view in views], [_moved(table, places) for table in labels], notes
+
+
+def _by_order(tables: list[Indexed], source: str) -> list[str]:
+    """Say which tables are taken as they stand, where others have an index.
+
+    Raises
+    ------
+    ValueError
+        Where the index of the others numbers the samples in another order than theirs.
+    """
+    without = [table.name for table in tables if not table.has_index]
+    indexed = next((table for table in tables if table.has_index), None)
+    if indexed is None or not without or _counts(indexed.samples):
+        return []
+    first = min(indexed.samples) if all(isinstance(name, int) for name in indexed.samples) else None
+    if first in (0, 1) and len(indexed.samples) > 1 and _counts(sorted(indexed.samples)):
+        raise ValueError(
+            f"{source}: the index of {indexed.name} numbers the samples from {first} on in another order, and "
+            f"{shown(without)} {'has' if len(without) == 1 else 'have'} no index to follow it by: give one to every "
+            "file, or --index none to take the rows as they stand"
+        )
+    return [f"samples of {', '.join(without)} by their order, without an index"]
+
+
+def _counts(names: list[Any]) -> bool:
+    """Whether samples are called 0, 1, 2, .. or 1, 2, 3, .., as if they had no names."""
+    return names in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 
 def _require_common(views: list[Indexed], labels: list[Indexed], source: str) -> None:

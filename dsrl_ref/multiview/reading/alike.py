@@ -14,6 +14,7 @@ from dsrl_ref.multiview.naming import Columns, Expected, require_same, shown
 from dsrl_ref.multiview.reading.content import Content, without
 from dsrl_ref.multiview.reading.entries import Entry
 from dsrl_ref.multiview.reading.names import FRAMES, TEXTS, family, is_view, number
+from dsrl_ref.multiview.reading.packed import PACKED
 
 ENDINGS = *TEXTS, *FRAMES, ".npy", ".mtx", ".npz", ".h5", ".hdf5"  # of files that are a view in a folder
 
@@ -28,7 +29,7 @@ def names_of(content: Content) -> tuple[str, ...] | None:
 
 
 def _without_ending(name: str) -> str:
-    head, dot, last = name.rpartition(".")
+    head, dot, last = name.removesuffix(PACKED).rpartition(".")
     return head if head and dot + last.lower() in ENDINGS else name
 
 
@@ -85,9 +86,11 @@ def _sort(content: Content, names: tuple[str, ...], wanted: tuple[str, ...]) -> 
 def _by_order(
     content: Content, expected: Expected, names: tuple[str, ...], wanted: tuple[str, ...], chosen: bool
 ) -> None:
-    """Views of other names: by their order, if names only count or the user gave one."""
+    """Views of other names: by their order, if the user gave one, or names only count and widths tell the rest."""
+    told = only_count(names) and only_count(wanted)
+    told |= (only_count(names) or only_count(wanted)) and len(set(expected.sizes)) == len(wanted)
     in_common = bool(set(names) & set(wanted))
-    if not (chosen and len(names) == len(wanted)) and (in_common or not (only_count(names) or only_count(wanted))):
+    if not (chosen and len(names) == len(wanted)) and (in_common or not told):
         advice = (
             f". Call them as they were called to the model, or give --views with {len(wanted)} names, which are then "
             f"taken for {', '.join(wanted)} in this order"

@@ -60,6 +60,10 @@ class Content:
         What the samples are called, where tables say so.
     are_named : bool
         Whether the views have names of their own, and not that of the file.
+    turned : frozenset of str
+        Views that have been transposed already, as the heading of their table named the samples.
+    unread : list of str
+        Files of a folder that nothing here reads, and that may be views.
     """
 
     source: str
@@ -71,6 +75,8 @@ class Content:
     both_ways: bool = False
     names: list[Any] | None = None
     are_named: bool = True
+    turned: frozenset[str] = frozenset()
+    unread: list[str] = field(default_factory=list)
 
 
 def select(entries: list[Entry], name: str, option: str, source: str) -> list[Entry]:

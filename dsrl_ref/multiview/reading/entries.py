@@ -14,6 +14,7 @@ from dsrl_ref.arrays import is_sparse
 from dsrl_ref.multiview.reading.names import family, number
 
 DEEPEST = 20  # cells within cells
+LISTED = 40  # entries in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,9 @@ def is_opaque(value: Any) -> bool:
 
 
 def listed(entries: list[Entry]) -> str:
-    """Names and shapes in a line."""
-    return ", ".join(map(str, entries)) or "nothing"
+    """Names and shapes in a line, and of many how many more there are."""
+    more = f" and {len(entries) - LISTED} more" if len(entries) > LISTED else ""
+    return (", ".join(map(str, entries[:LISTED])) or "nothing") + more
 
 
 def flatten(content: dict[str, Any]) -> list[Entry]:
@@ -94,6 +96,8 @@ def _leaves(name: str, path: tuple[str, ...], value: Any, depth: int = 0) -> Ite
             yield from _leaves(f"{name}.{key}", (*path, key), inner, depth + 1)
     elif is_sparse(value) or (is_opaque(value) and not isinstance(value, list)):
         yield Entry(name, path, value)
+    elif not isinstance(value, list) and value.dtype.names and _is_table(value):
+        yield Entry(name, path, np.column_stack([value[key] for key in value.dtype.names]), tuple(value.dtype.names))
     elif not isinstance(value, list) and value.dtype.names:
         for place, record in enumerate(value.ravel(order="F"), 1):
             own = name if value.size == 1 else f"{name}({place})"
@@ -103,6 +107,12 @@ def _leaves(name: str, path: tuple[str, ...], value: Any, depth: int = 0) -> Ite
         yield from _cells(name, path, value if isinstance(value, list) else list(value.ravel(order="F")), depth)
     else:
         yield Entry(name, path, value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether records are the rows of a table: several of them, with a number in every field."""
+    fields = [value.dtype[key] for key in value.dtype.names]
+    return value.ndim == 1 and len(value) > 1 and all(field.kind in "fiub" and not field.shape for field in fields)
 
 
 def _cells(name: str, path: tuple[str, ...], cells: list[Any], depth: int) -> Iterator[Entry]:

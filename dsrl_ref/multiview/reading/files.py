@@ -12,6 +12,7 @@ from dsrl_ref.multiview.reading.frames import read_frame
 from dsrl_ref.multiview.reading.hdf5 import read_hdf5
 from dsrl_ref.multiview.reading.matlab import read_mat
 from dsrl_ref.multiview.reading.names import FRAMES, TEXTS
+from dsrl_ref.multiview.reading.packed import opened, unpacked
 from dsrl_ref.multiview.reading.tables import Table
 from dsrl_ref.multiview.reading.texts import read_text
 
@@ -55,9 +56,9 @@ def read_mtx(path: Path) -> dict[str, Any]:
     """The matrix of an .mtx under the name of the file; errors as of `read_arrays`."""
     from scipy.io import mmread
 
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         try:
-            return {path.stem: mmread(stream)}
+            return {stem_of(path): mmread(stream)}
         except (ValueError, OverflowError) as error:
             raise ValueError(f"{path} is not a readable .mtx file: {error}") from error
 
@@ -86,9 +87,18 @@ TABLES: dict[str, Callable[[Path], Table]] = {
 }
 
 
+UNPACKS = *TEXTS, ".mtx"  # what is read from files that gzip has packed
+
+
 def ending(path: Path) -> str:
-    """The ending of a file in small letters."""
-    return path.suffix.lower()
+    """The ending of a file in small letters, of a table that gzip has packed that of the table."""
+    inner = unpacked(path).suffix.lower()
+    return inner if inner in UNPACKS else path.suffix.lower()
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file without its ending."""
+    return unpacked(path).stem if ending(path) in UNPACKS else path.stem
 
 
 def in_order(folder: Path) -> list[Path]:

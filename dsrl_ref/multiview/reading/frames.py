@@ -10,6 +10,8 @@ from dsrl_ref.arrays import LARGEST_EXACT_INTEGER
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.multiview.reading.tables import Column, Table
 
+COUNTED = "__index_level_0__"  # as pandas calls an index without a name
+
 
 def read_frame(path: Path) -> Table:
     """A data frame from a file, with what pandas calls its index.
@@ -38,13 +40,23 @@ def read_frame(path: Path) -> Table:
     if not table.num_rows or not table.num_columns:
         raise ValueError(f"{path} has no samples")
     columns = [_column(path, name, table.column(place)) for place, name in enumerate(table.column_names)]
-    return Table(path.name, columns, True, _index(table.schema.metadata or {}))
+    named, counted = _index(table.schema.metadata or {}, table.num_rows)
+    return Table(path.name, [*columns, *counted], True, (*named, *(column.name for column in counted)))
 
 
-def _index(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
-    """The columns that pandas wrote for its index; a range that only counts is no column."""
+def _index(metadata: dict[bytes, bytes], rows: int) -> tuple[tuple[str, ...], list[Column]]:
+    """The columns that pandas wrote for its index; and of a range, which is none of them, a column if it tells more.
+
+    That is a range that does not count the rows from 0: of rows that were chosen, or turned round.
+    """
     kept = json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", [])
-    return tuple(name for name in kept if isinstance(name, str))
+    ranges = [np.arange(one["start"], one["stop"], one["step"]) for one in kept if isinstance(one, dict)]
+    told = [Column(COUNTED, values.astype(np.float64)) for values in ranges if not _counts(values, rows)]
+    return tuple(name for name in kept if isinstance(name, str)), told
+
+
+def _counts(values: Any, rows: int) -> bool:
+    return len(values) != rows or np.array_equal(values, np.arange(rows))
 
 
 def _column(path: Path, name: str, values: Any) -> Column:

@@ -17,6 +17,7 @@ LABELS = frozenset(
         *("y", "ys", "gt", "gts", "gnd", "truth", "truelabel", "truelabels", "label", "labels", "target", "targets"),
         *("class", "classes", "groundtruth", "gth", "ytrue", "truey", "labeltrue", "classlabel", "classlabels"),
         *("category", "categories", "gtlabel", "gtlabels", "gndlabel", "lab", "labs", "cls", "ylabel", "ylabels"),
+        *("classid", "labelid", "categoryid", "targetid"),
     )
 )
 # A word of a longer name that makes it one of labels: train_labels, trainLabel, y_true, gt_train.
@@ -28,7 +29,14 @@ PERHAPS_LABELS = frozenset(
         *("grade", "stage"),
     )
 )
-INDICES = frozenset(("id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "unnamed"))
+INDICES = frozenset(
+    (
+        *("id", "ids", "index", "idx", "sample", "sampleid", "samplename", "name", "rowname", "rownames", "unnamed"),
+        *("subject", "patient", "case", "participant", "specimen", "donor", "barcode", "accession", "filename"),
+        *("subjectid", "patientid", "caseid", "imageid", "cellid", "docid", "userid"),
+    )
+)
+IDENTIFIERS = frozenset(("id", "ids", "uuid", "guid", "barcode", "identifier"))  # as the last word of patient_id
 NONE = "none"  # as the value of an option: there is none
 
 TEXTS = ".csv", ".tsv", ".txt", ".dat", ".data"  # a table of numbers, one line a sample
@@ -66,12 +74,32 @@ def may_be_label(name: str) -> bool:
     return is_label(name) or plain(name) in PERHAPS_LABELS
 
 
+def _words(name: str) -> list[str]:
+    """The words of a name, in small letters: train and label of ``trainLabel`` and of ``train_label``."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
 def sounds_like_labels(name: str) -> bool:
     """Whether a word of the name is one for labels, as in ``trainLabel`` and ``y_true``."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
-    return is_label(name) or any(word.lower() in LABEL_WORDS for word in words)
+    return is_label(name) or any(word in LABEL_WORDS for word in _words(name))
 
 
 def is_index(name: str) -> bool:
-    """Whether a column of this name numbers or names the samples."""
-    return name == "" or plain(name) in INDICES
+    """Whether a first column of this name numbers or names the samples."""
+    return name == "" or plain(name) in INDICES or is_identifier(name)
+
+
+def names_samples(name: str) -> bool:
+    """Whether an index of this name is one of samples, and not perhaps one of features, which lie along rows too."""
+    return name != "" and plain(name) not in ("unnamed", "index", "name", "rowname", "rownames") and is_index(name)
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column of this name tells samples apart wherever it stands, as ``id`` and ``patient_id`` do.
+
+    That of a class, as ``class_id``, does not.
+    """
+    words = _words(name)
+    if not words or words[-1] not in IDENTIFIERS:
+        return False
+    return not any(word in LABELS or word in PERHAPS_LABELS for word in words)

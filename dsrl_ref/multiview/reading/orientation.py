@@ -44,7 +44,7 @@ def settle(
     """
     if transpose is not None:
         return _as_told(views, transpose, source)
-    turned = None if widths is None else _by_widths(views, widths)
+    turned = None if widths is None else _by_widths(views, widths, both, source)
     if turned is not None:
         return views[0].shape[int(turned[0])], turned
     wanted = [n for counts in labels.values() for n in counts]
@@ -59,10 +59,18 @@ def settle(
     return _without_labels(views, both, source)
 
 
-def _by_widths(views: list[Entry], widths: Sequence[Collection[int]]) -> list[bool] | None:
-    """Which views have their features along rows, samples along rows being likelier; None where that fits none."""
+def _by_widths(views: list[Entry], widths: Sequence[Collection[int]], both: bool, source: str) -> list[bool] | None:
+    """Which views have their features along rows, samples along rows being likelier; None where that fits none.
+
+    Raises
+    ------
+    ValueError
+        Where they fit both ways round, and files of this kind come so.
+    """
     rows = [view.shape[1] in width for view, width in zip(views, widths, strict=True)]
     columns = [view.shape[0] in width for view, width in zip(views, widths, strict=True)]
+    if both and all(rows) and all(columns) and len({view.shape for view in views}) == 1:
+        raise ValueError(f"{source}: {listed(views)} fit the features of the model both ways round; {SAY}")
     if all(rows) or not all(row or column for row, column in zip(rows, columns, strict=True)):
         return [False] * len(views) if all(rows) else None
     turned = [True] * len(views) if all(columns) else [not row for row in rows]

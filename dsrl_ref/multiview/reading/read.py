@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import is_sparse
 from dsrl_ref.multiview.absent import as_rows, is_absent, require_everyone
-from dsrl_ref.multiview.naming import Columns, Expected, Naming
+from dsrl_ref.multiview.naming import Columns, Expected, Naming, counted
 from dsrl_ref.multiview.reading import alike
 from dsrl_ref.multiview.reading.content import Content, Options, without
 from dsrl_ref.multiview.reading.entries import Entry, flatten, is_opaque, listed, times
-from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending
+from dsrl_ref.multiview.reading.files import ARRAYS, TABLES, ending, stem_of
 from dsrl_ref.multiview.reading.folder import read_folder, read_table
 from dsrl_ref.multiview.reading.labels import Lines, are_same, known_of, lengths, partly_one_hot, vector
 from dsrl_ref.multiview.reading.leaks import LEAST, column_of_classes_beside_measured, columns_like, is_like
 from dsrl_ref.multiview.reading.names import NONE, is_label
 from dsrl_ref.multiview.reading.orientation import settle
+from dsrl_ref.multiview.reading.packed import ARCHIVES
 from dsrl_ref.multiview.reading.roles import find
 
 
@@ -73,8 +74,9 @@ def read(path: Path, options: Options) -> Reading:
         with _listing([*content.views, *content.labels, *content.others]):
             return _settled(content, options)
     if ending(path) not in ARRAYS:
+        packed = "; unpack it first, into a folder" if path.suffix.lower() in ARCHIVES else ""
         raise ValueError(
-            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}"
+            f"{path} is neither 'digits' nor a folder nor a file ending in {' or '.join([*ARRAYS, *TABLES])}{packed}"
         )
     entries = flatten(ARRAYS[ending(path)](path))
     with _listing(entries):
@@ -94,8 +96,8 @@ def _listing(entries: list[Entry]) -> Iterator[None]:
 
 
 def _roles(path: Path, entries: list[Entry], options: Options) -> Content:
-    alone = [entry.name for entry in entries] == [path.stem]  # a file of one array without a name
-    if alone and options.views is None and options.labels in (None, NONE) and not is_label(path.stem):
+    alone = [entry.name for entry in entries] == [stem_of(path)]  # a file of one array without a name
+    if alone and options.views is None and options.labels in (None, NONE) and not is_label(stem_of(path)):
         return Content(str(path), entries, [], are_named=False)
     return find(entries, options, str(path), both_ways=ending(path) in (".mat", ".h5", ".hdf5"))
 
@@ -109,16 +111,22 @@ def _settled(content: Content, options: Options) -> Reading:
         raise ValueError(
             f"{content.source}: {listed(content.labels)} can be read neither as one label a sample nor as one-hot"
         )
+    if not content.views and content.unread and options.views is None:
+        raise ValueError(
+            f"{content.source} has labels but no views: {', '.join(content.unread)} "
+            f"{'is' if len(content.unread) == 1 else 'are'} not read; {', '.join(TABLES)} and single arrays are. "
+            "--views none takes the labels alone, for a graph"
+        )
     if not content.views:
         return _labels_alone(content, counts)
     expected, widths = options.expected, None
     if expected is not None:
         alike.arrange(content, expected, options.views is not None)
         widths = alike.widths(expected)
-    n, turned = settle(
-        content.views, counts, options.transpose, both=content.both_ways, source=content.source, widths=widths
-    )
+    transpose = False if content.turned and options.transpose else options.transpose
+    n, turned = settle(content.views, counts, transpose, both=content.both_ways, source=content.source, widths=widths)
     named, labels = _chosen(content, counts, n)
+    _note_numbers(content, turned)
     if expected is not None:
         return _met(content, turned, named, labels, expected)
     if named is None and options.labels != NONE:
@@ -145,11 +153,19 @@ def _require_matrices(content: Content) -> None:
     for view in content.views:
         wrong = "" if view.is_numeric else "no matrix of real numbers"
         if not wrong and len(view.shape) != 2:
-            wrong = f"no matrix but an array of {len(view.shape)} dimensions"
+            wrong = f"no matrix but an array of {len(view.shape)} dimensions{_in_two(view.shape)}"
         if not wrong and view.size == 0:
             wrong = "empty"
         if wrong:
             raise ValueError(f"{content.source}: {view} is {wrong}; a view is samples by features")
+
+
+def _in_two(shape: tuple[int, ...]) -> str:
+    """What to say of an array of more than two dimensions, as of images."""
+    if len(shape) < 3:
+        return ""
+    rest = int(np.prod(shape[1:], dtype=np.int64))
+    return f" (if the first of them counts samples, reshape it to {shape[0]}×{rest}; if it counts views, cut it)"
 
 
 def _labels_alone(content: Content, counts: dict[str, list[int]]) -> Reading:
@@ -213,6 +229,15 @@ def _note_columns(content: Content, turned: list[bool]) -> None:
             content.notes.append(f"the {'last' if place else 'first'} column of {entry.name} looks like labels")
 
 
+def _note_numbers(content: Content, turned: list[bool]) -> None:
+    """Say where the first column of a view numbers the samples, though the file calls it a feature."""
+    for entry, is_turned in zip(content.views, turned, strict=True):
+        if not is_sparse(entry.value) and entry.shape[1 - is_turned] > 1:
+            first = entry.value[0] if is_turned else entry.value[:, 0]
+            if len(first) >= LEAST and first[0] in (0, 1) and (np.diff(first.astype(np.float64)) == 1).all():
+                content.notes.append(f"the first column of {entry.name} numbers the samples")
+
+
 def _could_be_labels(entry: Entry, n: int) -> bool:
     """Whether this is n classes of which some come again."""
     if n not in lengths(entry):
@@ -232,7 +257,7 @@ def _met(
     views, said = [], []
     for v, (entry, turned) in enumerate(zip(content.views, columns, strict=True)):
         view = _converted(entry, turned, content.source)
-        said.append(_said(entry, view, turned))
+        said.append(_said(entry, view, turned or entry.name in content.turned))
         views.append(alike.match(view, entry, v, expected, content.notes))
     alike.note_columns_without_names(content, expected)
     require_everyone(views, content.names, content.source)
@@ -252,7 +277,8 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
             continue
         again = [] if classes is None else columns_like(seen, classes)
         if again:
-            dropped.append(f"columns {', '.join(str(place + 1) for place in again)} of {entry.name} (the labels)")
+            places = ", ".join(str(place + 1) for place in again)
+            dropped.append(f"column{'s' * (len(again) > 1)} {places} of {entry.name} (the labels)")
             view = view[:, np.setdiff1d(np.arange(view.shape[1]), again)]
         if view.shape[1] == 0:
             raise ValueError(
@@ -261,7 +287,7 @@ def _finished(content: Content, columns: list[bool], named: Entry | None, labels
             )
         views.append(view)
         kept.append(alike.kept(None if turned else entry.columns, again))
-        said.append(_said(entry, view, turned))
+        said.append(_said(entry, view, turned or entry.name in content.turned))
     if not views:
         raise ValueError(f"{content.source} has no views: {listed(content.views)} are the labels {named} again")
     require_everyone(views, content.names, content.source)
@@ -284,8 +310,8 @@ def _converted(entry: Entry, turned: bool, source: str) -> Any:
 
 def _said(entry: Entry, view: Any, turned: bool) -> str:
     marks = ["transposed"] * turned + ["sparse"] * is_sparse(view)
-    unseen = np.count_nonzero(is_absent(view))
-    marks += [f"{unseen} samples not seen"] if unseen else []
+    unseen = int(np.count_nonzero(is_absent(view)))
+    marks += [f"{counted(unseen, 'sample')} not seen"] if unseen else []
     return f"{entry.name} {times(view.shape)}" + (f" ({', '.join(marks)})" if marks else "")
 
 
@@ -301,7 +327,7 @@ def _summary(
 def _classes(labels: NDArray[Any], name: str) -> str:
     known = labels[known_of(labels)].tolist()
     gaps = len(labels) - len(known)
-    return f"labels {len(set(known))} classes" + (f" ({gaps} unlabelled)" if gaps else "") + f" from {name}"
+    return f"labels {counted(len(set(known)), 'class')}" + (f" ({gaps} unlabelled)" if gaps else "") + f" from {name}"
 
 
 def options_of(

@@ -1,24 +1,29 @@
-"""Tables of text: separators, a heading, missing cells, decimal commas.
+"""Tables of text: separators, comments, missing cells, decimal commas; what is a heading says `headings`.
 
-The separator is the one that cuts every line into as many cells, of several the one that leaves the most numbers. A
-first line without a number is a heading, and so are the numbers 0, 1, 2, ... that pandas writes above unnamed columns.
+The separator is the one that cuts every line into as many cells, of several the one that leaves the most numbers. R
+leaves out the cell above its names of rows.
 """
 
+import codecs
 import contextlib
 import csv
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from dsrl_ref.files import refuse_pointer
+from dsrl_ref.multiview.reading.headings import is_heading, numbers_of
 from dsrl_ref.multiview.reading.labels import Lines, is_missing, is_number
-from dsrl_ref.multiview.reading.names import is_index
+from dsrl_ref.multiview.reading.packed import opened
 from dsrl_ref.multiview.reading.tables import Column, Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 SAMPLED = 100  # lines from which the separator is told
-FEW, FEWER = 4, 2  # columns: 0,1,2,3 above whole numbers is a heading, above others 0,1 is
+COMMENTS = "#", "%"  # at the beginning of a line
+MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: a thousand, or one and a bit
 
 Rows = list[list[str]]
 
@@ -33,16 +38,13 @@ def read_text(path: Path) -> Table:
     ValueError
         Where it is no table; the message names line and column.
     """
-    numbers, rows, separator = _rows(path)
-    commas = separator == ";" and _has_decimal_commas(rows)
+    numbers, rows, separator, noted = _rows(path)
+    commas = separator != "," and _has_decimal_commas(path, rows)
     if commas:
         rows = [[_with_point(cell) for cell in row] for row in rows]
-    heading = _heading(rows)
-    noted = (
-        [f"the numbers {','.join(rows[0][:4])},.. above {path.name} are names of its columns"]
-        if heading and _numbered(rows[0])
-        else []
-    )
+    heading = is_heading(rows)
+    if heading and (cells := numbers_of(rows[0])):
+        noted.append(f"the numbers {','.join(cells[:4])},.. above {path.name} are names of its columns")
     body, numbers = (rows[1:], numbers[1:]) if heading else (rows, numbers)
     if not body:
         raise ValueError(f"{path} has no samples")
@@ -55,82 +57,99 @@ def read_text(path: Path) -> Table:
 
 def read_lines(path: Path) -> Lines | Table:
     """A file of labels: its only column, whose first cell may be a heading, or the table where it has more columns."""
-    numbers, rows, _ = _rows(path)
+    numbers, rows, _, _ = _rows(path)
     if len(rows[0]) > 1:
         return read_text(path)
     _require_no_gaps(path, numbers)
     return Lines([row[0] for row in rows], numbers)
 
 
-def _rows(path: Path) -> tuple[list[int], Rows, str]:
-    """Numbers and cells of the lines that are not empty, and what separates the cells."""
+def _rows(path: Path) -> tuple[list[int], Rows, str, list[str]]:
+    """Numbers and cells of the lines that are not empty, what separates the cells, and what is to be said of that."""
     refuse_pointer(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8: {error}") from error
-    lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text(path).splitlines(), 1) if line.strip()]
     if not lines:
         raise ValueError(f"{path} has no samples")
-    numbers, texts = [number for number, _ in lines], [line for _, line in lines]
+    comments = _comments([line for _, line in lines])
+    numbers, texts = [number for number, _ in lines[comments:]], [line for _, line in lines[comments:]]
     separator = _separator(texts)
     rows = _cut(texts, separator)
+    noted = [f"{comments} line{'s' * (comments > 1)} of comment above {path.name}"] if comments else []
+    above = _cut([lines[comments - 1][1].lstrip("#% ")], separator)[0] if comments else []
+    if above and 0 <= len(rows[0]) - len(above) <= 1 and len(above) > 1 and not any(map(is_number, above)):
+        rows, numbers, noted = [above, *rows], [numbers[0] - 1, *numbers], []
+    if _lacks_a_cell(rows):
+        rows[0] = ["", *rows[0]]  # R has no cell above the names of its rows
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != len(rows[0]):
             raise ValueError(f"{path}: line {number} has {len(row)} cells, the first has {len(rows[0])}")
-    return numbers, rows, separator
+    return numbers, rows, separator, noted
+
+
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its mark."""
+    with opened(path) as stream:
+        content = stream.read()
+    coding = next((coding for mark, coding in MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(coding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}; save it as UTF-8") from error
+
+
+def _comments(lines: list[str]) -> int:
+    """How many lines of comment are above the others, among which none begins like them."""
+    count = next((place for place, line in enumerate(lines) if not line.startswith(COMMENTS)), 0)
+    return 0 if any(line.startswith(COMMENTS) for line in lines[count:]) else count
 
 
 def _cut(lines: list[str], separator: str) -> Rows:
     if separator == " ":
-        return [line.split() for line in lines]
+        return [_cut_at_blanks(line) for line in lines]
     return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+
+
+def _cut_at_blanks(line: str) -> list[str]:
+    """The cells between blanks, of which R quotes those that are texts."""
+    if '"' not in line:
+        return line.split()
+    return [cell.strip('"') for cell in re.findall(r'"[^"]*"|\S+', line)]
 
 
 def _separator(lines: list[str]) -> str:
     """What separates cells: see the first lines of this module. The comma, where nothing does."""
     best, most = ",", (False, -1.0)
+    some = lines if len(lines) < SAMPLED else lines[: SAMPLED // 2] + lines[-SAMPLED // 2 :]
     for separator in SEPARATORS:
-        rows = _cut(lines if len(lines) < SAMPLED else lines[: SAMPLED // 2] + lines[-SAMPLED // 2 :], separator)
+        rows = _cut(some, separator)
         sizes = {len(row) for row in rows}
-        if max(sizes) == 1 or (separator == " " and not all(map(_is_said, rows[1:]))):
+        if max(sizes) == 1 or (separator == " " and not _are_cut_by_blanks(some, rows)):
             continue
         cells = [cell for row in rows[-20:] for cell in row]
-        good = sum(is_number(cell.replace(",", ".") if separator == ";" else cell) for cell in cells) / len(cells)
+        good = sum(is_number(cell if separator == "," else cell.replace(",", ".")) for cell in cells) / len(cells)
         if (len(sizes) == 1, good) > most:
             best, most = separator, (len(sizes) == 1, good)
     return best
 
 
-def _is_said(row: list[str]) -> bool:
-    """Whether every cell of a row is a number, or a word for what is missing."""
-    return all(is_number(cell) or is_missing(cell) for cell in row)
-
-
-def _numbered(row: list[str]) -> list[str]:
-    """The cells of a row that are 0, 1, 2, ..., but perhaps for a first one with a name, or none; [] of other rows."""
-    cells = row if is_number(row[0]) else row[1:]
-    return cells if cells == [str(place) for place in range(len(cells))] else []
-
-
-def _heading(rows: Rows) -> bool:
-    """Whether the first line is names of columns."""
-    first, rest = rows[0], rows[1:]
-    if not any(is_number(cell) for cell in first):
-        return not all(is_missing(cell) for cell in first) and (not rest or _is_above(first, rest))
-    cells = _numbered(first)
-    if not cells or not rest:
-        return False
-    whole = all(cell.lstrip("-").isdigit() for row in rest for cell in row[-len(cells) :])
-    return is_index(first[0]) or len(cells) >= (FEW if whole else FEWER)
-
-
-def _is_above(first: list[str], rest: Rows) -> bool:
-    """Whether a line without a number is above the samples: some column has numbers, or no cell comes again."""
-    columns = list(zip(*rest, strict=True))
-    if any(is_number(cell) for column in columns for cell in column):
+def _are_cut_by_blanks(lines: list[str], rows: Rows) -> bool:
+    """Whether blanks separate cells and not words: numbers between them, or texts in quotes, or R's names of rows."""
+    if all(map(_is_said, rows[1:])):
         return True
-    return not any(name in column for name, column in zip(first, columns, strict=True))
+    if all(line.startswith('"') for line in lines):
+        return all(_is_said([cell]) for line in lines[1:] for cell in re.sub(r'"[^"]*"', "", line).split())
+    return len(rows[-1]) > 2 and _lacks_a_cell(rows) and all(_is_said(row[1:]) for row in rows[1:])
+
+
+def _lacks_a_cell(rows: Rows) -> bool:
+    """Whether the first line is words, and one fewer than there are cells in every other line."""
+    shorter = len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:])
+    return shorter and not any(map(is_number, rows[0]))
+
+
+def _is_said(row: list[str]) -> bool:
+    """Whether every cell of a row is a number, be it with a comma, or a word for what is missing."""
+    return all(is_number(cell.replace(",", ".")) or is_missing(cell) for cell in row)
 
 
 def _require_no_gaps(path: Path, numbers: list[int], cells: int = 1) -> None:
@@ -148,10 +167,24 @@ def _with_point(cell: str) -> str:
     return pointed if is_number(pointed) else cell
 
 
-def _has_decimal_commas(rows: Rows) -> bool:
-    """Whether there are commas, below the first line all of them in numbers."""
+def _has_decimal_commas(path: Path, rows: Rows) -> bool:
+    """Whether there are commas, below the first line all of them in numbers.
+
+    Raises
+    ------
+    ValueError
+        Where each may as well stand after the thousands.
+    """
     with_comma = [cell for row in rows[1:] or rows for cell in row if "," in cell]
-    return bool(with_comma) and all(_with_point(cell) != cell for cell in with_comma)
+    if not with_comma or any(_with_point(cell) == cell for cell in with_comma):
+        return False
+    if all(map(GROUPED.fullmatch, with_comma)):
+        first = with_comma[0]
+        raise ValueError(
+            f"{path}: {first} may be {first.replace(',', '')} or {first.replace(',', '.')}, and no number of the file "
+            "tells which: write decimal points, and nothing between thousands"
+        )
+    return True
 
 
 def _column(name: str, cells: list[str]) -> Column:

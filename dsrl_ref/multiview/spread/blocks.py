@@ -17,7 +17,7 @@ from dsrl_ref.multiview.assembly import assembled
 from dsrl_ref.progress import Progress
 
 ENTRIES = 2**24  # of a block at most, on average: 200 MB
-FINE = 4  # blocks for each thread of a worker, so that none waits long for the last one
+FINE = 8  # blocks for each thread of a worker, so that none waits long for the last one
 MANY = 64  # blocks, whose exchange with one another is still a small part of the work
 ENTRY = 12  # bytes of a weight and the place of its column
 

@@ -129,7 +129,7 @@ def one_sided_at_every_tie(cases: Cases) -> Check:
                 wrong += falls == rises and theta[0] != theta[1]
                 tried += 1
     return demonstrated(
-        "one-sided at every tie: that of the knot falling at b1, b2, of it rising at -b1, -b2",
+        "at a tie the row is one-sided: for b decreasing where z > 0, b increasing where z < 0",
         wrong == 0 and tried > 0,
         f"{wrong} differ of {tried} ties: with z moving right, as in (14)",
     )
@@ -142,7 +142,7 @@ def no_derivative_at_zero_knot(cases: Cases) -> Check:
     one_sided = (exact.xi(zero, _moved(theta, 2, h)) - exact.xi(zero, theta)) / h
     (printed,) = partials.db1(as_row([zero]), as_floats(theta)).ravel().tolist()
     return demonstrated(
-        "b1 = 0 and z = 0: b1 can only grow and ξ stays 0, yet the row says -w1",
+        "where b1 = 0 and z = 0, b1 can only increase and ξ stays 0, yet the row says -w1",
         one_sided == 0 and Fraction(printed) == -theta[0],
         f"one-sided {one_sided}, printed {printed}",
     )
@@ -234,7 +234,9 @@ def rows_are_not_odd(cases: Cases) -> Check:
     at = Theta(1.0, 0.5, 1.0, 2.0)
     slopes = partials.dZ(np.array([[1.0, -1.0]]), at).ravel().tolist()
     return demonstrated(
-        "half-open rows are not odd at ties", slopes[0] != slopes[1], f"slope {slopes[0]} at b1, {slopes[1]} at -b1"
+        "half-open rows are not odd at ties: the slope at z = b1 is not that at -b1",
+        slopes[0] != slopes[1],
+        f"slope {slopes[0]} at b1, {slopes[1]} at -b1",
     )
 
 

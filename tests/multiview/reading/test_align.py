@@ -26,8 +26,25 @@ def test_what_is_in_one_order_is_left_as_it_is():
     same = [table("a", ["p", "q", "r"]), table("b", ["p", "q", "r"], is_named=False), table("c")]
     views, labels, notes = align(same, [table("y")], "set")
     assert all(found is given for found, given in zip([*views, *labels], [*same, labels[0]], strict=True))
-    assert notes == []
+    assert notes == ["samples of c, y by their order, without an index"]
     assert aligned([table("a"), table("b")])[2] == []
+    for counted in ([0, 1, 2], [1, 2, 3]):  # nobody follows names that only count
+        assert aligned([table("a", counted), table("b")])[2] == []
+
+
+@pytest.mark.parametrize("moved", [[2, 1, 0], [1, 3, 2]])
+def test_tables_without_an_index_do_not_follow_numbers_in_another_order_than_theirs(moved):
+    message = (
+        rf"set: the index of y numbers the samples from {min(moved)} on in another order, and 'a', 'b' have no "
+        "index to follow it by: give one to every file, or --index none"
+    )
+    with pytest.raises(ValueError, match=message):
+        align([table("a"), table("b")], [table("y", moved)], "set")
+    with pytest.raises(ValueError, match="and 'y' has no index"):
+        align([table("a", moved)], [table("y")], "set")
+    others = [10 * number for number in moved]  # names, whose order tells nothing
+    assert aligned([table("a")], [table("y", others)])[2] == ["samples of a by their order, without an index"]
+    assert aligned([table("a", [5]), table("b")])[2] == ["samples of b by their order, without an index"]
 
 
 def test_rows_follow_the_names_of_the_first_view():

@@ -162,12 +162,34 @@ def test_the_widths_of_the_model_tell_along_which_axis_few_samples_lie(n, transp
     assert_met(met(path, ORDERED)[0], views)
 
 
-def test_what_fits_both_ways_has_samples_along_rows_and_transpose_decides(tmp_path):
+def test_what_fits_both_ways_is_asked_about_in_files_that_come_so(tmp_path):
     square = RNG.normal(size=(4, 4))
     savemat(tmp_path / "new.mat", {"X": square})
+    np.savez(tmp_path / "new.npz", X=square)
     model = Expected(Naming(None, (None,)), (4,))
-    assert np.array_equal(met(tmp_path / "new.mat", model)[0][0], square)
-    assert np.array_equal(met(tmp_path / "new.mat", model, transpose=True)[0][0], square.T)
+    with pytest.raises(ValueError, match="X 4×4 fit the features of the model both ways round; give --transpose yes"):
+        met(tmp_path / "new.mat", model)
+    for name in ("new.mat", "new.npz"):
+        assert np.array_equal(met(tmp_path / name, model, transpose=False)[0][0], square)
+        assert np.array_equal(met(tmp_path / name, model, transpose=True)[0][0], square.T)
+    assert np.array_equal(met(tmp_path / "new.npz", model)[0][0], square)
+    two = {"X1": RNG.normal(size=(4, 4)), "X2": RNG.normal(size=(4, 7))}
+    savemat(tmp_path / "new.mat", two)  # one that is no square tells of all
+    assert np.array_equal(met(tmp_path / "new.mat", Expected(Naming(None, (None, None)), (4, 7)))[0][0], two["X1"])
+
+
+def test_names_that_only_count_tell_no_order_of_views_of_one_width(tmp_path):
+    views = [RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))]
+    np.savez(tmp_path / "new.npz", X1=views[0], X2=views[1])
+    model = Expected(Naming(("rna", "atac"), (None, None)), (3, 3))
+    with pytest.raises(ValueError, match=r"'rna', 'atac' are missing.*or give --views with 2 names, which are then"):
+        met(tmp_path / "new.npz", model)
+    found = met(tmp_path / "new.npz", model, views=("X2", "X1"))[0]
+    assert np.array_equal(found[0], views[1])
+    counted = Expected(Naming(("V1", "V2"), (None, None)), (3, 3))
+    assert np.array_equal(met(tmp_path / "new.npz", counted)[0][0], views[0])
+    np.savez(tmp_path / "new.npz", X1=views[0], X2=views[1][:, :2])
+    assert met(tmp_path / "new.npz", Expected(Naming(("rna", "atac"), (None, None)), (3, 2)))[0][1].shape == (5, 2)
 
 
 @pytest.mark.parametrize("form", ["csv", "npz"])

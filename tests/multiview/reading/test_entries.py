@@ -71,3 +71,21 @@ def test_endless_cells_are_refused():
         box = [box]
     with pytest.raises(ValueError, match=r"lies in more than 20 cells within cells"):
         flatten({"X": box})
+
+
+def test_records_of_numbers_are_the_rows_of_a_table():
+    records = np.array([(1, 0.5), (2, 1.5)], dtype=[("a", int), ("b", float)])
+    (entry,) = flatten({"X": records})
+    assert (entry.value.tolist(), entry.columns) == ([[1, 0.5], [2, 1.5]], ("a", "b"))
+    names = lambda value: [entry.name for entry in flatten({"X": value})]  # noqa: E731
+    assert names(records[:1]) == ["X.a", "X.b"]
+    assert names(np.array([(1, "u"), (2, "v")], dtype=[("a", int), ("b", "U1")]))[:2] == ["X(1).a", "X(1).b"]
+    assert names(np.zeros(2, dtype=[("a", float, (3,))])) == ["X(1).a", "X(2).a"]
+    assert names(np.array([[(1, 0.5), (2, 1.5)]], dtype=records.dtype))[0] == "X(1).a"
+
+
+def test_a_list_of_many_entries_ends():
+    entries = [Entry(f"x{place}", (f"x{place}",), np.zeros((2, 3))) for place in range(50)]
+    assert listed(entries[:2]) == "x0 2×3, x1 2×3"
+    assert listed(entries).endswith("x39 2×3 and 10 more")
+    assert listed([]) == "nothing"

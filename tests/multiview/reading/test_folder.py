@@ -264,13 +264,13 @@ def test_labels_that_are_not_there_are_refused_with_the_columns_that_are(folder)
 
 
 def test_a_column_of_a_table_of_labels_that_counts_is_no_label(folder):
-    add(folder, "Y.csv", [[i, int(label)] for i, label in enumerate(Y)], header=["patient", "kind"])
+    add(folder, "Y.csv", [[i, int(label)] for i, label in enumerate(Y)], header=["visit", "kind"])
     content = read_folder(folder, Options())
     assert value(content) == Y.tolist()
-    assert "column patient of Y.csv (counts)" in content.left_out
+    assert "column visit of Y.csv (counts)" in content.left_out
     moved = [[(i + 3) % 12, int(label)] for i, label in enumerate(Y)]
-    add(folder, "Y.csv", moved, header=["patient", "kind"])
-    with pytest.raises(ValueError, match=r"column patient of Y\.csv has each number from 0 to 11 once: give --index"):
+    add(folder, "Y.csv", moved, header=["visit", "kind"])
+    with pytest.raises(ValueError, match=r"column visit of Y\.csv has each number from 0 to 11 once: give --index"):
         read_folder(folder, Options())
     add(folder, "Y.csv", [[i, *row] for i, row in enumerate(np.eye(3, dtype=int)[Y].tolist())], header=list("iabc"))
     assert read_folder(folder, Options()).labels[0].value.shape == (12, 3)
@@ -279,3 +279,45 @@ def test_a_column_of_a_table_of_labels_that_counts_is_no_label(folder):
 def test_columns_have_names_where_a_table_has_a_heading(folder):
     add(folder, "b.csv", [[f"s{i}", *row] for i, row in enumerate(B.tolist())], header=["id", "p", "q"])
     assert [view.columns for view in read_folder(folder, Options()).views] == [None, ("p", "q")]
+
+
+def test_the_same_numbers_of_samples_in_two_tables_are_asked_about(tmp_path):
+    numbers = 7 * np.random.default_rng(1).permutation(12) + 1000
+    for header in (None, ["visit", "p", "q"]):
+        add(tmp_path, "a.csv", np.column_stack([numbers, A[:, :2]]).tolist(), header=header)
+        add(tmp_path, "b.csv", np.column_stack([np.sort(numbers), B]).tolist(), header=header)
+        option = "visit" if header else "1"
+        message = (
+            rf"column {option} of a\.csv and column {option} of b\.csv have the same whole numbers, another one for "
+            rf"every sample: give --index {option} if they name the samples, and --index none if they are features"
+        )
+        with pytest.raises(ValueError, match=message):
+            read_folder(tmp_path, Options())
+        content = read_folder(tmp_path, Options(index=option))
+        assert np.array_equal(content.views[1].value, B[np.argsort(np.argsort(numbers))])
+        assert read_folder(tmp_path, Options(index="none")).views[1].shape == (12, 3)
+    add(tmp_path, "b.csv", np.column_stack([numbers + 1, B]).tolist(), header=["visit", "p", "q"])
+    noted = "has another whole number for every sample; --index visit if it names them"
+    assert read_folder(tmp_path, Options()).notes == [f"column visit of {name} {noted}" for name in ("a.csv", "b.csv")]
+
+
+def test_what_happened_to_the_samples_is_no_view(folder):
+    add(folder, "survival.csv", [[int(i), int(i % 2)] for i in range(12)], header=["days", "death"])
+    assert found(folder) == (["a.csv", "b.csv"], [], ["survival.csv"])
+
+
+@pytest.mark.parametrize("name", ["ids", "index", "sample_id"])
+def test_a_file_that_names_the_samples_is_no_view(folder, name):
+    add(folder, f"{name}.csv", [[f"s{i}"] for i in range(12)])
+    assert found(folder) == (["a.csv", "b.csv"], [], [f"{name}.csv (names samples)"])
+    (folder / f"{name}.csv").unlink()
+    for numbers in (np.arange(12), np.arange(12).reshape(-1, 1)):
+        np.save(folder / f"{name}.npy", numbers)
+        assert found(folder) == (["a.csv", "b.csv"], [], [f"{name}.npy (names samples)"])
+    assert found(folder, views=("a", name))[0] == ["a.csv", f"{name}.npy"]
+    for values in (A, np.arange(12).reshape(-1, 1) // 2):  # these are features, whatever they are called
+        np.save(folder / f"{name}.npy", values)
+        assert f"{name}.npy" in found(folder)[0]
+    (folder / f"{name}.npy").unlink()
+    save_npz(folder / f"{name}.npz", csc_array(A))
+    assert f"{name}.npz" in found(folder)[0]

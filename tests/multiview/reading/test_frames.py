@@ -37,10 +37,25 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
         read_frame(tmp_path / "a.parquet")
 
 
-def test_the_index_of_pandas_is_a_column_or_only_counts():
-    kept = {b"pandas": json.dumps({"index_columns": ["cell", {"kind": "range"}]}).encode()}
-    assert frames._index(kept) == ("cell",)
-    assert frames._index({}) == ()
+def test_the_index_of_pandas_is_a_column_or_a_range_which_tells_something_where_it_does_not_count():
+    def kept(start, stop, step):
+        counted = {"kind": "range", "start": start, "stop": stop, "step": step}
+        return {b"pandas": json.dumps({"index_columns": ["cell", counted]}).encode()}
+
+    assert frames._index(kept(0, 3, 1), 3) == (("cell",), [])
+    assert frames._index({}, 3) == ((), [])
+    for place, values in (((2, -1, -1), [2, 1, 0]), ((4, 10, 2), [4, 6, 8])):
+        (found,) = frames._index(kept(*place), 3)[1]
+        assert (found.name, found.values.tolist()) == ("__index_level_0__", values)
+    assert frames._index(kept(0, 5, 1), 3)[1] == []  # of no rows that are there
+
+
+def test_a_range_that_turns_the_rows_round_is_an_index(write):
+    turned = {"kind": "range", "start": 1, "stop": -1, "step": -1}
+    table = read_frame(write(".parquet", {"p": [0.5, 1.5]}, index=[turned]))
+    found = {column.name: column.values.tolist() for column in table.columns}
+    assert found == {"p": [0.5, 1.5], "__index_level_0__": [1, 0]}
+    assert table.index == ("__index_level_0__",)
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".PQ", ".feather", ".arrow"])

@@ -45,3 +45,25 @@ def test_a_number_at_the_end_makes_a_family(name, family, number):
 )
 def test_an_index_has_no_name_or_a_usual_one(name, expected):
     assert names.is_index(name) == expected
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "patient_id", "PatientID", "sampleId", "cell barcode", "uuid", "ids"])
+def test_an_identifier_tells_samples_apart_wherever_it_stands(name):
+    assert names.is_identifier(name)
+    assert names.is_index(name)
+    assert names.names_samples(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1", "grid", "class_id", "clusterId", "target_id", "identity", "id_card", "index", "case"]
+)
+def test_a_word_within_a_word_and_the_number_of_a_class_are_no_identifiers(name):
+    assert not names.is_identifier(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "of_samples"),
+    [("subject", True), ("Sample", True), ("", False), ("Unnamed: 0", False), ("index", False), ("gene", False)],
+)
+def test_some_names_of_an_index_say_that_it_is_one_of_samples(name, of_samples):
+    assert names.names_samples(name) == of_samples

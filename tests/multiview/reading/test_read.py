@@ -260,7 +260,7 @@ def test_the_labels_are_known_again_among_the_samples_that_a_view_has(tmp_path):
     reading = read(forms.mat(tmp_path, {"X": forms.cell(views), "Y": COLUMN}), options_of())
     assert [view.shape for view in reading.views] == [(30, 5), (30, 8)]
     assert reading.summary.endswith(
-        "left out: columns 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
+        "left out: column 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
     )
 
 
@@ -269,7 +269,7 @@ def test_labels_are_never_a_view(tmp_path):
     reading = read(forms.mat(tmp_path, content), options_of())
     assert_read(reading, [VIEWS[0]], Y)
     assert reading.summary.endswith(
-        "left out: columns 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
+        "left out: column 6 of X{1} (the labels), X{2} 30×1 (the labels), X{3} 30×3 (the labels)"
     )
     with pytest.raises(ValueError, match=r"has no views: X 30×1 are the labels Y 30×1 again"):
         read(forms.mat(tmp_path, {"X": COLUMN, "Y": COLUMN}), options_of())
@@ -483,3 +483,32 @@ def test_a_column_of_an_array_that_looks_like_labels_is_told(tmp_path):
     path = forms.mat(tmp_path, {"X": np.column_stack([Y, VIEWS[0]]).T})
     told = read(path, options_of(transpose=True))
     assert told.summary == "X 30×6 (transposed), no labels; the first column of X looks like labels"
+
+
+def test_what_has_more_dimensions_is_refused_with_what_to_make_of_it(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((6, 4, 5)), Y=np.arange(6) % 2)
+    message = r"X 6×4×5 is no matrix but an array of 3 dimensions \(if the first .* samples, reshape it to 6×20"
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "a.npz", options_of())
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_column_of_arrays_that_numbers_the_samples_is_told_of(tmp_path, start, turned):
+    view = np.column_stack([np.arange(start, start + 12.0), np.random.default_rng(0).normal(size=(12, 3))])
+    labels = np.arange(12) // 3
+    for first, told in ((view[:, 0], True), (view[::-1, 0], False), (view[:, 0] + 2, False), (view[:, 0] * 2, False)):
+        given = np.column_stack([first, view[:, 1:]])
+        forms.mat(tmp_path, {"X": given.T if turned else given, "Y": labels})
+        summary = read(tmp_path / "set.mat", options_of()).summary
+        assert ("the first column of X numbers the samples" in summary) == told
+    forms.mat(tmp_path, {"X": forms.cell([view[:, :1], csc_array(view)]), "Y": labels})
+    assert "numbers" not in read(tmp_path / "set.mat", options_of()).summary
+
+
+def test_what_is_read_is_counted_in_words(tmp_path):
+    view = np.random.default_rng(0).normal(size=(12, 3))
+    view[4] = np.nan
+    np.savez(tmp_path / "a.npz", X1=view, X2=np.ones((12, 2)), Y=np.ones(12, dtype=int))
+    told = "X1 12×3 (1 sample not seen), X2 12×2, labels 1 class from Y"
+    assert read(tmp_path / "a.npz", options_of()).summary == told

@@ -124,3 +124,67 @@ def test_labels_of_one_column_are_lines_and_of_more_a_table(read):
     assert isinstance(read("id,class\na,1\n", read_lines), Table)
     with pytest.raises(ValueError, match="line 2 is empty, between others"):
         read("1\n\n2\n", read_lines)
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ",", ";"])
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_r_leaves_out_the_cell_above_its_names_of_rows(read, separator, quote):
+    lines = [["p", "q"], ["s 1" if quote else "s1", "1.5", "2"], ["s2", "NA", "-4"]]
+    quoted = [
+        [cell if place and row[0][0] == "s" else f"{quote}{cell}{quote}" for place, cell in enumerate(row)]
+        for row in lines
+    ]
+    table = read("\n".join(separator.join(row) for row in quoted))
+    assert table.has_header
+    assert [column.name for column in table.columns] == ["", "p", "q"]
+    assert table.columns[0].values.tolist() == [lines[1][0], "s2"]
+    assert np.array_equal([column.values for column in table.columns[1:]], [[1.5, np.nan], [2, -4]], equal_nan=True)
+
+
+def test_words_between_blanks_are_one_name_of_a_class(read):
+    for text in ("class\ntype 1\ntype 2\n", "type one\ntype two\n", '"a b"\n"c"\n', "kind\nred fox 3\nfox\n"):
+        lines = read(text, read_lines)
+        assert isinstance(lines, Lines)
+        assert lines.cells == [line.strip('"') for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("mark", "#%")
+def test_comments_above_are_left_out_and_may_be_the_heading(read, mark):
+    table = read(f"{mark} by hand\n{mark}twice\n1.5,2\n3,4\n")
+    assert (shown(table), table.has_header, table.lines) == ({"1": [1.5, 3], "2": [2, 4]}, False, (3, 4))
+    assert table.noted == ("2 lines of comment above a.csv",)
+    table = read(f"{mark} made\n{mark}p,q\n1.5,2\n3,4\n")
+    assert (shown(table), table.lines, table.noted) == ({"p": [1.5, 3], "q": [2, 4]}, (3, 4), ())
+    assert shown(read(f"{mark} p q\n1.5 2\n3 4\n")) == {"p": [1.5, 3], "q": [2, 4]}  # as numpy.savetxt writes it
+    assert read(f"{mark} 1,2\n1.5,2\n3,4\n").noted == ("1 line of comment above a.csv",)
+    assert read(f"{mark}a\n{mark}b\nc\n{mark}a\n", read_lines).cells == [f"{mark}a", f"{mark}b", "c", f"{mark}a"]
+    assert read(f"{mark}a\n{mark}a\n", read_lines).cells == [f"{mark}a"] * 2
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_the_mark_at_the_beginning_tells_the_coding(read, coding):
+    assert shown(read("größe,q\n1.5,2\n".encode(coding))) == {"größe": [1.5], "q": [2]}
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", " "])
+def test_points_may_be_commas_where_commas_do_not_separate(read, separator):
+    table = read("\n".join(separator.join(row) for row in (["p", "q"], ["-1,5", "0,125"], ["2", "3,5"])))
+    assert shown(table) == {"p": [-1.5, 2], "q": [0.125, 3.5]}
+    assert table.noted == ("commas in a.csv are decimal points",)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_commas_that_may_stand_after_thousands_are_asked_about(read, separator):
+    for told in ("0,125", "1,5", "1234,567"):  # each says that commas are points
+        assert shown(read(f"2{separator}3\n1,234{separator}{told}\n"))["1"] == [2, 1.234]
+    with pytest.raises(ValueError, match=r"a\.csv: 1,234 may be 1234 or 1\.234, and no number of the file tells which"):
+        read(f"5{separator}6\n1,234{separator}5\n-12,345{separator}6\n")
+
+
+@pytest.mark.parametrize("first", ["2001,2002,2003,2004", "id,1.5,2.5"])
+def test_numbers_above_are_told_of(read, first):
+    rows = np.random.default_rng(2).normal(size=(3, first.count(",") + 1)).astype(str)
+    rows[:, 0] = ["s1", "s2", "s3"] if first.startswith("id") else rows[:, 0]
+    cells = first.removeprefix("id,")
+    told = f"the numbers {cells},.. above a.csv are names of its columns"
+    assert read("\n".join([first, *map(",".join, rows)])).noted == (told,)

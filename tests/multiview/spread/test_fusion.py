@@ -74,14 +74,6 @@ def test_samples_in_views_of_weight_0_alone_are_warned_of():
             similarity_graph(given, 5, view_weights=[1, 0])
 
 
-def test_approximate_neighbours_are_those_of_one_process():
-    pytest.importorskip("faiss", reason="the extra ann brings faiss")
-    views = random_views(600, (8,))
-    expected = similarity_graph(views, 5, neighbors="approximate", weights="adaptive")
-    found = similarity_graph(spread(views, (100, 8)), 5, neighbors="approximate", weights="adaptive")
-    assert same_graph(found.compute(), expected)
-
-
 def test_what_the_caller_cannot_hold_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 1000)
     views = spread(random_views(N, (20, 6)))

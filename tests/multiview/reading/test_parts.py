@@ -1,0 +1,52 @@
+"""Index, labels and features of a table, told apart."""
+
+import numpy as np
+
+from dsrl_ref.multiview.reading.parts import take_apart
+from dsrl_ref.multiview.reading.tables import Column, Table
+
+
+def table(header=True, index=(), lines=(), **columns):
+    made = []
+    for name, values in columns.items():
+        texts = any(isinstance(value, str) or value is None for value in values)
+        made.append(Column(name, np.array(values, dtype=object if texts else float)))
+    return Table("a.csv", made, header, tuple(index), tuple(lines))
+
+
+def apart(given, index=None, labels=None):
+    parts = take_apart(given, index, labels)
+    names = lambda columns: [column.name for column in columns]  # noqa: E731
+    return parts.index, parts.is_named, names(parts.labels), names(parts.features)
+
+
+P, Q = [0.5, 1.5, 2.5], [1.0, 2.0, 2.0]
+
+
+def test_columns_named_like_labels_are_labels():
+    assert apart(table(p=P, label=Q)) == (None, False, ["label"], ["p"])
+    assert apart(table(p=P, Class=Q)) == (None, False, ["Class"], ["p"])
+    assert apart(table(x=P, y=Q)) == (None, False, [], ["x", "y"])
+    assert apart(table(p=P, y=Q)) == (None, False, ["y"], ["p"])
+    assert apart(table(label=["u", "v", "w"], p=P)) == (None, False, ["label"], ["p"])
+    assert apart(table(header=False, p=P, label=Q)) == (None, False, [], ["p", "label"])
+
+
+def test_the_option_decides_on_labels():
+    assert apart(table(p=P, q=Q), labels="q") == (None, False, ["q"], ["p"])
+    assert apart(table(p=P, q=Q), labels="a.csv:q") == (None, False, ["q"], ["p"])
+    assert apart(table(p=P, label=Q), labels="none") == (None, False, [], ["p", "label"])
+    parts = take_apart(table(p=P, q=Q, label=Q), None, "q")
+    assert ([column.name for column in parts.features], parts.left_out) == (["p"], ["column label of a.csv (labels)"])
+
+
+def test_a_column_that_a_model_knows_is_a_feature_whatever_it_is_called():
+    parts = take_apart(table(p=P, label=Q), None, None, {"label"})
+    assert ([column.name for column in parts.features], parts.labels) == (["p", "label"], [])
+
+
+def test_what_is_left_out_is_said():
+    assert take_apart(table(id=[7, 5, 6], p=P), None, None).left_out == ["column id of a.csv (index)"]
+    assert take_apart(table(**{"": [7, 5, 6]}, p=P), None, None).left_out == ["column 1 of a.csv (index)"]
+    noted = Table("a.csv", table(p=P, q=Q).columns, True, noted=("so",))
+    assert take_apart(noted, None, None).notes == ["so"]

@@ -1,0 +1,76 @@
+"""Views that are dask arrays are read where they are, and refused as those in memory, by their names."""
+
+import numpy as np
+import pytest
+from views import random_views
+
+from dsrl_ref.errors import MissingExtraError, SizeError
+from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, views_of
+from dsrl_ref.multiview.views import as_views, prepare
+
+da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
+pytest.importorskip("distributed", reason="the extra distributed brings dask")
+
+
+def spread(*views):
+    return [da.from_array(np.asarray(view, dtype=float), chunks=(2, 2)) for view in views]
+
+
+def test_views_in_memory_are_read_as_ever():
+    views = random_views(9)
+    assert all(np.array_equal(*pair) for pair in zip(views_of(views), as_views(views), strict=True))
+    with pytest.raises(TypeError, match="views must be a list of matrices, samples by features, got int"):
+        views_of(5)
+
+
+def test_views_on_workers_tell_their_shape_and_whom_they_lack():
+    one, other = random_views(5, (4, 3))
+    other[[1, 3]] = np.nan
+    first, second = views_of({"a": spread(one)[0], "b": spread(other)[0]})
+    assert isinstance(first, SpreadView)
+    assert (first.shape, second.shape) == ((5, 4), (5, 3))
+    assert np.flatnonzero(first.absent).tolist() == []
+    assert np.flatnonzero(second.absent).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("views", "error", "message"),
+    [
+        (lambda: [*spread(np.eye(4)), np.eye(4)], TypeError, r"views\[1\] is in memory, and others are dask arrays"),
+        (lambda: spread(np.eye(4), np.ones((3, 2))), ValueError, r"views\[1\] has 3 samples, but views\[0\] has 4"),
+        (lambda: spread(np.eye(4), [1, 2, 3, 4]), ValueError, r"views\[1\]: Expected 2D array, got 1D array"),
+        (lambda: [da.ones((3, 2), dtype="U1")], TypeError, r"views\[0\] must be numeric"),
+        (lambda: spread(1e160 * np.eye(4)), ValueError, r"views\[0\] has 1e\+160 for largest size"),
+        (
+            lambda: spread([[1, 2], [1, 2], [1, np.nan], [3, 4]]),
+            ValueError,
+            r"views\[0\]\[2, 1\] = nan, and 1 rows are",
+        ),
+        (lambda: spread([[1, 2], [np.nan] * 2, [3, 4]]), ValueError, "sample 1 is in no view, a row of NaN in each"),
+    ],
+)
+def test_what_is_wrong_is_named_as_in_memory(views, error, message):
+    with pytest.raises(error, match=message):
+        views_of(views())
+
+
+def test_without_its_cluster_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("dsrl_ref.spread.find_spec", lambda name: None)
+    with pytest.raises(
+        MissingExtraError, match=r"views\[0\] is a dask array, .* pip install 'dsrl_ref\[distributed\]'"
+    ):
+        views_of(spread(np.eye(4)))
+
+
+def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
+    view = random_views(9, (4,))[0]
+    (ready,) = prepared(views_of(spread(view)), ["features"], 3, "heat", "auto")
+    assert (ready.told.blank, ready.told.equal, ready.told.kind) == ("", False, "exact")
+    assert (ready.told.k, ready.told.sought) == (3, 4)
+    (found,) = in_memory([ready])
+    assert np.array_equal(found.points.columns, prepare(view, "features").points.columns)
+    monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 2 * 8 * 9 * 4 - 1)
+    with pytest.raises(
+        SizeError, match="predict of new samples, and save, bring the views of 9 samples into the memory"
+    ):
+        in_memory([ready])
