@@ -69,18 +69,18 @@ def test_new_samples_have_neighbours_too():
     assert not lengths[:, 0].any()
 
 
-def test_cells_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
+def test_cells_have_a_fixed_seed_and_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
     made = []
     train = faiss.IndexIVFFlat.train
 
     def watched(index, rows):
-        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads()))
+        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads(), index.cp.seed, index.cp.niter))
         train(index, rows)
 
     monkeypatch.setattr(faiss.IndexIVFFlat, "train", watched)
     points = blobs()
     nearest(points, points, 6, kind="approximate")
-    assert made == [(False, 1)]
+    assert made == [(False, 1, 0, approximate.ROUNDS)]
 
 
 def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():

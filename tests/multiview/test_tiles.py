@@ -65,6 +65,30 @@ def test_a_filter_is_never_above_the_square_of_a_distance(kind, scale):
         assert found.widest <= np.finfo(kind).eps * (d + 8) * (y**2).sum(axis=1).max() * 1.01
 
 
+def test_products_that_round_as_badly_as_they_may_leave_out_nobody_who_is_near(monkeypatch):
+    """Every product is too large by all that a sum of d terms may round; the others are apart by much less than that.
+
+    The point is twice as far from the centre as they are, so that its own slack is needed beside theirs.
+    """
+    d, n, multiply = 64, 3000, np.matmul
+
+    def rounded(a, b, out):
+        lengths = np.linalg.norm(a, axis=1)[:, np.newaxis] * np.linalg.norm(b, axis=0)
+        unit = d * np.finfo(out.dtype).eps / 2
+        out[:] = multiply(a.astype(np.float64), b.astype(np.float64)) + unit * lengths
+        return out
+
+    steps = 4e-9 * np.arange(n)
+    others = np.zeros((2 * n, d))
+    others[::2, 0], others[1::2, 0] = 1 + steps, -1 - steps
+    some = np.zeros((2, d))
+    some[:, 0] = 2, -2
+    monkeypatch.setattr(tiles.np, "matmul", rounded)
+    lengths, columns = nearest(Dense(np.ascontiguousarray(some.T)), Dense(np.ascontiguousarray(others.T)), 1)
+    assert columns.ravel().tolist() == [2 * n - 2, 2 * n - 1]
+    assert lengths.ravel().tolist() == [2 - others[-2, 0]] * 2
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize(("entries", "count"), [(7, 2), (8, 2), (23, 2), (3, 3)])
 def test_a_first_tile_has_as_many_entries_up_to_a_bound_as_there_are_to_be_neighbours(kind, entries, count):
