@@ -1,5 +1,7 @@
 """Tiles of products: they leave out nobody who is near, whatever they round, and most of the others."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -119,6 +121,17 @@ def test_few_are_looked_at_even_of_samples_along_a_line(monkeypatch):
     assert {kind for kind, _ in seen} == {np.dtype(np.float32)}
 
 
+def test_a_first_tile_leaves_out_most_before_any_list_is_full(monkeypatch):
+    """By lists alone, each of 31 places would be taken by some 31·(1 + log(1000/31)) samples, 139."""
+    seen = offers(monkeypatch)
+    cloud = samples(np.random.default_rng(0).normal(size=(1000, 8)))
+    search = DenseTiles(cloud, cloud, 31)
+    for start in (0, 100):
+        filled(search, 1000, 31, slice(start, start + 100))
+    assert [kind for kind, _ in seen] == [np.float32, np.float32]
+    assert all(offered < 62 for _, offered in seen)
+
+
 def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
     seen = offers(monkeypatch)
     rng = np.random.default_rng(0)
@@ -158,6 +171,16 @@ def test_a_tile_of_many_features_is_low_so_that_it_is_soon_done():
     assert 1 <= search.height < tiles.HEIGHT
     assert search.height * tiles.WIDTH * 5000 <= tiles.MULTIPLICATIONS
     assert DenseTiles(samples(np.zeros((2, 5))), samples(np.zeros((2, 5))), 1).height == tiles.HEIGHT
+
+
+def test_sparse_points_may_be_stored_in_any_order():
+    dense = np.random.default_rng(0).integers(-2, 3, size=(12, 6)) * 1.0
+    rows = csr_array(dense)
+    ranges = list(pairwise(rows.indptr))
+    data, indices = (np.concatenate([each[a:b][::-1] for a, b in ranges]) for each in (rows.data, rows.indices))
+    backwards = Sparse.unmoved(csr_array((data, indices, rows.indptr), shape=rows.shape))
+    columns = nearest(backwards, backwards, 4)[1]
+    assert columns.tolist() == nearest(Sparse.unmoved(rows), Sparse.unmoved(rows), 4)[1].tolist()
 
 
 def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch):

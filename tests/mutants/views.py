@@ -154,7 +154,7 @@ MUTANTS = [
         ("self.others.squares() - slack, float", "others.squares() - slack, float"),
         ("stored(self.some.take(block))", "stored(self.some)"),
         (" + np.abs(points.shift) * float(np.linalg.norm(points.direction))", ""),
-        ("points.rows.sorted_indices()", "points.rows[:, ::-1][:, ::-1]"),
+        ("points.rows.sorted_indices()", "points.rows"),
         ("points.shift, points.direction, length", "points.shift, points.direction, 0.0"),
         ("count - 1, axis=1)[:, count - 1]", "count - 1, axis=1)[:, 0]"),
         ("if groups < count:", "if False:"),
