@@ -79,6 +79,11 @@ def test_clusters_are_those_of_the_graph_at_the_caller(monkeypatch):
         DSRLClustering(4, view_weights=[1, 1, 1]).fit(spread())
 
 
+def test_without_a_cluster_n_jobs_says_how_many_tasks_are_done_at_a_time():
+    views = DSRLClassifier(n_jobs=3)._read(spread())
+    assert {view.place.slots for view in views} == {3}
+
+
 def test_the_authors_program_is_one_process(both):
     with pytest.raises(TypeError, match="preset='authors' is one process's program, and X is of dask arrays"):
         DSRLClassifier(preset="authors").fit(spread(), KNOWN)
