@@ -14,7 +14,7 @@ from dsrl_ref.multiview import DSRLClassifier, DSRLClustering
 from dsrl_ref.multiview.spread import learning
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 VIEWS, LABELS = hard_views(90)
 KNOWN = np.where(np.arange(90) < 20, LABELS, -1)

@@ -14,7 +14,7 @@ from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.spread.learning import learn_spread, mixed_spread
 
 pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 
 def blocks(W, ends=(7, 50)):
