@@ -104,7 +104,7 @@ MUTANTS = [
     *of(
         "distributed/cluster.py",
         ("dask.config.set({most: own + ", "dask.config.set({most: "),
-        ("dask.compute(*recipes, num_workers=self.slots)", "dask.compute(*recipes, num_workers=8)"),
+        ("num_workers=self.slots", "num_workers=8"),
         ("return max(1, sum(self._threads()))", "return max(1, len(self._threads()))"),
         ("now - self.last > self.cluster.timeout", "False"),
         ("self.last = max(self.last, now - silence)", "self.last = now"),
