@@ -69,18 +69,44 @@ def test_new_samples_have_neighbours_too():
     assert not lengths[:, 0].any()
 
 
-def test_cells_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
-    made = []
-    train = faiss.IndexIVFFlat.train
+def test_cells_have_a_fixed_seed_and_are_made_by_one_thread_that_leaves_the_main_one_free(monkeypatch):
+    made, limits = [], []
+    train, limit = faiss.IndexIVFFlat.train, faiss.omp_set_num_threads
 
     def watched(index, rows):
-        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads()))
+        made.append((current_thread() is main_thread(), faiss.omp_get_max_threads(), index.cp.seed, index.cp.niter))
         train(index, rows)
 
     monkeypatch.setattr(faiss.IndexIVFFlat, "train", watched)
+    monkeypatch.setattr(
+        faiss, "omp_set_num_threads", lambda n: limits.append((current_thread() is main_thread(), n)) or limit(n)
+    )
     points = blobs()
     nearest(points, points, 6, kind="approximate")
-    assert made == [(False, 1)]
+    assert made == [(False, 1, 0, approximate.ROUNDS)]
+    assert (False, 1) in limits
+
+
+@pytest.mark.parametrize("end", ["first", "last"])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_where_a_cell_has_too_few_those_of_others_keep_theirs(monkeypatch, end, side):
+    """Four samples far from all others have a cell of their own, whichever its number is."""
+    monkeypatch.setattr(approximate, "LOOKED_AT", 1)
+    rows = np.random.default_rng(0).normal(size=(44, 5))
+    rows[:4, 0] += 1e3 * side
+    points = Dense(np.ascontiguousarray((rows if end == "first" else rows[::-1]).T))
+    columns, expected = nearest(points, points, 8, kind="approximate")[1], nearest(points, points, 8)[1]
+    far = np.abs(points.columns[0]) > 100
+    assert np.array_equal(columns[far], expected[far])
+    assert not np.isin(columns[~far], np.flatnonzero(far)).any()
+    assert columns[:, 0].tolist() == list(range(44))
+
+
+def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after():
+    faiss.omp_set_num_threads(2)
+    with approximate._one_thread(faiss):
+        assert faiss.omp_get_max_threads() == 1
+    assert faiss.omp_get_max_threads() == 2
 
 
 def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():

@@ -1,5 +1,7 @@
 """Tiles of products: they leave out nobody who is near, whatever they round, and most of the others."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -65,6 +67,30 @@ def test_a_filter_is_never_above_the_square_of_a_distance(kind, scale):
         assert found.widest <= np.finfo(kind).eps * (d + 8) * (y**2).sum(axis=1).max() * 1.01
 
 
+def test_products_that_round_as_badly_as_they_may_leave_out_nobody_who_is_near(monkeypatch):
+    """Every product is too large by all that a sum of d terms may round; the others are apart by much less than that.
+
+    The point is twice as far from the centre as they are, so that its own slack is needed beside theirs.
+    """
+    d, n, multiply = 64, 3000, np.matmul
+
+    def rounded(a, b, out):
+        lengths = np.linalg.norm(a, axis=1)[:, np.newaxis] * np.linalg.norm(b, axis=0)
+        unit = d * np.finfo(out.dtype).eps / 2
+        out[:] = multiply(a.astype(np.float64), b.astype(np.float64)) + unit * lengths
+        return out
+
+    steps = 4e-9 * np.arange(n)
+    others = np.zeros((2 * n, d))
+    others[::2, 0], others[1::2, 0] = 1 + steps, -1 - steps
+    some = np.zeros((2, d))
+    some[:, 0] = 2, -2
+    monkeypatch.setattr(tiles.np, "matmul", rounded)
+    lengths, columns = nearest(Dense(np.ascontiguousarray(some.T)), Dense(np.ascontiguousarray(others.T)), 1)
+    assert columns.ravel().tolist() == [2 * n - 2, 2 * n - 1]
+    assert lengths.ravel().tolist() == [2 - others[-2, 0]] * 2
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize(("entries", "count"), [(7, 2), (8, 2), (23, 2), (3, 3)])
 def test_a_first_tile_has_as_many_entries_up_to_a_bound_as_there_are_to_be_neighbours(kind, entries, count):
@@ -93,6 +119,17 @@ def test_few_are_looked_at_even_of_samples_along_a_line(monkeypatch):
     filled(search, 600, 5, slice(590, 600))
     assert sum(offered for _, offered in seen) < 5 * (1 + np.log(600 / 5)) + 15
     assert {kind for kind, _ in seen} == {np.dtype(np.float32)}
+
+
+def test_a_first_tile_leaves_out_most_before_any_list_is_full(monkeypatch):
+    """By lists alone, each of 31 places would be taken by some 31·(1 + log(1000/31)) samples, 139."""
+    seen = offers(monkeypatch)
+    cloud = samples(np.random.default_rng(0).normal(size=(1000, 8)))
+    search = DenseTiles(cloud, cloud, 31)
+    for start in (0, 100):
+        filled(search, 1000, 31, slice(start, start + 100))
+    assert [kind for kind, _ in seen] == [np.float32, np.float32]
+    assert all(offered < 62 for _, offered in seen)
 
 
 def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
@@ -134,6 +171,16 @@ def test_a_tile_of_many_features_is_low_so_that_it_is_soon_done():
     assert 1 <= search.height < tiles.HEIGHT
     assert search.height * tiles.WIDTH * 5000 <= tiles.MULTIPLICATIONS
     assert DenseTiles(samples(np.zeros((2, 5))), samples(np.zeros((2, 5))), 1).height == tiles.HEIGHT
+
+
+def test_sparse_points_may_be_stored_in_any_order():
+    dense = np.random.default_rng(0).integers(-2, 3, size=(12, 6)) * 1.0
+    rows = csr_array(dense)
+    ranges = list(pairwise(rows.indptr))
+    data, indices = (np.concatenate([each[a:b][::-1] for a, b in ranges]) for each in (rows.data, rows.indices))
+    backwards = Sparse.unmoved(csr_array((data, indices, rows.indptr), shape=rows.shape))
+    columns = nearest(backwards, backwards, 4)[1]
+    assert columns.tolist() == nearest(Sparse.unmoved(rows), Sparse.unmoved(rows), 4)[1].tolist()
 
 
 def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch):

@@ -6,7 +6,8 @@ MUTANTS = [
     *of(
         "spread.py",
         ("return dask is not None and isinstance(value, dask.Array)", "return dask is not None"),
-        ('if find_spec("distributed") is None:', "if False:"),
+        ("if package is None or package.origin is None:", "if False:"),
+        ("if package is None or package.origin is None:", "if package is None:"),
         ("if any(math.isnan(length)", "if all(math.isnan(length)"),
         ('if value.dtype.kind == "c":', "if False:"),
         ('not in "fiub"', 'not in "fiubU"'),

@@ -152,7 +152,7 @@ MUTANTS = [
         ("min(first + width, count)", "min(first + 1, count)"),
         ("range(0, count, width)", "range(0, count - 1, width)"),
         ("(place + share) / len(groups)", "share"),
-        ("max(1, CACHE // (8 * len(columns)))", "CACHE"),
+        ("max(1, CACHE // (8 * n))", "CACHE"),
         ("self.W[kept][:, kept]), self.diagonal[kept]", "self.W[kept][:, kept]), self.W[kept].sum(axis=1)"),
         ("left = np.flatnonzero(~converged)", "left = np.arange(converged.size)"),
         ("solution[:, left] += _descended", "solution[:, left] = _descended"),
