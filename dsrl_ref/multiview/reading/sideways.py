@@ -69,7 +69,7 @@ def _is_sideways(view: Indexed, views: list[Indexed], labels: list[Indexed], opt
     n_rows, n_columns = view.values.shape
     if counts:
         return n_columns in counts and n_rows not in counts
-    if len(views) < 2 or any(other.columns is None for other in views):
+    if len(views) < 2:
         return False
     headings: Any = [{name for name in other.columns or () if not is_number(name)} for other in views]
     common = set.intersection(*headings)

@@ -125,3 +125,10 @@ def test_a_lone_table_has_no_samples_in_common_to_speak_of():
     assert aligned([table("a", ["p", "q", "r"])], [table("y", ["q", "p", "r"], np.arange(3))])[2] == [
         "aligned by index: a, y"
     ]
+
+
+def test_labels_of_other_samples_are_refused():
+    with pytest.raises(
+        ValueError, match=r"set: y has no sample in common with a: its samples are called 'u', 'v', 'w'"
+    ):
+        align([table("a", ["p", "q", "r"])], [table("y", ["u", "v", "w"])], "set")
