@@ -64,7 +64,7 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
             raise
 
     with blas_threads(1):
-        pool = ThreadPoolExecutor(min(threads, len(items)))
+        pool = ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="dsrl_ref")
         try:
             for future in [pool.submit(copy_context().run, run, item) for item in items]:
                 while not future.done():

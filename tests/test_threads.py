@@ -12,12 +12,17 @@ from blas import Library, kinds
 from dsrl_ref import threads
 
 
+def ours():
+    """Threads of the pool that are left; others, such as a library keeps, have other names."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("dsrl_ref")]
+
+
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_every_item_is_worked_on_once(number):
     done = []
     threads.in_threads(done.append, range(3, 40, 4), number)
     assert sorted(done) == list(range(3, 40, 4))
-    assert threading.active_count() == 1
+    assert not ours()
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -61,7 +66,7 @@ def test_work_in_steps_is_left_where_it_yields_once_other_work_has_failed():
 
     with pytest.raises(RuntimeError, match="item 1"):
         threads.in_threads(work, range(2), 2)
-    assert threading.active_count() == 1
+    assert not ours()
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
@@ -82,7 +87,7 @@ def test_an_interrupt_ends_work_where_it_yields():
 
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
         threads.in_threads(work, range(2), 2)
-    assert threading.active_count() == 1
+    assert not ours()
 
 
 def test_processors_are_counted():

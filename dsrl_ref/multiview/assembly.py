@@ -104,6 +104,7 @@ def weighted_sum(
         found = csr_array((block.stop - block.start, shape[1]))
         for graph, weight in zip(graphs, weights, strict=True):
             found = csr_array(found + weight * rows_of(graph, block))
+        found.sort_indices()
         if scaled is not None:
             found.data = scaled(block, found)
         return found

@@ -45,7 +45,7 @@ MOST = 2**23  # entries of these, 64 MiB
 FLOORS = -4.3, -7.3  # log of the floor of the knots beside where they begin: with noise, and with next to none
 AHEAD = 0.5  # log of the first steps beside 1/‖H‖; 2/‖H‖ is the longest that is safe
 BELOW = 0.99
-LEAST_RATIO, MOST_RATIO = 1e-140, 1e140  # of the size of the target and ‖H‖: how far derivatives in L may be from 1
+LEAST_RATIO, MOST_RATIO = 1e-152, 1e150  # of the size of the target and ‖H‖: how far derivatives in L may be from 1
 WITHOUT_GROWTH, LONGEST = 2.0, 4.5  # steps, in units of 1/‖H‖
 OF_SCHEDULE, OF_ALL = Sample(8, 16), Sample(32, 200)  # columns that matrices are estimated from
 
