@@ -26,7 +26,7 @@ from benchmarks.recovery import (
     Array,
     Drawn,
     Learned,
-    line,
+    lines,
     measured,
     methods,
 )
@@ -228,7 +228,8 @@ def compared(name: str, make: Callable[[Size], Patches], size: str) -> Row:
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", found.to_learn[0]))
         ratio = problem.decibels(found.last)
-        notes.append(f"{line(label, found)}; pixels {ratio:.1f} dB")
+        whole, *others = lines(label, found)
+        notes += [f"{whole}; pixels {ratio:.1f} dB", *others]
         images[f"{label}, {ratio:.1f} dB"] = problem.patches.picture(problem.pixels(found.last))
     setting = f"n = {SIZES[size].n}, m = {SIZES[size].k}, {ATOMS} atoms a code, 40 dB; {SIZES[size].known} known codes"
     return Row(name, f"{setting}; the time is that of processors, to learn", results, notes=notes, images=images)

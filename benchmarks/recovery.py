@@ -97,10 +97,14 @@ class Learned:
         From a `LeastSquares` of D and some signals to X by the number of layers; infinity where none are counted.
     numbers : int
         How many numbers were learned.
+    at_each_depth : callable, optional
+        As `layers`, of networks that were learned for so many layers and no more, where they came by the way: what a
+        layer of a deeper network makes is not the best that so many can do.
     """
 
     layers: Callable[[LeastSquares], dict[float, Array]]
     numbers: int
+    at_each_depth: Callable[[LeastSquares], dict[float, Array]] | None = None
 
 
 Method = Callable[[Drawn], Learned | None]  # None: a peer that is not installed
@@ -194,7 +198,9 @@ def peer(name: str, problem: Drawn, *, schedule: dict[str, Any] | None = None) -
     network = unrolled.learn(
         name, problem.D, DEPTH, problem.new_signals(), problem.prior, replace(own, **(schedule or {})), problem.held
     )
-    return None if network is None else Learned(lambda f: counted(network(f.Y)), network.numbers())
+    if network is None:
+        return None
+    return Learned(lambda f: counted(network(f.Y)), network.numbers(), lambda f: counted(network.at_each_depth(f.Y)))
 
 
 def methods(schedule: dict[str, Any] | None = None) -> dict[str, Method]:
@@ -219,7 +225,8 @@ class Figures:
 
     Seconds are those of processors, of all threads: a busy machine changes them little.
 
-    `last` is what it made of the unseen signals of the last problem, after all layers.
+    `last` is what it made of the unseen signals of the last problem, after all layers. `at_each_depth` is as `errors`,
+    of networks of so many layers and no more; empty where they did not come by the way.
     """
 
     errors: list[dict[float, float]]
@@ -227,11 +234,12 @@ class Figures:
     to_apply: list[float]
     numbers: int
     last: Array
+    at_each_depth: list[dict[float, float]]
 
 
 def measured(method: Method, problems: list[Drawn]) -> Figures | None:
     """Learn and apply on each problem; None where the method is not there."""
-    found = Figures([], [], [], 0, np.empty(0))
+    found = Figures([], [], [], 0, np.empty(0), [])
     for problem in problems:
         began = time.process_time()
         learned = method(problem)
@@ -243,6 +251,9 @@ def measured(method: Method, problems: list[Drawn]) -> Figures | None:
         found.to_apply.append((time.process_time() - began) / problem.expected.shape[1])
         found.errors.append({t: decibels(X, problem.expected) for t, X in outputs.items()})
         found.numbers, found.last = learned.numbers, outputs[max(outputs)]
+        if learned.at_each_depth is not None:
+            own = learned.at_each_depth(problem.unseen)
+            found.at_each_depth.append({t: decibels(X, problem.expected) for t, X in own.items()})
     return found
 
 
@@ -261,9 +272,17 @@ def compared(
             results.append(Result(label))
             continue
         results.append(Result(f"{label}, {found.numbers:,} numbers", float(np.mean(found.to_learn))))
-        notes.append(line(label, found))
+        notes += lines(label, found)
     work = f"{setting}; {known} known signals; the time is that of processors, to learn"
     return Row(name, work, results, notes=notes)
+
+
+def lines(label: str, found: Figures) -> list[str]:
+    """A method's line of the table, and another of its networks of so many layers and no more, where there are such."""
+    whole = [line(label, found)]
+    if found.at_each_depth:
+        whole.append(line("  a network for each depth", replace(found, errors=found.at_each_depth)))
+    return whole
 
 
 def line(label: str, found: Figures) -> str:

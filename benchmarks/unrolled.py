@@ -73,6 +73,7 @@ class Network(ABC):
     def __init__(self, torch: Any, D: Array) -> None:
         self.torch, self.D = torch, torch.from_numpy(np.asarray(D, dtype=np.float32))
         self.layers: list[list[Any]] = []
+        self.of_depth: list[list[list[Any]]] = []  # the layers as they were when there were 1, 2, ... of them
 
     @abstractmethod
     def new_layer(self) -> list[Any]:
@@ -94,6 +95,15 @@ class Network(ABC):
         """The same of an array, as arrays."""
         with self.torch.no_grad():
             return [X.numpy().astype(float) for X in self.outputs(self.torch.from_numpy(Y.astype(np.float32)))]
+
+    def at_each_depth(self, Y: Array) -> list[Array]:
+        """X_(t) of the network of t layers, t = 1, 2, ..., as it was before the next layer came."""
+        deepest, found = self.layers, []
+        for layers in self.of_depth:
+            self.layers = layers
+            found.append(self(Y)[-1])
+        self.layers = deepest
+        return found
 
     def numbers(self) -> int:
         """How many are learned; a parameter that several layers share counts once."""
@@ -225,6 +235,7 @@ def train(network: Network, layers: int, draw: Draw, schedule: Schedule, held: P
             values = {id(value): value for layer in network.layers[first:] for value in layer}
             adam = torch.optim.Adam(list(values.values()), lr=schedule.rate * share)
             _descend(network, adam, tensors, held_out, schedule)
+        network.of_depth.append([[value.detach().clone() for value in layer] for layer in network.layers])
     return network
 
 

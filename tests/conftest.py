@@ -120,7 +120,7 @@ def matplotlib(monkeypatch):
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """One cluster of two worker processes for all tests of a process."""
-    pytest.importorskip("distributed", reason="the extra distributed brings dask")
+    pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
     import clusters
 
     with clusters.cluster(2, tmp_path_factory.mktemp("dask")) as found:

@@ -361,12 +361,21 @@ def test_a_peer_learns_layer_by_layer_and_is_better_for_it(networks, name, numbe
     unrolled, _, _ = networks
     problem = drawn(Setting(n=20, k=10), 5, 200)
     own = unrolled.CLASSES[name].schedule
-    arguments = name, problem.D, 3, problem.new_signals(), problem.setting.prior()
-    start, learned = (unrolled.learn(*arguments, replace(own, most=most, look=10)) for most in (0, 60))
+
+    def network(layers, most):
+        """Of the same signals each time."""
+        schedule = replace(own, most=most, look=10)
+        return unrolled.learn(name, problem.D, layers, problem.new_signals(), problem.prior, schedule)
+
+    start, learned, alone = network(3, 0), network(3, 60), network(1, 60)
     assert learned.numbers() == numbers
-    before, after = ([decibels(X, problem.expected) for X in network(problem.unseen.Y)] for network in (start, learned))
+    before, after = ([decibels(X, problem.expected) for X in peer(problem.unseen.Y)] for peer in (start, learned))
     assert len(after) == 3
     assert after[-1] < before[-1] - 0.1
+    shallow, deep = learned.at_each_depth(problem.unseen.Y), learned(problem.unseen.Y)
+    assert np.array_equal(shallow[0], alone(problem.unseen.Y)[0])  # as it was before the second layer came
+    assert np.array_equal(shallow[2], deep[2])
+    assert len(shallow) == 3
 
 
 @pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")

@@ -35,7 +35,7 @@ def test_python_snippets_run(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="kernels in plain Python would take minutes")
 def test_six_lines_on_a_cluster_run():
-    pytest.importorskip("distributed", reason="the extra distributed brings dask")
+    pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
     (snippet,) = snippets(dask=True)
     assert len(snippet.split("\n\n")) == 2  # what is imported, and what is done
     assert sum(map(bool, snippet.splitlines())) == 6

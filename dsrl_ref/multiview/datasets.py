@@ -41,11 +41,12 @@ def load_dataset(
     ----------
     path_or_name : str or Path
         ``"digits"``; a file of arrays, ``.mat`` (of version 7.3, and ``.h5``, with the extra ``io``), ``.npz``,
-        ``.npy``, ``.mtx``; a table, ``.csv``, ``.tsv``, ``.txt``, or with the extra ``io`` ``.parquet`` and
-        ``.feather``; or a folder of tables and single arrays, a view each, in the order of their names. Views are
-        found under the usual names (``X``, ``data``, ``fea``, ``X1 X2 ..``, ``msr1 ..``), as cells, fields of
-        structs or numbered, and so are labels (``Y``, ``y``, ``gt``, ``truth``, ``truelabel``, ``labels.csv``, a
-        column ``class``), as rows, columns, copies, names or one-hot. A file of nothing but labels has no views.
+        ``.npy``, ``.mtx``; a table, ``.csv``, ``.tsv``, ``.txt``, these packed by gzip, or with the extra ``io``
+        ``.parquet`` and ``.feather``; or a folder of tables and single arrays, a view each, in the order of their
+        names. Views are found under the usual names (``X``, ``data``, ``fea``, ``X1 X2 ..``, ``msr1 ..``), as cells,
+        fields of structs or numbered, and so are labels (``Y``, ``y``, ``gt``, ``truth``, ``truelabel``,
+        ``labels.csv``, a column ``class``), as rows, columns, copies, names or one-hot. A file of nothing but labels
+        has no views.
     views : sequence of str, or str with commas, optional
         Names of what the views are, where names alone do not decide: keys, cells as ``X{2}``, files of a folder;
         "none" reads the labels alone.
@@ -53,7 +54,9 @@ def load_dataset(
         The name of the labels, a column's too, or "none".
     transpose : bool, optional
         True where samples are the columns of the views, False where they are the rows. By default the number of labels
-        decides; without labels samples are rows, unless all views are of one shape and nothing speaks for that.
+        decides, and in tables names: a heading that has the samples of the labels, or of the other tables, says that
+        they are columns, and they are aligned by it. Without either samples are rows, unless all views are of one shape
+        and nothing speaks for that.
     index : str or int, optional
         The column of every table that names the samples, by name or by number from 1; views and labels are aligned by
         it. "none": there is none. By default the index that pandas writes, an ``id`` and the like; a first column of

@@ -24,6 +24,7 @@ from dsrl_ref.arrays import (
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview.absent import as_rows, names_of
 from dsrl_ref.multiview.affinity import as_affinity
+from dsrl_ref.multiview.conventions import as_jobs
 from dsrl_ref.multiview.edges import WEIGHTS
 from dsrl_ref.multiview.fitted import Fitted, FromFit, Input
 from dsrl_ref.multiview.graph import STANDARDIZE, fuse
@@ -37,6 +38,7 @@ from dsrl_ref.multiview.unseen import Joiner
 from dsrl_ref.multiview.views import View, as_dense, as_views
 from dsrl_ref.shown import size, table
 from dsrl_ref.spread import as_spread, is_spread
+from dsrl_ref.threads import limited
 from dsrl_ref.training.authors import LAYERS
 
 AFFINITIES = "views", "precomputed"
@@ -62,6 +64,7 @@ class Estimator:
     learning_rate: float | None
     preset: str | None
     view_sizes: Sequence[int] | None
+    n_jobs: int | None
     verbose: bool | None
     _fitted: Any  # a Fitted, of a kind of its own
 
@@ -161,7 +164,8 @@ class Estimator:
         """Check the data: views, or a graph."""
         if X is None or (isinstance(X, list | tuple) and not X):
             raise ValueError(f"X is {X}: at least one view of the samples is needed")
-        data = as_affinity(X) if self.affinity == "precomputed" else split_views(X, self.view_sizes)
+        with limited(as_jobs(self.n_jobs)):  # dask arrays are read by so many
+            data = as_affinity(X) if self.affinity == "precomputed" else split_views(X, self.view_sizes)
         n = count_samples(data)
         if self.preset == "authors" and isinstance(data, list) and isinstance(data[0], SpreadView):
             raise TypeError("preset='authors' is one process's program, and X is of dask arrays: leave preset out")

@@ -161,9 +161,9 @@ def _epochs(learned: FitResult) -> Block:
         )
         for epoch, place in zip(chosen.tolist(), places[chosen].tolist(), strict=True)
     )
-    loss = "loss of what was learned from, before its step" if learned.per_layer else "loss before its step"
-    heads = ("epoch", loss, *(("held out",) if held_out else ()))
-    return Table(f"{len(chosen)} of {len(places)} epochs that led to the result", heads, rows, numbers=True)
+    heads = ("epoch", "learned from" if learned.per_layer else "loss J", *(("held out",) if held_out else ()))
+    caption = f"Losses before the steps of {len(chosen)} of the {len(places)} epochs that led to the result"
+    return Table(caption, heads, rows, numbers=True)
 
 
 def described(name: str, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Inline]:

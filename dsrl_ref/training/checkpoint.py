@@ -67,9 +67,14 @@ class Trail:
         whole.append(*end)
         return whole
 
-    def best(self) -> Epoch:
-        """The epoch of the least loss: of what is held out, if anything is; of equals there, of the least other."""
-        epoch = int(np.lexsort((self.losses, self.validation))[0])  # NaN, of what does not exist, is last
+    def best(self, most: float = np.inf) -> Epoch:
+        """The epoch of the least loss: of what is held out, if anything is; of equals there, of the least other.
+
+        Epochs whose other loss is above `most` come after all that are not: what is held out may be so little that a
+        network looks best there which is of no use for what is learned from.
+        """
+        losses, validation = np.array(self.losses), np.array(self.validation)
+        epoch = int(np.lexsort((losses, validation, losses > most))[0])  # NaN, of what does not exist, is last
         return Epoch(self.losses[epoch], self.values[epoch], self.starts[epoch], self.validation[epoch])
 
 

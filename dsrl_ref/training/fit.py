@@ -130,7 +130,8 @@ def fit(
     -------
     FitResult
         Of the last epoch; of the best one after Ctrl-C; where something is held out, of the epoch with the least loss
-        there, whose value is `validation`; of the present epoch where the callback stops. Its `status` says how the run
+        there, whose value is `validation`, among those that on what is learned from are no worse than an answer of 0,
+        if there are any; of the present epoch where the callback stops. Its `status` says how the run
         ended: `Status.CONVERGED` where the loss is 0 but for rounding, `Status.STATIONARY` where points drawn around
         the end are not lower, `Status.STALLED` where rounding hides whether they are, `Status.COMPLETED` for "authors",
         and of every layer where further steps gain next to nothing, or nothing on what is held out: the message says
@@ -304,7 +305,8 @@ def _run(
         status, message = Status.INTERRUPTED, f"interrupted in epoch {len(trail)}; this is the best so far"
     except _CannotGoOnError as error:
         status, message = Status.STOPPED, f"stopped in epoch {len(trail)}: {error}; this is the best so far"
-    return _result(J, trail.best() if len(trail) else _here(descent), trail, status, message)
+    best = trail.best(descent.J.problem.half_square) if len(trail) else _here(descent)
+    return _result(J, best, trail, status, message)
 
 
 def _asked(callback: Callback, *told: Any) -> Any:
@@ -321,7 +323,7 @@ def _ended(J: Objective, descent: Descent, trail: Trail, epochs: int) -> FitResu
     if isinstance(descent, authors.AuthorsDescent):
         end = Epoch(np.nan, descent.values, descent.start)
         return _result(J, end, trail, Status.COMPLETED, descent.message(Status.COMPLETED, epochs))
-    status, end = descent.status or Status.MAX_ITER, trail.with_end(_here(descent)).best()
+    status, end = descent.status or Status.MAX_ITER, trail.with_end(_here(descent)).best(descent.J.problem.half_square)
     if status is Status.CONVERGED and not is_nothing(descent.J, end.loss):
         status = Status.COMPLETED  # the last epoch converged, and what was held out chose another
     message = descent.message(status, epochs)

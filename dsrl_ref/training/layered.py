@@ -184,7 +184,10 @@ class LayeredDescent:
         if held is None:
             told = "nothing was held out: how it does on other data is not known"
         else:
-            told = f"the result has the least loss of all epochs on {held.columns} columns that were held out"
+            told = (
+                f"of all epochs that are no worse than an answer of 0, if any, the result has the least loss on "
+                f"{held.columns} columns that were held out"
+            )
         if status is Status.CONVERGED:
             return f"converged: the loss of what was learned from is 0 but for rounding; {told}"
         if status is Status.COMPLETED:

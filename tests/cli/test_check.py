@@ -159,7 +159,7 @@ def test_check_json(module, capsys):
         ("no_such_module:f", "; run this in the folder where no_such_module is, here "),
         ("no_such.module:f", "; run this in the folder where no_such is, here "),
         ("other_implementation:absent", "cannot import other_implementation:absent: AttributeError"),
-        ("other_implementation:absent", "; it has "),
+        ("other_implementation:absent", "; it has loss_and_gradient, right, wrong, breaks, duals, on_knots, "),
         ("other_implementation:number", "other_implementation:number is not callable"),
         ("other_implementation", "is not of the form module:function"),
     ],

@@ -15,7 +15,7 @@ from dsrl_ref.multiview import DSRLClassifier
 
 BLOCKS = np.kron(np.eye(6), np.ones((10, 10)))
 FORMS = ["one-hot", "balanced"]
-ALONE = [f"dsrl, view {v} alone" for v in range(3)]
+ALONE = [f"dsrl, X{v} alone" for v in range(3)]
 HEAT = ["raw graph", "soft threshold", "soft threshold, oracle"]
 CANDIDATES = ["candidates", "candidates, threshold", "candidates, oracle"]
 

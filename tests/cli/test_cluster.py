@@ -13,7 +13,7 @@ from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClustering, clustering_scores, similarity_graph
 
 GRAPH = similarity_graph(VIEWS, 8)
-ALONE = [f"dsrl, view {v} alone" for v in range(3)]
+ALONE = [f"dsrl, X{v} alone" for v in range(3)]
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_new_samples_may_all_lack_a_view(tmp_path, capsys):
 def test_the_controls_are_asked_for_the_samples_that_a_view_has(command, tmp_path, capsys):
     data = arrays(tmp_path, "all.npz", slice(80), LABELS)
     found = in_json(capsys, command, data, "--repeats", "1", "--compare")["results"]
-    alone = [f"dsrl, view {v}, its 48" for v in range(3)]
+    alone = [f"dsrl, X{v}, its 48" for v in range(3)]
     assert {result["method"] for result in found} >= {*alone, "raw graph", "authors' preset"}
     assert all(0 <= result["accuracy"]["mean"] <= 1 for result in found)
 

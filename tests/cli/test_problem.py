@@ -1,5 +1,6 @@
 """Problems in files: what is missing, unknown or no file at all is refused by name."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from command_data import FIDELITY, LEAST_SQUARES, D, W, problem_file
 
 from dsrl_ref import Fidelity, LeastSquares
-from dsrl_ref.cli.problem import read_problem
+from dsrl_ref.cli import problem
+from dsrl_ref.cli.problem import read_problem, whitened
 
 
 def test_a_file_with_w_is_a_fidelity(tmp_path):
@@ -56,3 +58,33 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     np.savez(tmp_path / "p.npz", W=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match=r"p\.npz is not a readable \.npz file"):
         read_problem(tmp_path / "p.npz")
+
+
+def options(whiten=True, rcond=None):
+    return argparse.Namespace(whiten=whiten, rcond=rcond)
+
+
+def test_whitening_is_of_least_squares_and_takes_rcond():
+    f = LeastSquares(np.diag([1.0, 1e-3]), np.ones((2, 1)))
+    assert whitened(f, options(whiten=False)) is f
+    assert whitened(f, options()).is_whitened
+    assert np.linalg.matrix_rank(whitened(f, options(rcond=0.1)).D) == 1
+    assert np.linalg.matrix_rank(whitened(f, options(rcond=0.0)).D) == 2
+    with pytest.raises(ValueError, match="--whiten is for least squares"):
+        whitened(Fidelity(W), options())
+    with pytest.raises(ValueError, match="--rcond is of whitening: give --whiten too"):
+        whitened(f, options(whiten=False, rcond=0.1))
+
+
+def test_what_whitening_wants_is_said_as_an_option():
+    with pytest.raises(ValueError, match=r"Pass --rcond=.* to drop"):
+        whitened(LeastSquares(np.diag([1.0, 1e-9]), np.ones((2, 1))), options())
+
+
+def test_a_key_may_name_an_array_beside_the_file_that_is_sorted_in_the_scratch_folder(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(problem, "Fidelity", lambda W, scratch=None: made.append((W, scratch)))
+    np.save(tmp_path / "W.npy", W)
+    file = problem_file(tmp_path, **{**FIDELITY, "W": np.array("W.npy")})
+    read_problem(Path(file), ("theta", "L", "layers"), scratch=tmp_path / "scratch")
+    assert made == [(tmp_path / "W.npy", tmp_path / "scratch")]

@@ -14,7 +14,7 @@ from dsrl_ref.distributed import problem
 from dsrl_ref.errors import ClusterError, ClusterWarning
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 pytestmark = pytest.mark.children
 THETA, L = (1.0, 0.875, 0.25, 0.75), 1.375

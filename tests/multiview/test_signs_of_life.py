@@ -131,7 +131,7 @@ WORKS = {
         "    assembly.symmetrised(half)",
     ),
     "learn_graph": (
-        "_trained",
+        "descended",
         "learning.count_kept = lambda network, ascending: 0\\n"
         "    learning.learn_graph(W, keep=0.5, layers=3, epochs=10**9, learning_rate=1e-9)",
     ),

@@ -122,7 +122,7 @@ MUTANTS = [
     *of(
         "report/learned.py",
         ("if len(losses) and learned.per_layer:", "if False:"),
-        ('before its step" if learned.per_layer else', 'before its step" if False else'),
+        ('"learned from" if learned.per_layer else', '"learned from" if False else'),
         ('"good" if learned.converged else "remark"', '"good"'),
         ("message[:1].upper() + message[1:]", "message"),
         ('learned.history["loss"][_accepted(learned)]', 'learned.history["loss"]'),

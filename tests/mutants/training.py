@@ -86,8 +86,11 @@ MUTANTS = [
             "        return _going",
         ),
         ("    except KeyboardInterrupt:\n", "    except ZeroDivisionError:\n"),
-        ("trail.best() if len(trail) else _here(descent), trail", "_here(descent), trail"),
-        ("trail.best() if len(trail) else _here(descent), trail", "trail.best(), trail"),
+        ("trail.best(descent.J.problem.half_square) if len(trail) else _here(descent)", "_here(descent)"),
+        (
+            "trail.best(descent.J.problem.half_square) if len(trail) else _here(descent)",
+            "trail.best(descent.J.problem.half_square)",
+        ),
         (
             "_result(J, end, trail, Status.COMPLETED, descent",
             "_result(J, trail.best(), trail, Status.COMPLETED, descent",
@@ -110,7 +113,7 @@ MUTANTS = [
         ("_going_on(lambda: _ended(J, descent, trail, epochs))", "_ended(J, descent, trail, epochs)"),
         ("    except _CannotGoOnError as error:\n", "    except (_CannotGoOnError, ValueError) as error:\n"),
         ("    loss, _ = J(theta, L)\n", "    loss = trail.losses[-1]\n"),
-        ("trail.with_end(_here(descent)).best()", "trail.best()"),
+        ("trail.with_end(_here(descent)).best(", "trail.best("),
         (
             "return _result(J, end, trail, status, message)",
             "return _result(J, end, trail.with_end(end), status, message)",
@@ -462,11 +465,12 @@ MUTANTS = [
         ("starts.tolist(), validation.tolist())", "[0] * len(starts), validation.tolist())"),
         ("starts.tolist(), validation.tolist())", "starts.tolist(), losses.tolist())"),
         ("        self.validation.append(validation)\n", "        self.validation.append(np.nan)\n"),
-        ("(self.losses, self.validation))[0]", "(self.validation, self.losses))[0]"),
+        ("validation, losses > most))[0]", "validation))[0]"),
+        ("(losses, validation, losses > most))[0]", "(validation, losses, losses > most))[0]"),
         ("        whole.append(*end)\n", ""),
         ("Trail([*self.losses], [*self", "Trail(self.losses, [*self"),
         ("        self.starts.append(start)\n", "        self.starts.append(0)\n"),
-        ("(self.losses, self.validation))[0]", "(self.losses, self.validation))[-1]"),
+        ("(losses, validation, losses > most))[0]", "(losses, validation, losses > most))[-1]"),
         (
             "not (now or time.monotonic() - self.written >= SECONDS)",
             "not (now and time.monotonic() - self.written >= SECONDS)",

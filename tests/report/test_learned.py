@@ -96,12 +96,13 @@ def test_parameters_of_one_or_of_every_layer(blocks):
 
 def test_of_many_epochs_some_are_told_the_first_and_the_last_of_the_accepted_run_among_them(blocks):
     (table,) = blocks(RESULT)[1]["epochs"]
-    assert table.caption == "12 of 26 epochs that led to the result"
+    assert table.caption == "Losses before the steps of 12 of the 26 epochs that led to the result"
     assert (table.rows[0], table.rows[-1]) == (("1", "26"), ("26", "1"))
     assert [int(row[0]) for row in table.rows] == sorted({int(row[0]) for row in table.rows})
     (table,) = blocks(LAYERS)[1]["epochs"]
     assert table.rows == (("1", "2", "4"), ("2", "1", "3"))
-    assert table.heads[1:] == ("loss of what was learned from, before its step", "held out")
+    assert table.heads[1:] == ("learned from", "held out")
+    assert blocks(RESULT)[1]["epochs"][0].heads == ("epoch", "loss J")
 
 
 def test_no_epoch_is_told_too(blocks):

@@ -88,6 +88,7 @@ def test_the_best_epoch_is_that_of_the_least_loss_of_what_is_held_out_if_anythin
     assert trail.best().loss == 2.0
     trail.validation = [0.0, 0.0, 1.0]  # equal where it decides: then the least loss of what is learned from
     assert trail.best().loss == 2.0
+    assert [trail.best(most).loss for most in (2.0, 1.5, 0.5)] == [2.0, 1.0, 2.0]  # those above are behind the others
 
 
 def test_where_there_is_no_file_the_descent_stays_where_it_is(tmp_path):

@@ -85,7 +85,9 @@ def sounds_like_labels(name: str) -> bool:
 
 
 def is_index(name: str) -> bool:
-    """Whether a first column of this name numbers or names the samples."""
+    """Whether a first column of this name numbers or names the samples; sample1, sample2 are samples themselves."""
+    if number(name) >= 0:
+        return plain(name) == "unnamed"
     return name == "" or plain(name) in INDICES or is_identifier(name)
 
 
@@ -100,6 +102,6 @@ def is_identifier(name: str) -> bool:
     That of a class, as ``class_id``, does not.
     """
     words = _words(name)
-    if not words or words[-1] not in IDENTIFIERS:
+    if not words or words[-1] not in IDENTIFIERS or number(name) >= 0:
         return False
     return not any(word in LABELS or word in PERHAPS_LABELS for word in words)

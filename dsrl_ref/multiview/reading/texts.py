@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dsrl_ref.arrays import LARGEST_EXACT_INTEGER
 from dsrl_ref.files import refuse_pointer
 from dsrl_ref.multiview.reading.headings import is_heading, numbers_of
 from dsrl_ref.multiview.reading.labels import Lines, is_missing, is_number
+from dsrl_ref.multiview.reading.names import is_index
 from dsrl_ref.multiview.reading.packed import opened
 from dsrl_ref.multiview.reading.tables import Column, Table
 
@@ -188,10 +190,13 @@ def _has_decimal_commas(path: Path, rows: Rows) -> bool:
 
 
 def _column(name: str, cells: list[str]) -> Column:
-    """Numbers where all that is not missing are, else texts."""
+    """Numbers where all that is not missing are, else texts; so are names of samples that float64 would round."""
     if not any("_" in cell for cell in cells):
         with contextlib.suppress(ValueError):
-            return Column(name, np.array(cells).astype(np.float64))
+            values = np.array(cells).astype(np.float64)
+            if not (is_index(name) and (np.abs(values) > LARGEST_EXACT_INTEGER).any()):
+                return Column(name, values)
+            return Column(name, np.array(cells, dtype=object))
     if all(is_number(cell) or is_missing(cell) for cell in cells):
         return Column(name, np.array([np.nan if is_missing(cell) else float(cell) for cell in cells]))
     return Column(name, np.array([None if is_missing(cell) else cell for cell in cells], dtype=object))

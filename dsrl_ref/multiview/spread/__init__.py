@@ -16,7 +16,7 @@ A worker that looks for neighbours holds one view whole, as exact neighbours are
 sample, and 28 more for each of its threads, which search by themselves (n = 10⁷, d = 50: 8 GB, and 14 GB a thread). The
 look is n²d, shared by the workers, and the reason why it is spread: 8·10⁻¹⁰ seconds of a processor a pair of samples of
 16 features, 22 hours a view at 10⁷. Of the graph a worker holds its blocks: 12 bytes an entry, and three times that
-while the graph is made.
+while the graph is made. Views and graph of a model stay on the workers as long as there is the model.
 
 The caller holds what there is one number of for each sample, and in the propagation ten matrices (n, c), for c classes.
 It holds the graph itself, 12 bytes an entry and as much again for what is made of it, where the whole of it is looked

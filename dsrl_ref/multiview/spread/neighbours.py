@@ -82,11 +82,8 @@ def _both_directions(view: SpreadPrepared, near: list[Any], radii: Any, own: lis
 
 def _near(view: PreparedView, rows: slice, count: int, weights: str, kind: str) -> Near:
     """On one thread: a worker does as many such tasks at a time as it has threads."""
-    points = view.points
-    if rows.start == rows.stop:
-        return Near(np.empty((0, count)), np.empty((0, count), dtype=np.intp))
     with limited(1):
-        return Near(*found(points, points, count, weights, kind, False, rows))
+        return Near(*found(view.points, view.points, count, weights, kind, False, rows))
 
 
 def _cut(near: Near, rows: slice) -> Near:

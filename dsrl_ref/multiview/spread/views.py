@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from dsrl_ref.distributed import work
 from dsrl_ref.distributed.cluster import TIMEOUT, Cluster, Here, place_of
@@ -14,6 +15,7 @@ from dsrl_ref.multiview.absent import is_absent, require_somewhere
 from dsrl_ref.multiview.blank import what_is_blank
 from dsrl_ref.multiview.edges import count_sought
 from dsrl_ref.multiview.neighbors import kind_for, mean_distance
+from dsrl_ref.multiview.points import Sparse
 from dsrl_ref.multiview.spread.blocks import asked, settled
 from dsrl_ref.multiview.views import (
     PreparedView,
@@ -155,8 +157,13 @@ def _told(view: PreparedView, k: int, weights: str, neighbors: str) -> Told:
         scale = mean_distance(view.points) if weights == "heat" else 0.0
     count = count_sought(own, view.points.count, weights)
     equal, kind = view.points.are_equal(), kind_for(view.points, neighbors)
-    size = 8 * view.points.count * view.points.features * 2
-    return Told(what_is_blank(view), equal, kind, own, count, scale, size)
+    points = view.points.rows if isinstance(view.points, Sparse) else view.points.columns
+    return Told(what_is_blank(view), equal, kind, own, count, scale, _bytes(view.given) + _bytes(points))
+
+
+def _bytes(matrix: View) -> int:
+    parts = (matrix.data, matrix.indices, matrix.indptr) if isinstance(matrix, csr_array) else (matrix,)
+    return sum(int(part.nbytes) for part in parts)
 
 
 def in_memory(views: Sequence[SpreadPrepared]) -> list[PreparedView]:

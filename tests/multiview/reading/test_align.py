@@ -28,6 +28,9 @@ def test_what_is_in_one_order_is_left_as_it_is():
     assert all(found is given for found, given in zip([*views, *labels], [*same, labels[0]], strict=True))
     assert notes == ["samples of c, y by their order, without an index"]
     assert aligned([table("a"), table("b")])[2] == []
+    assert aligned([table("a", ["p", "q", "r"]), table("b", ["p", "q", "r"])])[2] == []
+    told = ["samples of b by their order, without an index"]
+    assert aligned([table("a", ["p", 1, 0]), table("b")])[2] == told  # names of two kinds have no order
     for counted in ([0, 1, 2], [1, 2, 3]):  # nobody follows names that only count
         assert aligned([table("a", counted), table("b")])[2] == []
 

@@ -58,7 +58,10 @@ def test_words_and_numbers_that_go_up_as_no_sample_does_are_a_heading(first, bod
         (["s0", 7.5, 3.5], [[f"s{i}", *row] for i, row in enumerate(measured(2), 1)]),
         (["", 7.5, 3.5], [["", *row] for row in measured(2)]),
         ([1, "12x"], measured(2)),
-        ([0, 1], []),
+        ([0, 1, 2, 3], []),
+        ([0], measured(1)),
+        ([3, 1, 4, 1, 5, 9, 2, 6], whole(8)),
+        ([0, 1], [[3, 4], ["NA", "NA"], [5, 6]]),
         (["NA", ""], measured(2)),
     ],
 )

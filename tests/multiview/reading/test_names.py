@@ -67,3 +67,9 @@ def test_a_word_within_a_word_and_the_number_of_a_class_are_no_identifiers(name)
 )
 def test_some_names_of_an_index_say_that_it_is_one_of_samples(name, of_samples):
     assert names.names_samples(name) == of_samples
+
+
+@pytest.mark.parametrize("name", ["sample1", "Patient 12", "id_3", "subject02", "index1"])
+def test_a_number_makes_it_the_name_of_one_sample_and_none_of_a_column_of_names(name):
+    assert not names.is_index(name)
+    assert not names.names_samples(name)

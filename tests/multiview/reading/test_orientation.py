@@ -75,3 +75,45 @@ def test_what_fits_in_no_way_or_in_two_is_refused_with_the_option(shapes, labels
 def test_files_whose_rows_are_samples_by_convention_are_read_so():
     assert settled([(9, 3), (9, 3)], both=False) == (9, [False, False])
     assert settled([(9, 9), (9, 9)], [9], both=False) == (9, [False, False])
+
+
+def met(shapes, widths, both=False):
+    """Of new samples for a model, whose widths are known."""
+    return settle(views(*shapes), {}, None, both=both, source="d.mat", widths=[{width} for width in widths])
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize(
+    ("shapes", "widths", "expected"),
+    [
+        ([(9, 3), (9, 4)], [3, 4], (9, [False, False])),
+        ([(3, 9), (4, 9)], [3, 4], (9, [True, True])),
+        ([(9, 3), (4, 9)], [3, 4], (9, [False, True])),
+        ([(3, 3), (4, 3)], [3, 4], (3, [True, True])),  # a square one goes with the others
+        ([(4, 3), (4, 4)], [3, 4], (4, [False, False])),
+        ([(3, 4), (4, 3)], [3, 3], (4, [True, False])),
+        ([(9, 3), (9, 3)], [3, 3], (9, [False, False])),
+        ([(3, 9), (3, 9)], [3, 3], (9, [True, True])),
+    ],
+)
+def test_the_widths_of_a_model_decide(shapes, widths, expected, both):
+    assert met(shapes, widths, both) == expected
+
+
+def test_widths_that_fit_both_ways_are_asked_about_where_files_come_so():
+    for shapes in ([(3, 3)], [(3, 3), (3, 3)]):
+        widths = [3] * len(shapes)
+        assert met(shapes, widths) == (3, [False] * len(shapes))
+        with pytest.raises(ValueError, match="fit the features of the model both ways round; give --transpose yes"):
+            met(shapes, widths, both=True)
+        assert settle(views(*shapes), {}, True, both=True, source="d.mat", widths=[{3}] * len(shapes))[1][0]
+
+
+def test_widths_that_agree_in_no_number_of_samples_decide_nothing():
+    with pytest.raises(ValueError, match=r"X1 has 4 samples, X0 has 3; they must agree"):
+        met([(3, 9), (4, 8)], [3, 4])
+    assert met([(9, 5), (9, 6)], [3, 4]) == (9, [False, False])  # and others say which columns are wrong
+    labelled = settle(views((5, 9), (6, 9)), {"Y": [9]}, None, both=True, source="d.mat", widths=[{3}, {4}])
+    assert labelled == (9, [True, True])
+    loose = settle(views((4, 4), (4, 5)), {}, None, both=True, source="d.mat", widths=[{4}, {4, 5}])
+    assert loose == (4, [False, False])  # along columns they would not agree

@@ -134,3 +134,14 @@ def test_a_model_knows_its_features_and_finds_them_along_rows():
     assert turned([view("a", 2, 5, S[:2], G)], expected=expected) == []
     assert turned([view("a", 5, 5, G, G)], expected=expected) == []
     assert turned([view("a", 2, 5, None, H[:5])], expected=expected) == []
+
+
+@pytest.mark.parametrize("word", ["sample", "patient", "id", "ID_"])
+def test_samples_that_are_numbered_in_a_heading_without_names_of_rows_are_all_read(tmp_path, word):
+    header = [f"{word}{i + 1}" for i in range(12)]
+    for name, view in (("a.csv", A), ("b.csv", B)):
+        table(tmp_path / name, view.T.tolist(), header=header)
+    table(tmp_path / "labels.csv", [[int(label)] for label in Y])
+    reading = read(tmp_path, options_of())
+    assert reading.names == header
+    assert all(np.array_equal(found, true) for found, true in zip(reading.views, (A, B), strict=True))

@@ -188,3 +188,11 @@ def test_numbers_above_are_told_of(read, first):
     cells = first.removeprefix("id,")
     told = f"the numbers {cells},.. above a.csv are names of its columns"
     assert read("\n".join([first, *map(",".join, rows)])).noted == (told,)
+
+
+def test_names_of_samples_that_float64_would_round_are_texts(read):
+    cells = [str(2**60), str(2**60 + 1)]
+    found = read(f"id,p\n{cells[0]},1\n{cells[1]},2\n").columns
+    assert [column.values.tolist() for column in found] == [cells, [1, 2]]
+    assert read(f"p,id\n{cells[0]},{2**53}\n{cells[1]},2\n").columns[0].is_numeric  # a feature
+    assert read(f"p,id\n1,{2**53}\n2,3\n").columns[1].is_numeric

@@ -13,7 +13,7 @@ from dsrl_ref.multiview.spread.blocks import ENTRIES, Blocks, States, asked, ran
 from dsrl_ref.progress import reported
 
 pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 HERE = cluster.Here(2)
 ROWS = [slice(0, 1), slice(1, 1), slice(1, 8), slice(8, 30)]

@@ -14,7 +14,7 @@ from dsrl_ref.multiview import DSRLClassifier, DSRLClustering
 from dsrl_ref.multiview.spread import learning
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 VIEWS, LABELS = hard_views(90)
 KNOWN = np.where(np.arange(90) < 20, LABELS, -1)
@@ -77,6 +77,11 @@ def test_clusters_are_those_of_the_graph_at_the_caller(monkeypatch):
     monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 1000)
     with pytest.raises(SizeError, match=r"DSRLClustering brings the graph in the memory of the caller, \d+ entries"):
         DSRLClustering(4, view_weights=[1, 1, 1]).fit(spread())
+
+
+def test_without_a_cluster_n_jobs_says_how_many_tasks_are_done_at_a_time():
+    views = DSRLClassifier(n_jobs=3)._read(spread())
+    assert {view.place.slots for view in views} == {3}
 
 
 def test_the_authors_program_is_one_process(both):

@@ -11,7 +11,7 @@ from dsrl_ref.multiview import similarity_graph
 from dsrl_ref.multiview.spread import fusion
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 N = 60
 CHUNKS = (-1, -1), (7, 50), (1, 3), ((40, 20), 2)

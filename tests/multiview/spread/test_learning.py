@@ -14,7 +14,7 @@ from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.spread.learning import learn_spread, mixed_spread
 
 pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 
 def blocks(W, ends=(7, 50)):
@@ -35,6 +35,8 @@ def gathered(graph):
 @pytest.mark.parametrize("fetched", [learning.FETCHED, 0])
 def test_theta_L_and_the_graph_have_the_bits_of_one_process(monkeypatch, fetched):
     monkeypatch.setattr(learning, "FETCHED", fetched)
+    if not fetched:
+        monkeypatch.setattr(learning, "trained", lambda *_: pytest.fail("weights came to the caller"))
     W = similarity_graph(hard_views(200)[0], 12, weights="adaptive")
     expected, found = learned_both_ways(csr_array(W * 3.0))
     assert (found.theta, found.L, found.scale) == (expected.theta, expected.L, expected.scale)

@@ -11,7 +11,7 @@ from dsrl_ref.multiview.spread.views import prepared, views_of
 from dsrl_ref.multiview.views import prepare
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 N = 60
 

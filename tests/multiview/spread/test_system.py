@@ -13,7 +13,7 @@ from dsrl_ref.multiview.spread.blocks import Blocks
 from dsrl_ref.multiview.spread.system import SpreadSystem
 
 pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 N = 90
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from views import random_views
 
 from dsrl_ref.errors import MissingExtraError, SizeError
@@ -10,6 +11,7 @@ from dsrl_ref.multiview.views import as_views, prepare
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("distributed", reason="the extra distributed brings dask")
+delayed = pytest.importorskip("dask", reason="the extra distributed brings dask").delayed
 
 
 def spread(*views):
@@ -60,6 +62,15 @@ def test_without_its_cluster_the_extra_is_named(monkeypatch):
         MissingExtraError, match=r"views\[0\] is a dask array, .* pip install 'dsrl_ref\[distributed\]'"
     ):
         views_of(spread(np.eye(4)))
+
+
+def test_what_a_view_takes_is_what_is_stored_of_it():
+    view = csr_array(np.eye(6, 500))
+    whole = da.from_delayed(delayed(view), (6, 500), meta=csr_array((0, 0)))
+    (ready,) = prepared(views_of([whole]), ["tf-idf"], 3, "heat", "auto")
+    points = prepare(view, "tf-idf").points.rows
+    parts = [part for each in (view, points) for part in (each.data, each.indices, each.indptr)]
+    assert ready.told.bytes == sum(part.nbytes for part in parts)
 
 
 def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
