@@ -4,8 +4,8 @@ One product of the graph with several columns reads its entries once, and looks 
 Eight columns go side by side, as a row of them is what is read at once anyway: half the time of one by one. Where eight
 do not stay in a processor's cache each goes alone, of which more stays there: from 131,073 samples on. The columns do
 not know of one another: every one has its own step lengths, and leaves when it is done. "Done" is judged twice: during
-the iteration by the residual that it carries along, which drifts from the true one, and at the end by the true one, formed
-anew; a column for which that is not small is taken up again from where it is.
+the iteration by the residual that it carries along, which drifts from the true one, and at the end by the true one,
+formed anew; a column for which that is not small is taken up again from where it is.
 """
 
 from collections.abc import Callable
