@@ -9,7 +9,7 @@ from dsrl_ref.multiview import planning
 from dsrl_ref.multiview.planning import LIMITS, Constants
 
 ASKED = ["plan", "--samples", "100000", "--views", "2", "--features", "16", "--classes", "20", "--jobs", "1"]
-STEPS = [name for name in LIMITS if name not in (planning.APPROXIMATE, planning.APART)]  # of 100,000 samples
+STEPS = [name for name in LIMITS if name not in (planning.APPROXIMATE, "propagation")]  # of 100,000 samples
 CONSTANTS = Constants(*(dict.fromkeys(LIMITS, size) for size in (2.0, 8.0, 4e7, 8e7)))
 
 
