@@ -26,7 +26,8 @@ def as_spread(value: Any, name: str) -> Any:
     """
     from importlib.util import find_spec
 
-    if find_spec("distributed") is None:
+    package = find_spec("distributed")
+    if package is None or package.origin is None:  # a folder of that name is not the package
         raise MissingExtraError(
             f"{name} is a dask array, which needs dask's package distributed: pip install 'dsrl_ref[distributed]'; or "
             f"pass {name}.compute(), if it fits into memory"

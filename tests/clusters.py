@@ -67,6 +67,14 @@ def killed_and_missed(client, count=1):
         time.sleep(0.05)
 
 
+def forgotten(client, states):
+    """Let the scheduler forget what it knows by these futures, and wait until it has."""
+    keys = [state.key for state in states]
+    client.cancel(states, force=True)
+    while client.run_on_scheduler(lambda dask_scheduler: [key for key in keys if key in dask_scheduler.tasks]):
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def stopped(*processes, seconds=None):
     """Let processes stand still within the block, or for so many seconds of it."""

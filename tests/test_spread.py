@@ -1,5 +1,7 @@
 """Dask arrays are told from others without an import, and validated without a look at an entry."""
 
+from importlib.machinery import ModuleSpec
+
 import children
 import numpy as np
 import pytest
@@ -48,8 +50,9 @@ def test_what_is_no_matrix_of_numbers_is_refused(array, error, message):
         as_spread(array, "W")
 
 
-def test_without_its_cluster_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+@pytest.mark.parametrize("found", [None, ModuleSpec("distributed", None)], ids=["nothing", "a folder of that name"])
+def test_without_its_cluster_the_extra_is_named(found, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
     with pytest.raises(MissingExtraError, match=r"pip install 'dsrl_ref\[distributed\]'; or pass W.compute\(\)"):
         as_spread(unread(), "W")
 

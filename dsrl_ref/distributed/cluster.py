@@ -48,7 +48,7 @@ class Here:
         """The groups themselves."""
         import dask
 
-        return list(dask.compute(*recipes, num_workers=self.slots))
+        return list(dask.compute(*recipes, scheduler="threads", num_workers=self.slots))
 
     def ask_quickly(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer] | None:
         """The same as `ask`: nobody is far away."""

@@ -136,7 +136,7 @@ def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(client, repeats
 
 
 def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, request):
-    forget = [lambda states: client.cancel(states, force=True)]
+    forget = [lambda states: clusters.forgotten(client, states)]
     if request.config.getoption("--nightly"):
         forget += [lambda states: client.restart(timeout=600)] * 20
     for forget_now in forget:

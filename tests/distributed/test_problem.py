@@ -304,7 +304,7 @@ def test_what_is_not_served_is_refused_by_name(call, error, message):
 
 
 def test_a_dask_array_without_its_cluster_is_refused_by_the_name_of_the_extra(monkeypatch):
-    monkeypatch.setattr("dsrl_ref.spread.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"W is a dask array, .* pip install 'dsrl_ref\[distributed\]'"):
         Fidelity(ARRAY)
 

@@ -66,5 +66,5 @@ def test_workers_answer_as_tasks_do(client, monkeypatch):
     assert place.ask_quickly(states, clusters.fails) is None
     with pytest.raises(ZeroDivisionError, match="division by zero"):
         J.problem.prepared.ask_quickly(clusters.fails)
-    client.cancel(states, force=True)
+    clusters.forgotten(client, states)
     assert place.ask_quickly(states, work.present) is None

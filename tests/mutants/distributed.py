@@ -6,7 +6,8 @@ MUTANTS = [
     *of(
         "spread.py",
         ("return dask is not None and isinstance(value, dask.Array)", "return dask is not None"),
-        ('if find_spec("distributed") is None:', "if False:"),
+        ("if package is None or package.origin is None:", "if False:"),
+        ("if package is None or package.origin is None:", "if package is None:"),
         ("if any(math.isnan(length)", "if all(math.isnan(length)"),
         ('if value.dtype.kind == "c":', "if False:"),
         ('not in "fiub"', 'not in "fiubU"'),
@@ -104,7 +105,7 @@ MUTANTS = [
     *of(
         "distributed/cluster.py",
         ("dask.config.set({most: own + ", "dask.config.set({most: "),
-        ("dask.compute(*recipes, num_workers=self.slots)", "dask.compute(*recipes, num_workers=8)"),
+        ("num_workers=self.slots", "num_workers=8"),
         ("return max(1, sum(self._threads()))", "return max(1, len(self._threads()))"),
         ("now - self.last > self.cluster.timeout", "False"),
         ("self.last = max(self.last, now - silence)", "self.last = now"),

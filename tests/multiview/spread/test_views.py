@@ -10,7 +10,7 @@ from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, vie
 from dsrl_ref.multiview.views import as_views, prepare
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
-pytest.importorskip("distributed", reason="the extra distributed brings dask")
+pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 delayed = pytest.importorskip("dask", reason="the extra distributed brings dask").delayed
 
 
@@ -57,7 +57,7 @@ def test_what_is_wrong_is_named_as_in_memory(views, error, message):
 
 
 def test_without_its_cluster_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("dsrl_ref.spread.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         MissingExtraError, match=r"views\[0\] is a dask array, .* pip install 'dsrl_ref\[distributed\]'"
     ):
