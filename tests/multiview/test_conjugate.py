@@ -109,20 +109,20 @@ def test_a_column_that_does_not_converge_is_named_and_the_others_are_solved(monk
     assert solved(A, B, silent)[1].tolist() == [True, False, True]
 
 
-def test_as_many_columns_go_side_by_side_as_stay_in_the_cache(monkeypatch):
-    A, B = system(graph(40, 6)), np.random.default_rng(0).normal(size=(40, 5))
+def test_eight_columns_go_side_by_side_where_they_stay_in_the_cache_and_else_one(monkeypatch):
+    A, B = system(graph(40, 6)), np.random.default_rng(0).normal(size=(40, 10))
     expected, _ = solved(A, B, silent)
     widths, shares, together = [], [], conjugate._solved_together
     monkeypatch.setattr(
         conjugate, "_solved_together", lambda A, B, tell: (widths.append(B.shape[1]), together(A, B, tell))[1]
     )
-    for cache, groups in ((8 * 40 * 2, [2, 2, 1]), (8 * 40 * 2 - 1, [1] * 5), (0, [1] * 5), (2**20, [5])):
+    for cache, groups in ((8 * 40 * 8, [8, 2]), (8 * 40 * 8 - 1, [1] * 10), (0, [1] * 10)):
         monkeypatch.setattr(conjugate, "CACHE", cache)
         widths.clear()
         shares.clear()
         found, converged = solved(A, B, shares.append)
         assert widths == groups
-        assert converged.tolist() == [True] * 5
+        assert converged.tolist() == [True] * 10
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
         done = [int(share * len(groups)) for share in shares]
         assert done == sorted(done)

@@ -176,6 +176,17 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("rows", [slice(0, 40), slice(7, 30)])
+def test_a_search_may_take_the_points_in_any_order(monkeypatch, rows):
+    some = points(40, features=5)
+    expected = nearest(some, some, 3)
+    monkeypatch.setattr(tiles.DenseTiles, "order", np.random.default_rng(0).permutation(40))
+    monkeypatch.setattr(tiles, "HEIGHT", 4)
+    lengths, columns = nearest(some, some, 3, rows=rows)
+    assert np.array_equal(lengths, expected[0][rows])
+    assert np.array_equal(columns, expected[1][rows])
+
+
 @pytest.mark.parametrize(("features", "compared"), [(5, 40), (2, 50 * 3 * 6)], ids=["tiles", "tree"])
 def test_signs_of_life_come_after_so_many_comparisons(monkeypatch, features, compared):
     """With all forty by tiles; by a tree of six levels, for three neighbours, each as long as fifty take a tile."""

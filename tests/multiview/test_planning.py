@@ -42,7 +42,10 @@ def measured(installed):
 
 def test_where_it_was_measured_a_plan_says_what_was_measured():
     few, more = TIMED
-    within = dict.fromkeys(LIMITS, 2.0), dict.fromkeys(LIMITS, 2.0 * (more / few) ** 1.05)
+    within = (
+        dict.fromkeys(LIMITS, 2.0),
+        {name: 2.0 * (more / few) ** np.mean(powers) for name, powers in LIMITS.items()},
+    )
     constants = Constants(*within, FEW, MORE)
     for n, seconds in zip(TIMED, within, strict=True):
         assert {name: cost.seconds for name, cost in constants.costs(n).items()} == pytest.approx(seconds)
