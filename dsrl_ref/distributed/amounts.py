@@ -48,7 +48,7 @@ def _positive(group: work.Group, L: float) -> int:
 
 def _seen(group: work.Group, L: float) -> Iterator[Array]:
     """The |entries| of Z_(1), block by block."""
-    for block in work.each(group):
+    for block in group.blocks:
         yield from block.problem.first_seen(L)
 
 

@@ -104,7 +104,7 @@ def _whole(group: work.Group) -> Iterator[work.Block]:
     TypeError
         Of sparse chunks, of which the stored entries are kept alone.
     """
-    for block in work.each(group):
+    for block in group.blocks:
         (top, bottom), (first, last) = block.rows, block.columns
         if block.problem.x0.shape != (bottom - top, last - first):
             raise TypeError(

@@ -163,12 +163,6 @@ def _as_of(problem: Problem) -> Iterator[None]:
         yield
 
 
-def each(group: Group) -> Iterator[Block]:
-    """Its blocks, the first no smaller than the others, with threads and warnings as they are to be for one at work."""
-    with _as_of(group.blocks[0].problem):
-        yield from group.blocks
-
-
 def sums(group: Group, theta: Any, L: Any) -> Array | DivergenceError:
     """Rows that add up to the loss and the derivatives of the group; the error where the network diverges."""
     return _terms(group, parts.terms, theta, L)
@@ -181,7 +175,7 @@ def sums_with_matrix(group: Group, theta: Any, L: Any) -> Array | DivergenceErro
 
 def _terms(group: Group, terms: Callable[..., Array], theta: Any, L: Any) -> Array | DivergenceError:
     try:
-        return parts.condensed(np.concatenate([terms(one.prepared, theta, L) for one in each(group)]))
+        return parts.condensed(np.concatenate([terms(one.prepared, theta, L) for one in group.blocks]))
     except DivergenceError as error:  # an answer, which nobody need log
         return error
 
@@ -189,7 +183,7 @@ def _terms(group: Group, terms: Callable[..., Array], theta: Any, L: Any) -> Arr
 def ties(group: Group, theta: Any, L: Any) -> int | DivergenceError:
     """How many entries of Z sit on a knot."""
     try:
-        return sum(int(one.prepared.ties(theta, L)) for one in each(group))
+        return sum(int(one.prepared.ties(theta, L)) for one in group.blocks)
     except DivergenceError as error:
         return error
 
@@ -197,7 +191,7 @@ def ties(group: Group, theta: Any, L: Any) -> int | DivergenceError:
 def divergence(group: Group, theta: Any, L: Any) -> DivergenceError | None:
     """What the recursion itself says of the group where it is not finite."""
     try:
-        for one in each(group):
+        for one in group.blocks:
             one.problem.require_finite_layers(theta, L)
     except DivergenceError as error:
         return error
@@ -214,5 +208,11 @@ def itself(value: Any) -> Any:
 
 
 def answered(state: Any, question: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-    """The answer of a group, and which making of it has answered; of what is no group, no making."""
-    return getattr(state, "made", ""), question(state, *arguments)
+    """The answer of a group, and which making of it has answered; of what is no group, no making.
+
+    A group is asked with threads and warnings as they are to be for one at work.
+    """
+    if not isinstance(state, Group):
+        return "", question(state, *arguments)
+    with _as_of(state.blocks[0].problem):  # the first is no smaller than the others
+        return state.made, question(state, *arguments)

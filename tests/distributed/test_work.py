@@ -1,7 +1,6 @@
 """What runs on a worker: blocks hold their entries once, know their place, and say what diverges."""
 
 import pickle
-from functools import partial
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ def test_threads_are_those_of_the_worker_and_no_more_than_are_asked_for(monkeypa
     monkeypatch.setattr(work, "_of_worker", lambda: 4)
     assert [work.at_most(threads) for threads in (None, 3, 8)] == [4, 3, 4]
     group = work.group(work.block(plan(threads=3), PLACE, None, W, None, None))
-    assert [processors() for _ in work.each(group)] == [3]
+    assert work.answered(group, lambda _: processors())[1] == 3
 
 
 def test_a_group_weighs_what_it_holds_and_every_making_has_a_name():
@@ -103,12 +102,12 @@ def test_sums_are_condensed_and_what_diverges_is_an_answer():
     signals = work.group(work.block(plan(support.ENGINE, layers=400), PLACE, 1e3 * np.eye(3), W, None, W))
     steep = Theta(1.0, 1.0, 0.0, 0.0)
     for question in (work.sums, work.sums_with_matrix, work.ties, work.divergence):
-        answer = question(signals, steep, 1e-3)
+        _, answer = work.answered(signals, question, steep, 1e-3)
         assert isinstance(answer, DivergenceError)
         assert "not finite in layer" in str(answer)
 
 
 def test_what_overflows_warns_of_nothing():
     group = work.group(work.block(plan(fused.ENGINE, layers=3), PLACE, None, 1e200 * W, None, W))
-    assert not np.isfinite(work.sums(group, THETA, 1.5)).all()
-    assert partial(work.ties, group)(THETA, 1.5) == 0
+    assert not np.isfinite(work.answered(group, work.sums, THETA, 1.5)[1]).all()
+    assert work.answered(group, work.ties, THETA, 1.5)[1] == 0

@@ -33,7 +33,8 @@ MUTANTS = [
         ),
         ("one.problem.require_finite_layers(theta, L)", "pass"),
         ("200 + sum(", "200 + min("),
-        ('getattr(state, "made", "")', '""'),
+        ("return state.made, question(", 'return "", question('),
+        ("    with _as_of(state.blocks[0].problem):  # the first is no smaller than the others\n", "    if True:\n"),
         ("uuid4().hex", '"made"'),
     ),
     *of(

@@ -80,8 +80,8 @@ def _count(J: Objective, network: ScalarMap) -> int:
 
 
 def _kept(group: work.Group, network: ScalarMap) -> int:
-    sorted_weights: Any = (block.problem.f for block in work.each(group))
-    return sum(count_kept(network, each.W.ravel()) for each in sorted_weights)
+    sorted_weights: Any = [block.problem.f for block in group.blocks]
+    return sum(count_kept(network, f.W.ravel()) for f in sorted_weights)
 
 
 def _with_everyone(graph: Blocks, W: Blocks) -> Blocks:
