@@ -1,6 +1,7 @@
 """A data set in every form is read back as it was, or refused with what is there; nothing is lost without a word."""
 
 import re
+from dataclasses import replace
 
 import authors_data
 import data_forms as forms
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_array, issparse
 from strategies import examples
 
+from dsrl_ref.multiview.naming import Expected
 from dsrl_ref.multiview.reading import files, options_of, read
 from dsrl_ref.multiview.reading.roles import role
 
@@ -323,6 +325,15 @@ def test_a_file_of_one_array_needs_no_name(tmp_path):
     assert read(tmp_path / "table.npy", options_of()).summary == "table.npy"[:5] + " 30×5, no labels"
     np.save(tmp_path / "gt.npy", Y)
     assert read(tmp_path / "gt.npy", options_of()).labels.tolist() == Y.tolist()
+
+
+def test_the_names_of_samples_are_kept_of_data_to_learn_from_and_of_data_for_a_model(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text("cell,a,b\n" + "".join(f"c{i},{i}.5,{i * i}.25\n" for i in range(6)))
+    learned = read(path, options_of())
+    expected = Expected(learned.naming, (2,))
+    met = read(path, replace(options_of(), expected=expected))
+    assert learned.names == met.names == [f"c{i}" for i in range(6)]
 
 
 def test_tables_may_be_left_out_for_their_labels(tmp_path):
