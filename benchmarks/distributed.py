@@ -16,6 +16,13 @@ from dsrl_ref import Fidelity, Objective
 
 BLOCKS = 4, 16, 64, 256
 WORKERS = 2
+LEFT_OUT = "left out: the extra distributed brings dask"
+
+
+def _is_installed() -> bool:
+    """Whether workers can be started; a folder of that name is not the package."""
+    package = find_spec("distributed")
+    return package is not None and package.origin is not None
 
 
 def scale_dask(size: str) -> Row:
@@ -29,8 +36,8 @@ def scale_dask(size: str) -> Row:
         "smallest": (400, 2, BLOCKS[:1]),
     }[size]
     work = f"{rows * 100:,} values, {LAYERS} layers, {WORKERS} workers of one thread: seconds of an evaluation"
-    if find_spec("distributed") is None:
-        return Row("scale-dask", work, [], notes=["left out: the extra distributed brings dask"])
+    if not _is_installed():
+        return Row("scale-dask", work, [Result(f"{WORKERS} workers")], notes=[LEFT_OUT])
     from distributed import Client, LocalCluster
 
     results, notes = [], []
@@ -103,8 +110,8 @@ def scale_dask_neighbours(size: str) -> Row:
     """
     n, rounds = {"full": (200_000, 1), "quick": (20_000, 2), "smallest": (300, 1)}[size]
     work = f"{n:,} samples of 16 features, 10 exact neighbours: seconds"
-    if find_spec("distributed") is None:
-        return Row("scale-dask-neighbours", work, [], notes=["left out: the extra distributed brings dask"])
+    if not _is_installed():
+        return Row("scale-dask-neighbours", work, [Result(f"{WORKERS} workers")], notes=[LEFT_OUT])
     found: dict[int, list[tuple[float, float, Any]]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers, runs in found.items():

@@ -38,9 +38,11 @@ def test_every_mutant_still_applies():
 
 
 def require_judges(mutant):
-    """Skip a mutant of the pictures where nothing draws: the tests that judge it would be skipped too."""
+    """Skip a mutant of the pictures where nothing draws: the tests that judge it would be skipped too; dask likewise."""
     if mutant.file.startswith("pictures/"):
         pytest.importorskip("matplotlib", reason="pictures need the extra plot")
+    if mutant.file.startswith(("distributed/", "multiview/spread/")):
+        pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
 
 
 @pytest.mark.parametrize("mutant", SAMPLE, ids=lambda mutant: mutant.name)
