@@ -38,7 +38,7 @@ def test_every_mutant_still_applies():
 
 
 def require_judges(mutant):
-    """Skip a mutant of the pictures where nothing draws: the tests that judge it would be skipped too; dask likewise."""
+    """Skip mutants of pictures, or of work on workers, where the tests that judge them would be skipped too."""
     if mutant.file.startswith("pictures/"):
         pytest.importorskip("matplotlib", reason="pictures need the extra plot")
     if mutant.file.startswith(("distributed/", "multiview/spread/")):
