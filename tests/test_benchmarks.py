@@ -15,7 +15,7 @@ from report_data import flaws, read, require_extras, without_extras
 from dsrl_ref.engines.table import ENGINES
 
 ROOT = Path(__file__).parents[1]
-PEERS = {"JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn", "skglm": "skglm"}
+PEERS = {"2 workers": "dask", "JAX": "jax", "PyTorch": "torch", "scikit-learn": "sklearn", "skglm": "skglm"}
 pytestmark = [
     pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout: benchmarks/ is not installed"),
     pytest.mark.skipif(
