@@ -314,7 +314,7 @@ def test_a_network_that_diverges_names_its_layer():
     W[-1] = 1e200
     for per_layer in (False, True):
         J, whole = (Objective(Fidelity(each), layers=40, per_layer=per_layer) for each in (da.from_array(W), W))
-        with pytest.raises(DivergenceError) as expected:
+        with pytest.raises(DivergenceError, match=r"not finite in layer \d+ ") as expected:
             whole((1e12, 1e12, 0, 0), 0.75)
         with pytest.raises(DivergenceError, match=r"not finite in layer \d+ ") as found:
             J((1e12, 1e12, 0, 0), 0.75)

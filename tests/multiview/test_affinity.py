@@ -1,11 +1,10 @@
 """Matrices that a user gives: similarities become a graph, distances are recognised and refused."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peaks import with_peak
 from scipy.sparse import csc_array, csr_array, random_array
 from scipy.spatial.distance import cdist, pdist, squareform
 from strategies import examples
@@ -39,12 +38,7 @@ def test_a_graph_is_read_in_a_few_times_its_memory(monkeypatch, symmetric, most)
     upper = csr_array(random_array((700, 700), density=0.05, rng=np.random.default_rng(0)))
     given = csr_array(upper + upper.T) if symmetric else upper
     size = given.data.nbytes + given.indices.nbytes + given.indptr.nbytes
-    tracemalloc.start()
-    try:
-        found = as_affinity(given)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, peak = with_peak(lambda: as_affinity(given))
     assert peak < most * size
     assert found.indices.dtype == np.int32
 

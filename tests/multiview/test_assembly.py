@@ -1,11 +1,10 @@
 """Graphs that are put together by blocks of rows: those that SciPy makes at once, to the last bit, in less memory."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peaks import with_peak
 from scipy.sparse import csr_array
 from strategies import examples
 
@@ -135,12 +134,7 @@ def test_room_for_entries_that_do_not_come_is_given_back():
 def test_a_sum_takes_little_more_memory_than_it_has_itself(monkeypatch):
     monkeypatch.setattr(assembly, "BLOCK", 2**12)
     graphs = [graph(500, 500, 0.4, seed) for seed in range(3)]
-    tracemalloc.start()
-    try:
-        whole = weighted_sum(graphs, [0.5, 0.3, 0.2])
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    whole, most = with_peak(lambda: weighted_sum(graphs, [0.5, 0.3, 0.2]))
     room = sum(each.nnz for each in graphs) * 12
     assert whole.nnz * 12 < most < 1.2 * room
 
@@ -169,11 +163,6 @@ def test_components_are_found_without_another_graph():
     W = csr_array((np.ones(near.size), near.ravel(), np.arange(0, near.size + 1, 16)), shape=(5_000, 5_000))
     W.indices, W.indptr = W.indices.astype(np.int32), W.indptr.astype(np.int32)
     components(W)  # which imports what it needs
-    tracemalloc.start()
-    try:
-        found = components(W)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, most = with_peak(lambda: components(W))
     assert not found.any()
     assert most < 0.6 * 12 * W.nnz

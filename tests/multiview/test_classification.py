@@ -1,6 +1,5 @@
 """The classifier: what it says of samples that it saw and of new ones, against dense solves and the formula."""
 
-import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peaks import with_peak
 from scipy.sparse import csr_array
 from strategies import examples
 from views import GRAPH, KNOWN, LABELS, VIEWS, beside
@@ -317,10 +317,5 @@ def test_pairs_of_labelled_samples_that_do_not_fit_are_refused_by_name(monkeypat
 
 def test_a_fit_that_holds_pairs_takes_no_more_memory_than_was_said():
     codes = np.repeat([0, 1], 400)
-    tracemalloc.start()
-    try:
-        join_labelled_pairs(csr_array((800, 800)), codes)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, most = with_peak(lambda: join_labelled_pairs(csr_array((800, 800)), codes))
     assert PAIR * 2 * 400**2 / 3 < most < PAIR * 2 * 400**2

@@ -1,12 +1,12 @@
 """The clusterer: what it embeds, what k-means is given, and the authors' preset, against dense eigenvectors."""
 
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peaks import with_peak
 from scipy.sparse import block_diag, csr_array
 from strategies import examples
 from views import GRAPH, LABELS, VIEWS
@@ -324,10 +324,5 @@ def test_the_affinity_of_rows_takes_no_more_memory_than_is_said(monkeypatch):
     monkeypatch.setattr(assembly, "BLOCK", 2**12)
     graph = DSRLClustering(4, random_state=0).fit(VIEWS).graph_
     large = csr_array(block_diag([graph] * 5))
-    tracemalloc.start()
-    try:
-        embed(row_affinity(large), 4)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, most = with_peak(lambda: embed(row_affinity(large), 4))
     assert 12 * 600**2 < most < 24 * 600**2 + 2**20  # beside it what does not grow with the square

@@ -1,27 +1,10 @@
 """Index, labels and features of a table, told apart."""
 
-import numpy as np
 import pytest
+from tables import P, Q, apart, table
 
 from dsrl_ref.multiview.reading.parts import take_apart
-from dsrl_ref.multiview.reading.tables import Column, Table
-
-
-def table(header=True, index=(), lines=(), **columns):
-    made = []
-    for name, values in columns.items():
-        texts = any(isinstance(value, str) or value is None for value in values)
-        made.append(Column(name, np.array(values, dtype=object if texts else float)))
-    return Table("a.csv", made, header, tuple(index), tuple(lines))
-
-
-def apart(given, index=None, labels=None):
-    parts = take_apart(given, index, labels)
-    names = lambda columns: [column.name for column in columns]  # noqa: E731
-    return parts.index, parts.is_named, names(parts.labels), names(parts.features)
-
-
-P, Q = [0.5, 1.5, 2.5], [1.0, 2.0, 2.0]
+from dsrl_ref.multiview.reading.tables import Table
 
 
 def test_columns_named_like_labels_are_labels():

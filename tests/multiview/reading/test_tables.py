@@ -2,16 +2,9 @@
 
 import numpy as np
 import pytest
+from tables import table
 
-from dsrl_ref.multiview.reading.tables import Column, Table, matrix
-
-
-def table(header=True, index=(), lines=(), **columns):
-    made = []
-    for name, values in columns.items():
-        texts = any(isinstance(value, str) or value is None for value in values)
-        made.append(Column(name, np.array(values, dtype=object if texts else float)))
-    return Table("a.csv", made, header, tuple(index), tuple(lines))
+from dsrl_ref.multiview.reading.tables import matrix
 
 
 def test_a_matrix_has_whole_rows_missing_or_none():
