@@ -54,10 +54,9 @@ def _chosen(rng: np.random.Generator, X: Any) -> Any:
 
     state = rng.bit_generator.state
     rng.bit_generator.advance(X.size)  # type: ignore[attr-defined]  # to where it is after these draws
-    halves = {
-        key: state[key] for key in ("has_uint32", "uinteger")
-    }  # of a number of which half is drawn, dropped there
-    rng.bit_generator.state = {**rng.bit_generator.state, **halves}
+    # A 64-bit number may be half drawn: `advance` forgets the other half, which the draws above would have kept.
+    half = {key: state[key] for key in ("has_uint32", "uinteger")}
+    rng.bit_generator.state = {**rng.bit_generator.state, **half}
     return map_blocks(_drawn_at, X, state=state, dtype=bool, meta=np.empty((0, 0), bool))
 
 

@@ -158,3 +158,7 @@ def test_other_data_start_elsewhere_on_disk_too(tmp_path, monkeypatch):
     assert split(W, (Fidelity(np.eye(4)), np.eye(4)))[1].columns == 4
     with pytest.raises(ValueError, match="at an x0 of its own"):
         split(Objective(Fidelity(maps["x0"]), X, x0=maps["x0"], layers=2, per_layer=True), (f, X))
+    for each, value in ((f, 0.5), (Fidelity(maps["x0"]), 0.0)):  # one number that is seen many times, and is no start
+        elsewhere = Objective(each, X, x0=np.broadcast_to(value, (4, 25)), layers=2, per_layer=True)
+        with pytest.raises(ValueError, match="at an x0 of its own"):
+            split(elsewhere, (f, X))
