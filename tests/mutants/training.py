@@ -336,7 +336,7 @@ MUTANTS = [
         ("type(J.f) is not LeastSquares or count == 0", "type(J.f) is not LeastSquares"),
         ("target[:, order], start[:, order])", "target[:, order], None)"),
         ("rng.bit_generator.advance(X.size)", "rng.bit_generator.advance(X.size + 1)"),
-        ("{**rng.bit_generator.state, **halves}", "rng.bit_generator.state"),
+        ("{**rng.bit_generator.state, **half}", "rng.bit_generator.state"),
         ("bits.advance(row *", "bits.advance((row - top) *"),
         ("+ first)\n", ")\n"),
         ("random(last - first) < SHARE", "random(last - first) <= SHARE / 2"),
