@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 from strategies import examples
-from tables import P, Q, apart, table
+from table_data import P, Q, apart, table
 
 from dsrl_ref.multiview.reading.parts import take_apart
 

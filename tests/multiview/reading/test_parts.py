@@ -1,7 +1,7 @@
 """Index, labels and features of a table, told apart."""
 
 import pytest
-from tables import P, Q, apart, table
+from table_data import P, Q, apart, table
 
 from dsrl_ref.multiview.reading.parts import take_apart
 from dsrl_ref.multiview.reading.tables import Table

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import table
+from table_data import table
 
 from dsrl_ref.multiview.reading.tables import matrix
 
