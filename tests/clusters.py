@@ -75,6 +75,33 @@ def forgotten(client, states):
         time.sleep(0.05)
 
 
+def left(client, keys):
+    """Which of these the scheduler still knows when it has had time to forget them."""
+    end = time.monotonic() + LIMIT
+    while True:
+        known = client.run_on_scheduler(lambda dask_scheduler: [key for key in keys if key in dask_scheduler.tasks])
+        if not known or time.monotonic() > end:
+            return known
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def paused(client):
+    """Let the workers be paused within the block, as they are where their memory is full."""
+    client.run(set_status, "paused")
+    try:
+        yield
+    finally:
+        client.run(set_status, "running")
+
+
+def set_status(name, dask_worker):
+    """What a worker tells the scheduler of itself."""
+    from distributed.core import Status
+
+    dask_worker.status = Status[name]
+
+
 @contextlib.contextmanager
 def stopped(*processes, seconds=None):
     """Let processes stand still within the block, or for so many seconds of it."""

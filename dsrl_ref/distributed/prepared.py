@@ -61,6 +61,8 @@ class Prepared:
         ------
         ClusterError
             Where it cannot be done; the next question makes all groups anew.
+        Exception
+            What a chunk, or the question, raises; where a group could not be made, the next question tries again.
         """
         return self._asked(lambda states: self.place.ask(states, question, *arguments))
 

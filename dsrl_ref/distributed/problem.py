@@ -1,5 +1,6 @@
 """A problem whose entries are spread over workers: what it is made of, and how it is cut."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
@@ -85,7 +86,7 @@ class Spread(Problem):
     on_disk = False  # where the chunks come from is dask's to know
 
     def __init__(self, f: Any, x0: Any, target: Any, layers: float, per_layer: bool, place: Cluster | Here) -> None:
-        self.prepared: Prepared | None = None
+        self._prepared: Callable[[], Prepared | None] = lambda: None
         self.f, self.shape, self.layers, self.per_layer = f, f.shape, layers, per_layer
         self.given, self.place = (x0, target), place
         self.x0, self.target = f.start() if x0 is None else x0, f.W if target is None else target
@@ -159,8 +160,18 @@ class Spread(Problem):
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """The answers of all groups of blocks, once they are prepared."""
-        assert self.prepared is not None
         return self.prepared.ask(question, *arguments)
+
+    @property
+    def prepared(self) -> Prepared:
+        """The groups of blocks, which hold this problem.
+
+        They are the objective's, and only referred to from here: in a circle they would stay on the workers, after
+        the objective is gone, until Python looks for circles.
+        """
+        prepared = self._prepared()
+        assert prepared is not None, "made ready, and held by the objective"
+        return prepared
 
     def made_ready(self, engine: Engine, prepare: Callable[[Any, Problem], Any]) -> Prepared:
         """Prepare all blocks where their entries are; ValueError or TypeError where an entry is no finite number."""
@@ -168,8 +179,9 @@ class Spread(Problem):
         plan = work.Plan(engine, prepare, self.layers, self.per_layer, self.shape[1], threads)
         D = None if self.is_fidelity else self.f.D
         own = 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
-        self.prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
-        return self.prepared
+        prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
+        self._prepared = weakref.ref(prepared)
+        return prepared
 
     def _recipes(self, plan: work.Plan) -> list[Any]:
         """Delayed groups: how all of the entries are prepared, from the arrays on."""

@@ -1,5 +1,6 @@
 """A real cluster of two worker processes: the same bits, and what happens to the workers ends in these or in a name."""
 
+import gc
 import threading
 import time
 from types import SimpleNamespace
@@ -205,7 +206,7 @@ def test_a_scheduler_that_stands_still_is_waited_for_and_then_named(cluster, cli
 
 def test_workers_that_stand_still_are_named(client):
     J = spread(timeout=3.0)
-    said = "a worker that is at work on it, or holds it, is not heard of"
+    said = "a worker that is at work on it, or holds what it needs, is not heard of"
     with clusters.stopped(*clusters.processes(client)), pytest.raises(ClusterError, match=said):
         J(THETA, L)
     with pytest.warns(ClusterWarning, match="lost 2 of 2"):
@@ -225,6 +226,49 @@ def test_what_workers_cannot_import_is_named(client):
         J.problem.ask(clusters.fails)
 
 
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.ClusterWarning")
+def test_what_a_chunk_raises_is_raised_as_it_is_and_once_it_is_mended_all_is_well(client, tmp_path):
+    away = tmp_path / "away"
+
+    def read(chunk):
+        if away.exists():
+            raise FileNotFoundError("the disk is away")
+        return chunk
+
+    J = Objective(Fidelity(da.from_array(W, chunks=(7, 10)).map_blocks(read, meta=W)), TARGET, layers=2)
+    expected = J(THETA, L)
+    clusters.forgotten(client, J.problem.prepared.states)
+    away.touch()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="the disk is away"):
+            J(THETA, L)
+    away.unlink()
+    assert J(THETA, L) == expected
+
+
+def test_what_failed_leaves_nothing_on_the_workers_while_its_error_is_kept(client):
+    with pytest.raises(ValueError, match=r"W\[36:40, 0:10\] contains NaN") as kept:
+        Objective(Fidelity(da.from_array(np.where(np.arange(400).reshape(40, 10) == 361, np.nan, W))), layers=2)
+    assert clusters.left(client, client.run_on_scheduler(tasks)) == []
+    assert kept.tb is not None
+
+
+def tasks(dask_scheduler):
+    return [key for key in dask_scheduler.tasks if isinstance(key, str)]
+
+
+def test_an_objective_that_is_gone_leaves_the_workers_at_once(client):
+    J = spread()
+    keys = [state.key for state in J.problem.prepared.states]
+    fit(J, epochs=2)
+    gc.disable()  # what is in a circle would stay for long
+    try:
+        del J
+        assert clusters.left(client, keys) == []
+    finally:
+        gc.enable()
+
+
 def test_an_asynchronous_client_is_refused(client, monkeypatch):
     monkeypatch.setattr(type(client), "asynchronous", True)
     try:
@@ -238,38 +282,70 @@ class Worker(SimpleNamespace):
     __hash__ = object.__hash__
 
 
+class Task(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+def worker(silent=0, status="running", processing=(1,), executing=()):
+    state = SimpleNamespace(name=status)
+    return Worker(last_seen=time.time() - silent, status=state, processing=set(processing), executing=set(executing))
+
+
+def on(key, worker, *needs):
+    return Task(key=key, state="processing", processing_on=worker, who_has=set(), dependencies=set(needs))
+
+
+def held(key, *workers):
+    return Task(key=key, state="memory", processing_on=None, who_has=set(workers), dependencies=set())
+
+
+def waiting(key, *needs):
+    return Task(key=key, state="waiting", processing_on=None, who_has=set(), dependencies=set(needs))
+
+
 def silence(tasks, *workers):
     scheduler = SimpleNamespace(workers=dict(enumerate(workers)), tasks={each.key: each for each in tasks})
     return module._silence(["a", "b"], scheduler)
 
 
-class Task(SimpleNamespace):
-    __hash__ = object.__hash__
-
-
 def test_signs_of_life_are_those_of_who_works_on_what_is_asked_for():
-    now = time.time()
-    here, away = Worker(last_seen=now, processing={1}), Worker(last_seen=now - 100, processing={1})
-    idle = Worker(last_seen=now, processing={})
-
-    def on(key, worker):
-        return Task(key=key, state="processing", processing_on=worker, who_has=set(), dependencies=set())
-
-    def held(key, *workers):
-        return Task(key=key, state="memory", processing_on=None, who_has=set(workers), dependencies=set())
-
-    def waiting(key, *needs):
-        return Task(key=key, state="waiting", processing_on=None, who_has=set(), dependencies=set(needs))
-
+    here, away, idle = worker(), worker(100), worker(processing=())
     assert silence([]) == (None, "it has no workers")
     assert silence([on("a", here), on("b", here)], here, away)[0] == pytest.approx(0, abs=50)
     assert silence([on("a", here), on("b", away)], here, away)[0] > 50
     assert silence([held("a", away), on("b", here)], here, away)[0] > 50
     assert silence([held("a", away, here), on("b", here)], here, away)[0] < 50
     assert silence([waiting("a", on("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([waiting("a", on("c", away), on("d", here)), on("b", here)], here, away)[0] < 50
     assert silence([waiting("a", held("c", away)), on("b", here)], here, away)[0] < 50  # its turn will come
     assert silence([waiting("a"), waiting("b")], idle) == (None, "no worker takes the work up")
     assert silence([waiting("a"), waiting("b")], here)[0] < 50
+
+
+def test_who_waits_for_the_data_of_a_worker_that_is_silent_gives_no_sign():
+    here, away = worker(), worker(100)
+    assert silence([on("a", here, held("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([on("a", here, held("c", away, here)), on("b", here)], here, away)[0] < 50  # it has them
+    assert silence([on("a", here, held("c", away, worker())), on("b", here)], here, away)[0] < 50
+    assert silence([on("a", here, on("c", here)), on("b", here)], here, away)[0] < 50
+
+
+def test_a_paused_worker_gives_signs_of_what_it_has_begun_alone():
+    begun = Task(key="a", state="processing", who_has=set(), dependencies=set())
+    full = begun.processing_on = worker(status="paused", executing=[begun])
+    assert silence([begun, waiting("b")], full) == (None, f"no worker takes the work up{module.PAUSED}")
+    full.processing.add(begun)
+    assert silence([begun, waiting("b")], full)[0] < 50
+    assert silence([begun, on("b", full)], full)[0] < 50  # its turn will come
+    full.executing.clear()
+    assert silence([begun, on("b", full)], full, worker(processing=()))[0] is None
+    assert silence([begun, on("b", full)], full, worker())[0] < 50
+
+
+def test_workers_that_are_paused_are_named(client):
+    J, said = spread(timeout=1.5), "no sign of life for 1.5 seconds: no worker takes the work up; some are paused"
+    with clusters.paused(client), pytest.raises(ClusterError, match=said):
+        J.ties(THETA, L)
 
 
 def test_work_that_goes_on_may_take_as_long_as_it_takes(client):
