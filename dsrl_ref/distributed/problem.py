@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_csr, as_number, is_sparse, require_shape
+from dsrl_ref.arrays import Array, as_csr_numbers, as_number, is_sparse, require_shape
 from dsrl_ref.disk import as_data, refuse_if_on_disk
 from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
@@ -98,7 +98,9 @@ class Spread(Problem):
         n, m = self.shape
         if not self._is_sparse:
             return n * m
-        return max(1, sum(self._counted(self.f.W, _stored)))
+        W = self.f.W
+        chunks = list(zip(W.to_delayed().ravel(), places(W.chunks), strict=True))
+        return max(1, sum(self._computed(_stored, chunks)))
 
     @property
     def _is_sparse(self) -> bool:
@@ -109,7 +111,7 @@ class Spread(Problem):
     @cached_property
     def nonzeros(self) -> int:
         """How many entries of the target are not 0."""
-        return sum(self._counted(self.target, _nonzero))
+        return sum(self._computed(_nonzero, [(chunk,) for chunk in self.target.to_delayed().ravel()]))
 
     @cached_property
     def start(self) -> float | None:
@@ -157,6 +159,13 @@ class Spread(Problem):
         of = Fidelity(f.W[:, chosen]) if self.is_fidelity else LeastSquares(f.D, f.Y[:, chosen])
         start, goal = (None if array is None else array[:, chosen] for array in (x0, target))
         return of, start, goal
+
+    def __reduce__(self) -> Any:
+        """Refuse: what is pickled here is not on the workers any more."""
+        raise TypeError(
+            "an Objective of dask arrays lies on the workers, and is neither pickled nor copied: make it where it is "
+            "evaluated, of the same f"
+        )
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """The answers of all groups of blocks, once they are prepared."""
@@ -229,10 +238,6 @@ class Spread(Problem):
         rows = sizes[0] if self.is_fidelity else (array.shape[0],)
         return list(array.rechunk((rows, sizes[1]), method="tasks").to_delayed().ravel())
 
-    def _counted(self, array: Any, count: Callable[[Any], int]) -> list[int]:
-        """A number of each chunk."""
-        return self._computed(count, [(chunk,) for chunk in array.to_delayed().ravel()])
-
     def _computed(self, function: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> list[Any]:
         """What a function says of each chunk, or of several at the same place; computed where they are."""
         from dask import delayed
@@ -254,8 +259,9 @@ def places(sizes: Sizes) -> list[work.Place]:
     return [(down, across) for down in rows for across in columns]
 
 
-def _stored(chunk: Any) -> int:
-    return int(as_csr(chunk, "W").nnz)
+def _stored(chunk: Any, place: work.Place) -> int:
+    """How many entries a sparse chunk stores, once equal places are added up: none, if it has no rows."""
+    return int(as_csr_numbers(chunk, work.part("W", place)).nnz) if all(chunk.shape) else 0
 
 
 def _nonzero(chunk: Any) -> int:
@@ -263,5 +269,9 @@ def _nonzero(chunk: Any) -> int:
 
 
 def _relation(W: Any, x0: Any) -> tuple[bool, bool]:
-    """Whether some entries of x0 are those of W, and whether any is not 0."""
-    return bool(abs(x0 - W).max() == 0), bool(_nonzero(x0))
+    """Whether some entries of x0 are those of W, of whatever dtype, and whether any is not 0."""
+    if is_sparse(W) and is_sparse(x0):
+        same = (as_csr_numbers(W, "W") != as_csr_numbers(x0, "x0")).nnz == 0
+    else:
+        same = np.array_equal(*(matrix.toarray() if is_sparse(matrix) else matrix for matrix in (W, x0)))
+    return same, bool(_nonzero(x0))
