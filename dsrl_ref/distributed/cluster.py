@@ -6,6 +6,7 @@ gives the answers of all groups, in their order, with the name of the making tha
 
 import asyncio
 import concurrent.futures
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -18,9 +19,17 @@ TIMEOUT = 60.0  # seconds without a sign of life, after which waiting ends
 BETWEEN_SIGNS = 1.0  # seconds between two questions about these
 PAUSED = "; some are paused, as dask does with one whose memory is full: give workers more, or take more workers"
 
+CONFIGURING = threading.Lock()  # of dask's configuration, which is the process's: who changes it changes it back
+
 Answer = tuple[str, Any]
 Tell = Callable[[int], None]  # how many states are made
 Job: TypeAlias = "concurrent.futures.Future[Any]"  # of a coroutine on the loop of the client
+
+
+PERSISTED = (
+    "what was persisted or scattered before, and lost with its workers or by a restart, or lies on another cluster, "
+    "cannot be made again: persist it anew, with this client"
+)
 
 
 class LostError(Exception):
@@ -106,7 +115,7 @@ class Cluster:
 
         self._require_open()
         most = "distributed.admin.large-graph-warning-threshold"
-        with dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
+        with CONFIGURING, dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
             return list(self.client.compute(list(recipes)))
 
     def ask(

@@ -111,7 +111,8 @@ class Spread(Problem):
     @cached_property
     def nonzeros(self) -> int:
         """How many entries of the target are not 0."""
-        return sum(self._computed(_nonzero, [(chunk,) for chunk in self.target.to_delayed().ravel()]))
+        target: Any = self.target
+        return sum(self._computed(_nonzero, [(chunk,) for chunk in target.to_delayed().ravel()]))
 
     @cached_property
     def start(self) -> float | None:

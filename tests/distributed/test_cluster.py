@@ -257,6 +257,45 @@ def tasks(dask_scheduler):
     return [key for key in dask_scheduler.tasks if isinstance(key, str)]
 
 
+def test_what_was_persisted_and_is_lost_is_to_be_persisted_again(client):
+    kept = client.persist(da.from_array(W, chunks=(7, 10)))
+    J = Objective(Fidelity(kept), layers=2)
+    assert J(THETA, L)[0] > 0
+    clusters.forgotten(client, [*kept.dask.values(), *J.problem.prepared.states])
+    with pytest.raises(ClusterError, match=r"forgotten what was prepared 3 times .* persist it anew, with this client"):
+        J(THETA, L)
+
+
+def test_two_that_prepare_at_once_leave_the_configuration_of_dask_as_it_was():
+    from dask import config
+
+    most = "distributed.admin.large-graph-warning-threshold"
+    before, second, first_is_done = config.get(most), threading.Event(), threading.Event()
+
+    class Client:
+        status = "running"
+
+        def compute(self, recipes):
+            if recipes == ["first"]:
+                second.wait(0.3)  # which does not come before this one has left
+            else:
+                second.set()
+                first_is_done.wait(0.3)
+            return recipes
+
+    def prepare(name):
+        module.Cluster(Client(), None, 60.0).prepare([name], 10**7)
+        if name == "first":
+            first_is_done.set()
+
+    threads = [threading.Thread(target=prepare, args=[name]) for name in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert config.get(most) == before
+
+
 def test_an_objective_that_is_gone_leaves_the_workers_at_once(client):
     J = spread()
     keys = [state.key for state in J.problem.prepared.states]

@@ -135,6 +135,7 @@ MUTANTS = [
     *of(
         "distributed/cluster.py",
         ("dask.config.set({most: own + ", "dask.config.set({most: "),
+        ("with CONFIGURING, dask", "with dask"),
         ("num_workers=self.slots", "num_workers=8"),
         ("return max(1, sum(self._threads()))", "return max(1, len(self._threads()))"),
         ("now - self.last > self.cluster.timeout", "False"),
