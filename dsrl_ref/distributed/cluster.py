@@ -220,9 +220,11 @@ class Cluster:
         async def run() -> Any:
             return await begin()
 
+        running = run()
         try:
-            return asyncio.run_coroutine_threadsafe(run(), self.client.loop.asyncio_loop)
+            return asyncio.run_coroutine_threadsafe(running, self.client.loop.asyncio_loop)
         except RuntimeError as error:  # the loop ended between two looks at the client
+            running.close()
             raise ClusterError(f"the Dask client is closed: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """A real cluster of two worker processes: the same bits, and what happens to the workers ends in these or in a name."""
 
+import asyncio
 import gc
 import threading
 import time
@@ -242,6 +243,7 @@ def test_what_a_chunk_raises_is_raised_as_it_is_and_once_it_is_mended_all_is_wel
     for _ in range(2):
         with pytest.raises(FileNotFoundError, match="the disk is away"):
             J(THETA, L)
+    assert clusters.left(client, client.run_on_scheduler(tasks)) == []  # before, a chunk's error is still known
     away.unlink()
     assert J(THETA, L) == expected
 
@@ -254,7 +256,7 @@ def test_what_failed_leaves_nothing_on_the_workers_while_its_error_is_kept(clien
 
 
 def tasks(dask_scheduler):
-    return [key for key in dask_scheduler.tasks if isinstance(key, str)]
+    return list(dask_scheduler.tasks)
 
 
 def test_what_was_persisted_and_is_lost_is_to_be_persisted_again(client):
@@ -315,6 +317,87 @@ def test_an_asynchronous_client_is_refused(client, monkeypatch):
             spread(client=client)
     finally:
         monkeypatch.undo()
+
+
+@pytest.fixture(name="looping")
+def _cluster_of_a_client_with_a_loop():
+    """A cluster of a client whose loop runs in a thread, and nothing else."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    client = SimpleNamespace(status="running", futures={}, loop=SimpleNamespace(asyncio_loop=loop))
+    yield module.Cluster(client, None, 60.0)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def raising(error):
+    raise error
+
+
+def killed_worker():
+    from distributed import KilledWorker
+
+    return KilledWorker("a", SimpleNamespace(address="tcp://x"), 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (killed_worker, ClusterError, "a worker died 4 times while it worked on the same blocks: give workers more"),
+        (lambda: OSError("reset"), ClusterError, "the connection to the Dask scheduler failed: reset"),
+        (lambda: ModuleNotFoundError("dsrl_ref"), ClusterError, r"cannot import what it needs \(dsrl_ref\)"),
+        (asyncio.CancelledError, module.LostError, "^$"),
+        (lambda: ZeroDivisionError("none"), ZeroDivisionError, "none"),
+    ],
+)
+def test_how_waiting_ends_has_a_name(looping, error, kind, message):
+    with pytest.raises(kind, match=message):
+        looping._waited(lambda: raising(error()), [])
+
+
+def test_a_task_that_raises_an_error_of_the_system_has_not_lost_the_connection(looping):
+    looping.client.futures["a"] = SimpleNamespace(status="error")
+    with pytest.raises(FileNotFoundError, match="away"):
+        looping._waited(lambda: raising(FileNotFoundError("away")), ["a"])
+
+
+def test_a_client_whose_loop_has_ended_is_closed(looping):
+    ended = asyncio.new_event_loop()
+    ended.close()
+    client = SimpleNamespace(status="running", futures={}, loop=SimpleNamespace(asyncio_loop=ended))
+    with pytest.raises(ClusterError, match="the Dask client is closed"):
+        module.Cluster(client, None, 60.0)._waited(lambda: raising(OSError()), [])
+
+
+def test_what_is_not_waited_for_any_more_is_given_up(looping, monkeypatch):
+    given_up = threading.Event()
+
+    async def never():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        looping._waited(never, [], interrupt)
+    assert given_up.wait(60)
+
+
+def test_workers_that_are_about_to_leave_are_not_counted():
+    scheduler = SimpleNamespace(
+        workers={
+            status: SimpleNamespace(status=SimpleNamespace(name=status), nthreads=3)
+            for status in ("running", "closing")
+        }
+    )
+    assert module._threads_of(scheduler) == [3]
 
 
 class Worker(SimpleNamespace):
