@@ -263,6 +263,33 @@ def test_chunks_without_rows_change_nothing():
         assert found == Objective(Fidelity(kept), layers=1, method="pieces")(THETA, 2.0)
 
 
+@pytest.mark.parametrize("zeros", [slice(4, 8), slice(None)], ids=["some blocks", "all"])
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.StartWarning")
+def test_blocks_of_zeros_alone_are_learned_from_as_in_memory(zeros):
+    W = np.random.default_rng(3).normal(size=(12, 6))
+    W[zeros] = 0.0
+    for per_layer in (False, True):
+        options = {"layers": 2, "per_layer": per_layer, "method": "pieces"}
+        for given in (W, sp.csr_array(W)):
+            if per_layer and given is not W:
+                continue
+            of = da.from_array(W, chunks=(2, 6)) if given is W else in_sparse_chunks(W, [2] * 6)
+            learned, expected = (fit(Objective(Fidelity(each), **options), epochs=3) for each in (of, given))
+            assert learned.theta == pytest.approx(expected.theta, rel=1e-12)
+            assert learned.loss == pytest.approx(expected.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("cut", [np.s_[:-1], np.s_[:, :-1]])
+def test_chunks_that_are_smaller_than_their_array_says_are_refused(cut):
+    false = ARRAY.map_blocks(lambda chunk: chunk[cut], chunks=ARRAY.chunks, meta=np.eye(1))
+    message = r"W\[0:4, 0:4\] has shape \(.*\), but that part of the dask array has shape \(4, 4\)"
+    with pytest.raises(ValueError, match=message):
+        Objective(Fidelity(false), layers=1)
+    signals = da.from_array(np.ones((3, 5)), chunks=(3, 5)).map_blocks(lambda chunk: chunk[:, :-1], chunks=((3,), (5,)))
+    with pytest.raises(ValueError, match=r"Y\[:, 0:5\] has shape \(3, 4\), but that part of the dask array has shape"):
+        Objective(LeastSquares(np.eye(3), signals), np.ones((3, 5)), layers=1)
+
+
 STARTS = {
     "bool": np.array([[True, False], [True, True]]),
     "int8": np.array([[-128, 0], [5, 127]], dtype=np.int8),

@@ -41,6 +41,11 @@ def test_views_on_workers_tell_their_shape_and_whom_they_lack():
         (lambda: [*spread(np.eye(4)), np.eye(4)], TypeError, r"views\[1\] is in memory, and others are dask arrays"),
         (lambda: spread(np.eye(4), np.ones((3, 2))), ValueError, r"views\[1\] has 3 samples, but views\[0\] has 4"),
         (lambda: spread(np.eye(4), [1, 2, 3, 4]), ValueError, r"views\[1\]: Expected 2D array, got 1D array"),
+        (
+            lambda: [da.ones((4, 2)).map_blocks(lambda chunk: chunk[:3], chunks=((4,), (2,)))],
+            ValueError,
+            r"views\[0\] has shape \(3, 2\), but its dask array says \(4, 2\)",
+        ),
         (lambda: [da.ones((3, 2), dtype="U1")], TypeError, r"views\[0\] must be numeric"),
         (lambda: spread(1e160 * np.eye(4)), ValueError, r"views\[0\] has 1e\+160 for largest size"),
         (
