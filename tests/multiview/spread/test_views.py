@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from views import random_views
 
 from dsrl_ref.errors import MissingExtraError, SizeError
+from dsrl_ref.multiview.blank import what_is_blank
 from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, views_of
 from dsrl_ref.multiview.views import as_views, prepare
 
@@ -53,6 +54,11 @@ def test_views_on_workers_tell_their_shape_and_whom_they_lack():
             ValueError,
             r"views\[0\]\[2, 1\] = nan, and 1 rows are",
         ),
+        (
+            lambda: spread(np.eye(3), [[1, 2], [1, np.nan], [3, 4]]),
+            ValueError,
+            r"views\[1\]\[1, 1\] = nan, and 1 rows are",
+        ),
         (lambda: spread([[1, 2], [np.nan] * 2, [3, 4]]), ValueError, "sample 1 is in no view, a row of NaN in each"),
     ],
 )
@@ -76,6 +82,18 @@ def test_what_a_view_takes_is_what_is_stored_of_it():
     points = prepare(view, "tf-idf").points.rows
     parts = [part for each in (view, points) for part in (each.data, each.indices, each.indptr)]
     assert ready.told.bytes == sum(part.nbytes for part in parts)
+
+
+def test_views_that_tell_nothing_and_samples_they_have_are_told_of():
+    other = random_views(5, (3,))[0]
+    other[[1, 3]] = np.nan
+    constant, holed = prepared(views_of(spread(np.ones((5, 2)), other)), ["samples", "features"], 2, "heat", "auto")
+    assert constant.told.blank == what_is_blank(prepare(np.ones((5, 2)), "samples"))
+    assert "constant" in constant.told.blank
+    assert constant.told.equal
+    assert constant.seen.tolist() == [True] * 5
+    assert not holed.told.equal
+    assert holed.seen.tolist() == [True, False, True, False, True]
 
 
 def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
