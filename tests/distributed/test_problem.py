@@ -251,6 +251,15 @@ def test_what_is_no_number_in_a_sparse_chunk_is_named_with_the_place_of_the_chun
         Objective(Fidelity(in_sparse_chunks(W, (3, 3, 3))), layers=1)
 
 
+def test_blocks_of_sparse_rows_store_as_much_as_dense_ones():
+    W = np.zeros((20, 11))
+    W[:, [3, 5]] = 1.0
+    J = Objective(Fidelity(in_sparse_chunks(W, [7, 7, 6])), layers=1, method="fused")
+    blocks = [block for group in J.problem.prepared.states for block in group.blocks]
+    assert [block.rows for block in blocks] == [(0, 12), (12, 20)]
+    assert {block.columns for block in blocks} == {(0, 11)}
+
+
 def test_chunks_without_rows_change_nothing():
     W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
     rows = np.arange(9) % 9 < 8
@@ -300,8 +309,9 @@ STARTS = {
 
 @pytest.mark.parametrize("W", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
-def test_where_x0_starts_is_seen_of_every_dtype(W, wrap):
+def test_where_x0_starts_is_seen_of_every_dtype(monkeypatch, W, wrap):
     """-128 of eight bits is its own negative, and the difference of two truths is not defined."""
+    monkeypatch.setattr(module, "BLOCK", 2)  # a row, so that one block alone has another x0
     place = np.argmax(np.abs(W.astype(float)) == np.abs(W.astype(float)).max())
     other = W.copy()
     other.flat[place] = 0

@@ -7,8 +7,10 @@ from views import random_views
 
 from dsrl_ref.errors import MissingExtraError, SizeError
 from dsrl_ref.multiview.blank import what_is_blank
+from dsrl_ref.multiview.neighbors import mean_distance
 from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, views_of
 from dsrl_ref.multiview.views import as_views, prepare
+from dsrl_ref.threads import limited
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
@@ -104,7 +106,24 @@ def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
     (found,) = in_memory([ready])
     assert np.array_equal(found.points.columns, prepare(view, "features").points.columns)
     monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 2 * 8 * 9 * 4 - 1)
-    with pytest.raises(
-        SizeError, match="predict of new samples, and save, bring the views of 9 samples into the memory"
-    ):
+    said = "predict of new samples, and save, bring the views of 9 samples into the memory"
+    with pytest.raises(SizeError, match=said):
         in_memory([ready])
+    monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 2 * 2 * 8 * 9 * 4 - 1)
+    assert len(in_memory([ready])) == 1
+    with pytest.raises(SizeError, match=said):
+        in_memory([ready, ready])
+
+
+def test_the_scale_of_heat_is_told_and_asked_of_no_other_weights():
+    view = random_views(9, (4,))[0]
+    scales = [
+        prepared(views_of(spread(view)), ["features"], 3, weights, "auto")[0].told.scale
+        for weights in ("heat", "adaptive")
+    ]
+    assert scales == [mean_distance(prepare(view, "features").points), 0.0]
+
+
+def test_without_a_cluster_as_many_views_are_read_at_a_time_as_there_are_processors():
+    with limited(3):
+        assert views_of(spread(np.eye(4)))[0].place.slots == 3
