@@ -23,7 +23,7 @@ from dsrl_ref.threads import limited
 
 Call = Callable[[], Any]
 THREADS = 1, 2
-ROUNDS, SHORT = 5, 1.0  # at most so many calls, and no more after so many seconds
+LEAST, MOST, SHORT = 2, 5, 1.0  # so many calls at least and at most, and no more after so many seconds
 DECADES = 2  # the last, over which the power is fitted
 SIZES = {
     "full": [10**5, 10**6, 10**7, 10**8],
@@ -42,9 +42,9 @@ class Cost:
 
 
 def cost(call: Call) -> Cost:
-    """What a call takes: the least of a few times where it is short."""
-    costs = [_once(call)]
-    while len(costs) < ROUNDS and sum(each.passed for each in costs) < SHORT:
+    """What a call takes, the least of a few times: the first may wait for memory that its machine does not have yet."""
+    costs = [_once(call) for _ in range(LEAST)]
+    while len(costs) < MOST and sum(each.passed for each in costs) < SHORT:
         costs.append(_once(call))
     return min(costs, key=lambda each: each.used)
 

@@ -124,7 +124,7 @@ def test_many_samples_of_few_features_have_the_neighbours_of_a_tree(installed):
 
 
 def test_where_one_column_fills_the_cache_labels_are_spread_class_by_class(monkeypatch):
-    for n, apart in ((65_536, False), (65_537, True)):
+    for n, apart in ((131_072, False), (131_073, True)):
         names = [step.name for step in plan(SHAPE, n, CONSTANTS).steps]
         assert (planning.APART in names, "propagation" in names) == (apart, not apart)
 
