@@ -22,7 +22,7 @@ NEW = [view[:7] + 0.125 for view in VIEWS]
 
 
 def spread(views=VIEWS):
-    return [da.from_array(view, chunks=(40, 3)) for view in views]
+    return [da.from_array(view, chunks=(40, 3), name=False) for view in views]  # dask counts, by names, who died of them
 
 
 @pytest.fixture(scope="module", name="both")
