@@ -31,7 +31,8 @@ def _small_blocks(monkeypatch):
 
 def spread(chunks=(7, 10), **options):
     """An objective whose array has a name of its own: dask counts, by the name, the workers that died of it."""
-    return Objective(Fidelity(da.from_array(W, chunks=chunks, name=False)), TARGET, layers=2, method="pieces", **options)
+    array = da.from_array(W, chunks=chunks, name=False)
+    return Objective(Fidelity(array), TARGET, layers=2, method="pieces", **options)
 
 
 def in_memory(**options):

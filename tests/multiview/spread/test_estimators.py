@@ -22,7 +22,8 @@ NEW = [view[:7] + 0.125 for view in VIEWS]
 
 
 def spread(views=VIEWS):
-    return [da.from_array(view, chunks=(40, 3), name=False) for view in views]  # dask counts, by names, who died of them
+    """Arrays that have names of their own: dask counts, by the name, the workers that died of it."""
+    return [da.from_array(view, chunks=(40, 3), name=False) for view in views]
 
 
 @pytest.fixture(scope="module", name="both")
