@@ -70,7 +70,8 @@ def test_every_row_runs_at_its_smallest_size(benchmarks, tmp_path):
 def test_rows_on_growth_run_tell_powers_and_have_curves(benchmarks, row):
     found = benchmarks.ALL[row]("smallest")
     assert all(result.seconds >= 0 for result in found.results)
-    assert sum(map(len, found.curves.values())) == len(found.results)
+    drawn = [result for result in found.results if row == "scale-pieces" or "2 threads" not in result.contestant]
+    assert sum(map(len, found.curves.values())) == len(drawn) > len(found.results) / 3
     assert row == "scale-views" or all(": power " in note for note in found.notes)
 
 

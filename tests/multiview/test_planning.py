@@ -1,6 +1,7 @@
 """Plans: what was measured at some size is carried to another, kept, and told with what to do instead."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -147,6 +148,36 @@ def test_every_step_of_both_estimators_is_measured(small):
         assert set(part) == set(planning.measurable())
         assert min(part.values()) >= 0
     assert min(constants.bytes.values()) > 0
+
+
+@pytest.mark.parametrize("faiss", [True, False])
+def test_of_many_samples_that_is_measured_which_a_fit_does(monkeypatch, faiss):
+    kinds = []
+    monkeypatch.setattr(planning, "fuse", lambda *given: kinds.append(given[-1]) or SimpleNamespace(graph=None))
+    monkeypatch.setattr(planning, "is_installed", lambda: faiss)
+    monkeypatch.setattr(planning, "abreast", lambda n: 8 if n < 150 else 1)
+    for many, n in ((150, 149), (150, 150)):
+        monkeypatch.setattr(planning, "MANY", many)
+        calls = dict(planning.steps(SHAPE, n))
+        assert (planning.APPROXIMATE in calls) == faiss
+        assert (planning.NEIGHBOURS in calls) == (n < many or not faiss)
+        assert ("propagation" in calls) == (n < 150)
+        calls["graph"]()
+    assert kinds == ["exact", "approximate" if faiss else "exact"]
+
+
+def test_neighbours_that_the_graph_finds_again_are_counted_once(monkeypatch):
+    for found in ([planning.NEIGHBOURS, planning.APPROXIMATE], [planning.APPROXIMATE]):
+        took = {planning.NEIGHBOURS: 5.0, planning.APPROXIMATE: 3.0, "graph": 7.0}
+        now = [0.0]
+
+        def of(name, took=took, now=now):
+            return lambda: now.__setitem__(0, now[0] + took[name])
+
+        names = [*found, "graph"]
+        monkeypatch.setattr(planning, "steps", lambda *_, names=names, of=of: [(name, of(name)) for name in names])
+        seconds = planning.timed(SHAPE, 10, clock=lambda now=now: now[0])
+        assert seconds == {**{name: took[name] for name in found}, "graph": 7.0 - took[found[0]]}
 
 
 def test_class_by_class_is_the_same_propagation(monkeypatch):
