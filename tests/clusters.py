@@ -47,6 +47,18 @@ def cluster(workers, folder):
         child.wait(LIMIT)
 
 
+def ready(client, count=2):
+    """Wait for so many workers, and for who starts them again: who dies before its start has been seen stays dead."""
+    client.wait_for_workers(count)
+    while set(client.run(status, nanny=True).values()) != {"running"}:
+        time.sleep(0.05)
+
+
+def status(dask_worker):
+    """That of a worker, or of who starts it again."""
+    return dask_worker.status.name
+
+
 def processes(client):
     """The process numbers of the workers that are there now."""
     return list(client.run(os.getpid).values())

@@ -130,9 +130,10 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def client(cluster):
     """A client of it, the one in charge, of each test's own."""
+    import clusters
     from distributed import Client
 
     _, address = cluster
     with Client(address) as client:
-        client.wait_for_workers(2)
+        clusters.ready(client)
         yield client

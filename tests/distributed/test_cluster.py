@@ -122,7 +122,7 @@ def test_a_problem_of_one_block_leaves_a_worker_without_data(client, monkeypatch
 @pytest.mark.filterwarnings("default::dsrl_ref.errors.ClusterWarning")
 def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(client, repeats):
     for _ in range(repeats(1, 20)):
-        client.wait_for_workers(2)
+        clusters.ready(client)
         J, calls = spread(), []
 
         def kill(epoch, *_, J=J, calls=calls):
@@ -157,7 +157,7 @@ def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once
 def test_workers_killed_between_and_amid_evaluations_leave_no_trace(client, count, after):
     expected = bits(in_one_group())
     for _ in range(20):
-        client.wait_for_workers(2)
+        clusters.ready(client)
         J = spread()
         if after is None:
             clusters.killed(client, count)

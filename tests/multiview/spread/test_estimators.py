@@ -98,13 +98,13 @@ def test_a_worker_killed_amid_fit_leaves_no_trace(client, monkeypatch, both, aft
     """Who fetches from a worker that has just died waits until it cannot be reached: it takes as long as it takes."""
     monkeypatch.setattr(learning, "FETCHED", 0)
     for _ in range(5):
-        client.wait_for_workers(2)
+        clusters.ready(client)
         timer = threading.Timer(after, clusters.killed, [client])
         timer.start()
         found = DSRLClassifier().fit(spread(), KNOWN)
         timer.join()
         assert np.array_equal(found.label_distributions_, both[0].label_distributions_)
-        client.wait_for_workers(2)
+        clusters.ready(client)
         assert same_graph(found.graph_.compute(), both[0].graph_)
 
 
