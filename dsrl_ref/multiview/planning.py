@@ -44,7 +44,7 @@ APPROXIMATE = "approximate neighbours"  # of many samples, where faiss is there
 APART = "propagation, class by class"  # of many samples
 LIMITS = {  # of the power: the least and the most
     NEIGHBOURS: (1.0, 2.0),  # of a tree, of all pairs
-    APPROXIMATE: (1.0, 1.2),  # each is compared with so many, and with all cells
+    APPROXIMATE: (1.1, 1.2),  # each is compared with so many, and with all cells, of which many samples have more
     "graph": (1.1, 1.2),  # of the eigenvectors of the mean; how to standardise, which is tried on few, hides it
     "network": (1.0, 1.1),  # weights are sorted
     "embedding": (1.0, 1.15),  # entries of a vector are looked up in any order, and leave one cache after the other
