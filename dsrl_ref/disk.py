@@ -264,7 +264,7 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
     with Progress(f"checking {name}") as progress:
         for start, part in _watched(array, stamp):
             _require_finite(part, name, start, array.shape[1])
-            progress.tell(f"{start / array.size:.0%}")
+            progress.tell(f"{start:,} of {array.size:,} entries", start / array.size)
     return _in_file(array, stamp, folder)
 
 
@@ -341,7 +341,7 @@ def _spooled(portions: Iterable[tuple[int, Any]], name: str, m: int, folder: "Pa
             _require_finite(part, name, start, m)
             file.write(part, start)
             end = start + part.size
-            progress.tell(f"{end:,} entries")
+            progress.tell(f"{end:,} entries", end / entries if entries else None)
         return file.mapped((end // m, m))
 
 

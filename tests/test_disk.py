@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, disk, fit, forward, solve
 from dsrl_ref.differences import check_gradient
 from dsrl_ref.errors import DataFileError, SizeError
+from dsrl_ref.progress import reported
 
 W = np.random.default_rng(0).normal(size=(7, 30))
 THETA = (1.1, 0.5, 0.2, 0.6)
@@ -101,6 +102,20 @@ def test_what_is_small_is_read_into_memory(path, monkeypatch):
     for given in (path, mapped(path), Blocks()):  # nobody looks at a file any more
         assert disk._base(Fidelity(given).W, np.memmap) is None
     assert Objective(Fidelity(Blocks()), layers=1).method == "adjoint"
+
+
+def test_how_far_checking_and_copying_are_is_told(path):
+    told = []
+    with reported(None, lambda text, share, _: told.append((text, share))):
+        Fidelity(path)
+        np.save(path, W.astype(np.float32))
+        Fidelity(path)
+        Fidelity(iter([W[:2], W[2:]]))
+    assert told == [
+        *((f"checking W: {30 * i + j} of 210 entries", (30 * i + j) / 210) for i in range(7) for j in (0, 16)),
+        *((f"copying W: {30 * i + j} entries", (30 * i + j) / 210) for i in range(7) for j in (16, 30)),
+        *((f"copying W: {entries} entries", None) for entries in (60, 210)),
+    ]
 
 
 def test_what_is_in_memory_is_referred_to_and_a_mask_stays_one(path):
@@ -219,8 +234,8 @@ def test_a_file_that_changes_before_or_while_it_is_sorted_or_read_is_told(path, 
         J(THETA, 1.5) if method == "fused" else Objective(f, layers=2, method="disk")
 
 
-# Who reads behind the end of a file is ended by the system: so a child does it, and prints what it was told. A case is an
-# array that a file has, what is made of a map of it, and what is kept of that, as a function that reads it.
+# Who reads behind the end of a file is ended by the system: so a child does it, and prints what it was told. A case is
+# an array that a file has, what is made of a map of it, and what is kept of that, as a function that reads it.
 CUT_SHORT = """
 import os, sys
 import numpy as np

@@ -1,6 +1,5 @@
 """The nearest neighbours of points, and distances between them: no n×n array is held."""
 
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -149,11 +148,9 @@ def _fill(
         lengths[rows], columns[rows] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
     step = search.height * max(1, PAIRS * processors() // (search.height * search.compared))
-    begun = time.monotonic()
     for start in range(0, m, step):
         if start:
-            left = (time.monotonic() - begun) * (m - start) / start
-            progress.tell(f"{start} of {m} samples, {left:.0f} s left")
+            progress.tell(f"{start} of {m} samples", start / m)
         in_threads(work, range(start, min(start + step, m), search.height), processors())
 
 

@@ -6,14 +6,13 @@ from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 from views import euclidean, hard_views, nearest_first
 
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, approximate, neighbors, similarity_graph
 from dsrl_ref.multiview.lists import Samples
-from dsrl_ref.multiview.neighbors import Taken, kind_for, nearest, recall
-from dsrl_ref.multiview.points import Dense, Sparse
+from dsrl_ref.multiview.neighbors import Taken, nearest, recall
+from dsrl_ref.multiview.points import Dense
 from dsrl_ref.threads import limited
 
 faiss = pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[ann]'")
@@ -44,16 +43,6 @@ def test_most_neighbours_are_true_and_all_distances_are_exact():
     assert columns[:, 0].tolist() == list(range(400))
     assert lengths == pytest.approx(np.take_along_axis(np.array(exact), columns, axis=1), rel=1e-15)
     assert (np.diff(lengths, axis=1) >= 0).all()
-
-
-def test_recall_is_of_all_neighbours_but_the_sample_itself(monkeypatch):
-    points = blobs(50)
-    columns = nearest(points, points, 5)[1]
-    assert recall(points, columns) == 1
-    columns[:, 2:] = -1
-    assert recall(points, columns) == 0.25
-    monkeypatch.setattr(neighbors, "JUDGED", 3)
-    assert recall(points, columns) == 0.25
 
 
 def test_neighbours_far_from_the_origin_are_as_good():
@@ -165,25 +154,6 @@ def test_without_faiss_approximate_neighbours_say_which_extra_has_it(monkeypatch
         similarity_graph(views, 2, neighbors="approximate")
     with pytest.raises(MissingExtraError, match=r"dsrl_ref\[ann\]"):
         DSRLClustering(2, n_neighbors=2, neighbors="approximate").fit(views)
-
-
-def test_auto_is_approximate_for_many_dense_samples_without_a_tree(monkeypatch, capsys):
-    monkeypatch.setattr(neighbors, "MANY", 100)
-    many, few, low = blobs(100), blobs(99), blobs(100, 3)
-    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
-    assert [kind_for(points, "auto") for points in (many, few, low)] == ["approximate", "exact", "exact"]
-    assert [kind_for(points, "exact") for points in (many, few)] == ["exact", "exact"]
-    assert [kind_for(points, "approximate") for points in (many, few)] == ["approximate", "approximate"]
-    assert kind_for(Sparse.unmoved(csr_array(np.eye(200))), "approximate") == "exact"
-    monkeypatch.setattr(neighbors, "is_installed", lambda: False)
-    said = []
-    monkeypatch.setattr(neighbors, "remark", said.append)
-    assert kind_for(many, "auto") == "exact"
-    assert said == [
-        "dsrl_ref: exact neighbours of 100 samples take minutes; pip install 'dsrl_ref[ann]' brings approximate ones, "
-        "which take seconds"
-    ]
-    assert capsys.readouterr().err == ""
 
 
 def test_estimators_say_what_they_took_and_take_it_for_new_samples_too(monkeypatch, capsys):
