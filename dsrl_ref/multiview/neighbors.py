@@ -111,8 +111,8 @@ def nearest(
     on whether tiles or a tree found it. As the order of the features moves its last bits, squares are compared rounded
     to thirty bits, and as 0 where the distance is below 1.2e-10 of the length of the point.
 
-    Beside the answer and the points, which are held three times, a thread has one tile of products: 2 MiB at most, or
-    16 MiB of sparse points. Ctrl-C waits for a tile.
+    Beside the answer and the points, up to three and a half copies of dense points are held, and by each thread a tile
+    of products: of 2 MiB at most, or of 16 MiB for sparse points. Ctrl-C waits for a tile.
     """
     rows = slice(0, some.count) if rows is None else rows
     lengths = np.empty((rows.stop - rows.start, count))

@@ -10,6 +10,8 @@ from scipy.sparse import csr_array
 from views import euclidean, nearest_exactly, nearest_first, random_views, tied_samples
 
 from dsrl_ref.multiview import neighbors, tiles, trees
+from dsrl_ref.multiview.kernels import neighbors as kernels
+from dsrl_ref.multiview.lists import Lists
 from dsrl_ref.multiview.neighbors import (
     Distances,
     kind_for,
@@ -204,6 +206,52 @@ def test_recall_is_of_so_many_samples_which_are_always_the_same(monkeypatch):
     shares = {recall(some, columns) for _ in range(3)}
     assert len(shares) == 1
     assert 0.25 < shares.pop() < 1
+
+
+@pytest.mark.parametrize("kernel", ["scan", "scan_sparse"])
+def test_few_others_are_looked_at(monkeypatch, kernel):
+    """Of a thousand, for 30 neighbours: lists alone, as they fill, would take 139 of them."""
+    offered, scan = [], getattr(kernels, kernel)
+    monkeypatch.setattr(kernels, kernel, lambda *given: offered.append(scan(*given)) or offered[-1])
+    rows = np.random.default_rng(0).normal(size=(1000, 8))
+    some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(np.ascontiguousarray(rows.T))
+    with limited(1):
+        nearest(some, some, 31, rows=slice(0, 100))
+    assert 30 <= sum(offered) / 100 < 50
+
+
+@pytest.mark.parametrize(
+    "make", [lambda rows: Dense(np.ascontiguousarray(rows.T)), lambda rows: Sparse.unmoved(csr_array(rows))]
+)
+def test_of_others_that_rounding_alone_tells_apart_the_first_stay_in(monkeypatch, make):
+    """Though products that hardly round would leave them out: as far as all others are, to eleven digits."""
+    monkeypatch.setattr(tiles.Filter, "of", lambda rows, _, of=tiles.Filter.of: of(rows, np.float64))
+    rng = np.random.default_rng(0)
+    rows = np.zeros((61, 2))
+    rows[1:, 0] = rng.choice([-1.0, 1.0], 60) * (1 + 1e-11 * rng.random(60))
+    some = make(rows)
+    assert nearest(some, some, 6, rows=slice(0, 1))[1].tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize("kernel", ["scan", "scan_sparse"])
+def test_of_others_that_are_all_as_far_the_later_ones_are_not_looked_at(monkeypatch, kernel):
+    offered, scan = [], getattr(kernels, kernel)
+    monkeypatch.setattr(kernels, kernel, lambda *given: offered.append(scan(*given)) or offered[-1])
+    monkeypatch.setattr(tiles.Filter, "of", lambda rows, _, of=tiles.Filter.of: of(rows, np.float64))
+    rows = np.eye(300)
+    some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(rows)
+    with limited(1):
+        assert nearest(some, some, 4, rows=slice(0, 20))[1][10].tolist() == [10, 0, 1, 2]
+    assert sum(offered) / 20 < 60
+
+
+def test_nobody_is_offered_where_the_list_of_candidates_has_nobody():
+    """As -1 says it; the last of all others is no candidate."""
+    rows, least = np.array([[0.0], [2.0], [1.0]]), np.zeros(3)
+    lists = Lists.empty(np.arange(1), 2)
+    kernels.choose(np.array([0, 3]), np.array([-1, 0, 1]), rows, np.arange(3), rows, least, *lists)
+    kernels.order(*lists)
+    assert lists.places.tolist() == [[0, 1]]
 
 
 def test_dense_points_are_not_sought_among_sparse_ones():
