@@ -91,11 +91,43 @@ def test_where_a_cell_has_too_few_those_of_others_keep_theirs(monkeypatch, end, 
     assert columns[:, 0].tolist() == list(range(44))
 
 
-def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after():
+def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after(monkeypatch):
     faiss.omp_set_num_threads(2)
-    with approximate._one_thread(faiss):
+    with pytest.raises(ZeroDivisionError, match="division"), approximate._one_thread(faiss):
         assert faiss.omp_get_max_threads() == 1
+        1 / 0  # noqa: B018
     assert faiss.omp_get_max_threads() == 2
+    seen = []
+    for kind, name in ((faiss.IndexIVFFlat, "add"), (faiss.IndexIVFFlat, "search"), (faiss.IndexFlatL2, "search")):
+        function = getattr(kind, name)
+
+        def watched(*given, _name=name, _function=function):
+            seen.append((_name, faiss.omp_get_max_threads()))
+            return _function(*given)
+
+        monkeypatch.setattr(kind, name, watched)
+    with limited(1):
+        nearest(blobs(), blobs(), 6, kind="approximate")
+    assert set(seen) == {("add", 1), ("search", 1)}
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_who_is_nearer_in_float64_is_found_where_float32_has_them_in_another_order(descending):
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(6, 5))
+    lengths = 1 + 1e-9 * np.arange(6)[:: -1 if descending else 1, np.newaxis]
+    ring = lengths * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    rows = np.concatenate([np.zeros((1, 5)), ring, 10 + rng.normal(size=(20, 5))])
+    points = Dense(np.ascontiguousarray(rows.T))
+    found = nearest(points, points, 3, kind="approximate", rows=slice(0, 1))[1]
+    assert found.tolist() == [[0, 6, 5] if descending else [0, 1, 2]]
+
+
+def test_few_samples_are_one_cell_and_nothing_is_said_of_that(capfd):
+    points = blobs(10)
+    found = nearest(points, points, 10, kind="approximate")
+    assert np.array_equal(found[1], nearest(points, points, 10)[1])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():
@@ -145,6 +177,18 @@ def test_where_cells_have_too_few_the_neighbours_are_the_true_ones(monkeypatch):
     expected = nearest(points, points, 100)
     assert np.array_equal(columns, expected[1])
     assert np.array_equal(lengths, expected[0])
+
+
+def test_where_cells_have_too_few_new_samples_have_the_true_ones_by_tiles_that_are_made_once(monkeypatch):
+    monkeypatch.setattr(approximate, "LOOKED_AT", 1)
+    monkeypatch.setattr(approximate, "HEIGHT", 8)
+    made, of = [], approximate.DenseTiles
+    monkeypatch.setattr(approximate, "DenseTiles", lambda *given: made.append(given) or of(*given))
+    seen, new = blobs(150), Dense(blobs(170).columns[:, 150:] + 0.1)
+    with limited(1):
+        columns = nearest(new, seen, 100, kind="approximate")[1]
+    assert np.array_equal(columns, nearest(new, seen, 100)[1])
+    assert len(made) == 1
 
 
 def test_without_faiss_approximate_neighbours_say_which_extra_has_it(monkeypatch):

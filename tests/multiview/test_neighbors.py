@@ -1,5 +1,6 @@
 """Exact neighbours, however they are found, against fractions and against sorting all distances."""
 
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import ClassVar
 
@@ -238,11 +239,12 @@ def test_of_others_that_are_all_as_far_the_later_ones_are_not_looked_at(monkeypa
     offered, scan = [], getattr(kernels, kernel)
     monkeypatch.setattr(kernels, kernel, lambda *given: offered.append(scan(*given)) or offered[-1])
     monkeypatch.setattr(tiles.Filter, "of", lambda rows, _, of=tiles.Filter.of: of(rows, np.float64))
-    rows = np.eye(300)
-    some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(rows)
-    with limited(1):
-        assert nearest(some, some, 4, rows=slice(0, 20))[1][10].tolist() == [10, 0, 1, 2]
-    assert sum(offered) / 20 < 60
+    for rows in (np.eye(300), np.ones((300, 5))):
+        some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(np.ascontiguousarray(rows.T))
+        with limited(1):
+            assert nearest(some, some, 4, rows=slice(0, 20))[1][10].tolist() == [10, 0, 1, 2]
+        assert sum(offered) / 20 < 60
+        offered.clear()
 
 
 def test_nobody_is_offered_where_the_list_of_candidates_has_nobody():
@@ -376,6 +378,22 @@ def test_blas_has_one_thread_where_distances_are_few():
         assert set(blas.numbers().values()) == {3}
     assert found == pytest.approx(distances(Dense(some), Dense(some.copy())))
     assert Watched.seen == [{1}]
+
+
+def test_products_of_tiles_have_one_thread_of_blas(monkeypatch):
+    seen, scan = [], kernels.scan
+
+    @contextmanager
+    def limit(number):
+        seen.append(number)
+        yield
+        seen.append("end")
+
+    monkeypatch.setattr(neighbors, "blas_threads", limit)
+    monkeypatch.setattr(kernels, "scan", lambda *given: seen.append("tile") or scan(*given))
+    some = points(9, features=5)
+    nearest(some, some, 2)
+    assert seen == [1, "tile", "end"]
 
 
 @pytest.mark.usefixtures("_blocks")
