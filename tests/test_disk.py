@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import children
@@ -15,6 +16,7 @@ from dsrl_ref import Fidelity, LeastSquares, Objective, Theta, disk, fit, forwar
 from dsrl_ref.differences import check_gradient
 from dsrl_ref.errors import DataFileError, SizeError
 from dsrl_ref.progress import reported
+from dsrl_ref.threads import in_threads
 
 W = np.random.default_rng(0).normal(size=(7, 30))
 THETA = (1.1, 0.5, 0.2, 0.6)
@@ -84,6 +86,11 @@ class Blocks:
         return iter([W[:2], W[2:3].tolist(), W[3:].astype(np.float64)])
 
 
+class Lazy(Blocks):
+    def compute(self):
+        return W
+
+
 @pytest.mark.parametrize("blocks", [Blocks, lambda: (row.reshape(1, -1) for row in W)], ids=["again", "once"])
 def test_blocks_are_written_one_after_the_other(blocks, tmp_path):
     f = Fidelity(blocks(), scratch=tmp_path)
@@ -102,6 +109,51 @@ def test_what_is_small_is_read_into_memory(path, monkeypatch):
     for given in (path, mapped(path), Blocks()):  # nobody looks at a file any more
         assert disk._base(Fidelity(given).W, np.memmap) is None
     assert Objective(Fidelity(Blocks()), layers=1).method == "adjoint"
+
+
+def test_what_is_as_large_as_it_says_is_on_disk(path, monkeypatch):
+    monkeypatch.setattr(disk, "LARGE", W.nbytes)
+    assert disk.home(Fidelity(path).W) is not None
+    monkeypatch.setattr(disk, "LARGE", W.nbytes + 1)
+    assert disk.home(Fidelity(path).W) is None
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_map_of_a_file_without_a_name_is_used_too(tmp_path, kind):
+    with tempfile.TemporaryFile(dir=tmp_path) as stream:
+        stream.write(W.astype(kind).tobytes())
+        f = Fidelity(np.memmap(stream, kind, "r+", shape=W.shape))
+    assert np.array_equal(f.W, W.astype(kind))
+    assert (disk.home(f.W).stamp, disk.home(f.W).folder) == (None, Path(tempfile.gettempdir()))
+
+
+class Slow:
+    """A file that finds its place slowly, and writes only so many bytes at once."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def seek(self, place):
+        self.file.seek(place)
+        time.sleep(1e-3)
+
+    def write(self, left):
+        return self.file.write(left[:700])
+
+    def close(self):
+        self.file.close()
+
+
+def test_all_is_written_though_by_several_threads_and_bit_by_bit(tmp_path):
+    parts = np.random.default_rng(0).normal(size=(20, 100))
+    with disk.Scratch(tmp_path, parts.size, "parts") as file:
+        whole, file.file = file.file, Slow(file.file)
+        in_threads(lambda part: file.write(parts[part], 100 * part), range(20), 4)
+        file.file = whole
+        written = file.mapped(parts.shape)
+        assert file.mapped((0, 3)).shape == (0, 3)
+    assert np.array_equal(written, parts)
+    assert not written.flags.writeable
 
 
 def test_how_far_checking_and_copying_are_is_told(path):
@@ -150,6 +202,7 @@ def test_the_first_entry_that_is_not_finite_is_named_by_its_place(tmp_path, plac
         (lambda: iter([W, W[:, 1:]]), ValueError, "block 1 of W has 29 columns, but those before have 30"),
         (lambda: iter([W, W[0]]), ValueError, "block 1 of W: Expected 2D array"),
         (lambda: iter([W, W * 1j]), ValueError, "block 1 of W: Complex data not supported"),
+        (Lazy, TypeError, r"W \(.*'s Lazy\) is computed only when asked: pass W\.compute\(\), if it fits into"),
         (lambda: iter([W, "abc"]), TypeError, "block 1 of W must be numeric, got 'abc'"),
         (lambda: {1.0, 2.0}, TypeError, "W = {1.0, 2.0}"),
         (lambda: "w.txt", TypeError, "W must be numeric, got 'w.txt'"),

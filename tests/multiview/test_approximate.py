@@ -93,11 +93,10 @@ def test_where_a_cell_has_too_few_those_of_others_keep_theirs(monkeypatch, end, 
 
 def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after(monkeypatch):
     faiss.omp_set_num_threads(2)
-    with pytest.raises(ZeroDivisionError, match="division"), approximate._one_thread(faiss):
-        assert faiss.omp_get_max_threads() == 1
-        1 / 0  # noqa: B018
-    assert faiss.omp_get_max_threads() == 2
     seen = []
+    with pytest.raises(TypeError, match="append"), approximate._one_thread(faiss):
+        seen.append("one thread", faiss.omp_get_max_threads())
+    assert faiss.omp_get_max_threads() == 2
     for kind, name in ((faiss.IndexIVFFlat, "add"), (faiss.IndexIVFFlat, "search"), (faiss.IndexFlatL2, "search")):
         function = getattr(kind, name)
 
