@@ -57,7 +57,7 @@ MUTANTS = [
         ("default if verbose is None else verbose", "default if not verbose else verbose"),
         ("        _reported.reset(token)\n", "        pass\n"),
         ("if callback is not None and not callable(callback):", "if False:"),
-        ("(1 - share) / share if share else None", "/ share if share else None"),
+        ("self.seconds * (1 - share) / share if share", "self.seconds / share if share"),
         ("(1 - share) / share if share else None", "(1 - share) / share if share is not None else None"),
         ('self.callback(f"{self.what}: {text}", share, left)', "self.callback(text, share, left)"),
         ('self.callback(f"{self.what}: {text}", share, left)', 'self.callback(f"{self.what}: {text}", left, share)'),
