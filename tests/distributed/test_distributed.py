@@ -89,7 +89,7 @@ def test_any_number_of_workers_has_the_bits_of_one_group(tmp_path, workers):
     from distributed import Client
 
     with clusters.cluster(workers, tmp_path) as (_, address), Client(address) as client:
-        clusters.ready(client, workers)
+        client.wait_for_workers(workers)
         assert len(clusters.processes(client)) == workers
         for seed in range(100):
             answers, per_layer = drawn(seed), bool(seed % 2)
