@@ -1,6 +1,7 @@
 """What was measured of this machine for ``dsrl-ref plan``, in a file for the next question about data of a shape."""
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict, fields
@@ -32,7 +33,8 @@ def recalled(shape: Shape, path: Path) -> Constants | None:
         constants = Constants(*({name: float(found[part][name]) for name in measurable()} for part in PARTS))
     except (TypeError, KeyError, ValueError):
         return None
-    return constants if all(np.isfinite([*part.values()]).all() for part in asdict(constants).values()) else None
+    numbers = [number for part in asdict(constants).values() for number in part.values()]
+    return constants if all(0 <= number < math.inf for number in numbers) else None
 
 
 def keep(shape: Shape, constants: Constants, path: Path) -> None:

@@ -32,6 +32,16 @@ def test_it_tells_seconds_and_memory_of_every_step_and_of_both_wholes(measured, 
     assert all(" GB" in line for line in lines)
 
 
+@pytest.mark.parametrize(("free", "advice"), [(5e9, ""), (3e8, f"  {planning.NARROWER}")])
+def test_a_line_has_seconds_gigabytes_and_what_to_take_instead(measured, monkeypatch, capsys, free, advice):
+    monkeypatch.setattr(planning, "free_memory", lambda: int(free))
+    assert main([*ASKED, "--samples", str(planning.TIMED[1])]) == 0
+    _, second, _, *lines = capsys.readouterr().out.splitlines()
+    assert second == f"1 thread, {free / 1e9:.1f} GB of memory free"
+    assert f"graph                       8 s    0.32 GB{advice}" in lines
+    assert "cluster                    40 s    0.32 GB" in lines
+
+
 def test_it_measures_once_and_again_where_that_is_asked(measured, capsys):
     assert [main(ASKED), main(ASKED), main([*ASKED, "--again"])] == [0, 0, 0]
     assert len(measured) == 2
@@ -65,5 +75,7 @@ def test_numbers_below_1_are_refused(name, measured, capsys):
 
 def test_more_classes_than_samples_are_refused(measured, capsys):
     assert main([*ASKED, "--samples", "19"]) == 3
-    assert "20 classes" in capsys.readouterr().err
+    assert "--samples 19 are too few for 20 classes and 10 neighbours: give 20 or more" in capsys.readouterr().err
+    assert main([*ASKED, "--samples", "20", "--neighbors", "20"]) == 3
+    assert "20 neighbours: give 21 or more" in capsys.readouterr().err
     assert not measured
