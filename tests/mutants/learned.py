@@ -188,6 +188,24 @@ MUTANTS = [
         ("max(1, BLOCK // max(1, width))", "BLOCK"),
         ("- graph.indptr[block.start]\n", "\n"),
         ('connected_components(W, connection="strong")', "connected_components(W, directed=False)"),
+        ("    if directed.data.all() and all(", "    if all("),
+        ("        return directed\n", "        return directed.copy()\n"),
+        (
+            "    for graph, weight in zip(graphs, weights, strict=True):",
+            "    for graph, weight in reversed(list(zip(graphs, weights, strict=True))):",
+        ),
+        ("graph.data[a:b], graph.indices[a:b]", "graph.data[a:b].copy(), graph.indices[a:b].copy()"),
+        ("starts[block.start + 1 : block.stop + 1]", "starts[block.start : block.stop]"),
+        ("starts = np.zeros(shape[0] + 1, dtype=kind)", "starts = np.zeros(shape[0] + 1, dtype=np.int64)"),
+        (
+            "data, indices = np.empty(most), np.empty(most, dtype=kind)",
+            "data, indices = np.empty(most), np.empty(most, dtype=np.int64)",
+        ),
+        (
+            "indptr = sum((graph.indptr.astype(np.int64) for graph in graphs[1:]), graphs[0].indptr)",
+            "indptr = graphs[0].indptr",
+        ),
+        ("directed.indptr.astype(np.int64) + transposed.indptr", "directed.indptr.astype(np.int64)"),
     ),
     *of(
         "multiview/propagation.py",

@@ -48,6 +48,8 @@ MUTANTS = [
         ("for part in asdict(constants).values()", "for part in [constants.seconds]"),
         ("except (TypeError, KeyError, ValueError):", "except (TypeError, KeyError):"),
         ("except (TypeError, KeyError, ValueError):", "except (TypeError, ValueError):"),
+        ("except (OSError, ValueError):", "except OSError:"),
+        ("except (OSError, ValueError):", "except ValueError:"),
     ),
     *of(
         "cli/plan.py",
@@ -56,6 +58,14 @@ MUTANTS = [
         ("        except OSError as error:\n", "        except ZeroDivisionError as error:\n"),
         ("    with limited(arguments.jobs):\n        found", "    with limited(None):\n        found"),
         ("[*found.steps, *found.totals]", "found.steps"),
-        ("if arguments.samples < max(", "if arguments.samples < min("),
+        ("least = max(shape.classes", "least = min(shape.classes"),
+        ('{**asdict(found), "threads": threads}', "asdict(found)"),
+        (
+            "planning.Shape(arguments.views, arguments.features, arguments.classes, arguments.neighbors)",
+            "planning.Shape(arguments.features, arguments.views, arguments.classes, arguments.neighbors)",
+        ),
+        ("arguments.samples, constants), processors()", "shape.neighbors + 1, constants), processors()"),
+        ('        remark("measuring', '        print("measuring'),
+        ("default=10", "default=15"),
     ),
 ]
