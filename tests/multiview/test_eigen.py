@@ -1,5 +1,7 @@
 """Leading eigenvectors span what a dense solver finds, where eigenvalues are many, near to one another, or the same."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -137,6 +139,26 @@ def test_the_same_graph_gives_the_same_bits(monkeypatch):
     monkeypatch.setattr(eigen, "DENSE", 0)
     matrix = normalised(groups_at_random([20, 15], 0.3, 0))
     assert top_eigenvectors(matrix, 3).tobytes() == top_eigenvectors(matrix, 3).tobytes()
+
+
+@pytest.mark.parametrize("dense", [0, 200])
+def test_blas_has_one_thread_as_more_would_round_in_another_way(monkeypatch, dense):
+    monkeypatch.setattr(eigen, "DENSE", dense)
+    seen = []
+
+    @contextmanager
+    def limit(number):
+        seen.append(number)
+        yield
+        seen.append("end")
+
+    for module, name in ((eigen.np.linalg, "eigh"), (linalg, "eigsh")):
+        solve = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, _of=solve, **b: seen.append("solved") or _of(*a, **b))
+    monkeypatch.setattr(eigen, "blas_threads", limit)
+    top_eigenvectors(normalised(ring(3, 4, 0.1)), 2)
+    assert (seen[0], seen[1], seen[-1]) == (1, "solved", "end")
+    assert seen.count("end") == 1
 
 
 def test_an_iteration_that_does_not_end_says_what_to_do(monkeypatch):

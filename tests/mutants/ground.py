@@ -401,10 +401,7 @@ MUTANTS += of(
     ('ContextVar("jobs", default=None)', 'ContextVar("jobs", default=1)'),
     ("        wait([done], timeout=LOOK)\n", "        wait([done])\n"),
     ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
-    (
-        "        except BaseException as error:\n            done.",
-        "        except ValueError as error:\n            done.",
-    ),
+    ("            done.set_exception(error)\n", "            done.set_result(None)\n"),
 )
 MUTANTS += of(
     "blas.py",
