@@ -500,7 +500,7 @@ def test_least_squares_is_evaluated_by_columns_with_the_same_bits(path, tmp_path
         assert np.array_equal(one, other)
     assert J(THETA, 40) == K(THETA, 40)
     assert J.ties(THETA, 40) == K.ties(THETA, 40)
-    (tmp_path / "t.npy").write_bytes(b"")
+    changes(tmp_path / "t.npy", "written to")
     with pytest.raises(DataFileError, match=r"t\.npy has changed"):
         J(THETA, 40)
 

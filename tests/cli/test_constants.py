@@ -68,6 +68,23 @@ def test_what_was_measured_without_faiss_is_not_known_with_it(tmp_path, monkeypa
     assert list(constants.recalled(SHAPE, path).seconds) == list(SECONDS)[1:]
 
 
+def test_nothing_is_kept_where_no_place_is_known():
+    assert constants.recalled(SHAPE, None) is None
+    with pytest.raises(OSError, match="no home folder is known: set XDG_CACHE_HOME"):
+        constants.keep(SHAPE, MEASURED, None)
+
+
+def test_where_no_home_is_known_there_is_no_place(monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", unknown)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert constants.place() == Path("/somewhere/dsrl_ref/plan.json")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert constants.place() is None
+
+
 def test_a_file_that_cannot_be_written_anew_stays_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "plan.json"
     constants.keep(SHAPE, MEASURED, path)

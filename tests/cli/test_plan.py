@@ -66,6 +66,16 @@ def test_a_cache_that_cannot_be_written_costs_a_line(measured, monkeypatch, caps
     assert "what was measured is not kept" in capsys.readouterr().err
 
 
+def test_a_user_without_a_home_is_told_what_to_set(measured, monkeypatch, capsys):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pathlib.Path.home", unknown)
+    assert main(ASKED) == 0
+    assert "what was measured is not kept: no home folder is known: set XDG_CACHE_HOME" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["samples", "views", "features", "classes", "neighbors"])
 def test_numbers_below_1_are_refused(name, measured, capsys):
     assert main([*ASKED, f"--{name}", "0"]) == 2

@@ -402,6 +402,7 @@ MUTANTS += of(
     ("        wait([done], timeout=LOOK)\n", "        wait([done])\n"),
     ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
     ("            done.set_exception(error)\n", "            done.set_result(None)\n"),
+    ("for _ in () if dropped else work(item) or ():", "for _ in work(item) or ():"),
 )
 MUTANTS += of(
     "blas.py",

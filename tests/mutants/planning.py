@@ -33,6 +33,7 @@ MUTANTS = [
         ("candidates = CANDIDATES * shape.neighbors", "candidates = shape.neighbors"),
         ("keep=KEEP, layers=11", "keep=1.0, layers=11"),
         ('for name in ("W", "learned")', 'for name in ("W", "W")'),
+        ("    for _, call in steps(shape, 50 * shape.classes):\n        call()\n", ""),
     ),
     *of(
         "cli/constants.py",
@@ -41,6 +42,8 @@ MUTANTS = [
         ("dsrl_ref {__version__}, NumPy", "NumPy"),
         (', {machine}, {shape}"', ', {machine}"'),
         ("if os.path.isabs(given) else", "if given else"),
+        ("    except RuntimeError:\n", "    except ZeroDivisionError:\n"),
+        ("None if path is None else _known", "_known"),
         ("found if isinstance(found, dict) else {}", "found"),
         ("    path.parent.mkdir(parents=True, exist_ok=True)\n", ""),
         ("0 <= number < math.inf", "number < math.inf"),

@@ -195,6 +195,7 @@ MUTANTS = [
             "part = slice(start, min(start + WIDTH, len(rows)))",
             "part = slice(start, min(start + WIDTH, len(rows) - 1))",
         ),
+        ("2.0 * (slack + self.widest), self.count", "0.0 * slack, self.count"),
     ),
     *of(
         "multiview/trees.py",
@@ -255,6 +256,23 @@ MUTANTS = [
         (
             '            self.order: NDArray[np.intp] | None = np.argsort(self._cells(), kind="stable")',
             '            self.order: NDArray[np.intp] | None = np.argsort(self._cells()[::-1], kind="stable")',
+        ),
+        ("MORE = 4", "MORE = 0"),
+        (
+            "self.index.cp.min_points_per_centroid = 0, ROUNDS, 1",
+            "self.index.cp.min_points_per_centroid = 0, ROUNDS, 39",
+        ),
+        ("DenseTiles(self.some, self.others, self.count)", "DenseTiles(self.others, self.others, self.count)"),
+        ("self.tiles = self.tiles or DenseTiles(", "self.tiles = DenseTiles("),
+        ("cells = max(1, n // CELL)", "cells = n // CELL"),
+        ("    finally:\n        faiss.omp", "    except ZeroDivisionError:\n        faiss.omp"),
+        (
+            "        with _one_thread(self.faiss):\n            found = self.index",
+            "        if True:\n            found = self.index",
+        ),
+        (
+            "        with _one_thread(self.faiss):\n            self.quantizer",
+            "        if True:\n            self.quantizer",
         ),
     ),
     *of(
@@ -356,6 +374,11 @@ MUTANTS = [
         ("start / m)", "(m - start) / m)"),
         ("- first[row] < count", "- first[row] <= count"),
         ("suits_a_tree(others) else DenseTiles)", "suits_a_tree(some) else DenseTiles)"),
+        (
+            "    if isinstance(some, Dense) and isinstance(others, Dense) and suits_a_tree(others):\n        return nearest",
+            "    if False:\n        return nearest",
+        ),
+        ('with blas_threads(1), Progress("neighbours", verbose)', 'with Progress("neighbours", verbose)'),
     ),
     *of(
         "multiview/edges.py",
@@ -412,6 +435,17 @@ MUTANTS = [
         ('mean_distance(points) if weights == "heat" else 0.0', "0.0"),
         ("    if share == 0 or not W.nnz:\n", "    if not W.nnz:\n"),
         ("    if share == 0 or not W.nnz:\n", "    if share == 0:\n"),
+        ('share = recall(points, columns) if kind == "approximate" else None', "share = None"),
+        ('share = recall(points, columns) if kind == "approximate" else None', "share = recall(points, columns)"),
+        ("new.count * FEW_NEW > self.seen.count", "new.count * FEW_NEW >= self.seen.count"),
+        ("FEW_NEW = 10", "FEW_NEW = 1"),
+        ("np.quantile(W.data, share)", "np.quantile(W.data, 1 - share)"),
+        ("        made.sort_indices()\n", ""),
+        ("nearest(some, others, count, verbose, kind, rows)", 'nearest(some, others, count, verbose, "exact", rows)'),
+        ("nearest(some, others, count, verbose, kind, rows)", "nearest(some, others, count, None, kind, rows)"),
+        ("nearest(some, others, count, verbose, kind, rows)", "nearest(some, others, count, verbose, kind)"),
+        ("nearest(seen, seen, self.k + 1, None, kind)", "nearest(seen, seen, self.k + 1, None)"),
+        ("nearest_as_authors(some, others, count, rows)", "nearest_as_authors(some, others, count)"),
     ),
     *of(
         "multiview/agreement.py",
@@ -465,6 +499,8 @@ MUTANTS = [
         ("rows = sampled(views[0].shape[0])", "rows = np.arange(min(3_000, views[0].shape[0]))"),
         ("    if max(map(len, ways)) == 1:\n", "    if min(map(len, ways)) == 1:\n"),
         ("clusters is None else clusters\n", "True else clusters\n"),
+        ("    if len(graphs) == 1:\n        return equal\n", ""),
+        ("graph.multiply(other != 0).nnz", "graph.multiply(other).nnz"),
     ),
     *of(
         "multiview/blank.py",
