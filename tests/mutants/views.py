@@ -374,10 +374,6 @@ MUTANTS = [
         ("start / m)", "(m - start) / m)"),
         ("- first[row] < count", "- first[row] <= count"),
         ("suits_a_tree(others) else DenseTiles)", "suits_a_tree(some) else DenseTiles)"),
-        (
-            "    if isinstance(some, Dense) and isinstance(others, Dense) and suits_a_tree(others):\n        return nearest",
-            "    if False:\n        return nearest",
-        ),
         ('with blas_threads(1), Progress("neighbours", verbose)', 'with Progress("neighbours", verbose)'),
     ),
     *of(
