@@ -192,7 +192,9 @@ def opened(path: "Path", name: str) -> Any:
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.strerror:
             raise failed(f"{name} = {path} cannot be read: {error.strerror}", error) from error
-        raise DataFileError(f"{name} = {path} is no .npy that can be mapped, or is cut short: {error}") from error
+        raise DataFileError(
+            f"{name} = {path} is no .npy that can be mapped, or is cut short: {error}; write it anew by np.save"
+        ) from error
 
 
 def failed(text: str, error: OSError) -> DataFileError:
