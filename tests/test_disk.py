@@ -151,9 +151,14 @@ def test_all_is_written_though_by_several_threads_and_bit_by_bit(tmp_path):
         in_threads(lambda part: file.write(parts[part], 100 * part), range(20), 4)
         file.file = whole
         written = file.mapped(parts.shape)
-        assert file.mapped((0, 3)).shape == (0, 3)
+        assert np.array_equal(written, parts)
     assert np.array_equal(written, parts)
     assert not written.flags.writeable
+
+
+def test_of_no_entries_there_is_an_array_too(tmp_path):
+    with disk.Scratch(tmp_path, 0, "W") as file:
+        assert file.mapped((0, 3)).shape == (0, 3)
 
 
 def test_how_far_checking_and_copying_are_is_told(path):
@@ -495,7 +500,7 @@ def test_least_squares_is_evaluated_by_columns_with_the_same_bits(path, tmp_path
         assert np.array_equal(one, other)
     assert J(THETA, 40) == K(THETA, 40)
     assert J.ties(THETA, 40) == K.ties(THETA, 40)
-    (tmp_path / "t.npy").write_bytes(b"")
+    changes(tmp_path / "t.npy", "written to")
     with pytest.raises(DataFileError, match=r"t\.npy has changed"):
         J(THETA, 40)
 

@@ -254,22 +254,16 @@ def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch, entrie
         assert columns.tolist() == [[j for _, j in row] for row in nearest_exactly(dense[4:9], dense, 6)]
 
 
-def test_products_of_sparse_points_that_round_by_all_their_slack_leave_out_nobody_who_is_near():
-    """The near ones seem to be farther by all that they may, and the far ones nearer."""
-    rng = np.random.default_rng(0)
-    dense = 1e6 + np.concatenate([np.arange(20.0), 40 + np.arange(20.0)])[rng.permutation(40), np.newaxis]
-    points = Sparse.unmoved(csr_array(dense))
+def test_products_of_sparse_points_that_round_by_all_their_slack_leave_out_nobody_who_is_near(monkeypatch):
+    """The nearest seem to be farther by all that they may, all others nearer: by more than they are apart."""
+    monkeypatch.setattr(tiles, "slack_of", lambda points: 20.0 + points.shift)
+    dense = np.random.default_rng(0).permutation(40)[:, np.newaxis] * 1.0
+    points = Sparse(csr_array(dense), np.arange(40.0), np.zeros(1))
     search = SparseTiles(points, points, 4)
-    slack, multiply = slack_of(points), search.products
-    errors = np.add.outer(slack, slack[search.original]) / 2  # of a product, which is doubled
-    others = dense[search.original, 0]
-
-    def rounded(block):
-        far = np.abs(dense[block] - others) > 20
-        return np.rint(multiply(block)) + np.where(far, errors[block], -errors[block])
-
-    search.products = rounded
     expected = [[j for _, j in row] for row in nearest_exactly(dense, dense, 4, True)]
+    multiply, errors = search.products, np.add.outer(search.slack, search.slack[search.original]) / 2
+    near = np.array([np.isin(search.original, row) for row in expected])
+    search.products = lambda block: multiply(block) + np.where(near, -errors, errors)[block]
     assert filled(search, 40, 4).places.tolist() == expected
 
 

@@ -406,10 +406,8 @@ MUTANTS += of(
     ('ContextVar("jobs", default=None)', 'ContextVar("jobs", default=1)'),
     ("        wait([done], timeout=LOOK)\n", "        wait([done])\n"),
     ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
-    (
-        "        except BaseException as error:\n            done.",
-        "        except ValueError as error:\n            done.",
-    ),
+    ("            done.set_exception(error)\n", "            done.set_result(None)\n"),
+    ("for _ in () if dropped else work(item) or ():", "for _ in work(item) or ():"),
 )
 MUTANTS += of(
     "blas.py",
