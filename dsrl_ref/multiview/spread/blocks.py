@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
-from dsrl_ref.distributed.cluster import Cluster, Here, LostError
+from dsrl_ref.distributed.cluster import PERSISTED, Cluster, Here, LostError
 from dsrl_ref.errors import ClusterError
 from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.assembly import assembled
@@ -56,7 +56,7 @@ def _answers(ask: Callable[[], list[tuple[str, Any]]]) -> list[Any]:
     except LostError as error:
         raise ClusterError(
             "the Dask scheduler has forgotten what was made of the views, as it does when it is restarted: call fit, "
-            "or similarity_graph, once more"
+            f"or similarity_graph, once more; {PERSISTED}"
         ) from error
 
 
