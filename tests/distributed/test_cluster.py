@@ -142,16 +142,20 @@ def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(whole_cluster, 
         assert calls == list(range(6))
 
 
-def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, request):
-    forget = [lambda states: clusters.forgotten(client, states)]
+def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(whole_cluster, request):
+    from distributed import Client
+
+    forget = [lambda client, states: clusters.forgotten(client, states)]
     if request.config.getoption("--nightly"):
-        forget += [lambda states: client.restart(timeout=600)] * 20
+        forget += [lambda client, _: client.restart(timeout=600)] * 20
+    before = bits(in_one_group())
     for forget_now in forget:
-        J, before = spread(), bits(in_one_group())
-        forget_now(J.problem.prepared.states)
-        with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
-            assert bits(J) == before
-        assert len(said) == 1
+        with Client(whole_cluster()[1]) as client:
+            J = spread()
+            forget_now(client, J.problem.prepared.states)
+            with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
+                assert bits(J) == before
+            assert len(said) == 1
 
 
 def same_or_named(J, expected):
