@@ -1,21 +1,22 @@
 """Matrices that stay in their files: mapped into memory, read by blocks where they are used, and never held whole.
 
 A matrix is on disk if it was given as a memory map (``np.memmap``, ``np.load(path, mmap_mode="r")``), as the path of a
-``.npy``, or as an iterable of blocks of rows, and takes `LARGE` bytes or more. Smaller ones are read into memory, or
-shared as other arrays are. Maps of float64 in C order are used where they lie. Of all else a copy in float64 is written
-to a scratch file: in the folder `scratch`, by default beside the data, and of blocks in the system's folder for
-temporary files.
+``.npy``, or as an iterable of blocks of rows, and takes `LARGE` bytes or more. Smaller ones are read into memory. Maps
+of float64 in C order are used where they lie. Of all else a copy in float64 is written to a scratch file: in the folder
+`scratch`, by default beside the data, and of blocks in the system's folder for temporary files.
 
 **Nothing is left behind.** A scratch file has no name: it is there as long as something maps it, and the system frees
 it then, however the process ends.
 
-**Files that change.** A map shows what its file holds now. Whoever reads through a map asks `Watch` before, which knows
-the size and the time of change that the file had when it was checked. A file that another replaces (as ``np.save`` to
-another name and a rename do) is no change: the map keeps what it had.
+**Files that change.** A map shows what its file holds now, and the system ends a process that reads behind the end of
+one that was cut short. Whoever reads through a map asks `Watch` before, which knows the size and the time of change
+that the file had when it was checked; of a small map nothing is kept but the copy that `in_memory` makes. A file that
+another replaces (as ``np.save`` to another name and a rename do) is no change: the map keeps what it had.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Set
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 LARGE = 2**27  # bytes as float64, 128 MiB, from which a matrix in a file stays there
 GB = 1e9
+STORED = "data", "indices", "indptr", "row", "col", "offsets"  # arrays of sparse matrices
 
 
 class Stamp(NamedTuple):
@@ -48,18 +50,18 @@ class Stamp(NamedTuple):
     changed: int
 
     @classmethod
-    def of(cls, path: "Path") -> "Stamp":
-        """The file of that name now."""
-        found = path.stat()
+    def of(cls, path: "Path") -> "Stamp | None":
+        """The file of that name now; None where there is none any more."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
         return cls(path, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def require_unchanged(self) -> None:
         """Raise DataFileError if the file has changed since; one that was removed or replaced has not."""
-        try:
-            now = Stamp.of(self.path)
-        except FileNotFoundError:
-            return
-        if now != self and now.inode == self.inode:
+        now = Stamp.of(self.path)
+        if now is not None and now != self and now.inode == self.inode:
             what = f"had {self.size} bytes and has {now.size}" if now.size != self.size else "was written to"
             raise DataFileError(
                 f"{self.path} has changed since it was read: it {what}; make f and the objective anew, once nobody "
@@ -141,20 +143,42 @@ def as_data(value: Any, name: str, scratch: Any = None) -> Any:
     folder = None if scratch is None else _as_folder(scratch)
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.endswith(".npy")):
         value = opened(Path(value), name)
-        if 8 * value.size < LARGE:
-            value = np.array(value)
     if is_sparse(value):
         _require_entries_in_memory(value, name)
     elif _is_blocks(value):
         require_in_memory(value, name)
         return _of_blocks(value, name, folder or Path(tempfile.gettempdir()))
-    source = _base(value, np.memmap) if isinstance(value, np.ndarray) and not isinstance(value, np.matrix) else None
-    if source is not None:
-        _require_whole(source, name)
-    if source is None or np.ma.isMaskedArray(value) or 8 * value.size < LARGE:
-        return as_matrix_or_csr(value, name)
+    source = None if isinstance(value, np.matrix | np.ma.MaskedArray) else _map_of(value)
+    if source is None or 8 * value.size < LARGE:
+        return as_matrix_or_csr(in_memory(value, name), name)
+    _require_whole(source, name)
     require_matrix_shape(value.shape, name)
     return _mapped(value, name, source.filename, folder)
+
+
+def in_memory(value: Any, name: str) -> Any:
+    """A copy in memory of a map, or of a sparse matrix that has one; all else as it is.
+
+    Whoever keeps a matrix and does not ask `Watch` before reading keeps this: where a file is cut short, a map of it
+    ends the process.
+
+    Raises
+    ------
+    DataFileError
+        An OSError. For a map whose file is cut short already.
+    """
+    parts = [getattr(value, each, None) for each in STORED] if is_sparse(value) else [value]
+    maps = [found for found in map(_map_of, parts) if found is not None]
+    for source in maps:
+        _require_whole(source, name)
+    if not maps:
+        return value
+    return value.copy() if is_sparse(value) else np.array(value, subok=isinstance(value, np.ma.MaskedArray))
+
+
+def _map_of(value: Any) -> Any:
+    """The map that an array is, or is a view of; None of what is none."""
+    return _base(value, np.memmap) if isinstance(value, np.ndarray) else None
 
 
 def opened(path: "Path", name: str) -> Any:
@@ -168,7 +192,9 @@ def opened(path: "Path", name: str) -> Any:
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.strerror:
             raise failed(f"{name} = {path} cannot be read: {error.strerror}", error) from error
-        raise DataFileError(f"{name} = {path} is no .npy that can be mapped, or is cut short: {error}") from error
+        raise DataFileError(
+            f"{name} = {path} is no .npy that can be mapped, or is cut short: {error}; write it anew by np.save"
+        ) from error
 
 
 def failed(text: str, error: OSError) -> DataFileError:
@@ -189,8 +215,8 @@ def _as_folder(scratch: Any) -> "Path":
 
 def _require_entries_in_memory(value: Any, name: str) -> None:
     """Refuse a sparse matrix whose entries are on disk: its indices, which say where they are, would serve nothing."""
-    data = getattr(value, "data", None)
-    if isinstance(data, np.ndarray) and 8 * data.size >= LARGE and _base(data, np.memmap) is not None:
+    data: Any = getattr(value, "data", None)
+    if _map_of(data) is not None and 8 * data.size >= LARGE:
         raise SizeError(
             f"{name} is sparse, and its {data.size:,} entries ({8 * data.size / GB:.3g} GB) are on disk: pass these "
             f"alone, as {name}.data.reshape(1, -1), since entries that are 0 in {name}, x0 and target add nothing"
@@ -231,7 +257,7 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
 
     from dsrl_ref.progress import Progress
 
-    stamp = None if filename is None else _stamp_of(Path(filename))
+    stamp = None if filename is None else Stamp.of(Path(filename))
     if folder is None:
         folder = Path(tempfile.gettempdir()) if stamp is None else stamp.path.parent
     if value.dtype != np.float64 or not value.dtype.isnative or not value.flags.c_contiguous:
@@ -240,16 +266,8 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
     with Progress(f"checking {name}") as progress:
         for start, part in _watched(array, stamp):
             _require_finite(part, name, start, array.shape[1])
-            progress.tell(f"{start / array.size:.0%}")
+            progress.tell(f"{start:,} of {array.size:,} entries", start / array.size)
     return _in_file(array, stamp, folder)
-
-
-def _stamp_of(path: "Path") -> Stamp | None:
-    """The file as it is now; None of one that was removed since it was mapped."""
-    try:
-        return Stamp.of(path)
-    except FileNotFoundError:
-        return None
 
 
 def _watched(matrix: Any, stamp: Stamp | None) -> Iterator[tuple[int, Any]]:
@@ -302,13 +320,8 @@ def _of_blocks(blocks: Iterable[Any], name: str, folder: "Path") -> Array:
     first = next(found := portions(), None)
     if first is None:
         raise ValueError(f"{name} has no blocks: an iterable is read once, and this one is empty or was read before")
-    array = _spooled(_chained(first, found), name, first[1].shape[1], folder, 0)
+    array = _spooled(chain([first], found), name, first[1].shape[1], folder, 0)
     return array if home(array) is not None else np.array(array)
-
-
-def _chained(first: tuple[int, Any], others: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    yield first
-    yield from others
 
 
 def _spooled(portions: Iterable[tuple[int, Any]], name: str, m: int, folder: "Path", entries: int) -> Array:
@@ -322,7 +335,7 @@ def _spooled(portions: Iterable[tuple[int, Any]], name: str, m: int, folder: "Pa
             _require_finite(part, name, start, m)
             file.write(part, start)
             end = start + part.size
-            progress.tell(f"{end:,} entries")
+            progress.tell(f"{end:,} entries", end / entries if entries else None)
         return file.mapped((end // m, m))
 
 

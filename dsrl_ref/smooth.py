@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_matrix, as_matrix_or_csr, as_number, is_sparse
-from dsrl_ref.disk import as_data, home, refuse_if_on_disk
+from dsrl_ref.disk import as_data, home, in_memory, refuse_if_on_disk
 from dsrl_ref.errors import SizeError
 from dsrl_ref.spread import as_spread, is_spread
 from dsrl_ref.threads import blas_threads, processors
@@ -31,11 +31,12 @@ class Fidelity:
     Parameters
     ----------
     W : array_like (n, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
-        A C-contiguous float64 array is referred to, not copied; do not change it afterwards. What is in a file, 128 MiB
-        or more as float64, stays there: a memory map or a path; of another type or order it is copied to a scratch
-        file. An iterable, a generator too, is read once: its blocks (rows, m) are written to a scratch file. What then
-        evaluates an `Objective` reads it by blocks. Of a dask array, whose chunks may be sparse, nothing is computed
-        here: `Objective` and `fit` work where it is, see `dsrl_ref.distributed`.
+        A C-contiguous float64 array is referred to, not copied; do not change it afterwards. A file, given as a memory
+        map or a path, is read into memory if it takes less than 128 MiB as float64. A larger one stays there; of
+        another type or order it is copied to a scratch file. An iterable, a generator too, is read once: its blocks
+        (rows, m) are written to a scratch file. What then evaluates an `Objective` reads it by blocks. Of a dask array,
+        whose chunks may be sparse, nothing is computed here: `Objective` and `fit` work where it is, see
+        `dsrl_ref.distributed`.
     scratch : path-like, optional
         A folder for scratch files: copies of W, and W sorted, which takes twice its size while it is sorted and once as
         long as the objective lives. By default the folder that W is in, and that for temporary files for an iterable.
@@ -91,7 +92,7 @@ class LeastSquares:
     Parameters
     ----------
     D : array_like (k, n) or scipy.sparse container
-        The dictionary.
+        The dictionary; a memory map is read into memory.
     Y : array_like (k, m), scipy.sparse container, path of a .npy, iterable of blocks of rows, or dask array
         The signals; stored dense. On disk as W of `Fidelity` is, and then read by blocks of columns. Of a dask array
         nothing is computed here.
@@ -114,7 +115,7 @@ class LeastSquares:
     """
 
     def __init__(self, D: Any, Y: Any, *, scratch: Any = None) -> None:
-        self.D = as_matrix_or_csr(D, "D")
+        self.D = as_matrix_or_csr(in_memory(D, "D"), "D")
         Y = as_spread(Y, "Y") if is_spread(Y) else as_data(Y, "Y", scratch)
         self.Y: Any = Y.toarray() if is_sparse(Y) else Y
         if self.D.shape[0] != self.Y.shape[0]:

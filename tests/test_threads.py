@@ -69,6 +69,29 @@ def test_work_in_steps_is_left_where_it_yields_once_other_work_has_failed():
     assert not ours()
 
 
+def test_what_has_not_begun_never_does_once_other_work_has_failed():
+    """Though the caller still waits for work that comes first, and takes its time to end."""
+    begun, third = threading.Event(), threading.Event()
+
+    def work(item):
+        if item == 1:
+            begun.wait()
+            raise RuntimeError("item 1")
+        if item == 2:
+            third.set()
+            return
+        begun.set()
+        try:
+            while True:
+                yield
+        finally:
+            third.wait(0.2)
+
+    with pytest.raises(RuntimeError, match="item 1"):
+        threads.in_threads(work, range(3), 2)
+    assert not third.is_set()
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
 def test_an_interrupt_ends_work_where_it_yields():
     """SIGINT comes when the main thread waits, or is about to, for work that never ends by itself."""

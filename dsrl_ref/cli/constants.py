@@ -1,6 +1,7 @@
 """What was measured of this machine for ``dsrl-ref plan``, in a file for the next question about data of a shape."""
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict, fields
@@ -25,32 +26,42 @@ def _known(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def recalled(shape: Shape, path: Path) -> Constants | None:
+def recalled(shape: Shape, path: Path | None) -> Constants | None:
     """The constants of a shape that the file has of this machine and this version; None where it has none."""
-    found: Any = _known(path).get(_key(shape))
+    found: Any = None if path is None else _known(path).get(_key(shape))
     try:
         constants = Constants(*({name: float(found[part][name]) for name in measurable()} for part in PARTS))
     except (TypeError, KeyError, ValueError):
         return None
-    return constants if all(np.isfinite([*part.values()]).all() for part in asdict(constants).values()) else None
+    numbers = [number for part in asdict(constants).values() for number in part.values()]
+    return constants if all(0 <= number < math.inf for number in numbers) else None
 
 
-def keep(shape: Shape, constants: Constants, path: Path) -> None:
+def keep(shape: Shape, constants: Constants, path: Path | None) -> None:
     """Add them to the file.
 
     Raises
     ------
     OSError
-        Where it cannot be written.
+        Where it cannot be written, and where it is not known where.
     """
+    if path is None:
+        raise OSError("no home folder is known: set XDG_CACHE_HOME")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, json.dumps({**_known(path), _key(shape): asdict(constants)}, indent=1).encode())
 
 
-def place() -> Path:
-    """Where programs keep what they can find again: ``$XDG_CACHE_HOME/dsrl_ref/plan.json``, or below ``~/.cache``."""
+def place() -> Path | None:
+    """Where programs keep what they can find again: ``$XDG_CACHE_HOME/dsrl_ref/plan.json``, or below ``~/.cache``.
+
+    None where the system knows no home, as of a user that a container makes up.
+    """
     given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dsrl_ref" / "plan.json"
+    try:
+        folder = Path(given) if os.path.isabs(given) else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return folder / "dsrl_ref" / "plan.json"
 
 
 def _key(shape: Shape) -> str:

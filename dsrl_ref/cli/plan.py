@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a step, with what to take instead where it is too much."""
     shape = planning.Shape(arguments.views, arguments.features, arguments.classes, arguments.neighbors)
-    if arguments.samples < max(shape.classes, shape.neighbors + 1):
+    least = max(shape.classes, shape.neighbors + 1)
+    if arguments.samples < least:
         raise ValueError(
-            f"--samples {arguments.samples} are too few for {shape.classes} classes and {shape.neighbors} neighbours"
+            f"--samples {arguments.samples} are too few for {shape.classes} classes and {shape.neighbors} neighbours: "
+            f"give {least} or more"
         )
     constants = constants_of(shape, arguments.again)
     with limited(arguments.jobs):

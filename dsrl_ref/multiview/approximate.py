@@ -78,7 +78,7 @@ class Cells:
     def fill(self, block: Places, own: NDArray[np.intp], lists: Lists) -> Iterator[None]:
         """Offer to each point of the block whom the nearest cells have; all others where that is too few."""
         rows = np.arange(len(self.some.rows))[block]
-        asked = min(self.count + MORE, len(self.others.rows))
+        asked = self.count + MORE
         with _one_thread(self.faiss):
             found = self.index.search(self._narrow(self.some, rows), asked)[1]  # -1 where there is nobody
         yield

@@ -92,7 +92,7 @@ def weighted_sum(
     Parameters
     ----------
     graphs : sequence of csr_array (m, n)
-        In canonical form.
+        No place twice; those of a row may come in any order.
     weights : sequence of float
         One a graph.
     scaled : callable, optional
@@ -134,7 +134,7 @@ def symmetrised(directed: csr_array) -> csr_array:
 
 
 def larger(rows: csr_array, others: csr_array) -> csr_array:
-    """The larger of nonnegative weights at the same places; what is 0 is no entry."""
+    """The larger of nonnegative weights at the same places, sorted by columns; what is 0 is no entry."""
     found = csr_array(rows.maximum(others))
     found.sort_indices()
     return found

@@ -26,7 +26,7 @@ def found(
     verbose: bool | None = None,
     rows: slice | None = None,
 ) -> tuple[Array, NDArray[np.intp]]:
-    """Neighbours for these weights: exact ones for the heat kernel are the authors', whose program sees every bit."""
+    """Neighbours for these weights; exact ones for the heat kernel are those that the authors' program finds."""
     if weights == "heat" and kind == "exact":
         return nearest_as_authors(some, others, count, rows)
     return nearest(some, others, count, verbose, kind, rows)

@@ -69,7 +69,7 @@ class Search(Protocol):
     """How the lists of some points are filled with the nearest among others."""
 
     height: int  # how many points at a time
-    compared: int  # with how many others a point is, by a tile, in the time that it takes
+    compared: int  # with so many others a tile would compare a point in the time that this search takes for one
     order: NDArray[np.intp] | None  # in which the points come; None is as they are
 
     def fill(self, block: Places, own: NDArray[np.intp], lists: Lists) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """The nearest neighbours of points, and distances between them: no n×n array is held."""
 
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -112,8 +111,8 @@ def nearest(
     on whether tiles or a tree found it. As the order of the features moves its last bits, squares are compared rounded
     to thirty bits, and as 0 where the distance is below 1.2e-10 of the length of the point.
 
-    Beside the answer and the points, which are held three times, a thread has one tile of products: 2 MiB at most, or
-    16 MiB of sparse points. Ctrl-C waits for a tile.
+    Beside the answer and the points, up to three and a half copies of dense points are held, and by each thread a tile
+    of products: of 2 MiB at most, or of 16 MiB for sparse points. Ctrl-C waits for a tile.
     """
     rows = slice(0, some.count) if rows is None else rows
     lengths = np.empty((rows.stop - rows.start, count))
@@ -149,11 +148,9 @@ def _fill(
         lengths[rows], columns[rows] = np.ldexp(np.sqrt(lists.squares), -exponent), lists.places
 
     step = search.height * max(1, PAIRS * processors() // (search.height * search.compared))
-    begun = time.monotonic()
     for start in range(0, m, step):
         if start:
-            left = (time.monotonic() - begun) * (m - start) / start
-            progress.tell(f"{start} of {m} samples, {left:.0f} s left")
+            progress.tell(f"{start} of {m} samples", start / m)
         in_threads(work, range(start, min(start + step, m), search.height), processors())
 
 

@@ -40,7 +40,7 @@ class Tree:
         rows = np.arange(len(self.some.rows))[block]
         n, some = len(self.others.rows), self.some.rows[rows]
         asked = min(self.count + 1, n)
-        lengths, found = self.tree.query(some, k=np.arange(1, asked + 1))
+        lengths, found = self.tree.query(some, k=asked)
         yield
         self._offer(rows, own, found.ravel(), np.arange(0, found.size + 1, asked), lists)
         if asked == self.count:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from dsrl_ref.arrays import Array, is_sparse, require_in_memory
+from dsrl_ref.disk import in_memory
 from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import as_rows, is_absent, names_of, require_everyone
 from dsrl_ref.multiview.points import Dense, Points, Sparse
@@ -61,8 +62,8 @@ def require_as_many(views: Sequence[Any], names: Sequence[str]) -> None:
 
 
 def as_view(view: Any, name: str) -> View:
-    """Convert one view to a matrix, dense or sparse as it is; messages call it by its name."""
-    matrix: View = as_rows(view, name)
+    """Convert one view to a matrix in memory, dense or sparse as it is; messages call it by its name."""
+    matrix: View = as_rows(in_memory(view, name), name)
     if is_sparse(matrix):
         matrix = csr_array(matrix, copy=True)
         matrix.eliminate_zeros()

@@ -150,6 +150,16 @@ def test_a_tenth_of_the_best_is_needed(monkeypatch):
         assert bool(weights_by_agreement(GRAPHS[:2], 4)[1] > 0) is expected
 
 
+def test_of_one_view_nothing_is_clustered(monkeypatch):
+    monkeypatch.setattr(agreement, "consensus", None)
+    assert weights_by_agreement([csr_array(np.ones((3, 3)))], 2).tolist() == [1.0]
+
+
+def test_edges_are_shared_however_small_their_weights_are():
+    graph = csr_array(np.array([[0, 1e-200, 0], [1e-200, 0, 1e-300], [0, 1e-300, 0]]))
+    assert agreement.mean_overlap(graph, [graph, csr_array((3, 3))]) == 0.5
+
+
 def test_counts_are_for_tf_idf_whatever_the_others_say():
     rng = np.random.default_rng(0)
     words = (rng.random((40, 120)) < 0.05).astype(float)

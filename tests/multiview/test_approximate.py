@@ -6,14 +6,13 @@ from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 from views import euclidean, hard_views, nearest_first
 
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, approximate, neighbors, similarity_graph
-from dsrl_ref.multiview.lists import Samples
-from dsrl_ref.multiview.neighbors import Taken, kind_for, nearest, recall
-from dsrl_ref.multiview.points import Dense, Sparse
+from dsrl_ref.multiview.lists import Lists, Samples
+from dsrl_ref.multiview.neighbors import Taken, nearest, recall
+from dsrl_ref.multiview.points import Dense
 from dsrl_ref.threads import limited
 
 faiss = pytest.importorskip("faiss", reason="faiss is not installed: pip install '.[ann]'")
@@ -44,16 +43,6 @@ def test_most_neighbours_are_true_and_all_distances_are_exact():
     assert columns[:, 0].tolist() == list(range(400))
     assert lengths == pytest.approx(np.take_along_axis(np.array(exact), columns, axis=1), rel=1e-15)
     assert (np.diff(lengths, axis=1) >= 0).all()
-
-
-def test_recall_is_of_all_neighbours_but_the_sample_itself(monkeypatch):
-    points = blobs(50)
-    columns = nearest(points, points, 5)[1]
-    assert recall(points, columns) == 1
-    columns[:, 2:] = -1
-    assert recall(points, columns) == 0.25
-    monkeypatch.setattr(neighbors, "JUDGED", 3)
-    assert recall(points, columns) == 0.25
 
 
 def test_neighbours_far_from_the_origin_are_as_good():
@@ -102,11 +91,44 @@ def test_where_a_cell_has_too_few_those_of_others_keep_theirs(monkeypatch, end, 
     assert columns[:, 0].tolist() == list(range(44))
 
 
-def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after():
+def test_faiss_has_one_thread_while_it_works_and_the_callers_number_after(monkeypatch):
     faiss.omp_set_num_threads(2)
-    with approximate._one_thread(faiss):
-        assert faiss.omp_get_max_threads() == 1
+    seen = []
+    with pytest.raises(TypeError, match="append"), approximate._one_thread(faiss):
+        seen.append("one thread", faiss.omp_get_max_threads())
     assert faiss.omp_get_max_threads() == 2
+    for kind, name in ((faiss.IndexIVFFlat, "add"), (faiss.IndexIVFFlat, "search"), (faiss.IndexFlatL2, "search")):
+        function = getattr(kind, name)
+
+        def watched(*given, _name=name, _function=function):
+            seen.append((_name, faiss.omp_get_max_threads()))
+            return _function(*given)
+
+        monkeypatch.setattr(kind, name, watched)
+    some = Samples.of(blobs(), 0)  # the search by itself: around it BLAS may be limited, and faiss with it
+    search = approximate.Cells(some, some, 6)
+    for _ in search.fill(slice(0, 64), np.arange(64), Lists.empty(np.arange(64), 6)):
+        pass
+    assert set(seen) == {("add", 1), ("search", 1)}
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_who_is_nearer_in_float64_is_found_where_float32_has_them_in_another_order(descending):
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(6, 5))
+    lengths = 1 + 1e-9 * np.arange(6)[:: -1 if descending else 1, np.newaxis]
+    ring = lengths * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    rows = np.concatenate([np.zeros((1, 5)), ring, 10 + rng.normal(size=(20, 5))])
+    points = Dense(np.ascontiguousarray(rows.T))
+    found = nearest(points, points, 3, kind="approximate", rows=slice(0, 1))[1]
+    assert found.tolist() == [[0, 6, 5] if descending else [0, 1, 2]]
+
+
+def test_few_samples_are_one_cell_and_nothing_is_said_of_that(capfd):
+    points = blobs(10)
+    found = nearest(points, points, 10, kind="approximate")
+    assert np.array_equal(found[1], nearest(points, points, 10)[1])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_some_of_the_points_have_the_neighbours_that_they_have_among_all():
@@ -158,6 +180,18 @@ def test_where_cells_have_too_few_the_neighbours_are_the_true_ones(monkeypatch):
     assert np.array_equal(lengths, expected[0])
 
 
+def test_where_cells_have_too_few_new_samples_have_the_true_ones_by_tiles_that_are_made_once(monkeypatch):
+    monkeypatch.setattr(approximate, "LOOKED_AT", 1)
+    monkeypatch.setattr(approximate, "HEIGHT", 8)
+    made, of = [], approximate.DenseTiles
+    monkeypatch.setattr(approximate, "DenseTiles", lambda *given: made.append(given) or of(*given))
+    seen, new = blobs(150), Dense(blobs(170).columns[:, 150:] + 0.1)
+    with limited(1):
+        columns = nearest(new, seen, 100, kind="approximate")[1]
+    assert np.array_equal(columns, nearest(new, seen, 100)[1])
+    assert len(made) == 1
+
+
 def test_without_faiss_approximate_neighbours_say_which_extra_has_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     views = [np.eye(5)]
@@ -165,25 +199,6 @@ def test_without_faiss_approximate_neighbours_say_which_extra_has_it(monkeypatch
         similarity_graph(views, 2, neighbors="approximate")
     with pytest.raises(MissingExtraError, match=r"dsrl_ref\[ann\]"):
         DSRLClustering(2, n_neighbors=2, neighbors="approximate").fit(views)
-
-
-def test_auto_is_approximate_for_many_dense_samples_without_a_tree(monkeypatch, capsys):
-    monkeypatch.setattr(neighbors, "MANY", 100)
-    many, few, low = blobs(100), blobs(99), blobs(100, 3)
-    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
-    assert [kind_for(points, "auto") for points in (many, few, low)] == ["approximate", "exact", "exact"]
-    assert [kind_for(points, "exact") for points in (many, few)] == ["exact", "exact"]
-    assert [kind_for(points, "approximate") for points in (many, few)] == ["approximate", "approximate"]
-    assert kind_for(Sparse.unmoved(csr_array(np.eye(200))), "approximate") == "exact"
-    monkeypatch.setattr(neighbors, "is_installed", lambda: False)
-    said = []
-    monkeypatch.setattr(neighbors, "remark", said.append)
-    assert kind_for(many, "auto") == "exact"
-    assert said == [
-        "dsrl_ref: exact neighbours of 100 samples take minutes; pip install 'dsrl_ref[ann]' brings approximate ones, "
-        "which take seconds"
-    ]
-    assert capsys.readouterr().err == ""
 
 
 def test_estimators_say_what_they_took_and_take_it_for_new_samples_too(monkeypatch, capsys):

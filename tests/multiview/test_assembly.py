@@ -60,6 +60,19 @@ def test_a_weighted_sum_is_the_sum_of_the_graphs(n, m, density, seed, block, cou
         assert told(weighted_sum(graphs, weights)) == as_expected(expected)
 
 
+def test_places_of_a_row_may_come_in_any_order_and_come_out_sorted():
+    turned, other = (
+        csr_array((np.array([1.0, 2.0]), np.array(places), np.array([0, 2]))) for places in ([2, 0], [1, 0])
+    )
+    other.resize(1, 3)
+    for found, expected in (
+        (weighted_sum([turned, other], [0.5, 0.25]), [1.5, 0.25, 0.5]),
+        (assembly.larger(turned, other), [2.0, 1.0, 1.0]),
+    ):
+        assert found.indices.tolist() == [0, 1, 2]
+        assert found.data.tolist() == expected
+
+
 def test_what_a_sum_is_scaled_by_is_asked_for_every_block_of_its_rows(monkeypatch):
     monkeypatch.setattr(assembly, "BLOCK", 5)
     graphs, factors = [graph(9, 7, 0.5, seed) for seed in range(2)], np.arange(1.0, 10.0)

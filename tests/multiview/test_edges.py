@@ -1,6 +1,7 @@
 """The edges of one view, and the mean over views: what the whole graph, in `test_graph.py`, does not show."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from views import euclidean, naive_graph, naive_weights, nearest_first, random_v
 
 from dsrl_ref.multiview import edges
 from dsrl_ref.multiview.edges import WEIGHTS, Links, mean_graph, room, thresholded, view_graph
+from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.views import prepare
 
@@ -125,11 +127,64 @@ def test_a_soft_threshold_takes_a_share_of_the_edges():
     W = csr_array(np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 5.0], [2.0, 5.0, 0.0]]))
     assert thresholded(W, 0.5).toarray().tolist() == [[0, 0, 0], [0, 0, 3], [0, 3, 0]]
     assert thresholded(W, 0.5).nnz == 2
+    assert thresholded(W, 0.2).toarray().tolist() == [[0, 0, 1], [0, 0, 4], [1, 4, 0]]
     before = W.toarray().tolist()
     thresholded(W, 0.5).indices[:] = 0
     assert W.toarray().tolist() == before
     assert thresholded(W, 0) is W
     assert thresholded(csr_array((3, 3)), 0.5).nnz == 0
+
+
+def test_rows_before_both_directions_are_one_are_in_order():
+    some = points(VIEW)
+    lengths, columns = edges.found(some, some, 5, "adaptive", "exact")
+    rows = edges.directed(lengths, columns, 4, "adaptive", 0.0, edges.radii_of(lengths, 4))
+    assert all((np.diff(rows.indices[a:b]) > 0).all() for a, b in pairwise(rows.indptr))
+
+
+@pytest.mark.parametrize(("weights", "kind"), [("adaptive", "exact"), ("heat", "exact"), ("heat", "approximate")])
+def test_some_rows_have_the_neighbours_that_they_have_among_all(monkeypatch, weights, kind):
+    monkeypatch.setattr(
+        edges, "nearest", lambda some, others, count, verbose, kind, rows: nearest(some, others, count, rows=rows)
+    )
+    some = points(VIEW)
+    whole = edges.found(some, some, 5, weights, kind)
+    part = edges.found(some, some, 5, weights, kind, rows=slice(3, 7))
+    assert all(np.array_equal(a[3:7], b) for a, b in zip(whole, part, strict=True))
+
+
+@pytest.fixture
+def sought(monkeypatch):
+    """Which kinds of neighbours were looked for, and how verbosely; all that are found are exact."""
+    kinds = []
+
+    def recording(some, others, count, verbose=None, kind="exact", rows=None):
+        kinds.append((kind, verbose))
+        return nearest(some, others, count, rows=rows)
+
+    monkeypatch.setattr(edges, "nearest", recording)
+    monkeypatch.setattr(edges, "recall", lambda some, columns: columns.shape[1] / 100)
+    return kinds
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_neighbours_are_of_the_kind_that_was_asked_for_and_approximate_ones_have_a_recall(sought, weights):
+    assert edges.view_graph_by(points(VIEW), 3, weights, "exact")[1] is None
+    sought.clear()
+    share = edges.view_graph_by(points(VIEW), 3, weights, "approximate", verbose=False)[1]
+    assert share == (0.05 if weights == "adaptive" else 0.04)
+    assert sought == [("approximate", False)]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_links_of_few_new_samples_are_exact_and_of_others_as_the_seen_ones(sought, weights):
+    seen = points(random_views(40, (4,))[0])
+    join = Links(seen, 3, weights, "approximate")
+    assert sought == [("approximate", None)] * (weights == "self-tuning")
+    for count, kind in ((4, "exact"), (5, "approximate")):
+        sought.clear()
+        join(points(VIEW[:count]))
+        assert [asked for asked, _ in sought] == [kind] * ((kind, weights) != ("exact", "heat"))
 
 
 def points(samples):

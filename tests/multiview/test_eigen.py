@@ -1,5 +1,7 @@
 """Leading eigenvectors span what a dense solver finds, where eigenvalues are many, near to one another, or the same."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,6 +90,28 @@ def test_what_one_start_misses_the_second_look_finds(monkeypatch):
     assert angle(top_eigenvectors(matrix, 2), matrix, 2)[0] < 1e-8
 
 
+def test_all_that_one_start_misses_are_found(monkeypatch):
+    values = np.array([1.0, 0.95, 0.9, *np.linspace(0.1, 0.85, 60)])
+    search, original = Search(diagonal(values), np.zeros((63, 0)), Progress("test")), Search._iterated
+
+    def blind(self, count, tolerance, known):
+        return (values[3:6], np.eye(63)[:, 3:6]) if count == 3 else original(self, count, tolerance, known)
+
+    monkeypatch.setattr(Search, "_iterated", blind)
+    found, vectors, _ = search.first(3, 1e-12)
+    assert sorted(found) == pytest.approx([0.9, 0.95, 1.0])
+    assert np.abs(vectors[3:]).max() < 1e-8
+
+
+def test_the_gap_is_that_beside_known_vectors_and_without_end_where_nothing_else_is():
+    values = np.array([1.0, 0.95, 0.9, *np.linspace(0.1, 0.85, 60)])
+    known = np.eye(63)[:, :1]
+    found, _, gap = Search(diagonal(values), known, Progress("test")).first(2, 1e-12)
+    assert sorted(found) == pytest.approx([0.9, 0.95])
+    assert gap == pytest.approx(0.05 / 4, rel=0.2)
+    assert Search(diagonal(values[:6]), np.eye(6)[:, :3], Progress("test")).first(3, 1e-12)[2] == np.inf
+
+
 def test_the_iteration_ends_early_where_the_gap_is_large_and_goes_on_where_it_is_small(monkeypatch):
     monkeypatch.setattr(eigen, "DENSE", 0)
     asked, original = [], Search._iterated
@@ -110,7 +134,9 @@ def diagonal(values):
     return Scaled(csr_array(np.diag(values)), np.ones(len(values)))
 
 
-@pytest.mark.parametrize(("next_one", "ends"), [(0.8, True), (0.9 - 1e-8, False)])
+@pytest.mark.parametrize(
+    ("next_one", "ends"), [(0.8, True), (0.9 - 1e-2, True), (0.9 - 1e-4, False), (0.9 - 1e-8, False)]
+)
 def test_the_smaller_the_gap_the_smaller_the_residual_must_be(monkeypatch, next_one, ends):
     monkeypatch.setattr(eigen, "DENSE", 0)
     asked, original = [], Search._iterated
@@ -137,6 +163,26 @@ def test_the_same_graph_gives_the_same_bits(monkeypatch):
     monkeypatch.setattr(eigen, "DENSE", 0)
     matrix = normalised(groups_at_random([20, 15], 0.3, 0))
     assert top_eigenvectors(matrix, 3).tobytes() == top_eigenvectors(matrix, 3).tobytes()
+
+
+@pytest.mark.parametrize("dense", [0, 200])
+def test_blas_has_one_thread_as_more_would_round_in_another_way(monkeypatch, dense):
+    monkeypatch.setattr(eigen, "DENSE", dense)
+    seen = []
+
+    @contextmanager
+    def limit(number):
+        seen.append(number)
+        yield
+        seen.append("end")
+
+    for module, name in ((eigen.np.linalg, "eigh"), (linalg, "eigsh")):
+        solve = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, _of=solve, **b: seen.append("solved") or _of(*a, **b))
+    monkeypatch.setattr(eigen, "blas_threads", limit)
+    top_eigenvectors(normalised(ring(3, 4, 0.1)), 2)
+    assert (seen[0], seen[1], seen[-1]) == (1, "solved", "end")
+    assert seen.count("end") == 1
 
 
 def test_an_iteration_that_does_not_end_says_what_to_do(monkeypatch):

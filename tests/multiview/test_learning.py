@@ -1,5 +1,7 @@
 """The learned graph: where training stops, what is kept, and that it is what the network makes of each weight."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from dsrl_ref.multiview import learning
 from dsrl_ref.multiview.learning import LearnedGraph, count_kept, learn_as_authors, learn_graph, mixed
 from dsrl_ref.objective import Objective
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.status import Status
 from dsrl_ref.training import fit
 
 GRAPH = csr_array(np.mean([naive_graph(standard(view), 6, "heat") for view in hard_views(40)[0]], axis=0))
@@ -69,9 +72,11 @@ def test_the_unit_of_the_weights_does_not_matter():
     assert found.losses == pytest.approx(expected.losses, rel=1e-12)
 
 
-def test_a_learned_network_is_one_function_of_a_weight():
+def test_a_learned_network_is_one_function_of_a_weight(monkeypatch):
     learned = LearnedGraph(GRAPH, Theta(0.5, 1.0, 0.25, 0.75), 1.0, 4.0, np.empty(0), 1)
     weights = np.array([-4.0, 0.0, 1.0, 2.0, 3.0, 5.0])  # 4 ξ(w/4): knots at 1 and 3, slopes ½ and 1
+    assert learned.apply(weights).tolist() == [0, 0, 0, 0.5, 1, 3]
+    monkeypatch.setattr(learning, "BLOCK", 5)
     assert learned.apply(weights).tolist() == [0, 0, 0, 0.5, 1, 3]
 
 
@@ -179,6 +184,15 @@ def test_where_nothing_is_left_every_sample_has_its_strongest_edge():
     assert len(learned.losses) == 1
 
 
+def test_of_some_rows_the_links_are_those_that_they_have_among_all():
+    samples, others = np.array([1, 4, 8]), np.array([7, 2, 0])
+    whole = learning.linked(csr_array((9, 9)), samples, others, 0.5)
+    assert sorted(zip(*whole.nonzero(), strict=True)) == [(0, 8), (1, 7), (2, 4), (4, 2), (7, 1), (8, 0)]
+    for first in (0, 3, 6):
+        part = learning.linked(csr_array((3, 9)), samples, others, 0.5, first)
+        assert np.array_equal(part.toarray(), whole.toarray()[first : first + 3])
+
+
 def test_a_graph_without_edges_stays_one():
     learned = learn_graph(csr_array((5, 5)), keep=0.5, **TRAINING)
     assert (learned.graph.nnz, learned.scale, len(learned.losses)) == (0, 1.0, 1)
@@ -229,6 +243,19 @@ def test_verbose_tells_every_epoch_and_how_many_edges_are_kept(capsys):
     assert lines[-1] == f"learning a graph: epoch {len(lines)} of at most 300, {share:.1%} of the edges are kept"
     learn_as_authors(GRAPH, layers=11, epochs=50, learning_rate=0.03, verbose=True)
     assert capsys.readouterr().err.count("fit: epoch ") == 50
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (Status.INTERRUPTED, KeyboardInterrupt, "^$"),
+        (Status.STOPPED, ValueError, "learning_rate = 0.02 is too large: the network"),
+    ],
+)
+def test_the_authors_training_that_has_not_come_to_its_end_gives_no_graph(monkeypatch, status, error, message):
+    monkeypatch.setattr(learning, "fit", lambda *_, **__: SimpleNamespace(status=status, message="the network"))
+    with pytest.raises(error, match=message):
+        learn_as_authors(GRAPH, layers=11, epochs=30, learning_rate=0.02)
 
 
 def test_the_authors_training_tells_where_it_kept_nothing():

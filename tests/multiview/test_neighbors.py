@@ -1,6 +1,6 @@
 """Exact neighbours, however they are found, against fractions and against sorting all distances."""
 
-import re
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import ClassVar
 
@@ -11,9 +11,20 @@ from scipy.sparse import csr_array
 from views import euclidean, nearest_exactly, nearest_first, random_views, tied_samples
 
 from dsrl_ref.multiview import neighbors, tiles, trees
-from dsrl_ref.multiview.neighbors import Distances, mean_distance, nearest, nearest_as_authors, sampled
+from dsrl_ref.multiview.kernels import neighbors as kernels
+from dsrl_ref.multiview.lists import Lists
+from dsrl_ref.multiview.neighbors import (
+    Distances,
+    kind_for,
+    mean_distance,
+    nearest,
+    nearest_as_authors,
+    recall,
+    sampled,
+)
 from dsrl_ref.multiview.points import Dense, Sparse
 from dsrl_ref.multiview.trees import Tree
+from dsrl_ref.progress import reported
 from dsrl_ref.threads import limited
 
 
@@ -158,6 +169,93 @@ def test_a_tree_is_for_many_samples_of_few_features(monkeypatch, n, features, tr
     assert taken == [True, True] * tree
 
 
+def test_auto_is_approximate_for_many_dense_samples_without_a_tree(monkeypatch, capsys):
+    monkeypatch.setattr(neighbors, "MANY", 100)
+    monkeypatch.setattr(neighbors, "TREE_SAMPLES", 50)
+    monkeypatch.setattr(neighbors, "is_installed", lambda: True)
+    many, few, low = points(100, features=5), points(99, features=5), points(100)
+    assert [kind_for(some, "auto") for some in (many, few, low)] == ["approximate", "exact", "exact"]
+    assert [kind_for(some, "exact") for some in (many, few)] == ["exact", "exact"]
+    assert [kind_for(some, "approximate") for some in (many, few, low)] == ["approximate"] * 3
+    assert [kind_for(Sparse.unmoved(csr_array(np.eye(200))), kind) for kind in ("auto", "approximate")] == ["exact"] * 2
+    monkeypatch.setattr(neighbors, "is_installed", lambda: False)
+    said = []
+    monkeypatch.setattr(neighbors, "remark", said.append)
+    assert [kind_for(some, "auto") for some in (few, low, many)] == ["exact"] * 3
+    assert said == [
+        "dsrl_ref: exact neighbours of 100 samples take minutes; pip install 'dsrl_ref[ann]' brings approximate ones, "
+        "which take seconds"
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_recall_is_of_all_neighbours_but_the_sample_itself(monkeypatch):
+    some = points(50, features=5)
+    columns = nearest(some, some, 5)[1]
+    assert recall(some, columns) == 1
+    columns[:, 2:] = -1
+    assert recall(some, columns) == 0.25
+    monkeypatch.setattr(neighbors, "JUDGED", 3)
+    assert recall(some, columns) == 0.25
+
+
+def test_recall_is_of_so_many_samples_which_are_always_the_same(monkeypatch):
+    monkeypatch.setattr(neighbors, "JUDGED", 40)
+    some = points(90, features=5)
+    columns = nearest(some, some, 5)[1]
+    columns[30:, 2:] = -1
+    shares = {recall(some, columns) for _ in range(3)}
+    assert len(shares) == 1
+    assert 0.25 < shares.pop() < 1
+
+
+@pytest.mark.parametrize("kernel", ["scan", "scan_sparse"])
+def test_few_others_are_looked_at(monkeypatch, kernel):
+    """Of a thousand, for 30 neighbours: lists alone, as they fill, would take 139 of them."""
+    offered, scan = [], getattr(kernels, kernel)
+    monkeypatch.setattr(kernels, kernel, lambda *given: offered.append(scan(*given)) or offered[-1])
+    rows = np.random.default_rng(0).normal(size=(1000, 8))
+    some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(np.ascontiguousarray(rows.T))
+    with limited(1):
+        nearest(some, some, 31, rows=slice(0, 100))
+    assert 30 <= sum(offered) / 100 < 50
+
+
+@pytest.mark.parametrize(
+    "make", [lambda rows: Dense(np.ascontiguousarray(rows.T)), lambda rows: Sparse.unmoved(csr_array(rows))]
+)
+def test_of_others_that_rounding_alone_tells_apart_the_first_stay_in(monkeypatch, make):
+    """Though products that hardly round would leave them out: as far as all others are, to eleven digits."""
+    monkeypatch.setattr(tiles.Filter, "of", lambda rows, _, of=tiles.Filter.of: of(rows, np.float64))
+    rng = np.random.default_rng(0)
+    rows = np.zeros((61, 2))
+    rows[1:, 0] = rng.choice([-1.0, 1.0], 60) * (1 + 1e-11 * rng.random(60))
+    some = make(rows)
+    assert nearest(some, some, 6, rows=slice(0, 1))[1].tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize("kernel", ["scan", "scan_sparse"])
+def test_of_others_that_are_all_as_far_the_later_ones_are_not_looked_at(monkeypatch, kernel):
+    offered, scan = [], getattr(kernels, kernel)
+    monkeypatch.setattr(kernels, kernel, lambda *given: offered.append(scan(*given)) or offered[-1])
+    monkeypatch.setattr(tiles.Filter, "of", lambda rows, _, of=tiles.Filter.of: of(rows, np.float64))
+    for rows in (np.eye(300), np.ones((300, 5))):
+        some = Sparse.unmoved(csr_array(rows)) if kernel == "scan_sparse" else Dense(np.ascontiguousarray(rows.T))
+        with limited(1):
+            assert nearest(some, some, 4, rows=slice(0, 20))[1][10].tolist() == [10, 0, 1, 2]
+        assert sum(offered) / 20 < 60
+        offered.clear()
+
+
+def test_nobody_is_offered_where_the_list_of_candidates_has_nobody():
+    """As -1 says it; the last of all others is no candidate."""
+    rows, least = np.array([[0.0], [2.0], [1.0]]), np.zeros(3)
+    lists = Lists.empty(np.arange(1), 2)
+    kernels.choose(np.array([0, 3]), np.array([-1, 0, 1]), rows, np.arange(3), rows, least, *lists)
+    kernels.order(*lists)
+    assert lists.places.tolist() == [[0, 1]]
+
+
 def test_dense_points_are_not_sought_among_sparse_ones():
     with pytest.raises(TypeError, match="points must be both dense, or both sparse"):
         nearest(points(3), Sparse.unmoved(csr_array(np.eye(3))), 1)
@@ -169,10 +267,11 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
     some = points(9, features=5)
     with limited(1):
         nearest(some, some, 2, verbose=True)
-        assert re.fullmatch(
-            r"neighbours: 4 of 9 samples, \d+ s left\nneighbours: 8 of 9 samples, \d+ s left\n", capsys.readouterr().err
-        )
-        nearest(some, some, 2)
+        assert capsys.readouterr().err == "neighbours: 4 of 9 samples\nneighbours: 8 of 9 samples\n"
+        told = []
+        with reported(None, lambda *said: told.append(said)):
+            nearest(some, some, 2)
+    assert [share for _, share, _ in told] == [4 / 9, 8 / 9]
     assert capsys.readouterr().err == ""
 
 
@@ -279,6 +378,22 @@ def test_blas_has_one_thread_where_distances_are_few():
         assert set(blas.numbers().values()) == {3}
     assert found == pytest.approx(distances(Dense(some), Dense(some.copy())))
     assert Watched.seen == [{1}]
+
+
+def test_products_of_tiles_have_one_thread_of_blas(monkeypatch):
+    seen, scan = [], kernels.scan
+
+    @contextmanager
+    def limit(number):
+        seen.append(number)
+        yield
+        seen.append("end")
+
+    monkeypatch.setattr(neighbors, "blas_threads", limit)
+    monkeypatch.setattr(kernels, "scan", lambda *given: seen.append("tile") or scan(*given))
+    some = points(9, features=5)
+    nearest(some, some, 2)
+    assert seen == [1, "tile", "end"]
 
 
 @pytest.mark.usefixtures("_blocks")

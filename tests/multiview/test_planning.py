@@ -1,13 +1,15 @@
 """Plans: what was measured at some size is carried to another, kept, and told with what to do instead."""
 
+import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from dsrl_ref.multiview import planning
+from dsrl_ref.multiview import edges, planning
 from dsrl_ref.multiview.planning import LIMITS, TIMED, TRACED, Constants, Shape, plan
-from dsrl_ref.threads import limited
+from dsrl_ref.threads import limited, processors
 
 SHAPE = Shape(views=2, features=5, classes=3, neighbors=4)
 FEW_SAMPLES = 30_000  # all classes go side by side, and all neighbours are looked for
@@ -124,9 +126,14 @@ def test_many_samples_of_few_features_have_the_neighbours_of_a_tree(installed):
 
 
 def test_where_one_column_fills_the_cache_labels_are_spread_class_by_class(monkeypatch):
-    for n, apart in ((65_536, False), (65_537, True)):
+    for n, apart in ((131_072, False), (131_073, True)):
         names = [step.name for step in plan(SHAPE, n, CONSTANTS).steps]
         assert (planning.APART in names, "propagation" in names) == (apart, not apart)
+
+
+def test_a_plan_says_how_much_memory_is_free(monkeypatch):
+    monkeypatch.setattr(planning, "free_memory", lambda: 4711)
+    assert plan(SHAPE, FEW_SAMPLES, CONSTANTS).memory == 4711
 
 
 def test_what_takes_too_long_or_does_not_fit_has_advice_and_nothing_else_has():
@@ -138,7 +145,7 @@ def test_what_takes_too_long_or_does_not_fit_has_advice_and_nothing_else_has():
         for constants in (slow, large):
             told = {step.name: step.advice for step in plan(SHAPE, FEW_SAMPLES, constants).steps}
             assert [step for step, advice in told.items() if advice] == [name]
-        assert "more memory than is free" in told[name]
+        assert told[name] == (planning.FEWER if name == planning.NEIGHBOURS else planning.NARROWER)
 
 
 def test_every_step_of_both_estimators_is_measured(small):
@@ -147,6 +154,89 @@ def test_every_step_of_both_estimators_is_measured(small):
         assert set(part) == set(planning.measurable())
         assert min(part.values()) >= 0
     assert min(constants.bytes.values()) > 0
+
+
+@pytest.mark.parametrize("faiss", [True, False])
+def test_of_many_samples_that_is_measured_which_a_fit_does(monkeypatch, faiss):
+    kinds = []
+    monkeypatch.setattr(planning, "fuse", lambda *given: kinds.append(given[-1]) or SimpleNamespace(graph=None))
+    monkeypatch.setattr(planning, "is_installed", lambda: faiss)
+    monkeypatch.setattr(planning, "abreast", lambda n: 8 if n < 150 else 1)
+    for many, n in ((150, 149), (150, 150)):
+        monkeypatch.setattr(planning, "MANY", many)
+        calls = dict(planning.steps(SHAPE, n))
+        assert (planning.APPROXIMATE in calls) == faiss
+        assert (planning.NEIGHBOURS in calls) == (n < many or not faiss)
+        assert ("propagation" in calls) == (n < 150)
+        calls["graph"]()
+    assert kinds == ["exact", "approximate" if faiss else "exact"]
+
+
+def test_neighbours_that_the_graph_finds_again_are_counted_once(monkeypatch):
+    for found in ([planning.NEIGHBOURS, planning.APPROXIMATE], [planning.APPROXIMATE]):
+        took = {planning.NEIGHBOURS: 5.0, planning.APPROXIMATE: 3.0, "graph": 7.0}
+        now = [0.0]
+
+        def of(name, took=took, now=now):
+            return lambda: now.__setitem__(0, now[0] + took[name])
+
+        names = [*found, "graph"]
+        monkeypatch.setattr(planning, "steps", lambda *_, names=names, of=of: [(name, of(name)) for name in names])
+        seconds = planning.timed(SHAPE, 10, clock=lambda now=now: now[0])
+        assert seconds == {**{name: took[name] for name in found}, "graph": 7.0 - took[found[0]]}
+
+
+def fake_steps(monkeypatch, *calls):
+    """Steps that do what is given, whatever the shape."""
+    monkeypatch.setattr(planning, "steps", lambda shape, n: ((name, lambda call=call: call(n)) for name, call in calls))
+
+
+def test_steps_are_timed_on_one_thread_after_a_small_run_that_compiles(monkeypatch):
+    ticks, run = iter([0.0, 3.0, 10.0, 15.0, 20.0, 24.0, 30.0, 31.0]), []
+    fake_steps(monkeypatch, ("neighbours", lambda n: run.append((n, processors()))), ("graph", lambda n: None))
+    with limited(3):
+        # The graph found neighbours once more.
+        assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 3.0, "graph": 2.0}
+        assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 4.0, "graph": 0.0}
+    assert run == [(150, 3), (200, 1)] * 2
+
+
+def test_peaks_are_of_each_step_with_what_was_made_before(monkeypatch):
+    made = []
+    calls = lambda n: made.append(np.ones(n)), lambda n: np.ones(5 * n).sum(), lambda n: np.ones(2 * n).sum()
+    fake_steps(monkeypatch, *zip("abc", calls, strict=True))
+    peaks = planning.traced(SHAPE, 100_000)
+    assert [round(peaks[name] / 8e5) for name in "abc"] == [1, 6, 3]
+    fake_steps(monkeypatch, ("a", lambda n: 1 / 0))
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        planning.traced(SHAPE, 100)
+    assert not tracemalloc.is_tracing()
+
+
+def test_constants_are_of_both_sizes_in_their_order(monkeypatch):
+    monkeypatch.setattr(planning, "timed", lambda shape, n: {"graph": float(n)})
+    monkeypatch.setattr(planning, "traced", lambda shape, n: {"graph": -float(n)})
+    assert Constants.measured(SHAPE) == Constants(*({"graph": float(n)} for n in (*TIMED, *(-n for n in TRACED))))
+
+
+@pytest.mark.parametrize(("features", "variance"), [(1, 5.0), (16, 2.0)])
+def test_generated_views_are_clouds_around_means(features, variance):
+    rng, shape = np.random.default_rng(0), Shape(1, features, 40_000, 4)
+    view = planning.generated(np.arange(40_000), shape, rng)
+    assert view.var() == pytest.approx(variance, rel=0.03)
+    again = planning.generated(np.zeros(4000, dtype=int), shape, rng)
+    assert again.var(axis=0) == pytest.approx(np.ones(features), rel=0.1)
+
+
+def test_as_many_neighbours_are_looked_for_as_a_fit_looks_for_and_few_samples_are_labelled(monkeypatch):
+    counts, labelled = [], []
+    monkeypatch.setattr(planning, "nearest", lambda some, others, count, *_: counts.append(count))
+    monkeypatch.setattr(planning, "propagate", lambda graph, known, *_: labelled.append(np.mean(known[0] >= 0)))
+    for name, call in planning.steps(SHAPE, 2000):
+        if name in ("neighbours", "graph", "network", "propagation"):
+            call()
+    assert counts == [edges.count_sought(planning.CANDIDATES * SHAPE.neighbors, 2000, "adaptive")] * SHAPE.views
+    assert 0 < labelled[0] < 0.03
 
 
 def test_class_by_class_is_the_same_propagation(monkeypatch):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dsrl_ref import threads
+from dsrl_ref.multiview import points
 from dsrl_ref.multiview.points import Dense, Sparse
 
 
@@ -72,6 +74,22 @@ def test_points_are_equal_where_all_that_is_stored_is(rows, shift, equal):
     assert Sparse(csr_array(rows), np.array(shift, dtype=float), np.ones(3)).are_equal() is equal
     if len(set(shift)) == 1:
         assert Dense(np.ascontiguousarray(rows.T)).are_equal() is equal
+
+
+def test_the_largest_coordinate_counts_whatever_its_sign():
+    assert Dense(np.array([[1.0, -3.0], [2.0, 0.0]])).largest() == 3
+    assert Dense(np.array([[-1.0, 3.0], [2.0, 0.0]])).largest() == 3
+    assert Dense(np.empty((0, 2))).largest() == 0
+
+
+def test_blas_is_told_how_large_a_product_is(monkeypatch):
+    told = []
+    limit = threads.blas_threads
+    monkeypatch.setattr(points, "blas_threads", lambda *given: told.append(given) or limit(*given))
+    some = Dense(np.ones((3, 20)))
+    with threads.limited(3):
+        some.products(some)(slice(2, 7))
+    assert told == [(3, 5 * 3 * 20)]
 
 
 def test_which_points_are_at_the_origin():

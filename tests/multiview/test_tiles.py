@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from peaks import with_peak
 from scipy.sparse import csr_array
 from views import nearest_exactly, tied_samples
 
@@ -12,7 +13,7 @@ from dsrl_ref.multiview.kernels import neighbors as kernels
 from dsrl_ref.multiview.lists import Lists, Samples
 from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense, Sparse
-from dsrl_ref.multiview.tiles import DenseTiles, Filter, begin, shuffled, slack_of
+from dsrl_ref.multiview.tiles import DenseTiles, Filter, SparseTiles, begin, shuffled, slack_of
 from dsrl_ref.threads import limited
 
 
@@ -145,6 +146,56 @@ def test_float64_takes_over_where_float32_leaves_too_many(monkeypatch):
     assert seen[1][1] < 20
 
 
+def test_float64_takes_over_once_though_it_leaves_as_many(monkeypatch):
+    made, of = [], Filter.of
+    monkeypatch.setattr(Filter, "of", lambda rows, kind: made.append(kind) or of(rows, kind))
+    monkeypatch.setattr(tiles, "HEIGHT", 50)
+    close = 0.75 + 1e-9 * np.random.default_rng(0).normal(size=(150, 6))
+    points = Dense(np.ascontiguousarray(np.vstack([close, -close]).T))
+    with limited(1):
+        nearest(points, points, 2)
+    assert made == [np.float32, np.float64]
+
+
+def test_work_may_be_left_after_every_tile(monkeypatch):
+    monkeypatch.setattr(tiles, "WIDTH", 7)
+    some = samples(np.random.default_rng(0).normal(size=(30, 3)))
+    search = DenseTiles(some, some, 2)
+    steps = search.fill(slice(0, 4), np.arange(4), Lists.empty(np.arange(4), 2))
+    assert len(list(steps)) == 5
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_tile_takes_two_mebibytes_at_most(monkeypatch, kind):
+    monkeypatch.setattr(kernels, "scan", lambda *given: 0)
+    some = samples(np.random.default_rng(0).normal(size=(5000, 2)))
+    search = DenseTiles(some, some, 2)
+    search.filter = Filter.of(search.others - search.centre, kind)
+    lists = Lists.empty(np.arange(search.height), 2)
+    _, peak = with_peak(lambda: list(search.fill(slice(0, search.height), np.arange(search.height), lists)))
+    assert peak < 2.2 * 2**20
+
+
+def test_a_tile_of_sparse_points_takes_sixteen_mebibytes_at_most(monkeypatch):
+    monkeypatch.setattr(kernels, "scan_sparse", lambda *given: 0)
+    rng = np.random.default_rng(0)
+    places = rng.integers(1000, size=5000)
+    some = Sparse.unmoved(csr_array((rng.random(5000), places, np.arange(5001)), shape=(5000, 1000)))
+    search = SparseTiles(some, some, 2)
+    own = np.arange(search.height)
+    _, peak = with_peak(lambda: list(search.fill(slice(0, search.height), own, Lists.empty(own, 2))))
+    assert peak < 18 * 2**20
+
+
+def test_points_are_held_three_and_a_half_times_at_most(monkeypatch):
+    """In float64, in their order and shuffled, and for products in float32, and in float64 while that is made."""
+    monkeypatch.setattr(kernels, "scan", lambda *given: 10**9)
+    points = Dense(np.random.default_rng(0).normal(size=(1000, 500)))
+    with limited(1):
+        _, peak = with_peak(lambda: nearest(points, points, 2, rows=slice(0, 8)))
+    assert peak < 3.7 * points.columns.nbytes
+
+
 def test_who_is_as_far_as_the_last_but_comes_later_is_not_looked_at(monkeypatch):
     """Else samples that are all as far from one another would cost n² squares."""
     seen = offers(monkeypatch)
@@ -165,12 +216,14 @@ def test_tiles_narrower_than_the_lists_are_long_leave_out_nobody(monkeypatch, co
     assert found.places.tolist() == [[j for _, j in row] for row in nearest_exactly(rows, rows, count, True)]
 
 
-def test_a_tile_of_many_features_is_low_so_that_it_is_soon_done():
+def test_a_tile_of_many_features_is_low_so_that_it_is_soon_done(monkeypatch):
     wide = samples(np.zeros((2, 5000)))
     search = DenseTiles(wide, wide, 1)
     assert 1 <= search.height < tiles.HEIGHT
     assert search.height * tiles.WIDTH * 5000 <= tiles.MULTIPLICATIONS
     assert DenseTiles(samples(np.zeros((2, 5))), samples(np.zeros((2, 5))), 1).height == tiles.HEIGHT
+    monkeypatch.setattr(tiles, "MULTIPLICATIONS", tiles.WIDTH)
+    assert DenseTiles(wide, wide, 1).height == 1
 
 
 def test_sparse_points_may_be_stored_in_any_order():
@@ -183,8 +236,9 @@ def test_sparse_points_may_be_stored_in_any_order():
     assert columns.tolist() == nearest(Sparse.unmoved(rows), Sparse.unmoved(rows), 4)[1].tolist()
 
 
-def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch):
-    monkeypatch.setattr(tiles, "SPARSE_ENTRIES", 90)  # three rows a tile
+@pytest.mark.parametrize("entries", [90, 5])  # three rows a tile, and not even one
+def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch, entries):
+    monkeypatch.setattr(tiles, "SPARSE_ENTRIES", entries)
     monkeypatch.setattr(neighbors, "Tree", None)
     rng = np.random.default_rng(0)
     for shifted in (False, True):
@@ -198,6 +252,24 @@ def test_sparse_points_have_the_neighbours_of_the_definition(monkeypatch):
         assert (lengths**2).tolist() == pytest.approx(np.array([[float(s) for s, _ in row] for row in expected]))
         columns = nearest(points.take(slice(4, 9)), points, 6)[1]
         assert columns.tolist() == [[j for _, j in row] for row in nearest_exactly(dense[4:9], dense, 6)]
+
+
+def test_products_of_sparse_points_that_round_by_all_their_slack_leave_out_nobody_who_is_near(monkeypatch):
+    """The nearest seem to be farther by all that they may, all others nearer: by more than they are apart."""
+    monkeypatch.setattr(tiles, "slack_of", lambda points: 20.0 + points.shift)
+    dense = np.random.default_rng(0).permutation(40)[:, np.newaxis] * 1.0
+    points = Sparse(csr_array(dense), np.arange(40.0), np.zeros(1))
+    search = SparseTiles(points, points, 4)
+    expected = [[j for _, j in row] for row in nearest_exactly(dense, dense, 4, True)]
+    multiply, errors = search.products, np.add.outer(search.slack, search.slack[search.original]) / 2
+    near = np.array([np.isin(search.original, row) for row in expected])
+    search.products = lambda block: multiply(block) + np.where(near, -errors, errors)[block]
+    assert filled(search, 40, 4).places.tolist() == expected
+
+
+def test_who_equals_a_sparse_point_but_for_rounding_comes_in_order():
+    points = Sparse.unmoved(csr_array(np.array([[3.0, 4.0]] * 3) * [[1.0], [1 + 1e-11], [1.0]]))
+    assert nearest(points, points, 2)[1].tolist() == [[0, 1], [1, 0], [2, 0]]
 
 
 def test_small_distances_of_sparse_points_keep_their_digits():

@@ -40,6 +40,47 @@ def test_of_equal_distances_the_first_stay_in(monkeypatch, few, listed):
     assert any(asked) == (few > 0)
 
 
+@pytest.mark.parametrize("few", [0, 3, 50])
+def test_new_samples_have_the_first_of_those_that_are_as_far(monkeypatch, few):
+    monkeypatch.setattr(trees, "FEW", few)
+    rng = np.random.default_rng(1)
+    rows = tied_samples(rng, 70, 2) * 2.0**-10
+    some, others = np.split(rows / np.abs(rows).max(), [30])
+    tree, lists = Tree(samples(some), samples(others), 4), Lists.empty(np.full(30, -1), 4)
+    for _ in tree.fill(slice(0, 30), np.full(30, -1), lists):
+        pass
+    kernels.order(*lists)
+    assert lists.places.tolist() == [[j for _, j in row] for row in nearest_exactly(some, others, 4)]
+
+
+def test_tiles_are_made_once_for_all_blocks(monkeypatch):
+    made, of = [], trees.DenseTiles
+    monkeypatch.setattr(trees, "DenseTiles", lambda *given: made.append(given) or of(*given))
+    equal = samples(np.zeros((40, 2)))
+    tree = Tree(equal, equal, 3)
+    for block in (slice(0, 20), slice(20, 40)):
+        own = np.arange(40)[block]
+        for _ in tree.fill(block, own, Lists.empty(own, 3)):
+            pass
+    assert len(made) == 1
+
+
+def test_lists_are_of_few_at_a_time_and_work_may_be_left_after_each(monkeypatch):
+    """Each of forty samples has a twin as near as its last neighbour, itself: lists of 80, by 20 at a time at most."""
+    monkeypatch.setattr(trees, "LISTED", 20)
+    monkeypatch.setattr(trees, "FEW", 0)
+    listed, offer = [], Tree._offer
+    monkeypatch.setattr(
+        Tree,
+        "_offer",
+        lambda self, rows, own, found, *rest: listed.append(len(found)) or offer(self, rows, own, found, *rest),
+    )
+    twins = samples(np.repeat(np.arange(20.0), 2)[:, np.newaxis] / 20)
+    steps = Tree(twins, twins, 1).fill(slice(0, 40), np.arange(40), Lists.empty(np.arange(40), 1))
+    assert len(list(steps)) == 7  # the tree was asked, sizes were counted, and five times lists were offered
+    assert listed == [80, 16, 16, 16, 16, 16]
+
+
 def test_a_block_is_of_the_samples_that_it_says():
     rows = np.random.default_rng(0).normal(size=(50, 3))
     expected = [[j for _, j in row] for row in nearest_exactly(rows, rows, 4, True)]

@@ -202,6 +202,24 @@ def test_a_new_sample_without_a_view_is_joined_by_the_others_alone(weights):
     assert joined(SEEN, mixed, 4, weights, "samples", [1, 3])[:3] == pytest.approx(whole, rel=1e-12)
 
 
+def test_new_samples_that_lack_a_view_may_come_among_seen_ones():
+    lacking = [NEW[0], np.vstack([NEW[1][:2], np.full((2, 6), np.nan), NEW[1][4:]])]
+    alone = joined(SEEN, lacking, 4, "adaptive", "samples", [1, 3])
+    among = [np.vstack([old[:3], new[:3], old[3:4], new[3:]]) for old, new in zip(SEEN, lacking, strict=True)]
+    found = joined(SEEN, among, 4, "adaptive", "samples", [1, 3])
+    assert found[[3, 4, 5, 7, 8, 9, 10]].tolist() == alone.tolist()
+    assert found[[0, 1, 2, 6]].tolist() == np.eye(25)[:4].tolist()
+
+
+def test_new_samples_have_neighbours_of_the_kind_that_the_seen_ones_have(monkeypatch):
+    fusion = fuse(as_views(SEEN), 4, "adaptive", None, "features")
+    fusion.neighbors[1] = fusion.neighbors[1]._replace(kind="approximate")
+    kinds, links = [], unseen.Links
+    monkeypatch.setattr(unseen, "Links", lambda *given: kinds.append(given[3]) or links(*given[:3]))
+    Joiner(fusion, 4, "adaptive")(NEW)
+    assert kinds == ["exact", "approximate"]
+
+
 @pytest.mark.parametrize("how", ["samples", "features", "tf-idf"])
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
 def test_a_view_that_none_of_the_new_samples_has_joins_nothing(kind, how):

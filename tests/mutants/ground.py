@@ -22,6 +22,11 @@ MUTANTS = [
         ('    "region",\n', ""),
     ),
     *of(
+        "loaded.py",
+        (", name, None)", ", name)"),
+        ("sys.modules.get(module)", "__import__(module)"),
+    ),
+    *of(
         "shown.py",
         ("<td>{escape(fact)}", "<td>{fact}"),
         ("<th>{escape(name)}", "<th>{name}"),
@@ -52,7 +57,7 @@ MUTANTS = [
         ("default if verbose is None else verbose", "default if not verbose else verbose"),
         ("        _reported.reset(token)\n", "        pass\n"),
         ("if callback is not None and not callable(callback):", "if False:"),
-        ("(1 - share) / share if share else None", "/ share if share else None"),
+        ("self.seconds * (1 - share) / share if share", "self.seconds / share if share"),
         ("(1 - share) / share if share else None", "(1 - share) / share if share is not None else None"),
         ('self.callback(f"{self.what}: {text}", share, left)', "self.callback(text, share, left)"),
         ('self.callback(f"{self.what}: {text}", share, left)', 'self.callback(f"{self.what}: {text}", left, share)'),
@@ -401,10 +406,8 @@ MUTANTS += of(
     ('ContextVar("jobs", default=None)', 'ContextVar("jobs", default=1)'),
     ("        wait([done], timeout=LOOK)\n", "        wait([done])\n"),
     ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
-    (
-        "        except BaseException as error:\n            done.",
-        "        except ValueError as error:\n            done.",
-    ),
+    ("            done.set_exception(error)\n", "            done.set_result(None)\n"),
+    ("for _ in () if dropped else work(item) or ():", "for _ in work(item) or ():"),
 )
 MUTANTS += of(
     "blas.py",

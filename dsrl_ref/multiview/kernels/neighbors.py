@@ -105,9 +105,14 @@ def hits(row, lower, start, bound, near):
 
 
 @inlined
-def strict(key):
-    """What the square of somebody is at most whose key is less than this one; nobody's key is less than 0."""
-    return (1.0 - 2.0**-31) * key if key > 0.0 else -np.inf
+def limit(place, bound, base, keys, places):
+    """What lower + tile is at most for somebody who gets into a heap: who comes behind its farthest has to be nearer.
+
+    The square of who is nearer is less than the key of the farthest; nobody's key is less than 0.
+    """
+    if place < places[0]:
+        return bound
+    return (1.0 - 2.0**-31) * keys[0] + base if keys[0] > 0.0 else -np.inf
 
 
 @compiled
@@ -126,8 +131,7 @@ def scan(tile, lower, bounds, base, some, own, others, original, least, keys, sq
             for hit in range(hits(row, lower, start, bounds[i], near)):
                 j = near[hit]
                 place = original[j]
-                limit = bounds[i] if place < near_places[0] else strict(near_keys[0]) + base[i]
-                if place != own[i] and lower[j] + row[j] <= limit:
+                if place != own[i] and lower[j] + row[j] <= limit(place, bounds[i], base[i], near_keys, near_places):
                     offered += 1
                     square = apart(point, others[j])
                     offer(near_keys, near_squares, near_places, square, place, least[i])
@@ -149,8 +153,7 @@ def scan_sparse(tile, lower, bounds, base, some, own, others, original, least, k
             for hit in range(hits(row, lower, start, bounds[i], near)):
                 j = near[hit]
                 place = original[j]
-                limit = bounds[i] if place < near_places[0] else strict(near_keys[0]) + base[i]
-                if place != own[i] and lower[j] + row[j] <= limit:
+                if place != own[i] and lower[j] + row[j] <= limit(place, bounds[i], base[i], near_keys, near_places):
                     offered += 1
                     a, b = starts_y[j], starts_y[j + 1]
                     shift = shift_x[i] - shift_y[j]
