@@ -20,8 +20,9 @@ The caller holds no entry: what comes back are a few numbers a group. A worker h
 them: "pieces" a sorted copy in place of the entries; where every layer has a Θ of its own, the entries too, as training
 asks for single columns. So many bytes are what dask is told, and no more are moved or spilled. An objective that is
 gone, or could not be made, leaves the workers at once. It is not pickled. Few columns that training looks at are
-fetched, at most 2²⁰ entries; of a Gauss-Newton step for one Θ a layer comes one number for each column. D is part of
-every recipe, and lies on each worker that needs it.
+fetched, at most 2²⁰ entries; for one Θ a layer the caller holds some hundred bytes of each column, which are errors,
+and the places of those that are drawn: 10⁶ columns are 100 MB. D is part of every recipe, and lies on each worker that
+needs it.
 
 Time
 ----

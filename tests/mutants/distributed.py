@@ -131,6 +131,7 @@ MUTANTS = [
         ("if timeout <= 0:", "if timeout < 0:"),
         ("unless_error(self.ask(work.divergence, theta, L))", "pass"),
         ("if n * len(chosen) <= columns.FETCHED:", "if True:"),
+        ("own = PLACES * self.shape[1] if self.per_layer else 0", "own = 0"),
         ("self._prepared = weakref.ref(prepared)", "self._prepared = lambda: prepared"),
         ("array[:, chosen] for array", "array for array"),
     ),
