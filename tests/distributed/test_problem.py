@@ -315,13 +315,23 @@ def test_where_x0_starts_is_seen_of_every_dtype(monkeypatch, W, wrap):
     place = np.argmax(np.abs(W.astype(float)) == np.abs(W.astype(float)).max())
     other = W.copy()
     other.flat[place] = 0
-    for x0, start in ((W, 1.0), (0 * W, 0.0), (other, None), (W.astype(float), 1.0)):
+    near = np.nextafter(W.astype(float), 999)
+    for x0, start in ((W, 1.0), (0 * W, 0.0), (other, None), (W.astype(float), 1.0), (near, None)):
         of = [
             da.from_delayed(delayed(wrap(each)), W.shape, meta=wrap(np.zeros((1, 1), each.dtype))) for each in (W, x0)
         ]
         J = Objective(Fidelity(of[0]), x0=of[1], layers=1)
         assert J.problem.start == start
         assert Objective(Fidelity(wrap(W)), x0=wrap(x0), layers=1).problem.start == start
+
+
+@pytest.mark.parametrize(("factor", "start"), [(1.0, 1.0), (0.0, 0.0), (0.5, None)])
+def test_where_x0_starts_is_seen_of_dense_chunks_beside_sparse_ones(factor, start):
+    W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
+    one, other = in_sparse_chunks(W, (4, 5)), da.from_array(factor * W, chunks=(3, 2))
+    assert Objective(Fidelity(one), x0=other, layers=1).problem.start == start
+    if factor == 1.0:
+        assert Objective(Fidelity(other), x0=one, layers=1).problem.start == start
 
 
 def test_an_objective_of_dask_arrays_is_neither_pickled_nor_copied():

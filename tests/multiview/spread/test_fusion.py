@@ -9,6 +9,7 @@ from views import holed_views, random_views, same_graph
 from dsrl_ref.errors import ClusterError, GraphWarning, SizeError
 from dsrl_ref.multiview import similarity_graph
 from dsrl_ref.multiview.spread import fusion
+from dsrl_ref.multiview.spread.views import views_of
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
@@ -54,6 +55,11 @@ def test_sparse_chunks_stay_sparse(monkeypatch):
         expected = similarity_graph(chosen, 5, standardize=standardize, weights="adaptive")
         found = similarity_graph(given, 5, standardize=standardize, weights="adaptive")
         assert same_graph(found.compute(), expected)
+
+
+def test_a_view_alone_is_prepared_in_one_way_which_others_need_not_choose(monkeypatch):
+    monkeypatch.setattr(fusion, "choice", lambda *_: pytest.fail("there is nothing to choose"))
+    assert fusion.ways_for(views_of(spread(random_views(N, (20,)))), "auto", 5, "adaptive") == ["features"]
 
 
 def test_views_that_tell_nothing_are_warned_of_and_have_no_edges_as_in_memory():
