@@ -51,8 +51,8 @@ def test_theta_L_and_the_graph_have_the_bits_of_one_process(monkeypatch, fetched
 
 def test_weights_of_blocks_without_an_edge_are_left_out(monkeypatch):
     monkeypatch.setattr(learning, "FETCHED", 0)
-    W = np.zeros((60, 60))
-    W[20:, 20:] = similarity_graph([hard_views(40)[0][0]], 12, weights="adaptive").toarray()
+    W = np.zeros((220, 220))
+    W[20:, 20:] = similarity_graph([hard_views(200)[0][0]], 12, weights="adaptive").toarray()
     expected, found = learned_both_ways(csr_array(W))
     assert (found.theta, found.L) == (expected.theta, expected.L)
     assert same_graph(gathered(found.graph), expected.graph)
