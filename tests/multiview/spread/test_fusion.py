@@ -61,8 +61,8 @@ def test_views_agree_on_as_many_clusters_as_are_asked_for(monkeypatch):
     told, consensus = [], fusion.consensus
     monkeypatch.setattr(fusion, "consensus", lambda graph, count: told.append(count) or consensus(graph, count))
     views = prepared(views_of(spread(random_views(N, (20, 6)))), ["features"] * 2, 5, "adaptive", "auto")
-    for clusters in (3, None):
-        fusion.fused(views, "adaptive", None, clusters)
+    for count in (3, None):
+        fusion.fused(views, "adaptive", None, count)
     assert told == [3, None]
 
 
