@@ -79,7 +79,7 @@ class Replying:
         self.replies = replies
 
     async def run_on_scheduler(self, function, keys):
-        return {"x": ["a"], "y": ["b"]}
+        return {"x": ["a", "c"], "y": ["b"]}
 
     async def run(self, *_, **__):
         return dict(zip("xy", self.replies, strict=True))
@@ -88,13 +88,13 @@ class Replying:
 @pytest.mark.parametrize(
     ("replies", "answers"),
     [
-        (({"a": 1}, {"b": 2}), [2, 1]),
-        (({"a": 1}, None), None),
+        (({"a": 1, "c": 3}, {"b": 2}), [2, 3, 1]),
+        (({"a": 1, "c": 3}, None), None),
         ((OSError("gone"), {"b": 2}), None),
     ],
 )
 def test_replies_of_all_workers_are_put_in_order_and_one_that_fails_is_no_answer(replies, answers):
-    assert asyncio.run(quick.answers(Replying(*replies), ["b", "a"], work.itself, ())) == answers
+    assert asyncio.run(quick.answers(Replying(*replies), ["b", "c", "a"], work.itself, ())) == answers
 
 
 @pytest.mark.children

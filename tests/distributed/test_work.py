@@ -32,6 +32,8 @@ def test_a_block_of_pieces_holds_its_entries_once_and_sorted():
     assert target.target.tolist() == [[-2.0, 0.0, 4.0, 6.0]]
     assert not target.x0.any()
     assert target.x0.shape == (1, 4)
+    nothing = work.block(plan(), ((0, 1), (0, 4)), None, 0 * W, None, None).problem
+    assert nothing.f.W.tolist() == nothing.target.tolist() == [[0.0]]  # so that there is something to look at
     stored = work.block(plan(), ((0, 1), (0, 4)), None, sp.csr_array(W), None, None)
     assert stored.problem.f.W.tolist() == [[-1.0, 2.0, 3.0]]
     assert stored.problem.unstored == 1
@@ -52,6 +54,12 @@ def test_other_blocks_keep_the_entries_as_they_were_given(engine, per_layer):
         ((None, W, None, np.full((3, 4), np.nan)), r"^target\[2:5, 4:8\] contains NaN"),
         ((np.eye(3), np.full((3, 4), np.nan), None, W), r"^Y\[:, 4:8\] contains NaN"),
         ((None, W, W[:2], None), r"^x0\[2:5, 4:8\] has shape \(2, 4\), but f\[2:5, 4:8\] has shape \(3, 4\)"),
+        (
+            (None, W[:2], None, None),
+            r"^W\[2:5, 4:8\] has shape \(2, 4\), but that part of the dask array has .* \(3, 4\)",
+        ),
+        ((np.eye(3), W[:, :3], None, W), r"^Y\[:, 4:8\] has shape \(3, 3\), but that part of the dask .* \(3, 4\)"),
+        ((np.eye(3), W[:2], None, W), "^D has 3 rows .*, but Y has 2"),
         ((None, W, None, W[:2]), r"^target\[2:5, 4:8\] has shape"),
     ],
 )
