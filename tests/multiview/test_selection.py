@@ -88,6 +88,8 @@ def test_what_is_unlabelled_is_not_scored():
     assert np.array_equal(found, model.predict(VIEWS)[::3])
     with pytest.raises(ValueError, match="all samples are unlabelled"):
         scorer(model, VIEWS, np.full(120, -1))
+    with pytest.raises(ValueError, match="X has 120, y has 121"):
+        scorer(model, VIEWS, [*some, 0])
 
 
 def test_scorers_go_to_other_processes_and_score_clusters():
