@@ -122,6 +122,7 @@ MUTANTS = [
         ("(n - stored) * mean**2", "0.0"),
         ("squares / max(1, n - 1)", "squares / n"),
         ("rows.max(axis=0).toarray() == rows.min(axis=0).toarray()", "rows.max(axis=0).toarray() == 0.0"),
+        ("as_rows(in_memory(view, name), name)", "as_rows(view, name)"),
     ),
     *of(
         "multiview/lists.py",
