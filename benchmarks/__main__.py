@@ -23,6 +23,7 @@ from benchmarks import (
     solving,
     sparse,
     views,
+    whole,
 )
 from benchmarks.rows import Disagreement, Row
 from dsrl_ref.cli.output import show
@@ -45,6 +46,7 @@ ROWS = {
     **busy.ROWS,
     **distributed.ROWS,
     **ondisk.ROWS,
+    **whole.ROWS,
 }
 ALL = {
     **ROWS,
@@ -52,6 +54,7 @@ ALL = {
     **recovery.BY_NAME,
     **real.BY_NAME,
     **scale.BY_NAME,
+    **whole.BY_NAME,
 }  # minutes, or hours of training: only where they are asked for
 
 

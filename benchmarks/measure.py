@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from dsrl_ref.progress import Progress
 
 Contestant = Callable[[], Any]
@@ -77,6 +79,11 @@ def _turns(
                 if call is not None and sum(seconds[name]) <= PATIENCE:
                     progress.tell(f"{name}, round {turn} of {rounds}")
                     yield name, call
+
+
+def fetch(count: int) -> None:
+    """Write to so many bytes, and free them: a virtual machine may ask its host for memory first, for seconds a GB."""
+    np.ones(count, dtype=np.uint8)
 
 
 def most_allocated(call: Callable[[], Any]) -> int:

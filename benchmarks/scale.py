@@ -2,12 +2,14 @@
 
 A step is run at every size, with one thread and with two, after a run that compiles. What is told is the time that
 passes and the peak of memory; the power is that of the time of processors with one thread, which a busy machine changes
-little, over the last two decades, where what a call costs by itself no longer shows.
+little, over the last two decades, where what a call costs by itself no longer shows. Of views the time of processors is
+told, with one thread.
 """
 
 import gc
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +25,8 @@ from dsrl_ref.threads import limited
 
 Call = Callable[[], Any]
 THREADS = 1, 2
-ROUNDS, SHORT = 5, 1.0  # at most so many calls, and no more after so many seconds
+LEAST, MOST, SHORT = 2, 5, 1.0  # so many calls at least and at most, and no more after so many seconds
+BOTH = 10**5  # samples, up to which steps have one thread, and then two
 DECADES = 2  # the last, over which the power is fitted
 SIZES = {
     "full": [10**5, 10**6, 10**7, 10**8],
@@ -42,9 +45,9 @@ class Cost:
 
 
 def cost(call: Call) -> Cost:
-    """What a call takes: the least of a few times where it is short."""
-    costs = [_once(call)]
-    while len(costs) < ROUNDS and sum(each.passed for each in costs) < SHORT:
+    """What a call takes, the least of a few times: the first may wait for memory that its machine does not have yet."""
+    costs = [_once(call) for _ in range(LEAST)]
+    while len(costs) < MOST and sum(each.passed for each in costs) < SHORT:
         costs.append(_once(call))
     return min(costs, key=lambda each: each.used)
 
@@ -106,19 +109,25 @@ def pieces(size: str) -> Row:
 
 
 def views(size: str) -> Row:
-    """Every step of clustering and classification, in time of processors on one thread, from 10³ samples on."""
+    """Every step of clustering and classification, in time of processors on one thread, from 10³ samples on.
+
+    Up to `BOTH` samples it is run on two threads too, of which the time that passes is told.
+    """
     shape = planning.Shape(views=2, features=16, classes=20, neighbors=10)
-    sizes = {"full": [1000, 10_000, 100_000], "quick": [1000, 10_000], "smallest": [1000]}[size]
-    found = {n: planning.timed(shape, n) for n in sizes}
-    results, notes, curves = [], [], {}
-    for step in found[sizes[0]]:
-        seconds = [found[n][step] for n in sizes]
-        results += [Result(f"{step}, {n:,} samples", taken) for n, taken in zip(sizes, seconds, strict=True)]
-        curves[step] = list(zip(map(float, sizes), seconds, strict=True))
-        if len(sizes) > 1:
-            notes.append(
-                f"{step}: power {power(sizes, seconds):.2f}; of the last decade {power(sizes[-2:], seconds[-2:]):.2f}"
-            )
+    sizes = {"full": [10**3, 10**4, 10**5, 10**6], "quick": [1000, 10_000], "smallest": [1000]}[size]
+    results, notes, curves = [], [], defaultdict(list)
+    for n in sizes:
+        for step, seconds in planning.timed(shape, n).items():
+            results.append(Result(f"{step}, {n:,} samples", seconds))
+            curves[step].append((float(n), seconds))
+        if n <= BOTH:
+            for step, seconds in planning.timed(shape, n, 2, time.perf_counter).items():
+                results.append(Result(f"{step}, {n:,} samples, 2 threads", seconds))
+    for step, points in curves.items():
+        if len(points) > 1:
+            found, taken = zip(*points, strict=True)
+            last = power(found[-2:], taken[-2:])
+            notes.append(f"{step}: power {power(found, taken):.2f}; of the last decade {last:.2f}")
     return Row(
         "scale-views",
         f"{shape.views} views of {shape.features} features, {shape.classes} classes",

@@ -2,7 +2,6 @@
 
 import math
 import operator
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsrl_ref.entries import first_not_finite
+from dsrl_ref.loaded import loaded
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -20,8 +20,8 @@ HELD = {int, float, bool, str, type(None), np.ndarray, np.float64}  # types of e
 
 def is_sparse(value: object) -> bool:
     """Whether `value` is a scipy.sparse container, asked without importing scipy."""
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and bool(sparse.issparse(value))
+    issparse = loaded("scipy.sparse", "issparse")
+    return issparse is not None and bool(issparse(value))
 
 
 def as_real(value: Any, name: str) -> Array:

@@ -50,18 +50,18 @@ class Stamp(NamedTuple):
     changed: int
 
     @classmethod
-    def of(cls, path: "Path") -> "Stamp":
-        """The file of that name now."""
-        found = path.stat()
+    def of(cls, path: "Path") -> "Stamp | None":
+        """The file of that name now; None where there is none any more."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
         return cls(path, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def require_unchanged(self) -> None:
         """Raise DataFileError if the file has changed since; one that was removed or replaced has not."""
-        try:
-            now = Stamp.of(self.path)
-        except FileNotFoundError:
-            return
-        if now != self and now.inode == self.inode:
+        now = Stamp.of(self.path)
+        if now is not None and now != self and now.inode == self.inode:
             what = f"had {self.size} bytes and has {now.size}" if now.size != self.size else "was written to"
             raise DataFileError(
                 f"{self.path} has changed since it was read: it {what}; make f and the objective anew, once nobody "
@@ -257,7 +257,7 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
 
     from dsrl_ref.progress import Progress
 
-    stamp = None if filename is None else _stamp_of(Path(filename))
+    stamp = None if filename is None else Stamp.of(Path(filename))
     if folder is None:
         folder = Path(tempfile.gettempdir()) if stamp is None else stamp.path.parent
     if value.dtype != np.float64 or not value.dtype.isnative or not value.flags.c_contiguous:
@@ -268,14 +268,6 @@ def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Arra
             _require_finite(part, name, start, array.shape[1])
             progress.tell(f"{start:,} of {array.size:,} entries", start / array.size)
     return _in_file(array, stamp, folder)
-
-
-def _stamp_of(path: "Path") -> Stamp | None:
-    """The file as it is now; None of one that was removed since it was mapped."""
-    try:
-        return Stamp.of(path)
-    except FileNotFoundError:
-        return None
 
 
 def _watched(matrix: Any, stamp: Stamp | None) -> Iterator[tuple[int, Any]]:

@@ -1,17 +1,17 @@
 """Dask arrays, whose entries are spread over workers: told from others, and validated without a look at an entry."""
 
 import math
-import sys
 from typing import Any
 
 from dsrl_ref.arrays import require_matrix_shape
 from dsrl_ref.errors import MissingExtraError
+from dsrl_ref.loaded import loaded
 
 
 def is_spread(value: object) -> bool:
     """Whether `value` is a dask array, asked without importing dask."""
-    dask = sys.modules.get("dask.array")
-    return dask is not None and isinstance(value, dask.Array)
+    kind = loaded("dask.array", "Array")
+    return kind is not None and isinstance(value, kind)
 
 
 def as_spread(value: Any, name: str) -> Any:

@@ -17,6 +17,7 @@ import children
 import numpy as np
 
 LIMIT = 120.0  # seconds that a cluster may take to end
+OF_ALL_TESTS: set[int] = set()  # process numbers of clusters that do not end with the test that asked for them
 PATIENT = {  # on a busy machine a worker takes long to begin; the first of these gives it up for good after 15 seconds
     "distributed.deploy.lost-worker-timeout": "600s",
     "distributed.comm.timeouts.connect": "300s",
@@ -45,6 +46,46 @@ def cluster(workers, folder):
         yield child, child.stdout.readline().strip()
         child.stdin.close()
         child.wait(LIMIT)
+
+
+@contextlib.contextmanager
+def kept(workers, folder):
+    """A function that gives one cluster again and again, and another where workers that were killed stay away.
+
+    Dask starts a killed worker again, but not always: one may die before that has seen it start, for example.
+    """
+    with contextlib.ExitStack() as ended:
+        found = []
+
+        def current():
+            if not found or not is_whole(found[-1][1], workers):
+                found.append(ended.enter_context(cluster(workers, folder)))
+                OF_ALL_TESTS.add(found[-1][0].pid)
+                assert is_whole(found[-1][1], workers)
+            return found[-1]
+
+        yield current
+
+
+def is_whole(address, workers):
+    """Whether so many workers are there, or come soon, and who starts them again."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        try:
+            client.wait_for_workers(workers, timeout=LIMIT)
+        except TimeoutError:
+            return False
+        while not (found := set(client.run(status, nanny=True).values())) <= {"running"}:
+            if not found <= {"running", "starting", "init"}:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def status(dask_worker):
+    """That of a worker, or of who starts it again."""
+    return dask_worker.status.name
 
 
 def processes(client):

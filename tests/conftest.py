@@ -63,7 +63,7 @@ def repeats(request):
 def _no_child_is_left():
     before = _children()
     yield
-    left = _children() - before
+    left = _children() - before - getattr(sys.modules.get("clusters"), "OF_ALL_TESTS", set())
     assert not left, f"the test left {left} running"
 
 
@@ -118,13 +118,19 @@ def matplotlib(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
-    """One cluster of two worker processes for all tests of a process."""
+def whole_cluster(tmp_path_factory):
+    """A function that gives a cluster of two worker processes, both of which are there: the same one, if it can."""
     pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
     import clusters
 
-    with clusters.cluster(2, tmp_path_factory.mktemp("dask")) as found:
-        yield found
+    with clusters.kept(2, tmp_path_factory.mktemp("dask")) as current:
+        yield current
+
+
+@pytest.fixture
+def cluster(whole_cluster):
+    """The child that serves it, and the address of its scheduler."""
+    return whole_cluster()
 
 
 @pytest.fixture
@@ -132,7 +138,5 @@ def client(cluster):
     """A client of it, the one in charge, of each test's own."""
     from distributed import Client
 
-    _, address = cluster
-    with Client(address) as client:
-        client.wait_for_workers(2)
+    with Client(cluster[1]) as client:
         yield client

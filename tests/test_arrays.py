@@ -2,6 +2,8 @@
 
 import datetime
 import re
+import sys
+import types
 from decimal import Decimal
 
 import numpy as np
@@ -351,6 +353,11 @@ def test_shapes_that_must_agree_do(shape):
 @pytest.mark.parametrize("value", [SPARSE, SPARSE.tocoo(), PLAIN, [[1.0]], None, 3])
 def test_sparse_is_what_scipy_calls_so(value):
     assert arrays.is_sparse(value) == sp.issparse(value)
+
+
+def test_nothing_is_sparse_while_scipy_is_being_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse", types.ModuleType("scipy.sparse"))
+    assert not arrays.is_sparse(PLAIN)
 
 
 def test_a_scalar_stays_one():

@@ -18,6 +18,7 @@ FLOORS = [
     "memory",
     "progress",
     "shown",
+    "loaded",
     "blas",
     "threads",
     "status",

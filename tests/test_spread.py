@@ -1,5 +1,7 @@
 """Dask arrays are told from others without an import, and validated without a look at an entry."""
 
+import sys
+import types
 from importlib.machinery import ModuleSpec
 
 import children
@@ -30,8 +32,11 @@ def test_a_dask_array_is_taken_as_it_is(dtype):
     assert as_spread(array, "W") is array
 
 
-def test_other_arrays_are_none():
-    assert not any(is_spread(value) for value in (np.eye(2), [[1.0]], None, "dask"))
+def test_other_arrays_are_none(monkeypatch):
+    others = np.eye(2), [[1.0]], None, "dask"
+    assert not any(is_spread(value) for value in others)
+    monkeypatch.setitem(sys.modules, "dask.array", types.ModuleType("dask.array"))  # another thread is importing it
+    assert not any(is_spread(value) for value in others)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _like(f: Any, value: Any, name: str) -> Any:
             raise TypeError(f"{name} is sparse and in memory, and f holds a dask array: pass one with sparse chunks")
         from dask.array import from_array
 
-        array = from_array(value, chunks=-1)
+        array = from_array(value, chunks=-1, name=False)  # a name of its own: dask would hash all entries for one
     require_shape(array, f.shape, name, "f")
     return array
 

@@ -2,7 +2,7 @@
 
 One product of the graph with several columns reads its entries once, and looks rows of the columns up in any order.
 Eight columns go side by side, as a row of them is what is read at once anyway: half the time of one by one. Where eight
-do not stay in a processor's cache each goes alone, of which more stays there: from 65,537 samples on. The columns do
+do not stay in a processor's cache each goes alone, of which more stays there: from 131,073 samples on. The columns do
 not know of one another: every one has its own step lengths, and leaves when it is done. "Done" is judged twice: during
 the iteration by the residual that it carries along, which drifts from the true one, and at the end by the true one,
 formed anew; a column for which that is not small is taken up again from where it is.
@@ -19,7 +19,7 @@ from dsrl_ref.arrays import Array
 from dsrl_ref.multiview.assembly import blocks, rows_of
 
 LINE = 8  # numbers in a line of a processor's cache, which is what it reads of memory at once
-CACHE = 2**22  # bytes of the columns that go side by side
+CACHE = 2**23  # bytes of the columns that go side by side
 TOLERANCE = 1e-12  # of a right-hand side: its residual
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the sizes of what a residual is a difference of
 ROUNDS = 4  # how often a column is taken up again

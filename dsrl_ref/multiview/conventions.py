@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import as_count
+from dsrl_ref.loaded import loaded
 
 
 def as_jobs(n_jobs: Any) -> int | None:
@@ -23,8 +24,8 @@ def as_jobs(n_jobs: Any) -> int | None:
 def not_fitted(estimator: Any) -> Exception:
     """The error that says `fit` comes first: scikit-learn's, where that is at work."""
     message = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' first."
-    exceptions = sys.modules.get("sklearn.exceptions")
-    return exceptions.NotFittedError(message) if exceptions else NotFittedError(message)
+    kind: type[Exception] = loaded("sklearn.exceptions", "NotFittedError") or NotFittedError
+    return kind(message)
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -33,8 +34,7 @@ class NotFittedError(ValueError, AttributeError):
 
 def warn_of_column(name: str) -> None:
     """Warn that a column was given where a sequence is meant."""
-    exceptions = sys.modules.get("sklearn.exceptions")
-    kind = exceptions.DataConversionWarning if exceptions else UserWarning
+    kind = loaded("sklearn.exceptions", "DataConversionWarning") or UserWarning
     warnings.warn(f"A column-vector {name} was passed when a 1d array was expected; it is read as one.", kind, 4)
 
 

@@ -77,7 +77,7 @@ class Joiner:
 
 
 def _digest(features: bytes) -> bytes:
-    """128 bits to know features by, which take more room; those of two samples are equal by a chance of 2**-128."""
+    """128 bits to know features by, which take more room: those of two samples are equal with a chance of 2**-128."""
     return blake2b(features, digest_size=16).digest()
 
 

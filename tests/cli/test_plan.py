@@ -8,8 +8,8 @@ from dsrl_ref.cli import main
 from dsrl_ref.multiview import planning
 from dsrl_ref.multiview.planning import LIMITS, Constants
 
-ASKED = ["plan", "--samples", "100000", "--views", "2", "--features", "16", "--classes", "20", "--jobs", "1"]
-STEPS = [name for name in LIMITS if name not in (planning.APPROXIMATE, "propagation")]  # of 100,000 samples
+ASKED = ["plan", "--samples", "150000", "--views", "2", "--features", "16", "--classes", "20", "--jobs", "1"]
+STEPS = [name for name in LIMITS if name not in (planning.APPROXIMATE, "propagation")]  # of 150,000 samples
 CONSTANTS = Constants(*(dict.fromkeys(LIMITS, size) for size in (2.0, 8.0, 4e7, 8e7)))
 
 
@@ -25,7 +25,7 @@ def measured(monkeypatch, tmp_path):
 def test_it_tells_seconds_and_memory_of_every_step_and_of_both_wholes(measured, capsys):
     assert main(ASKED) == 0
     first, second, empty, *lines = capsys.readouterr().out.splitlines()
-    assert first == "100,000 samples, 2 views of 16 features, 20 classes, 10 neighbours each"
+    assert first == "150,000 samples, 2 views of 16 features, 20 classes, 10 neighbours each"
     assert second.startswith("1 thread, ")
     assert empty == ""
     assert [line.split("  ")[0] for line in lines] == [*STEPS, "cluster", "classify"]
@@ -48,7 +48,7 @@ def test_it_measures_once_and_again_where_that_is_asked(measured, capsys):
     assert main([*ASKED, "--neighbors", "20"]) == 0
     assert [shape.neighbors for shape in measured] == [10, 10, 20]
     outputs = capsys.readouterr().out
-    assert outputs.count("100,000 samples") == 4
+    assert outputs.count("150,000 samples") == 4
 
 
 def test_json_has_the_same(measured, capsys):

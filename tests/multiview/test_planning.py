@@ -126,7 +126,7 @@ def test_many_samples_of_few_features_have_the_neighbours_of_a_tree(installed):
 
 
 def test_where_one_column_fills_the_cache_labels_are_spread_class_by_class(monkeypatch):
-    for n, apart in ((65_536, False), (65_537, True)):
+    for n, apart in ((131_072, False), (131_073, True)):
         names = [step.name for step in plan(SHAPE, n, CONSTANTS).steps]
         assert (planning.APART in names, "propagation" in names) == (apart, not apart)
 
@@ -156,6 +156,36 @@ def test_every_step_of_both_estimators_is_measured(small):
     assert min(constants.bytes.values()) > 0
 
 
+@pytest.mark.parametrize("faiss", [True, False])
+def test_of_many_samples_that_is_measured_which_a_fit_does(monkeypatch, faiss):
+    kinds = []
+    monkeypatch.setattr(planning, "fuse", lambda *given: kinds.append(given[-1]) or SimpleNamespace(graph=None))
+    monkeypatch.setattr(planning, "is_installed", lambda: faiss)
+    monkeypatch.setattr(planning, "abreast", lambda n: 8 if n < 150 else 1)
+    for many, n in ((150, 149), (150, 150)):
+        monkeypatch.setattr(planning, "MANY", many)
+        calls = dict(planning.steps(SHAPE, n))
+        assert (planning.APPROXIMATE in calls) == faiss
+        assert (planning.NEIGHBOURS in calls) == (n < many or not faiss)
+        assert ("propagation" in calls) == (n < 150)
+        calls["graph"]()
+    assert kinds == ["exact", "approximate" if faiss else "exact"]
+
+
+def test_neighbours_that_the_graph_finds_again_are_counted_once(monkeypatch):
+    for found in ([planning.NEIGHBOURS, planning.APPROXIMATE], [planning.APPROXIMATE]):
+        took = {planning.NEIGHBOURS: 5.0, planning.APPROXIMATE: 3.0, "graph": 7.0}
+        now = [0.0]
+
+        def of(name, took=took, now=now):
+            return lambda: now.__setitem__(0, now[0] + took[name])
+
+        names = [*found, "graph"]
+        monkeypatch.setattr(planning, "steps", lambda *_, names=names, of=of: [(name, of(name)) for name in names])
+        seconds = planning.timed(SHAPE, 10, clock=lambda now=now: now[0])
+        assert seconds == {**{name: took[name] for name in found}, "graph": 7.0 - took[found[0]]}
+
+
 def fake_steps(monkeypatch, *calls):
     """Steps that do what is given, whatever the shape."""
     monkeypatch.setattr(planning, "steps", lambda shape, n: ((name, lambda call=call: call(n)) for name, call in calls))
@@ -163,11 +193,11 @@ def fake_steps(monkeypatch, *calls):
 
 def test_steps_are_timed_on_one_thread_after_a_small_run_that_compiles(monkeypatch):
     ticks, run = iter([0.0, 3.0, 10.0, 15.0, 20.0, 24.0, 30.0, 31.0]), []
-    monkeypatch.setattr(planning, "time", SimpleNamespace(process_time=lambda: next(ticks)))
     fake_steps(monkeypatch, ("neighbours", lambda n: run.append((n, processors()))), ("graph", lambda n: None))
     with limited(3):
-        assert planning.timed(SHAPE, 200) == {"neighbours": 3.0, "graph": 2.0}  # which found neighbours once more
-        assert planning.timed(SHAPE, 200) == {"neighbours": 4.0, "graph": 0.0}
+        # The graph found neighbours once more.
+        assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 3.0, "graph": 2.0}
+        assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 4.0, "graph": 0.0}
     assert run == [(150, 3), (200, 1)] * 2
 
 

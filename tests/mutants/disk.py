@@ -5,11 +5,12 @@ from mutants.mutant import of
 MUTANTS = [
     *of(
         "disk.py",
-        ("if now != self and now.inode == self.inode:", "if now != self:"),
-        ("if now != self and now.inode == self.inode:", "if now.size != self.size:"),
+        ("now is not None and now != self and now.inode == self.inode:", "now is not None and now != self:"),
+        ("now is not None and now != self and now.inode == self.inode:", "now is not None and now.size != self.size:"),
+        ("now is not None and now != self and", "now != self and"),
         (
-            "        except FileNotFoundError:\n            return\n",
-            "        except ZeroDivisionError:\n            return\n",
+            "        except FileNotFoundError:\n            return None",
+            "        except ZeroDivisionError:\n            return None",
         ),
         ("if now.size != self.size else", "if now.size == self.size else"),
         ("or array.nbytes < LARGE:", "or False:"),
@@ -37,10 +38,6 @@ MUTANTS = [
         ("source.offset - source.offset % mmap.ALLOCATIONGRANULARITY", "source.offset"),
         ("_spooled(_watched(value, stamp), name,", "_spooled(_portions(value), name,"),
         ("in _watched(array, stamp):", "in _portions(array):"),
-        (
-            "        return Stamp.of(path)\n    except FileNotFoundError:",
-            "        return Stamp.of(path)\n    except ZeroDivisionError:",
-        ),
         ("if not folder.is_dir():", "if False:"),
         ("        and not isinstance(value, Set)\n", ""),
         ('        and not hasattr(value, "__getitem__")\n', ""),

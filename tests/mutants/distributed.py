@@ -5,7 +5,7 @@ from mutants.mutant import of
 MUTANTS = [
     *of(
         "spread.py",
-        ("return dask is not None and isinstance(value, dask.Array)", "return dask is not None"),
+        ("return kind is not None and isinstance(value, kind)", "return kind is not None"),
         ("if package is None or package.origin is None:", "if False:"),
         ("if package is None or package.origin is None:", "if package is None:"),
         ("if any(math.isnan(length)", "if all(math.isnan(length)"),

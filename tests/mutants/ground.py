@@ -22,6 +22,11 @@ MUTANTS = [
         ('    "region",\n', ""),
     ),
     *of(
+        "loaded.py",
+        (", name, None)", ", name)"),
+        ("sys.modules.get(module)", "__import__(module)"),
+    ),
+    *of(
         "shown.py",
         ("<td>{escape(fact)}", "<td>{fact}"),
         ("<th>{escape(name)}", "<th>{name}"),

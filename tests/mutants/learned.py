@@ -429,8 +429,8 @@ MUTANTS = [
     ),
     *of(
         "multiview/conventions.py",
-        ("exceptions.NotFittedError(message) if exceptions else", ""),
-        ("exceptions.DataConversionWarning if exceptions else UserWarning", "UserWarning"),
+        ('loaded("sklearn.exceptions", "NotFittedError") or ', ""),
+        ('loaded("sklearn.exceptions", "DataConversionWarning") or ', ""),
         ("if isinstance(random_state, bool | float):", "if isinstance(random_state, float):"),
         ("if isinstance(random_state, bool | float):", "if isinstance(random_state, bool):"),
         ("int(random_state.randint(2**31))", "0"),

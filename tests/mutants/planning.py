@@ -18,7 +18,7 @@ MUTANTS = [
         ("held.get(name, name)", "name"),
         (" and shape.features > TREE_FEATURES", ""),
         ("shape.features > TREE_FEATURES", "shape.features >= TREE_FEATURES"),
-        ("if abreast(n) > 1 else", "if abreast(n) > 2 else"),
+        ("if abreast(n) > 1 else", "if abreast(n) > 0 else"),
         ("np.where(known == code, 0, -1)", "np.where(known == 0, 0, -1)"),
         (
             "cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds",
@@ -32,6 +32,12 @@ MUTANTS = [
         ('INSTEAD[name] if seconds > LONG else ""', '""'),
         ("candidates = CANDIDATES * shape.neighbors", "candidates = shape.neighbors"),
         ("keep=KEEP, layers=11", "keep=1.0, layers=11"),
+        ("if n >= MANY and is_installed() else", "if n >= MANY else"),
+        ("if n >= MANY and is_installed() else", "if n > MANY and is_installed() else"),
+        ("shape.classes, kind).graph", 'shape.classes, "exact").graph'),
+        ('    if kind == "exact":\n', "    if True:\n"),
+        ("    if abreast(n) > 1:\n", "    if True:\n"),
+        ("found[NEIGHBOURS] if NEIGHBOURS in found else found[APPROXIMATE]", "list(found.values())[-2]"),
         ('for name in ("W", "learned")', 'for name in ("W", "W")'),
         ("    for _, call in steps(shape, 50 * shape.classes):\n        call()\n", ""),
         (
