@@ -1,5 +1,6 @@
 """Plans: what was measured at some size is carried to another, kept, and told with what to do instead."""
 
+import time
 import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
@@ -199,6 +200,11 @@ def test_steps_are_timed_on_one_thread_after_a_small_run_that_compiles(monkeypat
         assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 3.0, "graph": 2.0}
         assert planning.timed(SHAPE, 200, clock=lambda: next(ticks)) == {"neighbours": 4.0, "graph": 0.0}
     assert run == [(150, 3), (200, 1)] * 2
+
+
+def test_seconds_are_of_processors_and_not_of_the_wall(monkeypatch):
+    fake_steps(monkeypatch, ("neighbours", lambda n: time.sleep(0.1)), ("graph", lambda n: None))
+    assert planning.timed(SHAPE, 200)["neighbours"] < 0.05
 
 
 def test_peaks_are_of_each_step_with_what_was_made_before(monkeypatch):

@@ -40,11 +40,6 @@ MUTANTS = [
         ("found[NEIGHBOURS] if NEIGHBOURS in found else found[APPROXIMATE]", "list(found.values())[-2]"),
         ('for name in ("W", "learned")', 'for name in ("W", "W")'),
         ("    for _, call in steps(shape, 50 * shape.classes):\n        call()\n", ""),
-        (
-            "    with limited(1):\n        for name, call in steps(shape, n):\n            began",
-            "    with limited(None):\n        for name, call in steps(shape, n):\n            began",
-        ),
-        ('    found["graph"] = max(0.0, found["graph"] - found[NEIGHBOURS])  # which it found once more\n', ""),
     ),
     *of(
         "cli/constants.py",
