@@ -184,6 +184,11 @@ MUTANTS = [
         ("found = np.asarray(estimator.predict(X))", "found = np.asarray(estimator.fit_predict(X))"),
         ("scores.append(metric(labels", "scores.append(accuracy(labels"),
         ("as_labels(y, len(found))", "as_labels(y, len(y))"),
+        (
+            "metric: Callable[[NDArray[Any], NDArray[Any]], float] = accuracy\n\n    def __call__",
+            "metric: Callable[[NDArray[Any], NDArray[Any]], float] = lambda true, found: 1.0\n\n    def __call__",
+        ),
+        ("else cv).split(X, y):", "else cv).split(X, names):"),
     ),
     *of(
         "multiview/conventions.py",

@@ -40,6 +40,10 @@ MUTANTS = [
         ("found[NEIGHBOURS] if NEIGHBOURS in found else found[APPROXIMATE]", "list(found.values())[-2]"),
         ('for name in ("W", "learned")', 'for name in ("W", "W")'),
         ("    for _, call in steps(shape, 50 * shape.classes):\n        call()\n", ""),
+        ("with limited(threads):", "with limited(None):"),
+        ('max(0.0, found["graph"] - again)', 'found["graph"]'),
+        ('max(0.0, found["graph"] - again)', 'found["graph"] - again'),
+        ("                tracemalloc.reset_peak()\n", ""),
     ),
     *of(
         "cli/constants.py",

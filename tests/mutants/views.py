@@ -335,7 +335,7 @@ MUTANTS = [
         ("search.order[(search.order >= first) & (search.order < first + m)]", "search.order"),
         ("those if some is others else Samples.of(some, exponent)", "those"),
         ("(Tree if suits_a_tree(others) else DenseTiles)", "DenseTiles"),
-        ("range(start, min(start + step, m), search.height)", "range(start, start + step, search.height)"),
+        ("range(start, min(start + step, m), search.height)", "range(start, min(start + step, m - 1), search.height)"),
         ("{start} of {m} samples", "{start // search.height} of {m} samples"),
         ("        if start:\n", "        if False:\n"),
         ("raise TypeError(", "return 0, DenseTiles("),
