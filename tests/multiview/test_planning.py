@@ -128,8 +128,11 @@ def test_many_samples_of_few_features_have_the_neighbours_of_a_tree(installed):
 
 def test_where_one_column_fills_the_cache_labels_are_spread_class_by_class(monkeypatch):
     for n, apart in ((131_072, False), (131_073, True)):
-        names = [step.name for step in plan(SHAPE, n, CONSTANTS).steps]
+        found = plan(SHAPE, n, CONSTANTS)
+        names = [step.name for step in found.steps]
         assert (planning.APART in names, "propagation" in names) == (apart, not apart)
+        of_classes = [step.seconds for step in found.steps if step.name not in ("embedding", "k-means")]
+        assert found.totals[1].seconds == pytest.approx(sum(of_classes))
 
 
 def test_a_plan_says_how_much_memory_is_free(monkeypatch):
