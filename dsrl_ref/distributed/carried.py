@@ -28,7 +28,7 @@ class _Writer(pickle.Pickler):
 
     def persistent_id(self, value: Any) -> Any:
         """What is written for an array, for `_Reader`; None for what is written as ever."""
-        if type(value) is not np.ndarray or value.dtype.hasobject or not value.size:
+        if type(value) is not np.ndarray or value.dtype.hasobject:
             return None
         if not any(value.strides):  # one number
             return *self._part(value[(slice(1),) * value.ndim]), value.shape

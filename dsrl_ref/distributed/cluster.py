@@ -108,8 +108,8 @@ class Cluster:
         """Futures of the groups, all asked for at once, so that the scheduler spreads them over its workers.
 
         No worker is named: a task that may run on workers that are gone waits for these for ever, as the scheduler
-        does not look again whether others would do. So many bytes of the recipes are our `own`, of D: dask warns of
-        what the caller's arrays bring beyond its limit.
+        does not look again whether others would do. So many bytes of the recipes are our `own`: dask warns of what the
+        caller's arrays bring beyond its limit.
         """
         import dask
 

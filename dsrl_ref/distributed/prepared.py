@@ -35,7 +35,7 @@ class Prepared:
     place : Cluster or Here
         Where they are made.
     own : int
-        Bytes of D in a recipe.
+        Bytes of all recipes that no array of the caller's has: of D, and of places of columns that were drawn.
     """
 
     def __init__(

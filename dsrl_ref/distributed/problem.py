@@ -22,6 +22,8 @@ from dsrl_ref.threads import processors
 BLOCK = 2**22  # entries of a block, 32 MiB; other blocks would have other bits
 GROUP = 2**27  # entries of a group, 1 GiB, the most that a worker gets in one piece
 
+PLACES = 32  # bytes a column: where in the whole the columns are that training has drawn, in all arrays together
+
 Sizes: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # of the blocks, from above and from the left
 Share: TypeAlias = tuple[int, int]  # the first block, and the one after the last
 
@@ -188,7 +190,8 @@ class Spread(Problem):
         threads = self.place.threads
         plan = work.Plan(engine, prepare, self.layers, self.per_layer, self.shape[1], threads)
         D = None if self.is_fidelity else self.f.D
-        own = 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
+        own = PLACES * self.shape[1] if self.per_layer else 0
+        own += 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
         prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
         self._prepared = weakref.ref(prepared)
         return prepared

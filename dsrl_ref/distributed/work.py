@@ -120,18 +120,22 @@ def block(plan: Plan, place: Place, D: Any, data: Any, x0: Any, target: Any) -> 
     Raises
     ------
     ValueError, TypeError
-        For what is not a finite real number.
+        For what is not a finite real number, and for chunks of another shape than their array says.
     """
 
     def own(name: str) -> str:
         return part(name, place if D is None else (None, place[1]))
 
-    data = as_matrix_or_csr(data, own("W" if D is None else "Y"))
+    name = "W" if D is None else "Y"
+    data = as_matrix_or_csr(data, own(name))
+    (top, bottom), (left, right) = place
+    rows = bottom - top if D is None else data.shape[0]
+    require_shape(data, (rows, right - left), own(name), "that part of the dask array")
     f: Any = Fidelity(data) if D is None else LeastSquares(D, data)
     start = f.start() if x0 is None else as_matrix_or_csr(x0, own("x0"))
     goal = f.W if target is None else as_matrix_or_csr(target, own("target"))
-    for matrix, name in ((start, "x0"), (goal, "target")):
-        require_shape(matrix, f.shape, own(name), own("f"))
+    for matrix, of in ((start, "x0"), (goal, "target")):
+        require_shape(matrix, f.shape, own(of), own("f"))
     threads = at_most(plan.threads)
     problem = Problem(f, start, goal, plan.layers, threads, plan.per_layer)
     problem.whole_columns = plan.whole_columns
@@ -166,10 +170,13 @@ def _of_worker() -> int | None:
 
 
 def _hold_once(problem: Problem, prepared: Any) -> None:
-    """Let the problem refer to the sorted entries, and let go of those that they were copied from."""
+    """Let the problem refer to the sorted entries, and let go of those that they were copied from.
+
+    Zeros are not among them; where there is nothing else, it is one zero.
+    """
     of_entries: Any = prepared.parts[-1] if isinstance(prepared, parts.Sum) else prepared
     start = problem.start
-    w = of_entries.w.reshape(1, -1)
+    w = of_entries.w.reshape(1, -1) if of_entries.w.size else np.zeros((1, 1))
     f = Fidelity.__new__(Fidelity)
     f.W, f.shape = w, w.shape
     problem.f, problem.x0 = f, w if start else np.broadcast_to(0.0, w.shape)

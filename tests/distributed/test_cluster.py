@@ -114,6 +114,14 @@ def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client, mon
         assert Objective(Fidelity(da.from_array(wide, chunks=(600, 1200))), layers=0)(THETA, L)[0] == 0.0
 
 
+def test_dask_does_not_warn_of_the_places_of_columns_that_were_drawn(client, monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 2**22)
+    rng, m = np.random.default_rng(0), 800_000
+    signals, target = (da.zeros((1, m), chunks=(1, m // 4))[:, rng.permutation(m)] for _ in range(2))
+    J = Objective(LeastSquares(np.eye(1), signals), target, layers=1, per_layer=True, method="adjoint")
+    assert J([THETA], [L])[0] == 0.0
+
+
 def test_a_problem_of_one_block_leaves_a_worker_without_data(client, monkeypatch):
     monkeypatch.setattr(problem, "BLOCK", 1000)
     J = spread()

@@ -251,6 +251,15 @@ def test_what_is_no_number_in_a_sparse_chunk_is_named_with_the_place_of_the_chun
         Objective(Fidelity(in_sparse_chunks(W, (3, 3, 3))), layers=1)
 
 
+def test_blocks_of_sparse_rows_store_as_much_as_dense_ones():
+    W = np.zeros((20, 11))
+    W[:, [3, 5]] = 1.0
+    J = Objective(Fidelity(in_sparse_chunks(W, [7, 7, 6])), layers=1, method="fused")
+    blocks = [block for group in J.problem.prepared.states for block in group.blocks]
+    assert [block.rows for block in blocks] == [(0, 12), (12, 20)]
+    assert {block.columns for block in blocks} == {(0, 11)}
+
+
 def test_chunks_without_rows_change_nothing():
     W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
     rows = np.arange(9) % 9 < 8
@@ -263,6 +272,33 @@ def test_chunks_without_rows_change_nothing():
         assert found == Objective(Fidelity(kept), layers=1, method="pieces")(THETA, 2.0)
 
 
+@pytest.mark.parametrize("zeros", [slice(4, 8), slice(None)], ids=["some blocks", "all"])
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.StartWarning")
+def test_blocks_of_zeros_alone_are_learned_from_as_in_memory(zeros):
+    W = np.random.default_rng(3).normal(size=(12, 6))
+    W[zeros] = 0.0
+    for per_layer in (False, True):
+        options = {"layers": 2, "per_layer": per_layer, "method": "pieces"}
+        for given in (W, sp.csr_array(W)):
+            if per_layer and given is not W:
+                continue
+            of = da.from_array(W, chunks=(2, 6)) if given is W else in_sparse_chunks(W, [2] * 6)
+            learned, expected = (fit(Objective(Fidelity(each), **options), epochs=3) for each in (of, given))
+            assert learned.theta == pytest.approx(expected.theta, rel=1e-12)
+            assert learned.loss == pytest.approx(expected.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("cut", [np.s_[:-1], np.s_[:, :-1]])
+def test_chunks_that_are_smaller_than_their_array_says_are_refused(cut):
+    false = ARRAY.map_blocks(lambda chunk: chunk[cut], chunks=ARRAY.chunks, meta=np.eye(1))
+    message = r"W\[0:4, 0:4\] has shape \(.*\), but that part of the dask array has shape \(4, 4\)"
+    with pytest.raises(ValueError, match=message):
+        Objective(Fidelity(false), layers=1)
+    signals = da.from_array(np.ones((3, 5)), chunks=(3, 5)).map_blocks(lambda chunk: chunk[:, :-1], chunks=((3,), (5,)))
+    with pytest.raises(ValueError, match=r"Y\[:, 0:5\] has shape \(3, 4\), but that part of the dask array has shape"):
+        Objective(LeastSquares(np.eye(3), signals), np.ones((3, 5)), layers=1)
+
+
 STARTS = {
     "bool": np.array([[True, False], [True, True]]),
     "int8": np.array([[-128, 0], [5, 127]], dtype=np.int8),
@@ -273,18 +309,29 @@ STARTS = {
 
 @pytest.mark.parametrize("W", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
-def test_where_x0_starts_is_seen_of_every_dtype(W, wrap):
+def test_where_x0_starts_is_seen_of_every_dtype(monkeypatch, W, wrap):
     """-128 of eight bits is its own negative, and the difference of two truths is not defined."""
+    monkeypatch.setattr(module, "BLOCK", 2)  # a row, so that one block alone has another x0
     place = np.argmax(np.abs(W.astype(float)) == np.abs(W.astype(float)).max())
     other = W.copy()
     other.flat[place] = 0
-    for x0, start in ((W, 1.0), (0 * W, 0.0), (other, None), (W.astype(float), 1.0)):
+    near = np.nextafter(W.astype(float), 999)
+    for x0, start in ((W, 1.0), (0 * W, 0.0), (other, None), (W.astype(float), 1.0), (near, None)):
         of = [
             da.from_delayed(delayed(wrap(each)), W.shape, meta=wrap(np.zeros((1, 1), each.dtype))) for each in (W, x0)
         ]
         J = Objective(Fidelity(of[0]), x0=of[1], layers=1)
         assert J.problem.start == start
         assert Objective(Fidelity(wrap(W)), x0=wrap(x0), layers=1).problem.start == start
+
+
+@pytest.mark.parametrize(("factor", "start"), [(1.0, 1.0), (0.0, 0.0), (0.5, None)])
+def test_where_x0_starts_is_seen_of_dense_chunks_beside_sparse_ones(factor, start):
+    W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
+    one, other = in_sparse_chunks(W, (4, 5)), da.from_array(factor * W, chunks=(3, 2))
+    assert Objective(Fidelity(one), x0=other, layers=1).problem.start == start
+    if factor == 1.0:
+        assert Objective(Fidelity(other), x0=one, layers=1).problem.start == start
 
 
 def test_an_objective_of_dask_arrays_is_neither_pickled_nor_copied():

@@ -35,7 +35,6 @@ MUTANTS = [
         ("    except LostError as error:\n", "    except KeyError as error:\n"),
         ("else [shared(each)] * len(rows)", "else [shared(each)] + [None] * (len(rows) - 1)"),
         ("return sum(asked(self.place, self.states, _stored))", "return max(asked(self.place, self.states, _stored))"),
-        ("return question(block, rows, *arguments)", "return question(block, rows)"),
         ('0 if isinstance(each, Blocks) else getattr(each, "nbytes", 0)', "0"),
     ),
     *of(
@@ -56,6 +55,7 @@ MUTANTS = [
         ('if weights == "heat" else 0.0', "if False else 0.0"),
         ("size = sum(view.told.bytes", "size = max(view.told.bytes"),
         ("place_of(None, None, TIMEOUT, processors())", "place_of(None, None, TIMEOUT, 1)"),
+        ("        if shape != array.shape:\n", "        if False:\n"),
     ),
     *of(
         "multiview/spread/neighbours.py",
