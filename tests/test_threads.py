@@ -1,5 +1,6 @@
 """Work in threads is all done, errors reach the caller, no thread outlives its call; small products have one thread."""
 
+import concurrent.futures
 import signal
 import sys
 import threading
@@ -113,8 +114,28 @@ def test_an_interrupt_ends_work_where_it_yields():
     assert not ours()
 
 
-def test_processors_are_counted():
+def test_processors_are_counted(monkeypatch):
     assert threads.processors() >= 1
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4711)
+    assert threads.processors() == 4711
+    monkeypatch.setattr("os.cpu_count", lambda: None)  # where the system does not tell
+    assert threads.processors() == 1
+
+
+@pytest.mark.parametrize(
+    "work", [lambda: threads.interruptible(int), lambda: threads.in_threads(lambda item: None, range(4), 2)]
+)
+def test_it_is_looked_for_ctrl_c_more_often_than_once_a_second(monkeypatch, work):
+    looks, wait = [], concurrent.futures.wait
+    monkeypatch.setattr(
+        concurrent.futures, "wait", lambda *a, timeout: looks.append(timeout) or wait(*a, timeout=timeout)
+    )
+    monkeypatch.setattr(
+        concurrent.futures.Future, "done", lambda self, done=concurrent.futures.Future.done: bool(looks) and done(self)
+    )
+    work()
+    assert 0 < max(looks) < 1
 
 
 def test_a_limit_is_the_number_of_processors_until_it_ends(monkeypatch):

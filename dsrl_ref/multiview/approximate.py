@@ -24,8 +24,8 @@ from dsrl_ref.threads import interruptible
 
 HEIGHT = 1024  # points at a time
 CELL = 256  # samples of a cell, on the average
-LOOKED_AT = 16  # cells
-SLOWER = 8  # times, than a tile, somebody in a cell is compared
+LOOKED_AT = 16  # cells, the nearest to a point
+SLOWER = 8  # to compare a point with one of a cell takes so many times as long as by a tile
 MORE = 4  # than are needed are asked for, as float32 may have the last of them in another order
 ADDED = 2**16  # samples at a time: Ctrl-C waits for them
 ROUNDS = 10  # of k-means

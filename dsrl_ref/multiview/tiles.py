@@ -23,8 +23,8 @@ from dsrl_ref.multiview.points import Places, Sparse
 HEIGHT, WIDTH = 256, 1024  # of a tile: 1 MiB in float32
 MULTIPLICATIONS = 2**27  # of a tile at most, a tenth of a second: Ctrl-C waits for it
 SPARSE_ENTRIES = 2**21  # of a tile of sparse points: 16 MiB
-GROUPS = 4  # for each neighbour, of a first tile
-OFTEN = 4  # times as many candidates as there have to be: the margin is too wide
+GROUPS = 4  # of the entries of a first tile, for each neighbour
+OFTEN = 4  # more than so many times as many candidates as there have to be say that the margin is too wide
 
 
 def shuffled(n: int) -> NDArray[np.intp]:

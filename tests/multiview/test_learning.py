@@ -188,6 +188,7 @@ def test_of_some_rows_the_links_are_those_that_they_have_among_all():
     samples, others = np.array([1, 4, 8]), np.array([7, 2, 0])
     whole = learning.linked(csr_array((9, 9)), samples, others, 0.5)
     assert sorted(zip(*whole.nonzero(), strict=True)) == [(0, 8), (1, 7), (2, 4), (4, 2), (7, 1), (8, 0)]
+    assert (whole.indices.dtype, whole.indptr.dtype) == (np.int32, np.int32)
     for first in (0, 3, 6):
         part = learning.linked(csr_array((3, 9)), samples, others, 0.5, first)
         assert np.array_equal(part.toarray(), whole.toarray()[first : first + 3])

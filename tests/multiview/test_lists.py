@@ -12,6 +12,8 @@ def test_points_are_brought_between_a_half_and_one():
         first, second = Dense(scale * np.array([[0.5, -3.0]])), Dense(scale * np.array([[2.0, 1.0]]))
         rows = [Samples.of(each, exponent_for(first, second)).rows for each in (first, second)]
         assert [each.tolist() for each in rows] == [[[0.125], [-0.75]], [[0.5], [0.25]]]
+    small, large = Dense(np.array([[0.1]])), Dense(np.array([[-3.0]]))
+    assert exponent_for(small, large) == exponent_for(large, small) == -2
     assert exponent_for(Dense(np.zeros((2, 3)))) == 0
 
 

@@ -88,6 +88,8 @@ def test_what_is_unlabelled_is_not_scored():
     assert np.array_equal(found, model.predict(VIEWS)[::3])
     with pytest.raises(ValueError, match="all samples are unlabelled"):
         scorer(model, VIEWS, np.full(120, -1))
+    with pytest.raises(ValueError, match="X has 120, y has 121"):
+        scorer(model, VIEWS, [*some, 0])
 
 
 def test_scorers_go_to_other_processes_and_score_clusters():
@@ -117,14 +119,19 @@ def test_transductive_scores_are_of_five_folds_by_any_metric_and_leave_the_class
 
 
 def test_a_splitter_that_tests_unlabelled_samples_is_asked_for_the_others():
+    asked = []
+
     class Halves:
         def split(self, X, y):
+            asked.append((X, y))
             yield np.arange(60, 120), np.arange(60)
 
-    (count,) = transductive_scores(
-        DSRLClassifier(), VIEWS, np.where(LABELS == 2, -1, LABELS), cv=Halves(), metric=lambda t, f: len(t)
-    )
+    given = np.where(LABELS == 2, -1, LABELS)
+    (count,) = transductive_scores(DSRLClassifier(), VIEWS, given, cv=Halves(), metric=lambda t, f: len(t))
     assert count == np.count_nonzero(LABELS[:60] != 2)
+    ((X, y),) = asked
+    assert X is VIEWS
+    assert y is given
 
 
 @pytest.mark.peer

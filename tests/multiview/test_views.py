@@ -253,3 +253,12 @@ def test_sparse_views_stay_sparse_and_are_the_callers_no_more():
     assert view.nnz == 2
     given_.data[:] = 5
     assert view.toarray().tolist() == [[1, 0], [0, 2]]
+
+
+def test_what_is_kept_of_a_map_of_a_file_is_a_copy(tmp_path):
+    """Which reads no file any more: one that is cut short ends the process."""
+    np.save(tmp_path / "view.npy", np.eye(5))
+    given = np.load(tmp_path / "view.npy", mmap_mode="r")
+    (view,) = as_views([given])
+    assert np.array_equal(view, given)
+    assert not np.shares_memory(view, given)

@@ -115,6 +115,13 @@ MUTANTS = [
         (" or WIDTH", ""),
         ("(AttributeError, OSError, ValueError)", "(OSError, ValueError)"),
         ("(AttributeError, OSError, ValueError)", "AttributeError"),
+        ("LINE.runs.append(self)", "LINE.runs.insert(0, self)"),
+        ('name="progress", daemon=True', 'name="progress"'),
+        (
+            "self.text, self.share, self.left = text, share, left\n",
+            "self.text, self.share, self.left = text, share or self.share, left\n",
+        ),
+        ("{seconds / 60:.0f} min", "{seconds / 60:.0f} m"),
     ),
     *of(
         "arrays.py",
@@ -408,6 +415,11 @@ MUTANTS += of(
     ("    Thread(target=run, daemon=True).start()\n", "    Thread(target=run).start()\n"),
     ("            done.set_exception(error)\n", "            done.set_result(None)\n"),
     ("for _ in () if dropped else work(item) or ():", "for _ in work(item) or ():"),
+    ("                future.result()\n", ""),
+    ('return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else', "return"),
+    ("pool.shutdown(wait=True,", "pool.shutdown(wait=False,"),
+    ("LOOK = 0.2", "LOOK = 2.0"),
+    ("os.cpu_count() or 1", "os.cpu_count()"),
 )
 MUTANTS += of(
     "blas.py",

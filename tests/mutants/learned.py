@@ -56,6 +56,10 @@ MUTANTS = [
         ("np.array(losses)\n", "np.array(losses[1:])\n"),
         ("row[here] - first, column[here]", "row[here], column[here]"),
         ("here = (first <= row) & (row < first + shape[0])", "here = row < first + shape[0]"),
+        ("raise epochs or learning_rate", "raise epochs"),
+        ("    training.warn_of_share(graph.nnz, W.nnz)\n", "    training.warn_of_share(W.nnz, W.nnz)\n"),
+        ('fit(J, method="authors", epochs=epochs,', 'fit(J, method="authors", epochs=100,'),
+        ("return narrow(found)", "return found"),
     ),
     *of(
         "multiview/spectral.py",

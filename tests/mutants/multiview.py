@@ -176,6 +176,19 @@ MUTANTS = [
         ("LabelledKFold() if cv is None", "LabelledKFold(4) if cv is None"),
         ("labels.classes[labels.codes[asked]], model", "labels.codes[asked], model"),
         ("np.mean(true == found)", "np.mean(true != found)"),
+        ("LabelledKFold(n_splits={self.n_splits}", "LabelledKFold({self.n_splits}"),
+        (
+            "known = labels.codes >= 0\n        return float(self",
+            "known = labels.codes >= -1\n        return float(self",
+        ),
+        ("found = np.asarray(estimator.predict(X))", "found = np.asarray(estimator.fit_predict(X))"),
+        ("scores.append(metric(labels", "scores.append(accuracy(labels"),
+        ("as_labels(y, len(found))", "as_labels(y, len(y))"),
+        (
+            "metric: Callable[[NDArray[Any], NDArray[Any]], float] = accuracy\n\n    def __call__",
+            "metric: Callable[[NDArray[Any], NDArray[Any]], float] = lambda true, found: 1.0\n\n    def __call__",
+        ),
+        ("else cv).split(X, y):", "else cv).split(X, names):"),
     ),
     *of(
         "multiview/conventions.py",

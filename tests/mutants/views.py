@@ -122,6 +122,7 @@ MUTANTS = [
         ("(n - stored) * mean**2", "0.0"),
         ("squares / max(1, n - 1)", "squares / n"),
         ("rows.max(axis=0).toarray() == rows.min(axis=0).toarray()", "rows.max(axis=0).toarray() == 0.0"),
+        ("as_rows(in_memory(view, name), name)", "as_rows(view, name)"),
     ),
     *of(
         "multiview/lists.py",
@@ -334,7 +335,7 @@ MUTANTS = [
         ("search.order[(search.order >= first) & (search.order < first + m)]", "search.order"),
         ("those if some is others else Samples.of(some, exponent)", "those"),
         ("(Tree if suits_a_tree(others) else DenseTiles)", "DenseTiles"),
-        ("range(start, min(start + step, m), search.height)", "range(start, start + step, search.height)"),
+        ("range(start, min(start + step, m), search.height)", "range(start, min(start + step, m - 1), search.height)"),
         ("{start} of {m} samples", "{start // search.height} of {m} samples"),
         ("        if start:\n", "        if False:\n"),
         ("raise TypeError(", "return 0, DenseTiles("),
