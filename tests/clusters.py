@@ -174,6 +174,18 @@ def slow(group):
     return "done"
 
 
+def until(group, file):
+    """An answer that takes until there is a file."""
+    while not Path(file).exists():
+        time.sleep(0.05)
+    return "done"
+
+
+def begun(dask_worker):
+    """How many tasks a worker is at work on."""
+    return dask_worker.state.executing_count
+
+
 def missing(group):
     """What a worker answers that lacks a package."""
     raise ModuleNotFoundError("No module named 'dsrl_ref'")

@@ -8,7 +8,7 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from dsrl_ref.distributed import quick, work
@@ -309,7 +309,8 @@ def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[float | None, st
                 continue
             todo.extend(task.dependencies)
             if task.processing_on is not None and _takes_up(task.processing_on, {task}):
-                silent.append(max([_unheard([task.processing_on]), *map(_unheard, _fetched(task))]))
+                holders = [needed.who_has for needed in task.dependencies if needed.who_has]
+                silent.append(max(map(_unheard, [[task.processing_on], *holders])))
         silent = silent or [_unheard([worker]) for worker in workers if _takes_up(worker, worker.processing)]
         if not silent:
             paused = any(worker.status.name == "paused" for worker in workers)
@@ -327,13 +328,6 @@ def _takes_up(worker: Any, tasks: Iterable[Any]) -> bool:
     """Whether a worker does one of the tasks that are its own: one that is paused only ends what it has begun."""
     begun = tasks if worker.status.name != "paused" else [task for task in tasks if task in worker.executing]
     return any(True for _ in begun)
-
-
-def _fetched(task: Any) -> Iterator[Any]:
-    """Who has each of the results that the worker of a task lacks for it."""
-    for needed in task.dependencies:
-        if needed.who_has and task.processing_on not in needed.who_has:
-            yield needed.who_has
 
 
 def place_of(client: Any, threads: int | None, timeout: float, everywhere: int) -> Here | Cluster:
