@@ -90,6 +90,12 @@ def test_without_a_cluster_as_many_tasks_are_done_at_a_time_as_there_are_threads
         assert max(most) <= threads
 
 
+def test_without_a_client_there_are_as_many_threads_as_are_given():
+    place = module.place_of(None, None, 60.0, 3)
+    assert isinstance(place, module.Here)
+    assert place.slots == 3
+
+
 def test_workers_have_a_group_each_and_do_as_many_tasks_at_a_time_as_they_have_threads(monkeypatch):
     monkeypatch.setattr(module.Cluster, "_threads", lambda self: [2, 3])
     of = module.Cluster(None, None, 60.0)
@@ -381,10 +387,33 @@ def test_how_waiting_ends_has_a_name(looping, error, kind, message):
         looping._waited(lambda: raising(error()), [])
 
 
+def test_what_is_cancelled_as_the_client_closes_is_not_asked_for_again(looping):
+    async def closing():
+        looping.client.status = "closed"
+        raise asyncio.CancelledError
+
+    with pytest.raises(ClusterError, match="the Dask client is closed"):
+        looping._waited(closing, [])
+
+
 def test_a_task_that_raises_an_error_of_the_system_has_not_lost_the_connection(looping):
     looping.client.futures["a"] = SimpleNamespace(status="error")
     with pytest.raises(FileNotFoundError, match="away"):
         looping._waited(lambda: raising(FileNotFoundError("away")), ["a"])
+
+
+def test_what_gathers_is_not_cancelled_with_who_waits_for_it():
+    """It would leave errors of its parts to asyncio, which prints them."""
+
+    async def asked():
+        gathering = asyncio.get_running_loop().create_future()
+        waiting = asyncio.ensure_future(module._to_its_end(gathering))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled(), gathering.cancelled()
+
+    assert asyncio.run(asked()) == (True, False)
 
 
 def test_a_client_whose_loop_has_ended_is_closed(looping):
