@@ -500,6 +500,7 @@ def test_signs_of_life_are_those_of_who_works_on_what_is_asked_for():
 def test_who_waits_for_the_data_of_a_worker_that_is_silent_gives_no_sign():
     here, away = worker(), worker(100)
     assert silence([on("a", here, held("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([on("a", away, held("c", here)), on("b", here)], here, away)[0] > 50
     assert silence([on("a", here, held("c", away, here)), on("b", here)], here, away)[0] < 50  # it has them
     assert silence([on("a", here, held("c", away, worker())), on("b", here)], here, away)[0] < 50
     assert silence([on("a", here, on("c", here)), on("b", here)], here, away)[0] < 50
