@@ -109,6 +109,7 @@ def test_the_cluster_of_these_tests_has_two_workers(client):
 def test_a_task_has_the_threads_of_its_worker_and_no_more_than_are_asked_for(client):
     J = spread(threads=8)
     assert set(np.concatenate(J.problem.ask(clusters.threads))) == {1}
+    assert J.problem.place.threads == 8  # what is asked for, which workers compare with their own
 
 
 def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client, monkeypatch):
