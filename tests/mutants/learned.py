@@ -136,7 +136,6 @@ MUTANTS = [
         ("_, missed = self._iterated(1, tolerance, space)", "_, missed = self._iterated(1, LOOK, space)"),
         ("COUNTED = 0.25", "COUNTED = 2.0"),
         ("return values[-count:], space @ turned[:, -count:]", "return values[:count], space @ turned[:, :count]"),
-        ("self.lowered(space))", "(self.matrix @ space))"),
         ("if space.shape[1] >= len(space):", "if False:"),
         ("if self.products % TOLD == 0:", "if True:"),
         ("factors * (self.graph @ (factors * x))", "factors * (self.graph @ x)"),
