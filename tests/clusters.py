@@ -116,6 +116,34 @@ def forgotten(client, states):
         time.sleep(0.05)
 
 
+def left(client, keys=None):
+    """Which of these, or of all that it knows, the scheduler still knows when it has had time to forget them."""
+    end = time.monotonic() + LIMIT
+    while True:
+        known = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+        known = known if keys is None else [key for key in keys if key in known]
+        if not known or time.monotonic() > end:
+            return known
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def paused(client):
+    """Let the workers be paused within the block, as they are where their memory is full."""
+    client.run(set_status, "paused")
+    try:
+        yield
+    finally:
+        client.run(set_status, "running")
+
+
+def set_status(name, dask_worker):
+    """What a worker tells the scheduler of itself."""
+    from distributed.core import Status
+
+    dask_worker.status = Status[name]
+
+
 @contextlib.contextmanager
 def stopped(*processes, seconds=None):
     """Let processes stand still within the block, or for so many seconds of it."""

@@ -42,6 +42,7 @@ FLOORS = [
     "parameters",
     "smooth",
     "engines",
+    "distributed.carried",
     "distributed.work",
     "distributed.amounts",
     "distributed.quick",

@@ -18,8 +18,11 @@ Memory
 ------
 The caller holds no entry: what comes back are a few numbers a group. A worker holds its blocks as the engine prepares
 them: "pieces" a sorted copy in place of the entries; where every layer has a Θ of its own, the entries too, as training
-asks for single columns. Few columns that training looks at are fetched, at most 2²⁰ entries; of a Gauss-Newton step
-for one Θ a layer comes one number for each column. D is part of every recipe, and lies on each worker that needs it.
+asks for single columns. So many bytes are what dask is told, and no more are moved or spilled. An objective that is
+gone, or could not be made, leaves the workers at once. It is not pickled. Few columns that training looks at are
+fetched, at most 2²⁰ entries; for one Θ a layer the caller holds some hundred bytes of each column, which are errors,
+and the places of those that are drawn: 10⁶ columns are 100 MB. D is part of every recipe, and lies on each worker that
+needs it.
 
 Time
 ----
@@ -30,10 +33,12 @@ What happens when workers go
 ----------------------------
 What is prepared is known to the scheduler by its recipe, D among it. When a worker dies, the scheduler prepares its
 share again on another, and the numbers are the same; this is said once, by a `ClusterWarning`. A scheduler that has
-forgotten everything (``client.restart()``) is sent the recipes again. A client that is closed, a worker that takes all
-others down with it, and ``timeout`` seconds without a sign of life, from the scheduler or from a worker that is at
-work on what is asked for, end in a `ClusterError` that says which of these it was. Work that goes on may take as long
-as it takes.
+forgotten everything (``client.restart()``) is sent the recipes again; what these need of arrays that were persisted or
+scattered is not theirs to make. A client that is closed, a worker that takes all others down with it, data that were
+persisted and are lost, and ``timeout`` seconds without a sign of life, from the scheduler or from a worker that is at
+work on what is asked for, end in a `ClusterError` that says which of these it was. A worker that is paused, as its
+memory is full, and one that waits for the data of another which is not heard of, are not at work. Work that goes on may
+take as long as it takes. An error that a chunk raises arrives as it is, and the next evaluation tries again.
 """
 
 from dsrl_ref.distributed.cluster import TIMEOUT

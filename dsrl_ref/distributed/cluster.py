@@ -6,9 +6,10 @@ gives the answers of all groups, in their order, with the name of the making tha
 
 import asyncio
 import concurrent.futures
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from dsrl_ref.distributed import quick, work
 from dsrl_ref.errors import ClusterError
@@ -16,9 +17,19 @@ from dsrl_ref.threads import LOOK
 
 TIMEOUT = 60.0  # seconds without a sign of life, after which waiting ends
 BETWEEN_SIGNS = 1.0  # seconds between two questions about these
+PAUSED = "; some are paused, as dask does with one whose memory is full: give workers more, or take more workers"
+
+CONFIGURING = threading.Lock()  # of dask's configuration, which is the process's: who changes it changes it back
 
 Answer = tuple[str, Any]
 Tell = Callable[[int], None]  # how many states are made
+Job: TypeAlias = "concurrent.futures.Future[Any]"  # of a coroutine on the loop of the client
+
+
+PERSISTED = (
+    "what was persisted or scattered before, and lost with its workers or by a restart, or lies on another cluster, "
+    "cannot be made again: persist it anew, with this client"
+)
 
 
 class LostError(Exception):
@@ -97,26 +108,37 @@ class Cluster:
         """Futures of the groups, all asked for at once, so that the scheduler spreads them over its workers.
 
         No worker is named: a task that may run on workers that are gone waits for these for ever, as the scheduler
-        does not look again whether others would do. So many bytes of the recipes are our `own`, of D: dask warns of
-        what the caller's arrays bring beyond its limit.
+        does not look again whether others would do. So many bytes of the recipes are our `own`: dask warns of what the
+        caller's arrays bring beyond its limit.
         """
         import dask
 
         self._require_open()
         most = "distributed.admin.large-graph-warning-threshold"
-        with dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
+        with CONFIGURING, dask.config.set({most: own + dask.utils.parse_bytes(dask.config.get(most))}):
             return list(self.client.compute(list(recipes)))
 
     def ask(
         self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any, tell: Tell | None = None
     ) -> list[Answer]:
-        """One task a group, where the group is; `tell` hears meanwhile how many groups are made."""
+        """One task a group, where the group is; `tell` hears meanwhile how many groups are made.
+
+        Where one of the states could not be made, workers forget all of them. An error refers by its traceback to
+        states and to futures of answers, and is kept by these, or by a notebook: nothing here waits for its end.
+        """
         self._require_open()
         each = [[argument] * len(states) for argument in (question, *arguments)]
         futures = self.client.map(work.answered, states, *each, pure=False, priority=10)
         watch = None if tell is None else lambda: tell(sum(state.done() for state in states))
         keys = [future.key for future in futures]
-        return list(self._waited(lambda: self.client.gather(futures, asynchronous=True), keys, watch))
+        try:
+            return list(self._waited(lambda: _to_its_end(self.client.gather(futures, asynchronous=True)), keys, watch))
+        except Exception:
+            if any(state.status == "error" for state in states):  # nobody needs the others, or can ask for any more
+                _release(states)
+            raise
+        finally:
+            _release(futures)
 
     def ask_quickly(self, states: Sequence[Any], question: Callable[..., Any], *arguments: Any) -> list[Answer] | None:
         """The same of an answer that takes milliseconds, without a task; None where it cannot be had so."""
@@ -132,8 +154,22 @@ class Cluster:
                 "prepared is gone"
             )
 
-    def _waited(self, begin: Callable[[], Any], keys: Sequence[Any], watch: Callable[[], None] | None = None) -> Any:
-        """The result of a coroutine on the client's loop, unless nothing lives any more; `watch` is called meanwhile.
+    def _waited(
+        self,
+        begin: Callable[[], Any],
+        keys: Sequence[Any],
+        watch: Callable[[], None] | None = None,
+    ) -> Any:
+        """The result of a coroutine on the client's loop, unless nothing lives any more.
+
+        Parameters
+        ----------
+        begin : callable
+            Gives the coroutine.
+        keys : sequence
+            Of what is asked for, of which signs of life are looked for.
+        watch : callable, optional
+            Called meanwhile.
 
         Raises
         ------
@@ -141,6 +177,8 @@ class Cluster:
             Where the scheduler has forgotten what was asked for.
         ClusterError
             Where nothing answers or works, where a task took its workers down, and where the client is closed.
+        Exception
+            What a task has raised, as it is: of a file that a chunk is read from, say.
         """
         from distributed import CancelledError, KilledWorker
 
@@ -174,15 +212,19 @@ class Cluster:
                 "extra distributed, in the same version everywhere"
             ) from error
         except OSError as error:  # also where a connection has ended
+            if any(key in self.client.futures and self.client.futures[key].status == "error" for key in keys):
+                raise  # a task's own
             raise ClusterError(f"the connection to the Dask scheduler failed: {error}") from error
 
-    def _begun(self, begin: Callable[[], Any]) -> "concurrent.futures.Future[Any]":
+    def _begun(self, begin: Callable[[], Any]) -> Job:
         async def run() -> Any:
             return await begin()
 
+        running = run()
         try:
-            return asyncio.run_coroutine_threadsafe(run(), self.client.loop.asyncio_loop)
+            return asyncio.run_coroutine_threadsafe(running, self.client.loop.asyncio_loop)
         except RuntimeError as error:  # the loop ended between two looks at the client
+            running.close()
             raise ClusterError(f"the Dask client is closed: {error}") from error
 
 
@@ -190,13 +232,14 @@ class Signs:
     """Signs of life while something is waited for.
 
     A sign is a scheduler that answers and says of each key that a worker which was heard of lately is at work on it, or
-    on what it needs, or holds it; or, where its turn has not come, that such a worker is at work on anything.
+    on what it needs, or holds it; or, where its turn has not come, that such a worker is at work on anything. A worker
+    that waits for the data of one which is not heard of gives no sign, nor does one that is paused and has not begun.
     """
 
     def __init__(self, cluster: Cluster, keys: Sequence[Any]) -> None:
         self.cluster, self.keys = cluster, list(keys)
         self.last = self.asked = time.monotonic()
-        self.answer: concurrent.futures.Future[Any] | None = None
+        self.answer: Job | None = None
         self.what = "the scheduler does not answer"
 
     def look(self) -> None:
@@ -216,13 +259,29 @@ class Signs:
                 "the logs of scheduler and workers, and give Objective a longer timeout= if they are merely slow"
             )
 
-    def _listen(self, answer: "concurrent.futures.Future[Any]", now: float) -> None:
+    def _listen(self, answer: Job, now: float) -> None:
         if answer.cancelled() or answer.exception() is not None:
             self.what = "the scheduler cannot be reached"
             return
         silence, self.what = answer.result()
         if silence is not None:
             self.last = max(self.last, now - silence)
+
+
+async def _to_its_end(answers: Awaitable[Any]) -> Any:
+    """What the client gathers; where nobody waits for it any more it ends in silence, once its futures are released.
+
+    Were it cancelled, asyncio would print the errors of its parts, which nobody asks for then.
+    """
+    gathering = asyncio.ensure_future(answers)
+    gathering.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(gathering)
+
+
+def _release(futures: Sequence[Any]) -> None:
+    """Let the workers forget futures, whoever refers to them here."""
+    for future in futures:
+        future.release()
 
 
 def _threads_of(dask_scheduler: Any) -> list[int]:
@@ -234,28 +293,47 @@ def _silence(keys: Sequence[Any], dask_scheduler: Any) -> tuple[float | None, st
 
     Runs on the scheduler. The key that has the longest silence counts; None where nobody works on one.
     """
-    now, workers = time.time(), list(dask_scheduler.workers.values())
+    workers = list(dask_scheduler.workers.values())
     if not workers:
         return None, "it has no workers"
     longest = 0.0
     for key in keys:
-        needed, todo, busy = set(), [dask_scheduler.tasks.get(key)], set()
+        needed, todo, silent = set(), [dask_scheduler.tasks.get(key)], list[float]()
         while todo:
             task = todo.pop()
             if task is None or task in needed:
                 continue
             needed.add(task)
-            if task.processing_on is not None:
-                busy.add(task.processing_on)
             if task.state == "memory":
-                busy.update(task.who_has if task.key == key else ())
-            else:
-                todo.extend(task.dependencies)
-        busy = busy or {worker for worker in workers if worker.processing}
-        if not busy:
-            return None, "no worker takes the work up"
-        longest = max(longest, min(now - worker.last_seen for worker in busy))
-    return longest, "a worker that is at work on it, or holds it, is not heard of"
+                silent += [_unheard(task.who_has)] if task.key == key else []
+                continue
+            todo.extend(task.dependencies)
+            if task.processing_on is not None and _takes_up(task.processing_on, {task}):
+                silent.append(max([_unheard([task.processing_on]), *map(_unheard, _fetched(task))]))
+        silent = silent or [_unheard([worker]) for worker in workers if _takes_up(worker, worker.processing)]
+        if not silent:
+            paused = any(worker.status.name == "paused" for worker in workers)
+            return None, f"no worker takes the work up{PAUSED if paused else ''}"
+        longest = max(longest, min(silent))
+    return longest, "a worker that is at work on it, or holds what it needs, is not heard of"
+
+
+def _unheard(workers: Iterable[Any]) -> float:
+    """For how long none of some workers was heard of."""
+    return float(time.time() - max(worker.last_seen for worker in workers))
+
+
+def _takes_up(worker: Any, tasks: Iterable[Any]) -> bool:
+    """Whether a worker does one of the tasks that are its own: one that is paused only ends what it has begun."""
+    begun = tasks if worker.status.name != "paused" else [task for task in tasks if task in worker.executing]
+    return any(True for _ in begun)
+
+
+def _fetched(task: Any) -> Iterator[Any]:
+    """Who has each of the results that the worker of a task lacks for it."""
+    for needed in task.dependencies:
+        if needed.who_has and task.processing_on not in needed.who_has:
+            yield needed.who_has
 
 
 def place_of(client: Any, threads: int | None, timeout: float, everywhere: int) -> Here | Cluster:

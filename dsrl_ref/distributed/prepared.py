@@ -10,7 +10,7 @@ import numpy as np
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
-from dsrl_ref.distributed.cluster import Answer, Cluster, Here, LostError
+from dsrl_ref.distributed.cluster import PERSISTED, Answer, Cluster, Here, LostError
 from dsrl_ref.engines import pieces
 from dsrl_ref.engines.engine import Engine, as_they_are
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
@@ -35,7 +35,7 @@ class Prepared:
     place : Cluster or Here
         Where they are made.
     own : int
-        Bytes of D in a recipe.
+        Bytes of all recipes that no array of the caller's has: of D, and of places of columns that were drawn.
     """
 
     def __init__(
@@ -61,6 +61,8 @@ class Prepared:
         ------
         ClusterError
             Where it cannot be done; the next question makes all groups anew.
+        Exception
+            What a chunk, or the question, raises; where a group could not be made, the next question tries again.
         """
         return self._asked(lambda states: self.place.ask(states, question, *arguments))
 
@@ -86,8 +88,8 @@ class Prepared:
             self._note([made for made, _ in answers])
             return [answer for _, answer in answers]
         raise ClusterError(
-            f"the Dask scheduler has forgotten what was prepared {TRIES} times during one evaluation: is it being "
-            "restarted? Evaluate again when it is there"
+            f"the Dask scheduler has forgotten what was prepared {TRIES} times during one evaluation: if it is being "
+            f"restarted, evaluate again when it is there; {PERSISTED}"
         )
 
     def _present(self) -> list[Any]:

@@ -1,5 +1,6 @@
 """A problem whose entries are spread over workers: what it is made of, and how it is cut."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
@@ -7,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dsrl_ref.arrays import Array, as_csr, as_number, is_sparse, require_shape
+from dsrl_ref.arrays import Array, as_csr_numbers, as_number, is_sparse, require_shape
 from dsrl_ref.disk import as_data, refuse_if_on_disk
 from dsrl_ref.distributed import amounts, columns, work
 from dsrl_ref.distributed.cluster import Cluster, Here, place_of
@@ -20,6 +21,8 @@ from dsrl_ref.threads import processors
 
 BLOCK = 2**22  # entries of a block, 32 MiB; other blocks would have other bits
 GROUP = 2**27  # entries of a group, 1 GiB, the most that a worker gets in one piece
+
+PLACES = 32  # bytes a column: where in the whole the columns are that training has drawn, in all arrays together
 
 Sizes: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # of the blocks, from above and from the left
 Share: TypeAlias = tuple[int, int]  # the first block, and the one after the last
@@ -85,7 +88,7 @@ class Spread(Problem):
     on_disk = False  # where the chunks come from is dask's to know
 
     def __init__(self, f: Any, x0: Any, target: Any, layers: float, per_layer: bool, place: Cluster | Here) -> None:
-        self.prepared: Prepared | None = None
+        self._prepared: Callable[[], Prepared | None] = lambda: None
         self.f, self.shape, self.layers, self.per_layer = f, f.shape, layers, per_layer
         self.given, self.place = (x0, target), place
         self.x0, self.target = f.start() if x0 is None else x0, f.W if target is None else target
@@ -97,7 +100,9 @@ class Spread(Problem):
         n, m = self.shape
         if not self._is_sparse:
             return n * m
-        return max(1, sum(self._counted(self.f.W, _stored)))
+        W = self.f.W
+        chunks = list(zip(W.to_delayed().ravel(), places(W.chunks), strict=True))
+        return max(1, sum(self._computed(_stored, chunks)))
 
     @property
     def _is_sparse(self) -> bool:
@@ -108,7 +113,8 @@ class Spread(Problem):
     @cached_property
     def nonzeros(self) -> int:
         """How many entries of the target are not 0."""
-        return sum(self._counted(self.target, _nonzero))
+        target: Any = self.target
+        return sum(self._computed(_nonzero, [(chunk,) for chunk in target.to_delayed().ravel()]))
 
     @cached_property
     def start(self) -> float | None:
@@ -157,19 +163,38 @@ class Spread(Problem):
         start, goal = (None if array is None else array[:, chosen] for array in (x0, target))
         return of, start, goal
 
+    def __reduce__(self) -> Any:
+        """Refuse: what is pickled here is not on the workers any more."""
+        raise TypeError(
+            "an Objective of dask arrays lies on the workers, and is neither pickled nor copied: make it where it is "
+            "evaluated, of the same f"
+        )
+
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """The answers of all groups of blocks, once they are prepared."""
-        assert self.prepared is not None
         return self.prepared.ask(question, *arguments)
+
+    @property
+    def prepared(self) -> Prepared:
+        """The groups of blocks, which hold this problem.
+
+        They are the objective's, and only referred to from here: in a circle they would stay on the workers, after
+        the objective is gone, until Python looks for circles.
+        """
+        prepared = self._prepared()
+        assert prepared is not None, "made ready, and held by the objective"
+        return prepared
 
     def made_ready(self, engine: Engine, prepare: Callable[[Any, Problem], Any]) -> Prepared:
         """Prepare all blocks where their entries are; ValueError or TypeError where an entry is no finite number."""
         threads = self.place.threads
         plan = work.Plan(engine, prepare, self.layers, self.per_layer, self.shape[1], threads)
         D = None if self.is_fidelity else self.f.D
-        own = 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
-        self.prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
-        return self.prepared
+        own = PLACES * self.shape[1] if self.per_layer else 0
+        own += 0 if D is None else 12 * D.nnz if is_sparse(D) else D.nbytes
+        prepared = Prepared(self, engine, partial(self._recipes, plan), self.place, own)
+        self._prepared = weakref.ref(prepared)
+        return prepared
 
     def _recipes(self, plan: work.Plan) -> list[Any]:
         """Delayed groups: how all of the entries are prepared, from the arrays on."""
@@ -217,10 +242,6 @@ class Spread(Problem):
         rows = sizes[0] if self.is_fidelity else (array.shape[0],)
         return list(array.rechunk((rows, sizes[1]), method="tasks").to_delayed().ravel())
 
-    def _counted(self, array: Any, count: Callable[[Any], int]) -> list[int]:
-        """A number of each chunk."""
-        return self._computed(count, [(chunk,) for chunk in array.to_delayed().ravel()])
-
     def _computed(self, function: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> list[Any]:
         """What a function says of each chunk, or of several at the same place; computed where they are."""
         from dask import delayed
@@ -242,8 +263,9 @@ def places(sizes: Sizes) -> list[work.Place]:
     return [(down, across) for down in rows for across in columns]
 
 
-def _stored(chunk: Any) -> int:
-    return int(as_csr(chunk, "W").nnz)
+def _stored(chunk: Any, place: work.Place) -> int:
+    """How many entries a sparse chunk stores, once equal places are added up: none, if it has no rows."""
+    return int(as_csr_numbers(chunk, work.part("W", place)).nnz) if all(chunk.shape) else 0
 
 
 def _nonzero(chunk: Any) -> int:
@@ -251,5 +273,9 @@ def _nonzero(chunk: Any) -> int:
 
 
 def _relation(W: Any, x0: Any) -> tuple[bool, bool]:
-    """Whether some entries of x0 are those of W, and whether any is not 0."""
-    return bool(abs(x0 - W).max() == 0), bool(_nonzero(x0))
+    """Whether some entries of x0 are those of W, of whatever dtype, and whether any is not 0."""
+    if is_sparse(W) and is_sparse(x0):
+        same = (as_csr_numbers(W, "W") != as_csr_numbers(x0, "x0")).nnz == 0
+    else:
+        same = np.array_equal(*(matrix.toarray() if is_sparse(matrix) else matrix for matrix in (W, x0)))
+    return same, bool(_nonzero(x0))

@@ -5,12 +5,14 @@ A `Group` is what one task has to do with: the blocks of one share of the entrie
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 import numpy as np
 
 from dsrl_ref.arrays import Array, as_matrix_or_csr, require_shape
+from dsrl_ref.distributed.carried import packed, unpacked, weight
 from dsrl_ref.engines import parts, pieces
 from dsrl_ref.engines.engine import Engine
 from dsrl_ref.engines.problem import Problem
@@ -44,7 +46,8 @@ class Plan(NamedTuple):
     threads: int | None
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Block:
     """Some entries, prepared.
 
     Of "pieces", which keeps a sorted copy, `problem` has the entries in that order, so that they are held once; where
@@ -56,6 +59,21 @@ class Block(NamedTuple):
     problem: Problem
     rows: tuple[int, int]
     columns: tuple[int, int]
+
+    def __reduce__(self) -> Any:
+        return _restored, (Block, *packed(self._fields))
+
+    def __sizeof__(self) -> int:
+        """Bytes, by which dask decides what to move and what to spill."""
+        return weight(self._fields)
+
+    @property
+    def _fields(self) -> tuple[Any, ...]:
+        return self.prepared, self.problem, self.rows, self.columns
+
+
+def _restored(kind: Callable[..., Any], *written: Any) -> Any:
+    return kind(*unpacked(*written))
 
 
 class Group:
@@ -69,12 +87,15 @@ class Group:
         A name that another making of the same share would not have, by which the caller knows that it was lost.
     """
 
-    def __init__(self, blocks: list[Block]) -> None:
-        self.blocks, self.made = blocks, uuid4().hex
+    def __init__(self, blocks: list[Block], made: str | None = None) -> None:
+        self.blocks, self.made = blocks, uuid4().hex if made is None else made
+
+    def __reduce__(self) -> Any:
+        return _restored, (Group, *packed((self.blocks, self.made)))
 
     def __sizeof__(self) -> int:
-        """Bytes, by which dask decides what to move and what to spill."""
-        return 200 + sum(_bytes(block.problem) for block in self.blocks)
+        """Bytes; D, which all blocks have, counts once."""
+        return weight(self.blocks)
 
 
 def group(*blocks: Block) -> Group:
@@ -99,17 +120,22 @@ def block(plan: Plan, place: Place, D: Any, data: Any, x0: Any, target: Any) -> 
     Raises
     ------
     ValueError, TypeError
-        For what is not a finite real number.
+        For what is not a finite real number, and for chunks of another shape than their array says.
     """
+
+    def own(name: str) -> str:
+        return part(name, place if D is None else (None, place[1]))
+
     name = "W" if D is None else "Y"
+    data = as_matrix_or_csr(data, own(name))
     (top, bottom), (left, right) = place
-    index = f"[{top}:{bottom}, {left}:{right}]" if D is None else f"[:, {left}:{right}]"
-    data = as_matrix_or_csr(data, name + index)
+    rows = bottom - top if D is None else data.shape[0]
+    require_shape(data, (rows, right - left), own(name), "that part of the dask array")
     f: Any = Fidelity(data) if D is None else LeastSquares(D, data)
-    start = f.start() if x0 is None else as_matrix_or_csr(x0, "x0" + index)
-    goal = f.W if target is None else as_matrix_or_csr(target, "target" + index)
+    start = f.start() if x0 is None else as_matrix_or_csr(x0, own("x0"))
+    goal = f.W if target is None else as_matrix_or_csr(target, own("target"))
     for matrix, of in ((start, "x0"), (goal, "target")):
-        require_shape(matrix, f.shape, of + index, "f" + index)
+        require_shape(matrix, f.shape, own(of), own("f"))
     threads = at_most(plan.threads)
     problem = Problem(f, start, goal, plan.layers, threads, plan.per_layer)
     problem.whole_columns = plan.whole_columns
@@ -118,6 +144,12 @@ def block(plan: Plan, place: Place, D: Any, data: Any, x0: Any, target: Any) -> 
         if plan.engine.name == pieces.ENGINE.name and not plan.per_layer:
             _hold_once(problem, prepared)
     return Block(prepared, problem, *place)
+
+
+def part(name: str, place: tuple[tuple[int, int] | None, tuple[int, int]]) -> str:
+    """A part of a matrix as messages name it, ``W[4:8, 0:100]``; of no rows in particular, ``Y[:, 0:100]``."""
+    rows, (left, right) = place
+    return f"{name}[{':' if rows is None else f'{rows[0]}:{rows[1]}'}, {left}:{right}]"
 
 
 def at_most(threads: int | None) -> int:
@@ -138,20 +170,17 @@ def _of_worker() -> int | None:
 
 
 def _hold_once(problem: Problem, prepared: Any) -> None:
-    """Let the problem refer to the sorted entries, and let go of those that they were copied from."""
+    """Let the problem refer to the sorted entries, and let go of those that they were copied from.
+
+    Zeros are not among them; where there is nothing else, it is one zero.
+    """
     of_entries: Any = prepared.parts[-1] if isinstance(prepared, parts.Sum) else prepared
     start = problem.start
-    w = of_entries.w.reshape(1, -1)
+    w = of_entries.w.reshape(1, -1) if of_entries.w.size else np.zeros((1, 1))
     f = Fidelity.__new__(Fidelity)
     f.W, f.shape = w, w.shape
     problem.f, problem.x0 = f, w if start else np.broadcast_to(0.0, w.shape)
     problem.target = of_entries.target.reshape(1, -1) if of_entries.target.size else w
-
-
-def _bytes(problem: Problem) -> int:
-    """Of the matrices of a problem; two that share their memory count twice, and what an engine adds does not."""
-    data = problem.f.Y if problem.is_least_squares else problem.f.start()  # type: ignore[attr-defined]
-    return int(data.nbytes + problem.target.nbytes)
 
 
 @contextmanager

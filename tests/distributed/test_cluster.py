@@ -1,5 +1,7 @@
 """A real cluster of two worker processes: the same bits, and what happens to the workers ends in these or in a name."""
 
+import asyncio
+import gc
 import threading
 import time
 from types import SimpleNamespace
@@ -112,6 +114,14 @@ def test_of_a_large_graph_dask_warns_only_where_the_caller_brings_it(client, mon
         assert Objective(Fidelity(da.from_array(wide, chunks=(600, 1200))), layers=0)(THETA, L)[0] == 0.0
 
 
+def test_dask_does_not_warn_of_the_places_of_columns_that_were_drawn(client, monkeypatch):
+    monkeypatch.setattr(problem, "BLOCK", 2**22)
+    rng, m = np.random.default_rng(0), 800_000
+    signals, target = (da.zeros((1, m), chunks=(1, m // 4))[:, rng.permutation(m)] for _ in range(2))
+    J = Objective(LeastSquares(np.eye(1), signals), target, layers=1, per_layer=True, method="adjoint")
+    assert J([THETA], [L])[0] == 0.0
+
+
 def test_a_problem_of_one_block_leaves_a_worker_without_data(client, monkeypatch):
     monkeypatch.setattr(problem, "BLOCK", 1000)
     J = spread()
@@ -140,16 +150,20 @@ def test_a_worker_killed_amid_fit_leaves_no_trace_in_the_numbers(whole_cluster, 
         assert calls == list(range(6))
 
 
-def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(client, request):
-    forget = [lambda states: clusters.forgotten(client, states)]
+def test_a_scheduler_that_forgot_is_sent_the_recipes_again_and_that_is_said_once(whole_cluster, request):
+    from distributed import Client
+
+    forget = [lambda client, states: clusters.forgotten(client, states)]
     if request.config.getoption("--nightly"):
-        forget += [lambda states: client.restart(timeout=600)] * 20
+        forget += [lambda client, _: client.restart(timeout=600)] * 20
+    before = bits(in_one_group())
     for forget_now in forget:
-        J, before = spread(), bits(in_one_group())
-        forget_now(J.problem.prepared.states)
-        with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
-            assert bits(J) == before
-        assert len(said) == 1
+        with Client(whole_cluster()[1]) as client:
+            J = spread()
+            forget_now(client, J.problem.prepared.states)
+            with pytest.warns(ClusterWarning, match="lost 2 of 2 shares") as said:
+                assert bits(J) == before
+            assert len(said) == 1
 
 
 def same_or_named(J, expected):
@@ -221,7 +235,7 @@ def test_a_scheduler_that_stands_still_is_waited_for_and_then_named(cluster, cli
 
 def test_workers_that_stand_still_are_named(client):
     J = spread(timeout=3.0)
-    said = "a worker that is at work on it, or holds it, is not heard of"
+    said = "a worker that is at work on it, or holds what it needs, is not heard of"
     with clusters.stopped(*clusters.processes(client)), pytest.raises(ClusterError, match=said):
         J(THETA, L)
     with pytest.warns(ClusterWarning, match="lost 2 of 2"):
@@ -241,6 +255,85 @@ def test_what_workers_cannot_import_is_named(client):
         J.problem.ask(clusters.fails)
 
 
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.ClusterWarning")
+def test_what_a_chunk_raises_is_raised_as_it_is_and_once_it_is_mended_all_is_well(client, tmp_path):
+    away = tmp_path / "away"
+
+    def read(chunk):
+        if away.exists():
+            raise FileNotFoundError("the disk is away")
+        return chunk
+
+    J = Objective(Fidelity(da.from_array(W, chunks=(7, 10)).map_blocks(read, meta=W)), TARGET, layers=2)
+    expected = J(THETA, L)
+    clusters.forgotten(client, J.problem.prepared.states)
+    away.touch()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="the disk is away"):
+            J(THETA, L)
+    assert clusters.left(client) == []  # before, a chunk's error is still known
+    away.unlink()
+    assert J(THETA, L) == expected
+
+
+def test_what_failed_leaves_nothing_on_the_workers_while_its_error_is_kept(client):
+    with pytest.raises(ValueError, match=r"W\[36:40, 0:10\] contains NaN") as kept:
+        Objective(Fidelity(da.from_array(np.where(np.arange(400).reshape(40, 10) == 361, np.nan, W))), layers=2)
+    assert clusters.left(client) == []
+    assert kept.tb is not None
+
+
+def test_what_was_persisted_and_is_lost_is_to_be_persisted_again(client):
+    kept = client.persist(da.from_array(W, chunks=(7, 10)))
+    J = Objective(Fidelity(kept), layers=2)
+    assert J(THETA, L)[0] > 0
+    clusters.forgotten(client, [*kept.dask.values(), *J.problem.prepared.states])
+    with pytest.raises(ClusterError, match=r"forgotten what was prepared 3 times .* persist it anew, with this client"):
+        J(THETA, L)
+
+
+def test_two_that_prepare_at_once_leave_the_configuration_of_dask_as_it_was():
+    from dask import config
+
+    most = "distributed.admin.large-graph-warning-threshold"
+    before, second, first_is_done = config.get(most), threading.Event(), threading.Event()
+
+    class Client:
+        status = "running"
+
+        def compute(self, recipes):
+            if recipes == ["first"]:
+                second.wait(0.3)  # which does not come before this one has left
+            else:
+                second.set()
+                first_is_done.wait(0.3)
+            return recipes
+
+    def prepare(name):
+        module.Cluster(Client(), None, 60.0).prepare([name], 10**7)
+        if name == "first":
+            first_is_done.set()
+
+    threads = [threading.Thread(target=prepare, args=[name]) for name in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert config.get(most) == before
+
+
+def test_an_objective_that_is_gone_leaves_the_workers_at_once(client):
+    J = spread()
+    keys = [state.key for state in J.problem.prepared.states]
+    fit(J, epochs=2)
+    gc.disable()  # what is in a circle would stay for long
+    try:
+        del J
+        assert clusters.left(client, keys) == []
+    finally:
+        gc.enable()
+
+
 def test_an_asynchronous_client_is_refused(client, monkeypatch):
     monkeypatch.setattr(type(client), "asynchronous", True)
     try:
@@ -250,8 +343,110 @@ def test_an_asynchronous_client_is_refused(client, monkeypatch):
         monkeypatch.undo()
 
 
+@pytest.fixture(name="looping")
+def _cluster_of_a_client_with_a_loop():
+    """A cluster of a client whose loop runs in a thread, and nothing else."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    client = SimpleNamespace(status="running", futures={}, loop=SimpleNamespace(asyncio_loop=loop))
+    yield module.Cluster(client, None, 60.0)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def raising(error):
+    raise error
+
+
+def killed_worker():
+    from distributed import KilledWorker
+
+    return KilledWorker("a", SimpleNamespace(address="tcp://x"), 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (killed_worker, ClusterError, "a worker died 4 times while it worked on the same blocks: give workers more"),
+        (lambda: OSError("reset"), ClusterError, "the connection to the Dask scheduler failed: reset"),
+        (lambda: ModuleNotFoundError("dsrl_ref"), ClusterError, r"cannot import what it needs \(dsrl_ref\)"),
+        (asyncio.CancelledError, module.LostError, "^$"),
+        (lambda: ZeroDivisionError("none"), ZeroDivisionError, "none"),
+    ],
+)
+def test_how_waiting_ends_has_a_name(looping, error, kind, message):
+    with pytest.raises(kind, match=message):
+        looping._waited(lambda: raising(error()), [])
+
+
+def test_a_task_that_raises_an_error_of_the_system_has_not_lost_the_connection(looping):
+    looping.client.futures["a"] = SimpleNamespace(status="error")
+    with pytest.raises(FileNotFoundError, match="away"):
+        looping._waited(lambda: raising(FileNotFoundError("away")), ["a"])
+
+
+def test_a_client_whose_loop_has_ended_is_closed(looping):
+    ended = asyncio.new_event_loop()
+    ended.close()
+    client = SimpleNamespace(status="running", futures={}, loop=SimpleNamespace(asyncio_loop=ended))
+    with pytest.raises(ClusterError, match="the Dask client is closed"):
+        module.Cluster(client, None, 60.0)._waited(lambda: raising(OSError()), [])
+
+
+def test_what_is_not_waited_for_any_more_is_given_up(looping, monkeypatch):
+    given_up = threading.Event()
+
+    async def never():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        looping._waited(never, [], interrupt)
+    assert given_up.wait(60)
+
+
+def test_workers_that_are_about_to_leave_are_not_counted():
+    scheduler = SimpleNamespace(
+        workers={
+            status: SimpleNamespace(status=SimpleNamespace(name=status), nthreads=3)
+            for status in ("running", "closing")
+        }
+    )
+    assert module._threads_of(scheduler) == [3]
+
+
 class Worker(SimpleNamespace):
     __hash__ = object.__hash__
+
+
+class Task(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+def worker(silent=0, status="running", processing=(1,), executing=()):
+    state = SimpleNamespace(name=status)
+    return Worker(last_seen=time.time() - silent, status=state, processing=set(processing), executing=set(executing))
+
+
+def on(key, worker, *needs):
+    return Task(key=key, state="processing", processing_on=worker, who_has=set(), dependencies=set(needs))
+
+
+def held(key, *workers):
+    return Task(key=key, state="memory", processing_on=None, who_has=set(workers), dependencies=set())
+
+
+def waiting(key, *needs):
+    return Task(key=key, state="waiting", processing_on=None, who_has=set(), dependencies=set(needs))
 
 
 def silence(tasks, *workers):
@@ -259,33 +454,44 @@ def silence(tasks, *workers):
     return module._silence(["a", "b"], scheduler)
 
 
-class Task(SimpleNamespace):
-    __hash__ = object.__hash__
-
-
 def test_signs_of_life_are_those_of_who_works_on_what_is_asked_for():
-    now = time.time()
-    here, away = Worker(last_seen=now, processing={1}), Worker(last_seen=now - 100, processing={1})
-    idle = Worker(last_seen=now, processing={})
-
-    def on(key, worker):
-        return Task(key=key, state="processing", processing_on=worker, who_has=set(), dependencies=set())
-
-    def held(key, *workers):
-        return Task(key=key, state="memory", processing_on=None, who_has=set(workers), dependencies=set())
-
-    def waiting(key, *needs):
-        return Task(key=key, state="waiting", processing_on=None, who_has=set(), dependencies=set(needs))
-
+    here, away, idle = worker(), worker(100), worker(processing=())
     assert silence([]) == (None, "it has no workers")
     assert silence([on("a", here), on("b", here)], here, away)[0] == pytest.approx(0, abs=50)
     assert silence([on("a", here), on("b", away)], here, away)[0] > 50
     assert silence([held("a", away), on("b", here)], here, away)[0] > 50
     assert silence([held("a", away, here), on("b", here)], here, away)[0] < 50
     assert silence([waiting("a", on("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([waiting("a", on("c", away), on("d", here)), on("b", here)], here, away)[0] < 50
     assert silence([waiting("a", held("c", away)), on("b", here)], here, away)[0] < 50  # its turn will come
     assert silence([waiting("a"), waiting("b")], idle) == (None, "no worker takes the work up")
     assert silence([waiting("a"), waiting("b")], here)[0] < 50
+
+
+def test_who_waits_for_the_data_of_a_worker_that_is_silent_gives_no_sign():
+    here, away = worker(), worker(100)
+    assert silence([on("a", here, held("c", away)), on("b", here)], here, away)[0] > 50
+    assert silence([on("a", here, held("c", away, here)), on("b", here)], here, away)[0] < 50  # it has them
+    assert silence([on("a", here, held("c", away, worker())), on("b", here)], here, away)[0] < 50
+    assert silence([on("a", here, on("c", here)), on("b", here)], here, away)[0] < 50
+
+
+def test_a_paused_worker_gives_signs_of_what_it_has_begun_alone():
+    begun = Task(key="a", state="processing", who_has=set(), dependencies=set())
+    full = begun.processing_on = worker(status="paused", executing=[begun])
+    assert silence([begun, waiting("b")], full) == (None, f"no worker takes the work up{module.PAUSED}")
+    full.processing.add(begun)
+    assert silence([begun, waiting("b")], full)[0] < 50
+    assert silence([begun, on("b", full)], full)[0] < 50  # its turn will come
+    full.executing.clear()
+    assert silence([begun, on("b", full)], full, worker(processing=()))[0] is None
+    assert silence([begun, on("b", full)], full, worker())[0] < 50
+
+
+def test_workers_that_are_paused_are_named(client):
+    J, said = spread(timeout=1.5), "no sign of life for 1.5 seconds: no worker takes the work up; some are paused"
+    with clusters.paused(client), pytest.raises(ClusterError, match=said):
+        J.ties(THETA, L)
 
 
 def test_work_that_goes_on_may_take_as_long_as_it_takes(client):

@@ -1,5 +1,8 @@
 """A problem that is spread out: the same numbers as in memory, however it is chunked and shared out."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,8 +13,10 @@ from dsrl_ref.distributed.cluster import Here
 from dsrl_ref.errors import DivergenceError, MissingExtraError, ModelFileError, SizeError
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
+delayed = pytest.importorskip("dask", reason="the extra distributed brings dask").delayed
 
 THETA, L = (1.0, 0.875, 0.25, 0.75), 1.375
+EMPTY = sp.csr_array((0, 0))
 CHUNKS = (-1, -1), (5, 7), ((1, 12, 7), (3, 3, 5)), (20, 1)
 
 
@@ -225,6 +230,117 @@ def test_what_is_no_number_is_named_with_its_place(monkeypatch, W, error, messag
         return
     with pytest.raises(error, match=message):
         Objective(f, layers=1)
+
+
+def in_sparse_chunks(matrix, heights):
+    ends = np.cumsum(heights)
+    chunks = [
+        da.from_delayed(delayed(sp.csr_array(matrix[end - height : end])), (height, matrix.shape[1]), meta=EMPTY)
+        for height, end in zip(heights, ends, strict=True)
+    ]
+    return da.concatenate(chunks)
+
+
+@pytest.mark.parametrize("entry", [np.nan, 2**54 + 1])
+def test_what_is_no_number_in_a_sparse_chunk_is_named_with_the_place_of_the_chunk_or_the_block(entry):
+    W = np.zeros((9, 4), dtype=type(entry))
+    W[:, 1], W[7, 2] = 1, entry
+    with pytest.raises(
+        ValueError, match=r"W\[(0:9, 0:4\] contains NaN: W\[0:9, 0:4\]\[7, 2\]|6:9, 0:4\]\.data\[2\] = 1)"
+    ):
+        Objective(Fidelity(in_sparse_chunks(W, (3, 3, 3))), layers=1)
+
+
+def test_blocks_of_sparse_rows_store_as_much_as_dense_ones():
+    W = np.zeros((20, 11))
+    W[:, [3, 5]] = 1.0
+    J = Objective(Fidelity(in_sparse_chunks(W, [7, 7, 6])), layers=1, method="fused")
+    blocks = [block for group in J.problem.prepared.states for block in group.blocks]
+    assert [block.rows for block in blocks] == [(0, 12), (12, 20)]
+    assert {block.columns for block in blocks} == {(0, 11)}
+
+
+def test_chunks_without_rows_change_nothing():
+    W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
+    rows = np.arange(9) % 9 < 8
+    for wrap in (da.from_array, lambda W, chunks: in_sparse_chunks(W, [3] * 3)):
+        whole = wrap(W, chunks=(3, 4))
+        W_of = whole[da.from_array((rows & (np.arange(9) // 3 != 1)), chunks=3)].compute_chunk_sizes()
+        assert 0 in W_of.chunks[0]
+        found = Objective(Fidelity(W_of), layers=1, method="pieces")(THETA, 2.0)
+        kept = W[rows & (np.arange(9) // 3 != 1)]
+        assert found == Objective(Fidelity(kept), layers=1, method="pieces")(THETA, 2.0)
+
+
+@pytest.mark.parametrize("zeros", [slice(4, 8), slice(None)], ids=["some blocks", "all"])
+@pytest.mark.filterwarnings("ignore::dsrl_ref.errors.StartWarning")
+def test_blocks_of_zeros_alone_are_learned_from_as_in_memory(zeros):
+    W = np.random.default_rng(3).normal(size=(12, 6))
+    W[zeros] = 0.0
+    for per_layer in (False, True):
+        options = {"layers": 2, "per_layer": per_layer, "method": "pieces"}
+        for given in (W, sp.csr_array(W)):
+            if per_layer and given is not W:
+                continue
+            of = da.from_array(W, chunks=(2, 6)) if given is W else in_sparse_chunks(W, [2] * 6)
+            learned, expected = (fit(Objective(Fidelity(each), **options), epochs=3) for each in (of, given))
+            assert learned.theta == pytest.approx(expected.theta, rel=1e-12)
+            assert learned.loss == pytest.approx(expected.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("cut", [np.s_[:-1], np.s_[:, :-1]])
+def test_chunks_that_are_smaller_than_their_array_says_are_refused(cut):
+    false = ARRAY.map_blocks(lambda chunk: chunk[cut], chunks=ARRAY.chunks, meta=np.eye(1))
+    message = r"W\[0:4, 0:4\] has shape \(.*\), but that part of the dask array has shape \(4, 4\)"
+    with pytest.raises(ValueError, match=message):
+        Objective(Fidelity(false), layers=1)
+    signals = da.from_array(np.ones((3, 5)), chunks=(3, 5)).map_blocks(lambda chunk: chunk[:, :-1], chunks=((3,), (5,)))
+    with pytest.raises(ValueError, match=r"Y\[:, 0:5\] has shape \(3, 4\), but that part of the dask array has shape"):
+        Objective(LeastSquares(np.eye(3), signals), np.ones((3, 5)), layers=1)
+
+
+STARTS = {
+    "bool": np.array([[True, False], [True, True]]),
+    "int8": np.array([[-128, 0], [5, 127]], dtype=np.int8),
+    "uint8": np.array([[128, 0], [5, 255]], dtype=np.uint8),
+    "float32": np.array([[0.1, 0.0], [5, 1e-40]], dtype=np.float32),
+}
+
+
+@pytest.mark.parametrize("W", STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_where_x0_starts_is_seen_of_every_dtype(monkeypatch, W, wrap):
+    """-128 of eight bits is its own negative, and the difference of two truths is not defined."""
+    monkeypatch.setattr(module, "BLOCK", 2)  # a row, so that one block alone has another x0
+    place = np.argmax(np.abs(W.astype(float)) == np.abs(W.astype(float)).max())
+    other = W.copy()
+    other.flat[place] = 0
+    near = np.nextafter(W.astype(float), 999)
+    for x0, start in ((W, 1.0), (0 * W, 0.0), (other, None), (W.astype(float), 1.0), (near, None)):
+        of = [
+            da.from_delayed(delayed(wrap(each)), W.shape, meta=wrap(np.zeros((1, 1), each.dtype))) for each in (W, x0)
+        ]
+        J = Objective(Fidelity(of[0]), x0=of[1], layers=1)
+        assert J.problem.start == start
+        assert Objective(Fidelity(wrap(W)), x0=wrap(x0), layers=1).problem.start == start
+
+
+@pytest.mark.parametrize(("factor", "start"), [(1.0, 1.0), (0.0, 0.0), (0.5, None)])
+def test_where_x0_starts_is_seen_of_dense_chunks_beside_sparse_ones(factor, start):
+    W = np.where(np.random.default_rng(0).random((9, 4)) < 0.5, 2.0, 0.0)
+    one, other = in_sparse_chunks(W, (4, 5)), da.from_array(factor * W, chunks=(3, 2))
+    assert Objective(Fidelity(one), x0=other, layers=1).problem.start == start
+    if factor == 1.0:
+        assert Objective(Fidelity(other), x0=one, layers=1).problem.start == start
+
+
+def test_an_objective_of_dask_arrays_is_neither_pickled_nor_copied():
+    J = Objective(Fidelity(ARRAY), layers=1)
+    for carry in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="an Objective of dask arrays lies on the workers, and is neither pickled"):
+            carry(J)
+    learned = fit(J, epochs=2)
+    assert pickle.loads(pickle.dumps(learned)).theta == learned.theta
 
 
 ARRAY = da.from_array(np.eye(4), chunks=(2, 2))

@@ -1,6 +1,7 @@
 """What is asked without a task has the answers that tasks have, and is no answer where anything went wrong."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import clusters
@@ -35,10 +36,16 @@ def test_a_worker_that_has_lost_a_group_does_not_answer():
     assert told == [{"a": ("", 1), "c": ("", 3)}, None]
 
 
+def test_a_worker_answers_in_a_thread_so_that_it_is_heard_of_meanwhile():
+    worker = SimpleNamespace(address="x", data={"a": 1})
+    told = asyncio.run(quick._answer({"x": ["a"]}, lambda _: threading.get_ident(), (), worker))
+    assert told["a"][1] != threading.get_ident()
+
+
 class Client:
     """One whose workers never reply, and whose groups have moved at the second look."""
 
-    looks = 0
+    looks, given_up = 0, False
 
     async def run_on_scheduler(self, function, keys):
         self.looks += 1
@@ -46,12 +53,48 @@ class Client:
         return {"x": ["a"]} if self.looks == 1 else {"y": ["a"]}
 
     async def run(self, *_, **__):
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.given_up = True
+            raise
 
 
 def test_who_has_left_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(quick, "BETWEEN_LOOKS", 0.0)
-    assert asyncio.run(quick.answers(Client(), ["a"], work.itself, ())) is None
+    client = Client()
+
+    async def asked():
+        found = await quick.answers(client, ["a"], work.itself, ())
+        await asyncio.sleep(0)  # so that who is given up hears of it
+        return found, client.given_up
+
+    assert asyncio.run(asked()) == (None, True)
+
+
+class Replying:
+    """One whose workers, "x" and "y", reply at once."""
+
+    def __init__(self, *replies):
+        self.replies = replies
+
+    async def run_on_scheduler(self, function, keys):
+        return {"x": ["a"], "y": ["b"]}
+
+    async def run(self, *_, **__):
+        return dict(zip("xy", self.replies, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("replies", "answers"),
+    [
+        (({"a": 1}, {"b": 2}), [2, 1]),
+        (({"a": 1}, None), None),
+        ((OSError("gone"), {"b": 2}), None),
+    ],
+)
+def test_replies_of_all_workers_are_put_in_order_and_one_that_fails_is_no_answer(replies, answers):
+    assert asyncio.run(quick.answers(Replying(*replies), ["b", "a"], work.itself, ())) == answers
 
 
 @pytest.mark.children

@@ -56,6 +56,24 @@ def test_every_column_is_solved_and_its_true_residual_is_small(n, columns, reach
     assert not found[:, ~B.any(axis=0)].any()
 
 
+def test_a_column_leaves_when_it_is_done_itself_with_its_own_solution(monkeypatch):
+    """In one run, none is taken up again: columns of many sizes, and of one sample alone, which takes one step."""
+    monkeypatch.setattr(conjugate, "ROUNDS", 1)
+    W = np.pad(graph(60, 1), (0, 1))
+    A, B = system(W), np.random.default_rng(1).normal(size=(61, 6)) * 1e3 ** -np.arange(6.0)
+    B[:, 2] = np.arange(61) == 60
+    found, converged = solved(A, B, silent)
+    assert converged.all()
+    assert found == pytest.approx(np.linalg.solve(A.toarray(), B), rel=1e-8, abs=1e-30)
+
+
+def test_sizes_are_those_of_what_is_added_up():
+    A = system(graph(30, 2))
+    X = np.random.default_rng(2).normal(size=(30, 3))
+    parts = np.diag(A.diagonal) + A.factor * A.W.toarray()
+    assert A.sizes(X) == pytest.approx((parts @ np.abs(X)).max(axis=0), rel=1e-12)
+
+
 def test_a_column_is_not_changed_by_those_beside_it():
     A, B = system(graph(40, 0)), np.random.default_rng(0).normal(size=(40, 5))
     B[:, 2] *= 1e-9

@@ -1,7 +1,7 @@
 """A sparse matrix in blocks of rows that lie on workers, and what is asked of it as of one in memory."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
-from dsrl_ref.distributed.cluster import Cluster, Here, LostError
+from dsrl_ref.distributed.cluster import PERSISTED, Cluster, Here, LostError
 from dsrl_ref.errors import ClusterError
 from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.assembly import assembled
@@ -56,7 +56,7 @@ def _answers(ask: Callable[[], list[tuple[str, Any]]]) -> list[Any]:
     except LostError as error:
         raise ClusterError(
             "the Dask scheduler has forgotten what was made of the views, as it does when it is restarted: call fit, "
-            "or similarity_graph, once more"
+            f"or similarity_graph, once more; {PERSISTED}"
         ) from error
 
 
@@ -127,10 +127,6 @@ class Blocks:
         recipes = [made(block, *parts) for block, *parts in zip(rows, *own, strict=True)]
         return cls(place, place.prepare(recipes, size), rows, width)
 
-    def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """What a function says of each block, with its range of rows as first argument, and `arguments`."""
-        return asked(self.place, self.mapped(partial(_said, question, arguments)).states, work.itself)
-
     def __matmul__(self, X: Array) -> Array:
         """The product with a matrix (m, c), which is sent to every block; its rows come back."""
         return np.concatenate(asked(self.place, self.mapped(_product, X).states, work.itself))
@@ -142,7 +138,7 @@ class Blocks:
 
     def diagonal(self) -> Array:
         """The entries of the diagonal."""
-        return np.concatenate(self.ask(_diagonal))
+        return np.concatenate(asked(self.place, self.mapped(_diagonal).states, work.itself))
 
     @cached_property
     def nnz(self) -> int:
@@ -186,10 +182,6 @@ class Blocks:
             for state, height in zip(self.states, heights, strict=True)
         ]
         return concatenate(chunks, axis=0)
-
-
-def _said(question: Callable[..., Any], arguments: Sequence[Any], block: slice, rows: csr_array) -> Any:
-    return question(block, rows, *arguments)
 
 
 def _product(block: slice, rows: csr_array, X: Array) -> Array:

@@ -85,11 +85,20 @@ def _read(arrays: Sequence[Any], names: Sequence[str]) -> list[SpreadView]:
     whole = [array.rechunk((-1, -1), method="tasks").to_delayed().ravel()[0] for array in arrays]
     read = delayed(as_view, pure=False)
     states = place.prepare([read(chunk, name) for chunk, name in zip(whole, names, strict=True)])
-    absent = asked(place, settled(place, states, "reading views"), is_absent)
+    shapes, absent = zip(*asked(place, settled(place, states, "reading views"), _about), strict=True)
+    for shape, array, name in zip(shapes, arrays, names, strict=True):
+        if shape != array.shape:
+            raise ValueError(
+                f"{name} has shape {shape}, but its dask array says {array.shape}: chunks have other sizes"
+            )
     require_somewhere(absent)
     return [
         SpreadView(array.shape, gone, place, state) for array, gone, state in zip(arrays, absent, states, strict=True)
     ]
+
+
+def _about(view: View) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    return view.shape, is_absent(view)
 
 
 class Told(NamedTuple):

@@ -62,6 +62,14 @@ def test_a_function_of_blocks_gets_their_rows_and_what_belongs_to_them(W):
     assert same_graph(found.gathered("", ""), expected)
 
 
+def test_what_recipes_bring_of_arrays_is_told(W, monkeypatch):
+    """Dask warns of what the caller brings, which matrices that are on workers, and these arrays, are not."""
+    told = []
+    monkeypatch.setattr(HERE, "prepare", lambda recipes, own: told.append(own) or [None] * len(recipes), raising=False)
+    blocks(W).mapped(_combined, blocks(W), np.zeros((7, 3)), np.zeros(2), 1.0)
+    assert told == [8 * (21 + 2)]
+
+
 def _negated(block, rows):
     return csr_array(-rows)
 

@@ -9,6 +9,7 @@ from views import holed_views, random_views, same_graph
 from dsrl_ref.errors import ClusterError, GraphWarning, SizeError
 from dsrl_ref.multiview import similarity_graph
 from dsrl_ref.multiview.spread import fusion
+from dsrl_ref.multiview.spread.views import prepared, views_of
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
@@ -54,6 +55,20 @@ def test_sparse_chunks_stay_sparse(monkeypatch):
         expected = similarity_graph(chosen, 5, standardize=standardize, weights="adaptive")
         found = similarity_graph(given, 5, standardize=standardize, weights="adaptive")
         assert same_graph(found.compute(), expected)
+
+
+def test_views_agree_on_as_many_clusters_as_are_asked_for(monkeypatch):
+    told, consensus = [], fusion.consensus
+    monkeypatch.setattr(fusion, "consensus", lambda graph, count: told.append(count) or consensus(graph, count))
+    views = prepared(views_of(spread(random_views(N, (20, 6)))), ["features"] * 2, 5, "adaptive", "auto")
+    for count in (3, None):
+        fusion.fused(views, "adaptive", None, count)
+    assert told == [3, None]
+
+
+def test_a_view_alone_is_prepared_in_one_way_which_others_need_not_choose(monkeypatch):
+    monkeypatch.setattr(fusion, "choice", lambda *_: pytest.fail("there is nothing to choose"))
+    assert fusion.ways_for(views_of(spread(random_views(N, (20,)))), "auto", 5, "adaptive") == ["features"]
 
 
 def test_views_that_tell_nothing_are_warned_of_and_have_no_edges_as_in_memory():

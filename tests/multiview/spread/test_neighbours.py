@@ -6,9 +6,11 @@ from views import holed_views, random_views, same_graph
 
 from dsrl_ref.multiview.conventions import narrow
 from dsrl_ref.multiview.edges import WEIGHTS, view_graph_by
+from dsrl_ref.multiview.spread import neighbours
 from dsrl_ref.multiview.spread.neighbours import graph_of
 from dsrl_ref.multiview.spread.views import prepared, views_of
 from dsrl_ref.multiview.views import prepare
+from dsrl_ref.threads import limited, processors
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
@@ -47,6 +49,12 @@ def test_a_view_without_differences_has_no_edges():
     (expected, _), (found, _) = both(np.ones((N, 3)), 5, "adaptive", "exact", rows_of(20, N))
     assert found.nnz == expected.nnz == 0
     assert found.shape == (N, N)
+
+
+def test_a_worker_searches_with_one_thread_a_task(monkeypatch):
+    monkeypatch.setattr(neighbours, "found", lambda *_: (processors(), None))
+    with limited(5):
+        assert neighbours._near(prepare(np.eye(4), "features"), slice(0, 4), 1, "heat", "exact").lengths == 1
 
 
 def test_approximate_neighbours_and_their_share_of_the_true_ones_are_those_of_one_process():

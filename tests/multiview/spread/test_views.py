@@ -6,8 +6,11 @@ from scipy.sparse import csr_array
 from views import random_views
 
 from dsrl_ref.errors import MissingExtraError, SizeError
+from dsrl_ref.multiview.blank import what_is_blank
+from dsrl_ref.multiview.neighbors import mean_distance
 from dsrl_ref.multiview.spread.views import SpreadView, in_memory, prepared, views_of
 from dsrl_ref.multiview.views import as_views, prepare
+from dsrl_ref.threads import limited
 
 da = pytest.importorskip("dask.array", reason="the extra distributed brings dask")
 pytest.importorskip("dask.distributed", reason="the extra distributed brings dask")
@@ -41,12 +44,22 @@ def test_views_on_workers_tell_their_shape_and_whom_they_lack():
         (lambda: [*spread(np.eye(4)), np.eye(4)], TypeError, r"views\[1\] is in memory, and others are dask arrays"),
         (lambda: spread(np.eye(4), np.ones((3, 2))), ValueError, r"views\[1\] has 3 samples, but views\[0\] has 4"),
         (lambda: spread(np.eye(4), [1, 2, 3, 4]), ValueError, r"views\[1\]: Expected 2D array, got 1D array"),
+        (
+            lambda: [da.ones((4, 2)).map_blocks(lambda chunk: chunk[:3], chunks=((4,), (2,)))],
+            ValueError,
+            r"views\[0\] has shape \(3, 2\), but its dask array says \(4, 2\)",
+        ),
         (lambda: [da.ones((3, 2), dtype="U1")], TypeError, r"views\[0\] must be numeric"),
         (lambda: spread(1e160 * np.eye(4)), ValueError, r"views\[0\] has 1e\+160 for largest size"),
         (
             lambda: spread([[1, 2], [1, 2], [1, np.nan], [3, 4]]),
             ValueError,
             r"views\[0\]\[2, 1\] = nan, and 1 rows are",
+        ),
+        (
+            lambda: spread(np.eye(3), [[1, 2], [1, np.nan], [3, 4]]),
+            ValueError,
+            r"views\[1\]\[1, 1\] = nan, and 1 rows are",
         ),
         (lambda: spread([[1, 2], [np.nan] * 2, [3, 4]]), ValueError, "sample 1 is in no view, a row of NaN in each"),
     ],
@@ -73,6 +86,18 @@ def test_what_a_view_takes_is_what_is_stored_of_it():
     assert ready.told.bytes == sum(part.nbytes for part in parts)
 
 
+def test_views_that_tell_nothing_and_samples_they_have_are_told_of():
+    other = random_views(5, (3,))[0]
+    other[[1, 3]] = np.nan
+    constant, holed = prepared(views_of(spread(np.ones((5, 2)), other)), ["samples", "features"], 2, "heat", "auto")
+    assert constant.told.blank == what_is_blank(prepare(np.ones((5, 2)), "samples"))
+    assert "constant" in constant.told.blank
+    assert constant.told.equal
+    assert constant.seen.tolist() == [True] * 5
+    assert not holed.told.equal
+    assert holed.seen.tolist() == [True, False, True, False, True]
+
+
 def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
     view = random_views(9, (4,))[0]
     (ready,) = prepared(views_of(spread(view)), ["features"], 3, "heat", "auto")
@@ -81,7 +106,24 @@ def test_prepared_views_come_to_the_caller_where_there_is_room(monkeypatch):
     (found,) = in_memory([ready])
     assert np.array_equal(found.points.columns, prepare(view, "features").points.columns)
     monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 2 * 8 * 9 * 4 - 1)
-    with pytest.raises(
-        SizeError, match="predict of new samples, and save, bring the views of 9 samples into the memory"
-    ):
+    said = "predict of new samples, and save, bring the views of 9 samples into the memory"
+    with pytest.raises(SizeError, match=said):
         in_memory([ready])
+    monkeypatch.setattr("dsrl_ref.memory.free_memory", lambda: 2 * 2 * 8 * 9 * 4 - 1)
+    assert len(in_memory([ready])) == 1
+    with pytest.raises(SizeError, match=said):
+        in_memory([ready, ready])
+
+
+def test_the_scale_of_heat_is_told_and_asked_of_no_other_weights():
+    view = random_views(9, (4,))[0]
+    scales = [
+        prepared(views_of(spread(view)), ["features"], 3, weights, "auto")[0].told.scale
+        for weights in ("heat", "adaptive")
+    ]
+    assert scales == [mean_distance(prepare(view, "features").points), 0.0]
+
+
+def test_without_a_cluster_as_many_views_are_read_at_a_time_as_there_are_processors():
+    with limited(3):
+        assert views_of(spread(np.eye(4)))[0].place.slots == 3
