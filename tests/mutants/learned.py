@@ -17,7 +17,13 @@ MUTANTS = [
         ("network(weights[block] / self.scale)", "network(weights[block])"),
         ("np.maximum(network(weights[block] / self.scale), 0.0)", "network(weights[block] / self.scale)"),
         ("found[block] = self", "found[: weights.size] = self"),
-        ("falls = bool(slope < 0)", "falls = False"),
+        (
+            "falls = bool(slope < 0)",
+            "falls = False",
+            1,
+            1,
+            "a map that falls has a knot at 0: all of a piece is kept, or none",
+        ),
         (
             'network.intervals[:, 0], side="left")',
             'network.intervals[:, 0], side="right")',
