@@ -10,7 +10,6 @@ sorted file is, bit by bit, what `pieces.sorted_together` makes of the same entr
 left out and counted, where nothing stands beside them.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -157,16 +156,15 @@ class _Sorter:
 
 
 class _Told:
-    """Tells how much is done, and how long the rest will take, to a line on a terminal and to a caller."""
+    """Tells how much is done, to a line on a terminal and to a caller."""
 
     def __init__(self, progress: Progress, callback: Told | None, steps: int) -> None:
         self.progress, self.callback, self.steps = progress, callback, max(1, steps)
-        self.done, self.began = 0, time.monotonic()
+        self.done = 0
 
     def __call__(self, more: int) -> None:
         """So many steps more are done."""
         self.done += more
-        left = (time.monotonic() - self.began) * (self.steps / self.done - 1)
-        self.progress.tell(f"{self.done / self.steps:.0%}, {left:.0f} s left")
+        self.progress.tell(f"{self.done} of {self.steps} parts", self.done / self.steps)
         if self.callback is not None:
             self.callback("sorting", min(1.0, self.done / self.steps))

@@ -166,7 +166,7 @@ class Search:
         return product
 
     def _largest(self, vectors: Array, count: int) -> tuple[Array, Array]:
-        """Of the space of some vectors, the largest values and their vectors (Rayleigh and Ritz)."""
+        """Of the space of vectors that are orthogonal to the known ones, the largest values (Rayleigh and Ritz)."""
         space = np.linalg.qr(vectors)[0]
-        values, turned = np.linalg.eigh(space.T @ self.lowered(space))
+        values, turned = np.linalg.eigh(space.T @ (self.matrix @ space))
         return values[-count:], space @ turned[:, -count:]

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from strategies import examples
 from views import fewer, hard_views, holed, naive_graph, random_views, standard
 
-from dsrl_ref.multiview import agreement, neighbors
+from dsrl_ref.multiview import agreement, assembly, neighbors
 from dsrl_ref.multiview.agreement import chosen, consensus, separation, weights_by_agreement
 from dsrl_ref.multiview.edges import mean_graph, thresholded, view_graph
 from dsrl_ref.multiview.spectral import embed, k_means
@@ -148,6 +148,14 @@ def test_a_tenth_of_the_best_is_needed(monkeypatch):
         values = iter([1.0, share])
         monkeypatch.setattr(agreement, "separation", lambda *_, values=values: next(values))
         assert bool(weights_by_agreement(GRAPHS[:2], 4)[1] > 0) is expected
+
+
+def test_separation_does_not_depend_on_the_blocks_that_it_is_added_up_in(monkeypatch):
+    rng = np.random.default_rng(0)
+    graph, partition = csr_array(rng.random((12, 12)) * (rng.random((12, 12)) < 0.5)), rng.integers(3, size=12)
+    whole = separation(graph, partition)
+    monkeypatch.setattr(assembly, "BLOCK", 10)
+    assert separation(graph, partition) == pytest.approx(whole, rel=1e-12)
 
 
 def test_of_one_view_nothing_is_clustered(monkeypatch):

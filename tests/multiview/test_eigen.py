@@ -215,6 +215,19 @@ def test_known_eigenvectors_are_left_out(monkeypatch):
         assert np.diag(found.T @ matrix.toarray() @ found) == pytest.approx(expected, abs=1e-9)
 
 
+def test_all_eigenvectors_may_be_asked_for(monkeypatch):
+    monkeypatch.setattr(eigen, "DENSE", 0)
+    matrix = normalised(ring(3, 2, 0.1))
+    found = top_eigenvectors(matrix, 6)
+    expected = np.sort(np.linalg.eigvalsh(matrix.toarray()))[::-1]
+    assert np.diag(found.T @ matrix.toarray() @ found) == pytest.approx(expected, abs=1e-12)
+
+
+def test_known_eigenvectors_are_left_out_where_all_eigenvalues_are_0():
+    nothing = Scaled(csr_array(np.ones((4, 4))), np.zeros(4))
+    assert np.abs(top_eigenvectors(nothing, 3, csr_array(np.eye(4)[:, 3:]))[3]).max() < 1e-12
+
+
 def test_the_scaled_graph_is_what_it_says():
     rng = np.random.default_rng(0)
     W = groups_at_random([5, 4], 0.3, 1)

@@ -15,6 +15,7 @@ from dsrl_ref.errors import GraphWarning, StartWarning
 from dsrl_ref.multiview import learning
 from dsrl_ref.multiview.learning import LearnedGraph, count_kept, learn_as_authors, learn_graph, mixed
 from dsrl_ref.objective import Objective
+from dsrl_ref.progress import reported
 from dsrl_ref.smooth import Fidelity
 from dsrl_ref.status import Status
 from dsrl_ref.training import fit
@@ -242,6 +243,10 @@ def test_verbose_tells_every_epoch_and_how_many_edges_are_kept(capsys):
     assert len(lines) == len(learned.losses)
     assert lines[0] == "learning a graph: epoch 1 of at most 300, 0.0% of the edges are kept"
     assert lines[-1] == f"learning a graph: epoch {len(lines)} of at most 300, {share:.1%} of the edges are kept"
+    told = []
+    with reported(None, lambda text, share, left: told.append(share)):
+        learn_graph(GRAPH, keep=0.5, **TRAINING)
+    assert told == [epoch / 300 for epoch in range(1, len(lines) + 1)]
     learn_as_authors(GRAPH, layers=11, epochs=50, learning_rate=0.03, verbose=True)
     assert capsys.readouterr().err.count("fit: epoch ") == 50
 
