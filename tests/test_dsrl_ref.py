@@ -48,7 +48,7 @@ def test_a_name_that_is_not_there_is_named():
 def test_import_loads_the_mathematics_and_nothing_else():
     """Neither threading nor logging, hashlib, pathlib or dataclasses: what they serve is imported when it is used."""
     (loaded,) = loaded_by_importing()
-    below = ["errors", "threads", "arrays", "entries", "disk", "spread", "checked", "smooth", "appendix"]
+    below = ["errors", "threads", "arrays", "entries", "loaded", "disk", "spread", "checked", "smooth", "appendix"]
     parts = [f"appendix.{path.stem}" for path in (ROOT / "appendix").glob("*.py") if path.stem != "__init__"]
     assert set(loaded.split()) <= {"dsrl_ref", *(f"dsrl_ref.{name}" for name in below + parts)}
     assert "dsrl_ref.appendix.network" in loaded
