@@ -13,7 +13,7 @@ Neighbours in views of few features are found by a tree, here as there.
 import math
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ NEIGHBOURS = "neighbours"
 APPROXIMATE = "approximate neighbours"  # of many samples, where faiss is there
 APART = "propagation, class by class"  # of many samples
 LIMITS = {  # of the power: the least and the most
-    NEIGHBOURS: (1.0, 2.0),  # of a tree, of all pairs
+    NEIGHBOURS: (1.9, 2.0),  # of all pairs; who is kept of them costs much of few samples, and little of many
     APPROXIMATE: (1.1, 1.2),  # each is compared with so many, and with all cells, of which many samples have more
     "graph": (1.1, 1.2),  # of the eigenvectors of the mean; how to standardise, which is tried on few, hides it
     "network": (1.0, 1.1),  # weights are sorted
@@ -52,6 +52,7 @@ LIMITS = {  # of the power: the least and the most
     "propagation": (1.0, 1.3),
     APART: (1.0, 1.05),  # the same, but that a column of the larger run is in no first cache any more
 }
+OF_A_TREE = 1.0, 1.3  # of neighbours that it finds
 FEWER = "more memory than is free: fit a sample of the data, and predict the rest"
 NARROWER = "more memory than is free: take fewer neighbours, or fit a sample of the data and predict the rest"
 INSTEAD = {
@@ -187,14 +188,17 @@ class Constants:
         """Measure, which takes a minute or so."""
         return cls(*(timed(shape, n) for n in TIMED), *(traced(shape, n) for n in TRACED))
 
-    def costs(self, n: int) -> dict[str, Cost]:
-        """Every step at n samples."""
+    def costs(self, n: int, limits: Mapping[str, tuple[float, float]] = LIMITS) -> dict[str, Cost]:
+        """Every step at n samples, by powers within `limits`."""
         held = {APART: "propagation"}  # all classes are, whichever are solved for together
-        return {name: Cost(self._seconds(name, n), self._bytes(held.get(name, name), n)) for name in self.seconds}
+        return {
+            name: Cost(self._seconds(name, n, *limits[name]), self._bytes(held.get(name, name), n))
+            for name in self.seconds
+        }
 
-    def _seconds(self, name: str, n: int) -> float:
+    def _seconds(self, name: str, n: int, least: float, most: float) -> float:
         """By the power that was measured, within its limits, from the larger of the two runs on."""
-        (few, more), (least, most) = TIMED, LIMITS[name]
+        few, more = TIMED
         ratio = max(self.seconds_of_more[name], TINY) / max(self.seconds[name], TINY)
         power = min(max(math.log(ratio) / math.log(more / few), least), most)
         return self.seconds_of_more[name] * (n / more) ** power
@@ -229,6 +233,11 @@ def measurable() -> list[str]:
     return [name for name in LIMITS if name != APPROXIMATE or is_installed()]
 
 
+def limits_of(shape: Shape) -> dict[str, tuple[float, float]]:
+    """The `LIMITS` of powers for a shape: in few features a tree finds neighbours."""
+    return {**LIMITS, NEIGHBOURS: OF_A_TREE} if shape.features <= TREE_FEATURES else LIMITS
+
+
 def taken(shape: Shape, n: int, measured: Iterable[str]) -> list[str]:
     """The steps that a fit of n samples takes, of those that were measured: some are of few samples, some of many."""
     approximate = n >= MANY and shape.features > TREE_FEATURES and APPROXIMATE in measured
@@ -249,7 +258,7 @@ def plan(shape: Shape, n: int, constants: Constants) -> Plan:
     >>> [step.name for step in found.totals]
     ['cluster', 'classify']
     """
-    free, found, costs = free_memory(), {}, constants.costs(n)
+    free, found, costs = free_memory(), {}, constants.costs(n, limits_of(shape))
     for name in taken(shape, n, constants.seconds):
         cost = costs[name]
         seconds = cost.seconds / processors() if name in (NEIGHBOURS, APPROXIMATE) else cost.seconds

@@ -68,6 +68,16 @@ def test_seconds_grow_by_the_power_that_was_measured_within_limits(times, measur
         assert costs[name].seconds == pytest.approx(later[name] * times**power)
 
 
+def test_neighbours_that_a_tree_finds_do_not_grow_with_all_pairs():
+    flat = replace(CONSTANTS, seconds_of_more=SECONDS)
+    seconds = {}
+    for features in (planning.TREE_FEATURES, planning.TREE_FEATURES + 1):
+        found = plan(replace(SHAPE, features=features), 5 * TIMED[1], flat)
+        seconds[features] = next(step.seconds for step in found.steps if step.name == planning.NEIGHBOURS)
+    tree, pairs = seconds.values()
+    assert pairs / tree == pytest.approx(5**0.9)
+
+
 def test_steps_that_took_no_time_are_carried_to_no_time():
     nothing = dict.fromkeys(LIMITS, 0.0)
     costs = Constants(nothing, nothing, FEW, MORE).costs(10**6)

@@ -32,6 +32,8 @@ MUTANTS = [
         ('INSTEAD[name] if seconds > LONG else ""', '""'),
         ("candidates = CANDIDATES * shape.neighbors", "candidates = shape.neighbors"),
         ("keep=KEEP, layers=11", "keep=1.0, layers=11"),
+        ("NEIGHBOURS: OF_A_TREE} if shape.features <= TREE_FEATURES else", "NEIGHBOURS: OF_A_TREE} if False else"),
+        ("constants.costs(n, limits_of(shape))", "constants.costs(n)"),
         ("if n >= MANY and is_installed() else", "if n >= MANY else"),
         ("if n >= MANY and is_installed() else", "if n > MANY and is_installed() else"),
         ("shape.classes, kind).graph", 'shape.classes, "exact").graph'),
