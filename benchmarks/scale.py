@@ -26,6 +26,7 @@ from dsrl_ref.threads import limited
 Call = Callable[[], Any]
 THREADS = 1, 2
 LEAST, MOST, SHORT = 2, 5, 1.0  # so many calls at least and at most, and no more after so many seconds
+SHAPE = planning.Shape(views=2, features=16, classes=20, neighbors=10)
 BOTH = 10**5  # samples, up to which steps have one thread, and then two
 DECADES = 2  # the last, over which the power is fitted
 SIZES = {
@@ -46,13 +47,14 @@ class Cost:
 
 def cost(call: Call) -> Cost:
     """What a call takes, the least of a few times: the first may wait for memory that its machine does not have yet."""
-    costs = [_once(call) for _ in range(LEAST)]
+    costs = [once(call) for _ in range(LEAST)]
     while len(costs) < MOST and sum(each.passed for each in costs) < SHORT:
-        costs.append(_once(call))
+        costs.append(once(call))
     return min(costs, key=lambda each: each.used)
 
 
-def _once(call: Call) -> Cost:
+def once(call: Call) -> Cost:
+    """What one call takes."""
     gc.collect()
     before, passed, used = reset_peak(), time.perf_counter(), time.process_time()
     answer = call()
@@ -113,15 +115,14 @@ def views(size: str) -> Row:
 
     Up to `BOTH` samples it is run on two threads too, of which the time that passes is told.
     """
-    shape = planning.Shape(views=2, features=16, classes=20, neighbors=10)
     sizes = {"full": [10**3, 10**4, 10**5, 10**6], "quick": [1000, 10_000], "smallest": [1000]}[size]
     results, notes, curves = [], [], defaultdict(list)
     for n in sizes:
-        for step, seconds in planning.timed(shape, n).items():
+        for step, seconds in planning.timed(SHAPE, n).items():
             results.append(Result(f"{step}, {n:,} samples", seconds))
             curves[step].append((float(n), seconds))
         if n <= BOTH:
-            for step, seconds in planning.timed(shape, n, 2, time.perf_counter).items():
+            for step, seconds in planning.timed(SHAPE, n, 2, time.perf_counter).items():
                 results.append(Result(f"{step}, {n:,} samples, 2 threads", seconds))
     for step, points in curves.items():
         if len(points) > 1:
@@ -130,7 +131,7 @@ def views(size: str) -> Row:
             notes.append(f"{step}: power {power(found, taken):.2f}; of the last decade {last:.2f}")
     return Row(
         "scale-views",
-        f"{shape.views} views of {shape.features} features, {shape.classes} classes",
+        f"{SHAPE.views} views of {SHAPE.features} features, {SHAPE.classes} classes",
         results,
         notes=notes,
         curves=curves,

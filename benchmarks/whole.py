@@ -1,16 +1,17 @@
 """The rows on what users wait for: whole fits of many samples, their neighbours, and the training on a large graph."""
 
-import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from benchmarks.measure import Result, cpu_in_turn, most_allocated, peak_since, reset_peak
+from benchmarks.measure import Result, cpu_in_turn, most_allocated
 from benchmarks.rows import Disagreement, Row
+from benchmarks.scale import SHAPE, once
 from dsrl_ref.errors import GraphWarning
 from dsrl_ref.multiview import DSRLClassifier, DSRLClustering, clustering_scores, planning
 from dsrl_ref.multiview.estimator import KEEP
@@ -19,38 +20,34 @@ from dsrl_ref.multiview.neighbors import nearest
 from dsrl_ref.multiview.points import Dense
 from dsrl_ref.threads import limited
 
-SHAPE = planning.Shape(views=2, features=16, classes=20, neighbors=10)
 EXACT = 10**5  # samples, up to which clusters are looked for too
+LEAST = 100  # labels
 
 
 def fits(size: str) -> Row:
     """Views to labels, of which 1 % are known, and to clusters: time of processors, the peak, how many are right."""
     sizes = {"full": [10**4, 10**5, 10**6], "quick": [10**4], "smallest": [500]}[size]
     results, notes = [], []
-    _classified(*_samples(50 * SHAPE.classes))  # compiles
+    _classified(*planning.samples(SHAPE, 50 * SHAPE.classes))  # compiles
     for n in sizes:
         for what, fit in {"classified": _classified, "clustered": _clustered}.items():
             if what == "clustered" and n > EXACT:
                 continue
-            views, y, known = _samples(n)
-            before, passed, used = reset_peak(), time.perf_counter(), time.process_time()
-            model, right = fit(views, y, known)
-            passed, used = time.perf_counter() - passed, time.process_time() - used
-            results.append(Result(f"{n:,} samples, {what}", used, peak_since(before)))
+            given, fitted = planning.samples(SHAPE, n, max(planning.LABELLED, LEAST / n)), list[tuple[Any, float]]()
+            cost = once(partial(_keep, fitted, fit, given))
+            (model, right), *_ = fitted
+            results.append(Result(f"{n:,} samples, {what}", cost.used, cost.peak))
             kinds = ", ".join(
                 taken.kind + (f" {taken.recall:.2f}" if taken.recall else "") for taken in model.neighbors_
             )
-            notes.append(f"{n:,} samples, {what}: {right:.3f} right, in {passed:.3g} s; neighbours {kinds}")
+            notes.append(f"{n:,} samples, {what}: {right:.3f} right, in {cost.passed:.3g} s; neighbours {kinds}")
     work = f"{SHAPE.views} views of {SHAPE.features} features, {SHAPE.classes} classes; seconds of processors"
     return Row("scale-fit", work, results, notes=notes)
 
 
-def _samples(n: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Views, classes, and those of them that are known: a hundred at least."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, SHAPE.classes, n)
-    views = [planning.generated(y, SHAPE, rng) for _ in range(SHAPE.views)]
-    return views, y, np.where(rng.random(n) < max(planning.LABELLED, 100 / n), y, -1)
+def _keep(fitted: list[tuple[Any, float]], fit: Callable[..., tuple[Any, float]], given: Any) -> None:
+    """Fit, and keep what comes of it: of a call that is measured nothing else stays."""
+    fitted.append(fit(*given))
 
 
 def _classified(views: list[np.ndarray], y: np.ndarray, known: np.ndarray) -> tuple[Any, float]:

@@ -18,18 +18,16 @@ from dsrl_ref.threads import LOOK
 TIMEOUT = 60.0  # seconds without a sign of life, after which waiting ends
 BETWEEN_SIGNS = 1.0  # seconds between two questions about these
 PAUSED = "; some are paused, as dask does with one whose memory is full: give workers more, or take more workers"
+PERSISTED = (
+    "what was persisted or scattered before, and lost with its workers or by a restart, or lies on another cluster, "
+    "cannot be made again: persist it anew, with this client"
+)
 
 CONFIGURING = threading.Lock()  # of dask's configuration, which is the process's: who changes it changes it back
 
 Answer = tuple[str, Any]
 Tell = Callable[[int], None]  # how many states are made
 Job: TypeAlias = "concurrent.futures.Future[Any]"  # of a coroutine on the loop of the client
-
-
-PERSISTED = (
-    "what was persisted or scattered before, and lost with its workers or by a restart, or lies on another cluster, "
-    "cannot be made again: persist it anew, with this client"
-)
 
 
 class LostError(Exception):
@@ -154,12 +152,7 @@ class Cluster:
                 "prepared is gone"
             )
 
-    def _waited(
-        self,
-        begin: Callable[[], Any],
-        keys: Sequence[Any],
-        watch: Callable[[], None] | None = None,
-    ) -> Any:
+    def _waited(self, begin: Callable[[], Any], keys: Sequence[Any], watch: Callable[[], None] | None = None) -> Any:
         """The result of a coroutine on the client's loop, unless nothing lives any more.
 
         Parameters

@@ -95,11 +95,8 @@ def steps(shape: Shape, n: int) -> Steps:
 
     Of many samples there are no exact neighbours, if approximate ones can be found, and labels go class by class alone.
     """
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, shape.classes, n)
-    views = [generated(codes, shape, rng) for _ in range(shape.views)]
+    views, _, known = samples(shape, n)
     candidates = CANDIDATES * shape.neighbors
-    known = np.where(rng.random(n) < LABELLED, codes, -1)
     kind = "approximate" if n >= MANY and is_installed() else "exact"
     made: dict[str, Any] = {}
 
@@ -136,6 +133,14 @@ def steps(shape: Shape, n: int) -> Steps:
     yield APART, class_by_class
     yield "embedding", embedding
     yield "k-means", lambda: k_means(made["embedding"], shape.classes, RESTARTS, np.random.default_rng(0))
+
+
+def samples(shape: Shape, n: int, labelled: float = LABELLED) -> tuple[list[Array], NDArray[np.intp], NDArray[np.intp]]:
+    """The views of n generated samples, their classes (n,), and these again with -1 for all but a labelled share."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, shape.classes, n)
+    views = [generated(codes, shape, rng) for _ in range(shape.views)]
+    return views, codes, np.where(rng.random(n) < labelled, codes, -1)
 
 
 def generated(codes: NDArray[np.integer[Any]], shape: Shape, rng: np.random.Generator) -> Array:

@@ -436,10 +436,10 @@ def test_what_is_not_waited_for_any_more_is_given_up(looping, monkeypatch):
             raise
 
     def interrupt():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("stop")
 
     monkeypatch.setattr(module, "LOOK", 0.01)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="stop"):
         looping._waited(never, [], interrupt)
     assert given_up.wait(60)
 

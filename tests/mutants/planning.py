@@ -51,7 +51,7 @@ MUTANTS = [
         ("return FEWER if name in (NEIGHBOURS, APPROXIMATE) else NARROWER", "return NARROWER"),
         ("for name in LIMITS if name != APPROXIMATE or is_installed()]", "for name in LIMITS]"),
         ("candidates + 2, None, kind)", "candidates, None, kind)"),
-        ("rng.random(n) < LABELLED", "rng.random(n) > LABELLED"),
+        ("rng.random(n) < labelled", "rng.random(n) > labelled"),
         ("/ math.sqrt(min(shape.features, 4))", ""),
         ("return Plan(list(found.values()), totals, free)", "return Plan(list(found.values()), totals, 0)"),
         ("(timed(shape, n) for n in TIMED)", "(timed(shape, n) for n in TIMED[::-1])"),
