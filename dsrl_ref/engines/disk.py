@@ -7,6 +7,7 @@ code of "pieces" that evaluates, over the same entries in the same order: the bi
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dsrl_ref.disk import home
@@ -19,8 +20,7 @@ from dsrl_ref.engines.sorting import sort_to_file
 
 def prepare(problem: Problem) -> Prepared:
     """Sort what a `Fidelity` holds into a file, for one Θ and one L."""
-    layers = int(problem.layers)
-    return _sorted(problem, lambda theta, L: Sharing(theta, L, layers))
+    return _sorted(problem, partial(Sharing, layers=int(problem.layers)))
 
 
 def prepare_layers(problem: Problem) -> PreparedLayers:

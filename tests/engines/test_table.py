@@ -1,6 +1,7 @@
 """The table of engines: what "auto" takes, what is refused and why, and what every line of it must have."""
 
 import math
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -216,6 +217,32 @@ def test_what_nothing_stores_is_part_of_the_answer_of_every_layer():
     assert rows == pytest.approx(dense.loss_and_gradient(thetas, L)[1], rel=1e-14)
 
 
+def carried(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_prepared_problem_answers_the_same_where_it_has_been_sent(engine, per_layer, sparse):
+    """To another process, as workers do; of what nothing stores too."""
+    W = np.array([[0.0, 2.0, 0.0], [0.7, 0.0, -1.5]])
+    least_squares = LeastSquares(np.eye(2), W)
+    layers = math.inf if engine.name == "implicit" else 3
+    for f in (Fidelity(sp.csr_array(W) if sparse else W), least_squares):
+        x0 = f.start()
+        problem = Problem(f, x0, 0.5 * x0, layers, threads=2, per_layer=per_layer and layers == 3)
+        if table.refusal(engine, problem) is None:
+            theta, L = dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0
+            if problem.per_layer:
+                theta, L = (theta,) * 3, np.array([2.0, 4.0, 2.0])
+            here = (table.prepare_layers if problem.per_layer else table.prepare)(engine, problem)
+            there = carried(here)
+            assert there.ties(theta, L) == here.ties(theta, L)
+            for of_here, of_there in zip(here.gauss_newton(theta, L), there.gauss_newton(theta, L), strict=True):
+                assert np.array_equal(of_here, of_there)
+
+
 @pytest.fixture
 def of_file(tmp_path, monkeypatch):
     """Makes the problem of a `Fidelity` on disk, where little is large."""
@@ -258,3 +285,10 @@ def test_what_is_prepared_of_a_file_is_asked_while_the_file_is_as_it_was(of_file
     of_file.path.write_bytes(b"")
     with pytest.raises(DataFileError, match=r"w\.npy has changed since it was read"):
         prepared.loss_and_gradient(dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)
+
+
+def test_what_is_prepared_of_a_file_takes_its_entries_with_it(of_file):
+    for name in ("fused", "disk"):
+        prepared = table.prepare(ENGINES[name], of_file())
+        there, arguments = carried(prepared), (dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)
+        assert there.loss_and_gradient(*arguments)[0] == prepared.loss_and_gradient(*arguments)[0] > 0

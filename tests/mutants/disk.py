@@ -104,7 +104,7 @@ MUTANTS = [
     *of(
         "engines/disk.py",
         ("return _sorted(problem, Layered)", "return _sorted(problem, lambda thetas, L: Layered(thetas[::-1], L))"),
-        ("lambda theta, L: Sharing(theta, L, layers)", "lambda theta, L: Sharing(theta, L, layers + 1)"),
+        ("layers=int(problem.layers)", "layers=1 + int(problem.layers)"),
         ("target[:0] if problem.target_is_W else target", "target[:0]"),
         (
             "target[:0] if problem.target_is_W else target",
