@@ -155,6 +155,25 @@ def networks(package):
         if layers:
             own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
+    extreme_units(package)
+
+
+def extreme_units(package):
+    """Least squares by every method, exactly, with signals and a dictionary in units that are large or small."""
+    *_, (f, theta, L, layers, x0, target) = grid_problems()
+    loss = naive.loss(target, naive.forward(f, theta, L, layers, x0)[0][-1])
+    gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
+    for s, c in ((2.0**420, 2.0**100), (2.0**-420, 2.0**-100)):
+        own = package.LeastSquares(c * floats(f.D), c * s * floats(f.Y))
+        units = [s, s, 1, 1, s / c / c]
+        for method in methods(package, own, floats(x0)):
+            if method == "support":  # whose sum in L has the unit of (DX)²
+                continue
+            J = package.Objective(own, s * floats(target), layers=layers, x0=s * floats(x0), method=method)
+            w1, w2, b1, b2 = map(float, theta)
+            got, derivatives = J([w1, w2, s * b1, s * b2], 4 * c * c)
+            assert Fraction(got) == loss * Fraction(s) ** 2
+            same(derivatives, [right * Fraction(s) * Fraction(u) for right, u in zip(gradient, units, strict=True)])
 
 
 def ties_of_zeros(package):
