@@ -16,7 +16,7 @@ from strategies import FloatQuartic
 
 import dsrl_ref
 from dsrl_ref import Fidelity, LeastSquares, Objective, disk
-from dsrl_ref.engines import table
+from dsrl_ref.engines import support, table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES, choose, named
 from dsrl_ref.errors import DataFileError, SizeError
@@ -265,6 +265,21 @@ def test_of_data_on_disk_only_what_reads_them_by_blocks_is_taken(of_file, evalua
     assert choose(of_file(times_W), evaluations).name == expected
     assert choose(of_fidelity(20), 1).name == "adjoint"
     assert choose(of_fidelity(), 1000).name == "pieces"
+
+
+def test_a_target_is_not_read_where_its_nonzeros_decide_nothing(monkeypatch):
+    """Those of a target on disk are as many bytes as it has, and of few rows or too many no number would change it."""
+
+    def refuse(problem):
+        raise AssertionError("the target was read")
+
+    few, many = of_sparse_signals(n=255, nonzeros=1), of_sparse_signals(n=300, m=1, nonzeros=1)
+    on_disk = of_sparse_signals()
+    on_disk.on_disk = True
+    monkeypatch.setattr(support, "LARGEST", 8 * 300 * 320 - 1)
+    assert choose(of_sparse_signals(), 100).name == "support"
+    monkeypatch.setattr(Problem, "nonzeros", property(refuse))
+    assert [choose(problem, 1000).name for problem in (few, many, on_disk)] == ["columns"] * 3
 
 
 def test_what_holds_all_in_memory_is_refused_for_data_on_disk(of_file):

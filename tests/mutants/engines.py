@@ -293,6 +293,7 @@ MUTANTS = [
     ),
     *of(
         "engines/problem.py",
+        ("sum(int(np.count_nonzero(part))", "max(int(np.count_nonzero(part))"),
         ("return largest_entry(self.target)", "return float(self.target.max())"),
         ("return 0.5 * math.fsum(squares)", "return math.fsum(squares)"),
         ("math.sqrt(math.fsum(squares) / count)", "math.sqrt(math.fsum(squares))"),
@@ -356,7 +357,9 @@ MUTANTS = [
         ("EVALUATIONS = 100", "EVALUATIONS = 1"),
         ("not problem.per_layer or problem.entries", "problem.entries"),
         ("MANY_A_PIECE * problem.layers**2", "MANY_A_PIECE * problem.layers"),
-        ("n >= MANY_ROWS", "n > MANY_ROWS"),
+        ("n < MANY_ROWS", "n <= MANY_ROWS"),
+        ("if problem.on_disk or n <", "if n <"),
+        ("or support.too_large(n):", "or False:"),
         ("8 * nonzeros <= problem.entries", "8 * nonzeros < problem.entries"),
         ("FEW_TIMES * nonzeros * n <= 2 * k", "FEW_TIMES * nonzeros * n < 2 * k"),
         ("or evaluations < WORTH_SORTING or", "or"),
