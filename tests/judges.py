@@ -156,6 +156,17 @@ def networks(package):
             own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
     extreme_units(package)
+    derivatives_that_overflow(package)
+
+
+def derivatives_that_overflow(package):
+    """By every method, of X that are finite up to 1e300: neither f nor a layer is blamed."""
+    one, zero = np.array([[1.0]]), np.array([[0.0]])
+    for f in (package.Fidelity(one), package.LeastSquares(one, one)):
+        for method in methods(package, f, zero):
+            J = package.Objective(f, zero, layers=3, x0=zero, method=method)
+            for call in (J, J.gauss_newton):
+                assert "overflows float64 after 3 layers" in refusal(call, (1, 1, 0, 0), 1e-100)
 
 
 def extreme_units(package):

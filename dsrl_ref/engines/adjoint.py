@@ -9,9 +9,9 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.arrays import Array
-from dsrl_ref.checked import gradient, hessian_product
+from dsrl_ref.checked import gradient
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_finite
-from dsrl_ref.engines.forward import activate, derivatives, forward
+from dsrl_ref.engines.forward import activate, derivatives, forward, hessian_along
 from dsrl_ref.engines.problem import Layers
 from dsrl_ref.engines.tangent import Tangent
 
@@ -30,7 +30,7 @@ def backward(f: SmoothTerm, layers: Layers, x0: Array, tape: list[Array], dX: Ar
         dZ = slope * dX
         dL = np.sum(dZ * (step * gradient(f, X, i + 1))) * step  # (15), by (17)
         rows[i] = *(np.sum(dX * partial) for partial in partials), dL  # (10), by (12) and (13)
-        dX = dZ - step * hessian_product(f, dZ, X, i + 1)
+        dX = dZ - step * hessian_along(f, dZ, X, i + 1)
     return rows
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.checked import gradient, require_finite
+from dsrl_ref.checked import gradient, hessian_product, require_finite
 from dsrl_ref.engines.problem import Layers
 
 SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])  # by number of the piece, 0 where ξ is
@@ -47,6 +47,18 @@ def ties(f: SmoothTerm, layers: Layers, x0: Array) -> int:
 def require_finite_layers(f: SmoothTerm, layers: Layers, x0: Array) -> None:
     """Raise the DivergenceError that names the layer, where a kernel has met an X that is not finite."""
     deque(forward(f, layers, x0), maxlen=0)
+
+
+def hessian_along(f: SmoothTerm, V: Array, X: Array, layer: int) -> Array:
+    """∇²f(X) applied to V, a derivative on its way through a layer; NaN throughout where V has overflowed.
+
+    That is no fault of f, nor of this layer, to which a guard around f would ascribe it: the caller of the engine says
+    that the derivatives overflow, or which X does.
+    """
+    if not np.isfinite(V).all():
+        return np.full(V.shape, np.nan)
+    product: Array = hessian_product(f, V, X, layer)
+    return product
 
 
 def on_knots(Z: Array, theta: Theta) -> int:
