@@ -763,6 +763,12 @@ def limits(package):
         units = [X - unit.reshape(3, 2) for unit in np.eye(6)]
         dX = np.array([naive.reverse_gradient(f, theta, L, 300, x0.tolist(), goal.tolist()) for goal in units])
         assert close(matrix, dX.T @ dX)
+        if number < 3:  # in a unit in which squares underflow
+            s, (w1, w2, b1, b2) = 2.0**-600, theta
+            tiny = package.Objective(package.LeastSquares(D, s * Y), s * (target + 1), layers=inf, x0=x0)
+            _, in_unit, products = tiny.gauss_newton((w1, w2, s * b1, s * b2), L)
+            assert (in_unit.b1, in_unit.b2) == (s * gradient.b1, s * gradient.b2)
+            assert np.array_equal(products[2:4, 2:4], matrix[2:4, 2:4])
     alike, apart = package.LeastSquares([[1.0, 1.0]], [[1.0]]), package.Fidelity([[0.5, 1.5]])
     for f, theta, L in (
         (alike, (1, 1, 0.1, 0.1), 2.0),

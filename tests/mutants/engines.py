@@ -113,6 +113,8 @@ MUTANTS = [
         ("self._spread(self.roots * vector)", "self._spread(vector)"),
         ("lambda v: v - self(v)", "lambda v: v + self(v)"),
         ("right[self.active] * self.roots", "right[self.active] / self.roots"),
+        ("cg(operator, np.ldexp(right, -exponent)", "cg(operator, np.ldexp(right, exponent)"),
+        ("_, exponent = np.frexp(np.abs(right).max())", "exponent = 0"),
         ("theta.scaled(L))", "theta)"),
         ("LARGEST_RADIUS = 1 - 1e-6", "LARGEST_RADIUS = 1 + 1e-6"),
         ("ON_KNOT = 1e-12", "ON_KNOT = -1"),
