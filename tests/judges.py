@@ -157,6 +157,21 @@ def networks(package):
     ties_of_zeros(package)
     extreme_units(package)
     derivatives_that_overflow(package)
+    far_knots(package)
+
+
+def far_knots(package):
+    """By every method, exactly, of a b2 that nothing reaches, though w1 times it is more than float64 holds."""
+    for f, theta, L, layers, x0, target in list(grid_problems())[:16]:
+        exact = (theta[0] + 1, theta[1], theta[2], Fraction(1.7e308))
+        last = naive.forward(f, exact, L, layers, x0)[0][-1]
+        gradient = naive.reverse_gradient(f, exact, L, layers, x0, target)
+        for method in methods(package, term(package, f), floats(x0)):
+            J = package.Objective(term(package, f), floats(target), layers=layers, x0=floats(x0), method=method)
+            loss, got = J(list(map(float, exact)), float(L))
+            assert Fraction(loss) == naive.loss(target, last)
+            same(got, gradient)
+            same(J.gauss_newton(list(map(float, exact)), float(L))[2], outer_products(f, exact, L, layers, x0))
 
 
 def derivatives_that_overflow(package):

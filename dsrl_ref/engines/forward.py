@@ -91,8 +91,9 @@ def beyond_knot(Z: Array, theta: Theta, piece: np.ndarray) -> Array:
 def activate(Z: Array, theta: Theta) -> Array:
     """ξ, from the piece on which each entry lies."""
     w1, _, b1, b2 = theta
-    piece = piece_of(Z, theta)
-    return slopes_of_pieces(theta)[piece] * beyond_knot(Z, theta, piece) + (w1 * (b2 - b1) * OUTER)[piece]
+    piece, rise = piece_of(Z, theta), w1 * (b2 - b1)  # infinite, perhaps, where nothing comes near b2
+    at_knot = np.array([-rise, 0.0, 0.0, 0.0, rise])
+    return slopes_of_pieces(theta)[piece] * beyond_knot(Z, theta, piece) + at_knot[piece]
 
 
 def derivatives(Z: Array, theta: Theta) -> tuple[Array, tuple[Array, Array, Array, Array]]:

@@ -52,7 +52,8 @@ MUTANTS = [
         ("np.abs(outer) * beyond", "outer * beyond"),
         ("(-w1 * SIGN)[piece]", "(w1 * SIGN)[piece]"),
         ("(w1 - w2) * outer", "1.001 * (w1 - w2) * outer"),
-        ("(w1 * (b2 - b1) * OUTER)[piece]", "(w1 * (b2 + b1) * OUTER)[piece]"),
+        ("piece_of(Z, theta), w1 * (b2 - b1)", "piece_of(Z, theta), w1 * (b2 + b1)"),
+        ("np.array([-rise, 0.0, 0.0, 0.0, rise])", "rise * OUTER"),
     ),
     *of(
         "engines/tangent.py",

@@ -189,8 +189,12 @@ MUTANTS = [
         ("abs(out[k, 4]) <= least[k] <= certain", "abs(out[k, 4]) <= least[k]"),
         ("lost[k] = counts[k] > 0.0 and not kept", "lost[k] = not kept"),
         (
-            "        if lost[k]:\n            continue\n        out[0, 0]",
-            "        if False:\n            continue\n        out[0, 0]",
+            "if lost[k] or counts[k] == 0.0:\n            continue\n        out[0, 0]",
+            "if lost[k]:\n            continue\n        out[0, 0]",
+        ),
+        (
+            "if lost[k] or counts[k] == 0.0:\n            continue\n        out[0, 0]",
+            "if counts[k] == 0.0:\n            continue\n        out[0, 0]",
         ),
         ("0.5 * r[k, 4], 0.5 * r[k, 5]", "r[k, 4], r[k, 5]"),
         (
@@ -198,11 +202,17 @@ MUTANTS = [
             "combine(table[k, DA + p], r[k, 2], r[k, 3], 0.0, 0.0, 0.0)",
         ),
         ("combine(a, sums[W + 2], sums[W + 3]", "combine(c, sums[W + 2], sums[W + 3]"),
-        ("beside) and counts[k] > 0.0", "beside)"),
+        (
+            "lost[k] = counts[k] > 0.0 and sums_of_derivatives(",
+            "lost[k] = sums_of_derivatives(",
+            1,
+            1,
+            "no entries go through the layers one by one, and add nothing",
+        ),
         ("not high >= LOST * size * size", "not high >= -LOST * size * size"),
         ("lost |= not high", "lost = not high"),
         (
-            "        if lost[k]:\n            continue\n        for p in range(len(out)):",
+            "        if lost[k] or counts[k] == 0.0:\n            continue\n        for p in range(len(out)):",
             "        for p in range(len(out)):",
         ),
         ("beside[p:], out[p, p:]", "beside, out[p, p:]"),

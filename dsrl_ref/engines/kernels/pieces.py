@@ -296,7 +296,8 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, ou
     """Fill row k of `out` with Σr, Σrw and Σr² over piece k, two words each, and tell which of the Σr² are lost.
 
     A Σr² is lost where the rounding in it, and in the running sums that it came from, is large both beside itself and
-    beside the total of the pieces whose sums are certain; lost[k] says so.
+    beside the total of the pieces whose sums are certain; lost[k] says so. The sums of a piece without entries may be
+    NaN: where its knots are as far away as float64 reaches, its line overflows.
     """
     line, least, certain = np.empty(4), np.empty(counts.size), 0.0
     for k in range(counts.size):
@@ -331,7 +332,7 @@ def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, numbers
     r, dc = np.empty((counts.size, 6)), (DA + table.shape[1]) // 2
     residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, r, lost)
     for k in range(counts.size):
-        if lost[k]:
+        if lost[k] or counts[k] == 0.0:
             continue
         out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * r[k, 4], 0.5 * r[k, 5])
         for p in range(len(out) - 1):
@@ -374,8 +375,8 @@ def gauss_newton(table, counts, sums, out, lost):
     """
     dc, beside = (DA + table.shape[1]) // 2, np.empty((len(out), 4))
     for k in range(counts.size):
-        lost[k] = sums_of_derivatives(table[k], counts[k], sums[k], beside) and counts[k] > 0.0
-        if lost[k]:
+        lost[k] = counts[k] > 0.0 and sums_of_derivatives(table[k], counts[k], sums[k], beside)
+        if lost[k] or counts[k] == 0.0:
             continue
         for p in range(len(out)):
             add_products(table[k, DA + p], table[k, dc + p], beside[p:], out[p, p:])
