@@ -187,7 +187,13 @@ MUTANTS = [
         ("max(row[Y + 4], row[REACH + 1])", "row[Y + 4]"),
         ("LOST = 2.0**-47", "LOST = 0.0"),
         ("abs(out[k, 4]) <= least[k] <= certain", "abs(out[k, 4]) <= least[k]"),
-        ("lost[k] = counts[k] > 0.0 and not kept", "lost[k] = not kept"),
+        (
+            "lost[k] = counts[k] > 0.0 and not kept",
+            "lost[k] = not kept",
+            1,
+            1,
+            "no entries go through the layers one by one, and add nothing",
+        ),
         (
             "if lost[k] or counts[k] == 0.0:\n            continue\n        out[0, 0]",
             "if lost[k]:\n            continue\n        out[0, 0]",
