@@ -463,6 +463,18 @@ def pieces(package):
     matrices_out_of_range(package)
     pieces_of_layers(package)
     one_pass_where_it_is_worth_a_table(package)
+    bits_go_by_entries_alone(package)
+
+
+def bits_go_by_entries_alone(package):
+    """A target that has the entries of W is W, wherever they lie in memory."""
+    W = np.random.default_rng(5).normal(size=(1, 300))
+    for method in ("fused", "pieces", "adjoint"):
+        one, other = (
+            package.Objective(package.Fidelity(W), target, layers=11, method=method) for target in (None, W.copy())
+        )
+        (loss, gradient), (again, same_gradient) = (J((1.1, 0.5, 0.2, 0.6), 0.8) for J in (one, other))
+        assert (loss, *gradient) == (again, *same_gradient)
 
 
 def pieces_on_the_grid(package):

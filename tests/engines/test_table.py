@@ -226,16 +226,18 @@ def carried(value):
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_prepared_problem_answers_the_same_where_it_has_been_sent(engine, per_layer, sparse):
     """To another process, as workers do; of what nothing stores too."""
-    W = np.array([[0.0, 2.0, 0.0], [0.7, 0.0, -1.5]])
-    least_squares = LeastSquares(np.eye(2), W)
+    W = np.random.default_rng(0).normal(size=(9, 40)).clip(0, None)
+    least_squares = LeastSquares(np.eye(9), W)
     layers = math.inf if engine.name == "implicit" else 3
     for f in (Fidelity(sp.csr_array(W) if sparse else W), least_squares):
         x0 = f.start()
-        problem = Problem(f, x0, 0.5 * x0, layers, threads=2, per_layer=per_layer and layers == 3)
-        if table.refusal(engine, problem) is None:
-            theta, L = dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0
+        for times in (1.0, 0.5):  # what is one array here is two there
+            problem = Problem(f, x0, x0 if times == 1 else times * x0, layers, 2, per_layer and layers == 3)
+            if table.refusal(engine, problem) is not None:
+                continue
+            theta, L = dsrl_ref.Theta(1.1, 0.6, 0.23, 1.07), 1.7
             if problem.per_layer:
-                theta, L = (theta,) * 3, np.array([2.0, 4.0, 2.0])
+                theta, L = (theta,) * 3, np.array([1.7, 2.1, 1.4])
             here = (table.prepare_layers if problem.per_layer else table.prepare)(engine, problem)
             there = carried(here)
             assert there.ties(theta, L) == here.ties(theta, L)

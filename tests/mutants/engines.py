@@ -162,6 +162,8 @@ MUTANTS = [
     ),
     *of(
         "engines/fused.py",
+        ("own = not self.target_is_W or", "own = target.ctypes.data != w.ctypes.data or"),
+        ("own = not self.target_is_W or", "own = False or"),
         ("table = network.pieces(self.start)", "table = network.pieces(1.0)"),
         ("derivatives.reshape(network.shape)", "derivatives[::-1].reshape(network.shape)"),
         ("last * recursion.BLOCK)", "last * recursion.BLOCK - 1)"),
