@@ -797,6 +797,9 @@ def limits(package):
             _, in_unit, products = tiny.gauss_newton((w1, w2, s * b1, s * b2), L)
             assert (in_unit.b1, in_unit.b2) == (s * gradient.b1, s * gradient.b2)
             assert np.array_equal(products[2:4, 2:4], matrix[2:4, 2:4])
+    shifted = package.Objective(package.Fidelity([[1.001]]), layers=inf)((2, 0.5, 0.5, 1.5), 2.0)[0]
+    (((last,),),) = naive.forward(naive.Fidelity([[1.001]]), (2, 0.5, 0.5, 1.5), 2.0, 3_000, [[1.001]])[0][-1:]
+    assert np.isclose(shifted, 0.5 * (last - 1.001) ** 2, rtol=1e-9)
     alike, apart = package.LeastSquares([[1.0, 1.0]], [[1.0]]), package.Fidelity([[0.5, 1.5]])
     for f, theta, L in (
         (alike, (1, 1, 0.1, 0.1), 2.0),

@@ -133,8 +133,9 @@ class Elementwise:
         return float(np.abs(self.factors).max(initial=0.0))
 
     def solve(self, right: Array) -> Array:
-        """Entry by entry."""
-        return np.where(self.active, right, 0.0) / (1 - self.factors)
+        """Entry by entry; infinite where a factor is 1, from where nothing leads to a fixed point."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.active, right, 0.0) / (1 - self.factors)
 
     solve_transposed = solve
 
@@ -239,6 +240,8 @@ def _newton(f: SmoothTerm, theta: Theta, L: float, X: Array, pieces: np.ndarray)
             return FixedPoint(X, Z, gap, contraction, contraction.radius())
         least = min(least, gap)
         X = X + contraction.solve(change)
+        if not np.isfinite(X).all():
+            return None
     return None
 
 
