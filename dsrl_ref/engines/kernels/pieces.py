@@ -25,8 +25,7 @@ A, E, C, ALPHA, BETA, DA = 2, 3, 4, 5, 6, 7
 # from REACH on, the largest running sums of w² and of y² that were subtracted to get them, of one word.
 W, Y, REACH, COLUMNS = 0, 4, 10, 12
 SUMS = 16  # columns of running sums: Σw, Σw²; Σy, Σyw, Σy² in the first form; the same in the second; of two words
-ROUNDED = 2.0**-6  # a sum of r² below this share of its terms is formed again, with a line of two words
-FINE = 2.0**-47  # and so is one whose x may be off by more than this share of r, beside a target of its own
+FINE = 2.0**-47  # a sum of r² whose x may be off by more than this share of r is formed again, with a line of two words
 LOST = 2.0**-47  # a sum in two words below this share of its terms has lost what float64 would keep
 BLOCK = 256  # entries between two rows of running sums
 RUN = 32  # entries that are added in one word before both are: the fewer, the less rounds off the second
@@ -304,12 +303,8 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, ou
         row, count, kept = sums[k], counts[k], from_w(own, table[k, A])
         line[0], line[1], line[2], line[3] = table[k, E if kept else A], 0.0, table[k, C], 0.0
         sums_on_line(line, count, row, out[k])
-        if own:
-            off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
-            again = FINE * FINE * out[k, 4] < off * off
-        else:
-            again = out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4])
-        if again and k < lines:
+        off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
+        if FINE * FINE * out[k, 4] < off * off and k < lines:
             follow(w[begins[k]], start, numbers, kept, line)
             sums_on_line(line, count, row, out[k])
         ww, yy = max(row[W + 2], row[REACH]), max(row[Y + 4], row[REACH + 1])
