@@ -3,21 +3,22 @@
 X_(i) is 0 on its dead zone, and so are its cotangent and its sensitivities. Products with DᵀD therefore take only the
 rows that are listed, and the way back, and sensitivities, form only those that are asked for. Columns do not
 interact: kernels run over a block of them, a layer at a time, and `dsrl_ref.engines.kernels.support` says what they
-keep.
+keep. Of columns with very few entries the way forward, too, forms only what may leave the dead zone:
+`dsrl_ref.engines.kernels.support_sparse` bounds the rest.
 
 **Bits.** No product here is BLAS's. Every entry of a product is one sum over the rows in ascending order, however
 sparse its column is; every column has sums of its own, which are added by eights and then exactly. An answer has the
 same bits for any number of threads, any width of the blocks, and a D that is sparse or dense: DᵀD and DᵀY are formed
-in the same way.
+in the same way. What is left out by a bound is 0 with every rounding.
 
 **Arithmetic.** ∇f is DᵀD·X - DᵀY here, with a fused multiply-add a term, and Z = X - step·∇f has none. Where this
 rounds differently from Dᵀ(DX - Y), an entry next to a knot may be in another region than elsewhere: `ties` counts
 those of here.
 
-**Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
-threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is sparse: more only where a single column
-has more in all its layers. With one Θ and one L a layer the sums are 1 + 5t numbers a column, and the Gauss-Newton
-matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
+**Memory.** Prepared: DᵀD, n² numbers, DᵀY and the target, 2·n·m, and bounds that are an eighth of the first two; the
+nonzeros of x0. An evaluation adds for each of its threads about `TAPE` entries of 20 bytes, 80 MiB, at most, and less
+where X is sparse: more only where a single column has more in all its layers. With one Θ and one L a layer the sums are
+1 + 5t numbers a column, and the Gauss-Newton matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +31,13 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
-from dsrl_ref.engines.panels import WIDTH, Lists, lists_of, panels, panels_of, products
+from dsrl_ref.engines.panels import WIDTH, Lists, largest_of_groups, lists_of, panels, panels_of, products
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
-TAPE = 2**21  # entries that a block of columns may keep, in all layers
+TAPE = 2**22  # entries that a block of columns may keep, in all layers
 MOST_MULTIPLICATIONS = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
 BESIDES = 4  # entries, for each of a layer, that are kept besides the tape
 COLUMNS_A_MATRIX = 32  # columns whose Gauss-Newton matrices are added to one, where they are larger than 5×5
@@ -81,6 +82,8 @@ class Support(Generic[Thetas, Constants]):
         self.G, self.C = products(D, Y, self.threads)
         if not np.isfinite(self.G).all():
             raise ValueError("method 'support' needs DᵀD, which overflows float64: scale D and Y down")
+        self.H, self.at_zero = largest_of_groups(self.G), largest_of_groups(self.C)
+        self.largest = float(self.H.max(initial=0.0))
         self.target, self.x0 = panels_of(problem.target), lists_of(problem.x0)
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
@@ -212,7 +215,7 @@ class Block:
         self.X = prepared.x0.of(first, last)
         n, entries = prepared.n, self.columns * prepared.n
         self.found = np.empty(entries, np.uint32), np.empty(entries), np.empty(entries)
-        self.cuts = np.empty((len(prepared.G) + 1, self.columns), np.int64)
+        self.cuts = np.empty((len(prepared.G), self.columns, 2), np.int64)
         self.at = np.empty(self.columns, np.int64), np.empty(self.columns, np.int64)
         fours, ends = self.columns // FOUR, self.columns // FOUR + 1
         self.four = (
@@ -221,6 +224,8 @@ class Block:
             np.zeros(ends + 1, np.int64),
         )
         self.line = np.empty((n, FOUR))
+        self.bounds, self.whole = prepared.at_zero[:, first:last].copy(), np.zeros(self.columns, np.bool_)
+        self.room = np.zeros(WIDTH * len(prepared.G)), np.empty(n + 1, np.uint32), np.empty(n + 1)
 
     def backward(self) -> Iterator[None]:
         """Σ(x - x̃)² and the sums of the derivatives: forward, and back over the layers that were kept."""
@@ -276,16 +281,28 @@ class Block:
         """The layers, one after the other, X_(i) in `X`, until one has an entry that is not finite."""
         from dsrl_ref.engines.kernels import support as kernels
 
+        before = Lists(np.empty(0, np.uint32), np.empty(0), np.zeros(self.columns + 1, np.int64))
         for i, ((w1, w2, b1, b2), _) in enumerate(self.layers):
-            count = kernels.forward_layer(*self._step(i), b1, self.at[0], *self.found, self.cuts)
+            step = self._step(i)
+            room = self.whole, self._forward_sparse(before, step[-1], b1), *self.found, self.cuts
+            count = kernels.forward_layer(*step, b1, self.at[0], *room)
+            before = self.X
             rows, start = np.empty(count, np.uint32), np.empty(self.columns + 1, np.int64)
             z, g, x = np.empty(count), np.empty(count), np.empty(count)
             self.X = Lists(rows, x, start)
-            wrong = kernels.pack_layer(*self.found, self.cuts, w1, w2, b1, b2, rows, z, g, x, start)
+            wrong = kernels.pack_layer(*self.found, self.cuts, self.whole, w1, w2, b1, b2, rows, z, g, x, start)
             if wrong:
                 self.wrong.append((i, int(wrong)))
                 return
             yield Layer(rows, z, g, start)
+
+    def _forward_sparse(self, before: Lists, step: float, b1: float) -> int:
+        """Form the columns with few entries; return how many are active. `before` are the lists of a layer before X."""
+        from dsrl_ref.engines.kernels.support_sparse import forward_layer
+
+        own, lists = self.prepared, (tuple(before), tuple(self.X))
+        room = self.room, self.bounds, self.whole, self.found, self.cuts
+        return int(forward_layer(own.G, own.n, own.H, own.largest, *lists, own.C, self.first, step, b1, *room))
 
     def _step(self, i: int) -> tuple[Any, ...]:
         """What kernels need to form X - step·∇f(X) of the present X, with the step of layer i + 1."""
@@ -302,10 +319,12 @@ class Block:
 
     def _through_step(self, dZ: Lists, step: float, before: Layer) -> Array:
         """The cotangent of X_(i-1), where it is listed, from that of Z_(i)."""
-        from dsrl_ref.engines.kernels import support as kernels
+        from dsrl_ref.engines.kernels import support, support_sparse
 
-        dX = np.empty(len(before.rows))
-        kernels.backward_product(self.prepared.G, *dZ, *self._unions(dZ), step, before.rows, before.start, *self.at, dX)
+        G, dX = self.prepared.G, np.empty(len(before.rows))
+        listed = before.rows, before.start
+        support_sparse.backward_product(G, *dZ, step, *listed, self.room[0], self.whole, dX)
+        support.backward_product(G, *dZ, *self._unions(dZ), step, *listed, self.at[0], self.whole, self.at[1], dX)
         return dX
 
     def _unions(self, lists: Lists) -> tuple[NDArray[np.uint32], Array, NDArray[np.int64]]:
