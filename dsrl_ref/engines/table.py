@@ -65,13 +65,15 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 
     X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
     DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
-    few rows.
+    few rows. To count nonzeros takes reading the target, which is done last, and not at all on disk.
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
-    (k, n), nonzeros = problem.f.D.shape, problem.nonzeros  # type: ignore[attr-defined]
-    sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
-    return sparse and n >= MANY_ROWS and support.too_large(n) is None
+    k, n = problem.f.D.shape  # type: ignore[attr-defined]
+    if problem.on_disk or n < MANY_ROWS or support.too_large(n):
+        return False
+    nonzeros = problem.nonzeros
+    return 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
 
 
 RULES = (

@@ -943,7 +943,7 @@ KERNELS = [
     (8, "engines.kernels.pieces.accumulate", 0, (...,)),
     (8, "engines.kernels.columns.forward_layer", 0, (...,)),
     *(
-        (row, "engines.kernels.columns.backward_layer", 9, (k,))
+        (row, "engines.kernels.columns.backward_layer", 10, (k,))
         for row, k in ((10, 0), (10, 1), (10, 2), (10, 3), (15, 4))
     ),
     *((row, "engines.kernels.columns.forward_tangents", 13, (..., k)) for row, k in ((11, 0), (16, -1))),
