@@ -155,6 +155,20 @@ def networks(package):
         if layers:
             own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
+    where_DtD_overflows(package)
+
+
+def where_DtD_overflows(package):
+    """By blocks of columns, from X so small that X_(t) and its derivatives are finite, on a grid of its own."""
+    large, small = Fraction(2) ** 513, Fraction(2) ** -510
+    D = [[large * d for d in row] for row in ((1, 0, 1), (0, 1, 0))]
+    x0, target = ([[small * x] for x in column] for column in ((1, 0, 2), (1, 3, -1)))
+    f, L, theta = naive.LeastSquares(D, [[Fraction(8)], [Fraction(16)]]), Fraction(2) ** 1022, (1, 1, small, 2 * small)
+    X = naive.forward(f, theta, L, 2, x0)[0][-1]
+    J = package.Objective(term(package, f), floats(target), layers=2, x0=floats(x0), method="columns")
+    loss, gradient = J([float(value) for value in theta], float(L))
+    assert Fraction(loss) == naive.loss(target, X)
+    same(gradient[:4], naive.reverse_gradient(f, theta, L, 2, x0, target)[:4])
 
 
 def ties_of_zeros(package):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dsrl_ref.engines import adjoint, columns, disk, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Constants, Engine, Evaluations, Prepared, PreparedLayers, Thetas
+from dsrl_ref.engines.panels import gram_overflows
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.watched import Watched
@@ -65,13 +66,14 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 
     X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
     DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
-    few rows.
+    few rows. A D whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ.
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
-    (k, n), nonzeros = problem.f.D.shape, problem.nonzeros  # type: ignore[attr-defined]
+    D, nonzeros = problem.f.D, problem.nonzeros  # type: ignore[attr-defined]
+    k, n = D.shape
     sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
-    return sparse and n >= MANY_ROWS and support.too_large(n) is None
+    return sparse and n >= MANY_ROWS and support.too_large(n) is None and not gram_overflows(D)
 
 
 RULES = (

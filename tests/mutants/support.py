@@ -49,6 +49,16 @@ MUTANTS = [
         ("((part, G), (Y[rows], C))", "((part, G), (Y[:CHUNK], C))"),
         ("rows = A[t * WIDTH : (t + 1) * WIDTH]", "rows = A[:WIDTH]"),
         ("np.cumsum(np.concatenate(counts))", "np.concatenate(counts)"),
+        ("2 * squares.max() == np.inf", "2 * squares.min() == np.inf"),
+        ("2 * squares.max() == np.inf", "squares.max() > 1e300"),
+        ("D.multiply(D).sum(axis=0)", "D.multiply(D).sum(axis=1)"),
+        (
+            "2 * squares.max() == np.inf",
+            "squares.max() == np.inf",
+            1,
+            1,
+            "differs where the sum and its rounding lie at the very end of float64",
+        ),
     ),
     *of(
         "engines/kernels/support.py",
