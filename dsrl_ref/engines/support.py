@@ -133,6 +133,12 @@ class Support(Generic[Thetas, Constants]):
         self._run(Block.ties, self.problem.of_layers(theta, L), width, width, found)
         return int(found.sum())
 
+    def errors(self, theta: Thetas, L: Constants) -> Array:
+        """‖x_t - x̃‖² of every column: the way forward of the evaluations, of which nothing is kept."""
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
+        self._run(Block.errors, self.problem.of_layers(theta, L), width, width, found)
+        return found[:, 0]
+
     def _width(self, entries: int, lanes: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
         room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // (max(1, lanes) * self.n**2))
@@ -239,6 +245,12 @@ class Block:
             if i:
                 dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L, tape[i - 1])
             yield
+
+    def errors(self) -> Iterator[None]:
+        """Σ(x - x̃)², forward alone; of entries that are not finite, what `wrong` says is said instead."""
+        for _ in self._forward():
+            yield
+        self._residual()
 
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
         """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time.
