@@ -40,6 +40,7 @@ from math import inf
 
 import naive
 import numpy as np
+from scipy.sparse import csr_array
 
 KNOTS = [
     (w1, w2, b1, b2) for w1, w2 in ((1, 0.5), (0.5, 2), (4, 0.25)) for b1, b2 in ((0.5, 1.25), (0, 1), (1, 1), (0, 0))
@@ -202,11 +203,20 @@ def own_parameters(package, f, theta, L, layers, x0, target):
                 same(np.array(gradient).T, [value for row in rows for value in row])
             same(J.gauss_newton(*at)[2], [value for row in products for value in row])
             assert J.ties(*at) == ties
+            errors = J.errors(*at)
+            if name in ("columns", "support", "fused", "pieces", "disk"):
+                same(errors, squares(target, naive.layered_forward(f, thetas, constants, x0)[0][-1]))
     if isinstance(f, naive.Fidelity):
         mapped, W = package.ScalarMap(*at, layers, per_layer=True), floats(f.W)
         rows = naive.layered_gradient(f, thetas, constants, f.W, target)
         summed = np.einsum("nm,nmip->ip", mapped(W) - floats(target), mapped.derivatives(W))
         same(summed, [value for row in rows for value in row])
+
+
+def squares(target, X):
+    """Σ(x - x̃)² of every column."""
+    pairs = zip(zip(*X, strict=True), zip(*target, strict=True), strict=True)
+    return [sum((x - goal) ** 2 for x, goal in zip(*pair, strict=True)) for pair in pairs]
 
 
 def methods(package, f, x0):
@@ -430,6 +440,7 @@ def pieces(package):
     matrices_near_knots(package)
     matrices_out_of_range(package)
     pieces_of_layers(package)
+    errors_of_columns(package)
     one_pass_where_it_is_worth_a_table(package)
 
 
@@ -500,6 +511,24 @@ def pieces_of_layers(package):
         pieces_of_layers_agree(package, thetas, L, some, start * some, near, of_fused=1e4)
     one_gap = [package.Objective(package.Fidelity(W), layers=2, method=method) for method in ("pieces", "adjoint")]
     assert len({J.ties((2, 2, 0, 0), 0.5) for J in one_gap}) == 1
+
+
+def errors_of_columns(package):
+    """Of more columns, and of more rows, than a call of the kernel carries forward, and than a chunk has."""
+    rng = random.Random(29)
+    draw = lambda n, m: [[Fraction(rng.randint(-12, 12), 8) for _ in range(m)] for _ in range(n)]  # noqa: E731
+    package.engines.recursion.MOST_ENTRIES = 12
+    thetas, L = [(Fraction(3, 4), Fraction(1, 2), Fraction(1, 4), Fraction(1)), (1, 1, 0, Fraction(1, 2))], [4, 2]
+    for (n, m), threads in product(((3, 17), (17, 3), (1, 30), (30, 1)), (1, 2)):
+        W, x0, target = draw(n, m), draw(n, m), draw(n, m)
+        f, at = package.Fidelity(floats(W)), (floats(thetas), list(map(float, L)))
+        for method, start in (("fused", x0), ("pieces", W)):
+            J = package.Objective(
+                f, floats(target), layers=2, x0=floats(start), method=method, threads=threads, per_layer=True
+            )
+            same(J.errors(*at), squares(target, naive.layered_forward(naive.Fidelity(W), thetas, L, start)[0][-1]))
+    stored = package.Fidelity(csr_array(np.ones((2, 3))))
+    assert package.Objective(stored, layers=2, method="pieces", per_layer=True).errors(*at) is None
 
 
 def pieces_of_layers_agree(package, thetas, L, W, x0, target, of_fused=1):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, as_they_are, unless_least_squares
-from dsrl_ref.engines.forward import on_knots, require_finite_layers
+from dsrl_ref.engines.forward import on_knots
 from dsrl_ref.engines.panels import gram_overflows
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
@@ -222,8 +222,13 @@ class Columns(Generic[Thetas, Constants]):
         for block in self._blocks(layers, _forward):
             found += sum(on_knots(Z, own) for Z, (own, _) in zip(block.tape, layers, strict=True))
             if not np.isfinite(block.residual).all():
-                require_finite_layers(self.problem.f, layers, self.problem.x0)
+                self.problem.require_finite_layers(theta, L)
         return found
+
+    def errors(self, theta: Thetas, L: Constants) -> Array:
+        """‖x_t - x̃‖² of every column, block by block, forward alone."""
+        blocks = self._blocks(self.problem.of_layers(theta, L), _forward)
+        return np.concatenate([np.einsum("nm,nm->m", block.residual, block.residual) for block in blocks])
 
     def _blocks(self, layers: Layers, forward: Forward) -> Iterator[Block]:
         """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""

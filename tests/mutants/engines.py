@@ -117,6 +117,12 @@ MUTANTS = [
     ),
     *of(
         "engines/recursion.py",
+        ("if problem.x0.shape != problem.shape:", "if False:"),
+        ("slice(top, top + height), columns", "slice(top, top + height - 1), columns"),
+        ("range(0, n, height)", "range(0, n, height + 1)"),
+        ("range(0, m, width)", "range(0, m, width + 1)"),
+        ("numbers, found[columns])", "numbers, found[: len(found[columns])])"),
+        ("(W, problem.x0, problem.target))", "(W, W, problem.target))"),
         ("return loss, np.reshape(derivatives, network.shape)\n", "return loss, np.array(derivatives[::-1])\n"),
         ("network.shape), sums.matrix()", "network.shape), 2 * sums.matrix()"),
         (
@@ -187,6 +193,7 @@ MUTANTS = [
         ("np.minimum(widths / 2, np.abs(nearest) / 8)", "widths / 2"),
         ("np.trunc(nearest / units) * units", "nearest"),
         ("layers=int(problem.layers))", "layers=1 + int(problem.layers))"),
+        ("self.network(theta, L).numbers", "self.network(theta, L).numbers[::-1]"),
         ("return Fused(problem, Layered)", "return Fused(problem, lambda thetas, L: Layered(thetas[::-1], L))"),
         ("upper[-1] = -np.inf, np.inf", "upper[-1] = lower[0], np.inf"),
         ("upper[-1] = -np.inf, np.inf", "upper[-1] = -np.inf, upper[-1]"),
@@ -222,6 +229,7 @@ MUTANTS = [
     ),
     *of(
         "engines/columns.py",
+        ('"nm,nm->m", block', '"nm,nm->n", block'),
         ("out[:] = self.D.T @ (self.D @ V)", "out[:] = -(self.D.T @ (self.D @ V))"),
         ("np.matmul(self.gram, V, out=out)", "np.matmul(-self.gram, V, out=out)"),
         ("(D @ V[:, start : start + width])", "(D @ V[:, :width])"),
@@ -273,6 +281,7 @@ MUTANTS = [
     ),
     *of(
         "engines/parts.py",
+        ('if hasattr(part, "errors") else None', "if False else None"),
         ("if any(left):\n        return rows", "if False:\n        return rows"),
         ("while any(left) and np.isfinite(left).all():", "while any(left):"),
         ("np.concatenate([rows, -np.array(words)])", "np.concatenate([rows, -np.array(words[:1])])"),
