@@ -418,6 +418,17 @@ def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_e
     assert descent.evaluate() < 1e-20
 
 
+def test_it_has_converged_once_all_are_tried_where_one_of_them_had():
+    """Without another step, which would evaluate a point at which nothing is to be gained."""
+    descent = GaussNewtonDescent(Bowl(A, NEAR), [NEAR, AT])
+    for _ in range(1 + gauss_newton.TRIAL):
+        if len(descent.tried) < 2:
+            assert descent.status is None
+            descent.step()
+    assert len(descent.tried) == 2
+    assert (descent.status, descent.start, descent.values.tolist()) == (Status.CONVERGED, 0, NEAR.tolist())
+
+
 def test_one_start_ends_when_it_has_converged():
     descent, alone, steps = GaussNewtonDescent(Bowl(A, NEAR), [AT]), LevenbergMarquardt(Bowl(A, NEAR), AT), 0
     while not alone.status and steps <= gauss_newton.TRIAL:
