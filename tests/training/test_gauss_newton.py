@@ -7,7 +7,7 @@ from active_sets import least_by_enumeration
 from scipy.optimize import minimize
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, disk, fit
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.training import gauss_newton
 from dsrl_ref.training.authors import Adam
@@ -396,6 +396,18 @@ def test_there_is_no_part_of_few_entries_nor_of_another_smooth_term():
     few = LeastSquares(np.ones((1, 64)), np.ones((1, 639)))  # 63 columns of 64 rows are 4,032 entries
     assert gauss_newton.part_of(Objective(few, np.ones((64, 639)), layers=1)) is None
     assert gauss_newton.part_of(Objective(Fidelity(np.ones((64, 6400))), layers=1)) is None
+
+
+@pytest.mark.parametrize(("most", "columns"), [(5, 5), (100, 70), (0, 1)])
+def test_of_data_on_disk_the_part_is_no_more_than_is_to_be_in_memory(tmp_path, monkeypatch, most, columns):
+    monkeypatch.setattr(disk, "LARGE", 64)
+    monkeypatch.setattr(gauss_newton, "MOST", 64 * most)
+    Y, target = np.ones((2, 700)), np.ones((64, 700))
+    np.save(tmp_path / "Y.npy", Y)
+    there = Objective(LeastSquares(np.ones((2, 64)), tmp_path / "Y.npy"), target, layers=1)
+    assert there.problem.on_disk
+    assert gauss_newton.part_of(there).shape == (64, columns)
+    assert gauss_newton.part_of(Objective(LeastSquares(np.ones((2, 64)), Y), target, layers=1)).shape == (64, 70)
 
 
 def test_fit_tries_its_starts_on_the_part():
