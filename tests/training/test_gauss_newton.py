@@ -439,6 +439,19 @@ def test_it_has_converged_once_all_are_tried_where_one_of_them_had():
             descent.step()
     assert len(descent.tried) == 2
     assert (descent.status, descent.start, descent.values.tolist()) == (Status.CONVERGED, 0, NEAR.tolist())
+    restored = GaussNewtonDescent(Bowl(A, NEAR), [NEAR, AT])
+    restored.state = descent.state
+    assert (restored.status, restored.start) == (Status.CONVERGED, 0)
+
+
+def test_the_search_over_kinks_begins_where_the_smooth_descent_of_one_start_ends():
+    """At the step that does, though it is among those of a trial; the message says how many points were drawn."""
+    descent = GaussNewtonDescent(Bowl(A, NEAR, [1e9]), [AT])
+    descent.current.damping = 1e15
+    descent.step()
+    assert descent.polish.values.tolist() == AT.tolist()
+    descent.polish.points = 39
+    assert "none of 39 points drawn" in descent.message(Status.STATIONARY, 100)
 
 
 def test_one_start_ends_when_it_has_converged():
