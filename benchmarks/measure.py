@@ -17,7 +17,9 @@ from dsrl_ref.progress import Progress
 Contestant = Callable[[], Any]
 ROUNDS = 7
 PATIENCE = 10.0  # seconds: a contestant that has used so much is not asked again
-SETTLE = 0.1  # seconds: worker threads of the contestant before spin for a while after their work
+SETTLE = (
+    0.5  # seconds: threads of BLAS turn for some tenths after a contestant's work, and are counted in the next one's
+)
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 

@@ -24,7 +24,7 @@ bits. Small products always have one thread here: with the extra, their bits do 
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,8 +41,30 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
     """Do all items; the threads live for one call, so that a fork finds none. Ctrl-C drops what has not begun.
 
     Work that takes long is a generator, which yields wherever it may be left: Ctrl-C, or an error elsewhere, ends it
-    there. While several threads work, BLAS has one in each.
+    there. It multiplies nothing by BLAS: what does goes through `blas_in_threads`.
     """
+    _in_threads(work, items, threads, nullcontext)
+
+
+def blas_in_threads(work: Callable[[int], Iterable[None] | None], items: range, threads: int) -> None:
+    """The same of work that multiplies by BLAS, which has one thread in each while several work.
+
+    To set that and lift it takes some milliseconds of processors, as much as a small evaluation.
+    """
+    if threads == 1 or len(items) <= 1:
+        in_threads(work, items, 1)
+        return
+    with blas_threads(1):
+        _in_threads(work, items, threads, lambda: blas_threads(1))  # in each: a BLAS may have a number for each thread
+
+
+def _in_threads(
+    work: Callable[[int], Iterable[None] | None],
+    items: range,
+    threads: int,
+    around: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Do all items, each in a context of its own that is entered in the thread that does it."""
     if threads == 1 or len(items) <= 1:
         for item in items:
             for _ in work(item) or ():
@@ -55,7 +77,7 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
     def run(item: int) -> None:
         nonlocal dropped
         try:
-            with blas_threads(1):  # for a BLAS that has a number for each thread
+            with around():
                 for _ in () if dropped else work(item) or ():
                     if dropped:
                         return
@@ -63,16 +85,15 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
             dropped = True
             raise
 
-    with blas_threads(1):
-        pool = ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="dsrl_ref")
-        try:
-            for future in [pool.submit(copy_context().run, run, item) for item in items]:
-                while not future.done():
-                    wait([future], timeout=LOOK)
-                future.result()
-        finally:
-            dropped = True
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="dsrl_ref")
+    try:
+        for future in [pool.submit(copy_context().run, run, item) for item in items]:
+            while not future.done():
+                wait([future], timeout=LOOK)
+            future.result()
+    finally:
+        dropped = True
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def interruptible(work: Callable[[], Result]) -> Result:

@@ -120,7 +120,7 @@ class Support(Generic[Thetas, Constants]):
         """Rows that add up to 2J and J's derivatives, and rows that add up to the upper triangle of the matrix."""
         layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
-        width = self._width(BESIDES + 8 * lanes // 5)
+        width = self._width(BESIDES + 2 * lanes)
         columns, width, share = (
             (1, width, width) if parameters == 5 else (COLUMNS_A_MATRIX, min(width, COLUMNS_A_MATRIX), COLUMNS_A_MATRIX)
         )

@@ -14,7 +14,7 @@ from dsrl_ref.multiview.points import Dense, Places, Points, Sparse
 from dsrl_ref.multiview.tiles import DenseTiles, SparseTiles
 from dsrl_ref.multiview.trees import Tree
 from dsrl_ref.progress import Progress, remark
-from dsrl_ref.threads import blas_threads, in_threads, processors
+from dsrl_ref.threads import blas_in_threads, blas_threads, processors
 
 TREE_SAMPLES, TREE_FEATURES = 2_000, 4  # from so many samples and up to so many features a tree is faster
 BLOCK_ENTRIES = 2**21  # distances that are held at a time, by a thread, where they are needed: 16 MiB
@@ -151,7 +151,7 @@ def _fill(
     for start in range(0, m, step):
         if start:
             progress.tell(f"{start} of {m} samples", start / m)
-        in_threads(work, range(start, min(start + step, m), search.height), processors())
+        blas_in_threads(work, range(start, min(start + step, m), search.height), processors())
 
 
 def _search(some: Points, others: Points, count: int, kind: str) -> tuple[int, Search]:
@@ -190,7 +190,7 @@ def nearest_as_authors(
         lengths[place], columns[place] = _smallest(distances(block)[within], count)
 
     first = rows.start // distances.height * distances.height
-    in_threads(work, range(first, rows.stop, distances.height), processors())
+    blas_in_threads(work, range(first, rows.stop, distances.height), processors())
     return lengths, columns
 
 

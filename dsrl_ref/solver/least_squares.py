@@ -25,7 +25,7 @@ from dsrl_ref.solver import whole
 from dsrl_ref.solver.certificate import Point, objective, point_of, relative_gap, relative_violation, units
 from dsrl_ref.solver.penalty import Penalty
 from dsrl_ref.solver.scaling import Scaled
-from dsrl_ref.threads import blas_threads, in_threads, processors
+from dsrl_ref.threads import blas_in_threads, blas_threads, in_threads, processors
 
 ENTRIES = 1 << 17  # of a block of columns: it stays in cache
 LARGEST_GRAM = 2048  # entries of a column whose DᵀD is formed once
@@ -98,7 +98,7 @@ def descend(
             done += rows.stop - rows.start
 
     with blas_threads(processors(), scaled.D.size * min(m, width)):
-        in_threads(work, range(0, m, width), processors() if gram is None else 1)
+        blas_in_threads(work, range(0, m, width), processors() if gram is None else 1)
     ends.X = scaled.original(X)
     return ends
 

@@ -293,9 +293,9 @@ def test_signs_of_life_come_after_so_many_comparisons(monkeypatch, features, com
     monkeypatch.setattr(neighbors, "PAIRS", 8 * compared)
     monkeypatch.setattr(tiles, "HEIGHT", 4)
     monkeypatch.setattr(trees, "HEIGHT", 4)
-    taken, work = [], neighbors.in_threads
+    taken, work = [], neighbors.blas_in_threads
     monkeypatch.setattr(
-        neighbors, "in_threads", lambda call, items, count: taken.append(items) or work(call, items, count)
+        neighbors, "blas_in_threads", lambda call, items, count: taken.append(items) or work(call, items, count)
     )
     some = points(40, features=features)
     with limited(2):
