@@ -117,6 +117,18 @@ def test_the_epochs_are_those_of_each_stage():
     assert accepted[3:].all()
 
 
+def test_a_stage_is_over_after_its_epochs():
+    tried, given = (
+        layered.begin(objective(), None, None, None, 2),
+        layered.begin(objective(), (1, 1, 0.1, 0.2), 1.1, None, 2),
+    )
+    assert (tried.most(2), given.most(2)) == (3 + 2 * 2, 2)
+    for _ in range(2):
+        assert given.status is None
+        given.step()
+    assert given.status is Status.MAX_ITER
+
+
 def test_schedules_are_tried_and_the_best_goes_on():
     history, J = run(epochs=3).history, layered.with_denser(split(objective(), None)[0])
     begun = np.flatnonzero(history["accepted"][:3])[0]
