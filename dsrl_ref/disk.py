@@ -137,23 +137,30 @@ def as_data(value: Any, name: str, scratch: Any = None) -> Any:
     SizeError
         For a sparse matrix whose entries are on disk.
     """
-    import tempfile
-    from pathlib import Path
-
     folder = None if scratch is None else _as_folder(scratch)
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.endswith(".npy")):
+        from pathlib import Path
+
         value = opened(Path(value), name)
     if is_sparse(value):
         _require_entries_in_memory(value, name)
     elif _is_blocks(value):
         require_in_memory(value, name)
-        return _of_blocks(value, name, folder or Path(tempfile.gettempdir()))
+        return _of_blocks(value, name, folder or temporary_folder())
     source = None if isinstance(value, np.matrix | np.ma.MaskedArray) else _map_of(value)
     if source is None or 8 * value.size < LARGE:
         return as_matrix_or_csr(in_memory(value, name), name)
     _require_whole(source, name)
     require_matrix_shape(value.shape, name)
     return _mapped(value, name, source.filename, folder)
+
+
+def temporary_folder() -> "Path":
+    """The system's folder for temporary files."""
+    import tempfile
+    from pathlib import Path
+
+    return Path(tempfile.gettempdir())
 
 
 def in_memory(value: Any, name: str) -> Any:
@@ -252,14 +259,13 @@ def _require_whole(source: Any, name: str) -> None:
 
 def _mapped(value: Any, name: str, filename: Any, folder: "Path | None") -> Array:
     """A large map as it is if it is of float64 in C order, else a copy in a scratch file."""
-    import tempfile
     from pathlib import Path
 
     from dsrl_ref.progress import Progress
 
     stamp = None if filename is None else Stamp.of(Path(filename))
     if folder is None:
-        folder = Path(tempfile.gettempdir()) if stamp is None else stamp.path.parent
+        folder = temporary_folder() if stamp is None else stamp.path.parent
     if value.dtype != np.float64 or not value.dtype.isnative or not value.flags.c_contiguous:
         return _spooled(_watched(value, stamp), name, value.shape[1], folder, value.size)
     array = np.asarray(value)

@@ -14,7 +14,6 @@ from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
 from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
 from dsrl_ref.disk import as_data
-from dsrl_ref.distributed import TIMEOUT, spread
 from dsrl_ref.engines import parts, table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
@@ -22,6 +21,7 @@ from dsrl_ref.errors import DivergenceError
 from dsrl_ref.parameters import Gradient, Parameters, PerLayer, Shared
 from dsrl_ref.shown import Shown, size
 from dsrl_ref.smooth import Fidelity, LeastSquares, is_spread_term, multiplications
+from dsrl_ref.spread import TIMEOUT
 from dsrl_ref.threads import blas_threads, processors
 
 
@@ -145,6 +145,8 @@ class Objective(Shown):
         of = self.layers, threads, self.per_layer, client
         self.problem: Any
         if is_spread_term(f):
+            from dsrl_ref.distributed import spread  # what it imports, asyncio among it, is for clusters alone
+
             self.problem, self.x0, self.target = spread(f, target, x0, *of, timeout)
         else:
             self.problem, self.x0, self.target = _of_arrays(f, target, x0, *of, callback)

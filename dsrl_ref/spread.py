@@ -7,6 +7,8 @@ from dsrl_ref.arrays import require_matrix_shape
 from dsrl_ref.errors import MissingExtraError
 from dsrl_ref.loaded import loaded
 
+TIMEOUT = 60.0  # seconds without a sign of life from a cluster, after which waiting ends
+
 
 def is_spread(value: object) -> bool:
     """Whether `value` is a dask array, asked without importing dask."""

@@ -157,6 +157,52 @@ def networks(package):
             own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
     where_DtD_overflows(package)
+    extreme_units(package)
+    derivatives_that_overflow(package)
+    far_knots(package)
+
+
+def far_knots(package):
+    """By every method, exactly, of a b2 that nothing reaches, though w1 times it is more than float64 holds."""
+    for f, theta, L, layers, x0, target in list(grid_problems())[:16]:
+        x0 = f.W if isinstance(f, naive.Fidelity) and layers else x0  # so that "pieces" takes it
+        exact = (theta[0] + 1, theta[1], theta[2], Fraction(1.7e308))
+        last = naive.forward(f, exact, L, layers, x0)[0][-1]
+        gradient = naive.reverse_gradient(f, exact, L, layers, x0, target)
+        for method in methods(package, term(package, f), floats(x0)):
+            J = package.Objective(term(package, f), floats(target), layers=layers, x0=floats(x0), method=method)
+            loss, got = J(list(map(float, exact)), float(L))
+            assert Fraction(loss) == naive.loss(target, last)
+            same(got, gradient)
+            same(J.gauss_newton(list(map(float, exact)), float(L))[2], outer_products(f, exact, L, layers, x0))
+
+
+def derivatives_that_overflow(package):
+    """By every method, of X that are finite up to 1e300: neither f nor a layer is blamed."""
+    one, zero = np.array([[1.0]]), np.array([[0.0]])
+    for f in (package.Fidelity(one), package.LeastSquares(one, one)):
+        for method in methods(package, f, zero):
+            J = package.Objective(f, zero, layers=3, x0=zero, method=method)
+            for call in (J, J.gauss_newton):
+                assert "overflows float64 after 3 layers" in refusal(call, (1, 1, 0, 0), 1e-100)
+
+
+def extreme_units(package):
+    """Least squares by every method, exactly, with signals and a dictionary in units that are large or small."""
+    *_, (f, theta, L, layers, x0, target) = grid_problems()
+    loss = naive.loss(target, naive.forward(f, theta, L, layers, x0)[0][-1])
+    gradient = naive.reverse_gradient(f, theta, L, layers, x0, target)
+    for s, c in ((2.0**420, 2.0**100), (2.0**-420, 2.0**-100)):
+        own = package.LeastSquares(c * floats(f.D), c * s * floats(f.Y))
+        units = [s, s, 1, 1, s / c / c]
+        for method in methods(package, own, floats(x0)):
+            if method == "support":  # whose sum in L has the unit of (DX)²
+                continue
+            J = package.Objective(own, s * floats(target), layers=layers, x0=s * floats(x0), method=method)
+            w1, w2, b1, b2 = map(float, theta)
+            got, derivatives = J([w1, w2, s * b1, s * b2], 4 * c * c)
+            assert Fraction(got) == loss * Fraction(s) ** 2
+            same(derivatives, [right * Fraction(s) * Fraction(u) for right, u in zip(gradient, units, strict=True)])
 
 
 def where_DtD_overflows(package):
@@ -442,6 +488,18 @@ def pieces(package):
     pieces_of_layers(package)
     errors_of_columns(package)
     one_pass_where_it_is_worth_a_table(package)
+    bits_go_by_entries_alone(package)
+
+
+def bits_go_by_entries_alone(package):
+    """A target that has the entries of W is W, wherever they lie in memory."""
+    W = np.random.default_rng(5).normal(size=(1, 300))
+    for method in ("fused", "pieces", "adjoint"):
+        one, other = (
+            package.Objective(package.Fidelity(W), target, layers=11, method=method) for target in (None, W.copy())
+        )
+        (loss, gradient), (again, same_gradient) = (J((1.1, 0.5, 0.2, 0.6), 0.8) for J in (one, other))
+        assert (loss, *gradient) == (again, *same_gradient)
 
 
 def pieces_on_the_grid(package):
@@ -776,6 +834,15 @@ def limits(package):
         units = [X - unit.reshape(3, 2) for unit in np.eye(6)]
         dX = np.array([naive.reverse_gradient(f, theta, L, 300, x0.tolist(), goal.tolist()) for goal in units])
         assert close(matrix, dX.T @ dX)
+        if number < 3:  # in a unit in which squares underflow
+            s, (w1, w2, b1, b2) = 2.0**-600, theta
+            tiny = package.Objective(package.LeastSquares(D, s * Y), s * (target + 1), layers=inf, x0=x0)
+            _, in_unit, products = tiny.gauss_newton((w1, w2, s * b1, s * b2), L)
+            assert (in_unit.b1, in_unit.b2) == (s * gradient.b1, s * gradient.b2)
+            assert np.array_equal(products[2:4, 2:4], matrix[2:4, 2:4])
+    shifted = package.Objective(package.Fidelity([[1.001]]), layers=inf)((2, 0.5, 0.5, 1.5), 2.0)[0]
+    (((last,),),) = naive.forward(naive.Fidelity([[1.001]]), (2, 0.5, 0.5, 1.5), 2.0, 3_000, [[1.001]])[0][-1:]
+    assert np.isclose(shifted, 0.5 * (last - 1.001) ** 2, rtol=1e-9)
     alike, apart = package.LeastSquares([[1.0, 1.0]], [[1.0]]), package.Fidelity([[0.5, 1.5]])
     for f, theta, L in (
         (alike, (1, 1, 0.1, 0.1), 2.0),

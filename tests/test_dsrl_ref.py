@@ -54,6 +54,19 @@ def test_import_loads_the_mathematics_and_nothing_else():
     assert "dsrl_ref.appendix.network" in loaded
 
 
+def test_an_objective_loads_nothing_that_is_for_clusters_or_files_alone():
+    """asyncio and the like take as long to load as all engines together."""
+    *_, after = loaded_by_importing(
+        "J = dsrl_ref.Objective(dsrl_ref.Fidelity([[1.0, 2.0]]), layers=2)\n"
+        "J((1, 1, 0.5, 0.5), 1), J.gauss_newton((1, 1, 0.5, 0.5), 1)\n"
+        "print(*sorted(name for name in set(sys.modules) - before if not name.startswith('numpy.')))"
+    )
+    found = {name.split(".")[0] for name in after.split()} | {name for name in after.split() if "dsrl_ref" in name}
+    assert not found & {"asyncio", "concurrent", "hashlib", "ssl", "subprocess", "tempfile", "uuid"}
+    assert "dsrl_ref.engines.table" in found
+    assert "dsrl_ref.distributed" not in found
+
+
 def test_every_public_name_is_found_when_it_is_asked_for():
     lines = loaded_by_importing(
         "for name in dsrl_ref.__all__: getattr(dsrl_ref, name)\n"

@@ -11,7 +11,7 @@ shrinkage    ξ = prox of g, its five pieces and the tie rule               ξ
 network      (8), (9): the loss and the recursion                          J, Z, X
 partials     (12), (13), (14), (17): derivatives of one layer              ∂X
 totals       (10), (11), (15), (16): derivatives of the whole network      dX, dJ
-layers       (10), (11), (15), (16): their terms left apart, by layer    Θ_i, L_i
+layers       (10), (11), (15), (16): their terms left apart, by layer      Θ_i, L_i
 ===========  ============================================================  =========
 
 `statements` has all of them as the appendix prints them, in TeX, for the page of ``verify --report``.

@@ -9,7 +9,8 @@ How to add a command
 --------------------
 1. Write one module here, named after the command, with ``add_arguments(parser)`` and ``run(arguments) -> int``, which
    returns the exit code. It lets errors go: `main` turns them into a line on stderr and an exit code. A command that
-   prints results takes ``--json``, by `cli.output`; one that reads a problem uses `cli.problem`.
+   prints results takes ``--json``, by `cli.output`; one that reads a problem uses `cli.problem`, and has the keys of
+   its files in ``REQUIRED``, ``OPTIONAL`` and ``WRITES``, which `cli.files` tells once it names the command.
 2. Name in its ``OFTEN`` the options that most need, which ``--help`` shows within a screen, and in its ``EXAMPLE`` a
    line that works: see `cli.help`.
 3. Add a line to ``COMMANDS``: the name, and what it does. The module is imported when the command is asked for, alone.

@@ -41,7 +41,6 @@ memory is full, and one that waits for the data of another which is not heard of
 take as long as it takes. An error that a chunk raises arrives as it is, and the next evaluation tries again.
 """
 
-from dsrl_ref.distributed.cluster import TIMEOUT
 from dsrl_ref.distributed.problem import Spread, spread
 
-__all__ = ["TIMEOUT", "Spread", "spread"]
+__all__ = ["Spread", "spread"]

@@ -15,7 +15,6 @@ from dsrl_ref.distributed import quick, work
 from dsrl_ref.errors import ClusterError
 from dsrl_ref.threads import LOOK
 
-TIMEOUT = 60.0  # seconds without a sign of life, after which waiting ends
 BETWEEN_SIGNS = 1.0  # seconds between two questions about these
 PAUSED = "; some are paused, as dask does with one whose memory is full: give workers more, or take more workers"
 PERSISTED = (

@@ -39,8 +39,9 @@ How to add an engine
    `LeastSquares` may be cut without a trace. Without these an engine rounds once a part. Prepared problems are sent
    from worker to worker: they can be pickled.
 3. `Objective`, its docstring, ``dsrl-ref gradient``, the ways of `verify` and the tests of all engines read the table.
-   Name what evaluates in `verify.table` too, so that it is spoiled there.
+   Name what evaluates in `verify.table` too, so that it is spoiled there. `verify` then makes more checks: the README
+   has the table that ``dsrl-ref verify --markdown --quick`` prints.
 4. Tests ask three things of each line: wrong variants of its file (``tests/mutants/engines.py``), that it is among
    those that hold all properties of ``tests/engines/test_engines.py``, or has properties of its own, and a row of
-   ``python -m benchmarks`` that names it.
+   ``python -m benchmarks`` that is named after it, or has a contestant "dsrl_ref NAME".
 """

@@ -9,24 +9,28 @@ import numpy as np
 
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.arrays import Array
-from dsrl_ref.checked import gradient, hessian_product
+from dsrl_ref.checked import gradient
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_finite
-from dsrl_ref.engines.forward import activate, derivatives, forward
+from dsrl_ref.engines.forward import activate, derivatives, forward, hessian_along
 from dsrl_ref.engines.problem import Layers
 from dsrl_ref.engines.tangent import Tangent
 
 
 def backward(f: SmoothTerm, layers: Layers, x0: Array, tape: list[Array], dX: Array) -> Array:
-    """Derivatives of dX·X_(t) in the w1, w2, b1, b2, L of every layer, (t, 5), dX held."""
+    """Derivatives of dX·X_(t) in the w1, w2, b1, b2, L of every layer, (t, 5), dX held.
+
+    Of the two factors 1/L of (17) one belongs to ∇f: their product has the unit of X, whatever that of D is, so that
+    no unit makes the sum overflow, or vanish, whose terms are ordinary numbers.
+    """
     rows = np.zeros((len(tape), 5))
     for i in range(len(tape) - 1, -1, -1):
         (theta, L), Z = layers[i], tape[i]
         X, step = activate(tape[i - 1], layers[i - 1][0]) if i else x0, 1.0 / L
         slope, partials = derivatives(Z, theta)
         dZ = slope * dX
-        dL = np.sum(dZ * gradient(f, X, i + 1)) * step * step  # (15), by (17)
+        dL = np.sum(dZ * (step * gradient(f, X, i + 1))) * step  # (15), by (17)
         rows[i] = *(np.sum(dX * partial) for partial in partials), dL  # (10), by (12) and (13)
-        dX = dZ - step * hessian_product(f, dZ, X, i + 1)
+        dX = dZ - step * hessian_along(f, dZ, X, i + 1)
     return rows
 
 

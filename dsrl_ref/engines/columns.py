@@ -311,18 +311,18 @@ def _back(block: Block, layers: Layers, curvature: Curvature) -> Array:
     lanes = np.zeros((len(tape), 6, kernels.LANES))
     for i in range(len(tape) - 1, -1, -1):
         theta, L = layers[i]
-        kernels.backward_layer(_flat(dX), below, _flat(tape[i]), offset, step, *theta, lanes[i])
+        kernels.backward_layer(_flat(dX), below, _flat(tape[i]), offset, step, 1.0 / L, *theta, lanes[i])
         dX, step = tape[i], 1.0 / L  # which holds dJ/dZ now
         if i or block.moved:
             curvature.apply(tape[i], out=product)
     in_w1, in_w2, past_b1, past_b2, in_data, in_product = lanes.sum(axis=2).T
     w1, w2, _, _ = np.array([theta for theta, _ in layers]).reshape(-1, 4).T
     constants = np.array([L for _, L in layers])
-    of_gradient = -in_data  # ⟨dJ/dZ_(i), ∇f(X_(i-1))⟩, layer by layer
+    of_gradient = -in_data  # ⟨dJ/dZ_(i), ∇f(X_(i-1))/L_i⟩, layer by layer
     of_gradient[1:] += in_product[:-1]
     if block.moved and len(tape):
-        of_gradient[0] += np.sum(product * block.x0)
-    return np.column_stack([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, of_gradient / constants / constants])
+        of_gradient[0] += np.sum(step * product * block.x0)
+    return np.column_stack([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, of_gradient / constants])
 
 
 def _flat(matrix: Array) -> Array:

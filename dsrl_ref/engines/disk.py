@@ -5,11 +5,11 @@ file what it needs: running sums are in memory, a 64th of the data, and a 16th b
 code of "pieces" that evaluates, over the same entries in the same order: the bits of an answer are those of "pieces".
 """
 
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from dsrl_ref.disk import home
+from dsrl_ref.disk import home, temporary_folder
 from dsrl_ref.engines.engine import Constants, Engine, Prepared, PreparedLayers, Thetas
 from dsrl_ref.engines.pieces import Network, Pieces, refuses
 from dsrl_ref.engines.problem import Problem
@@ -19,8 +19,7 @@ from dsrl_ref.engines.sorting import sort_to_file
 
 def prepare(problem: Problem) -> Prepared:
     """Sort what a `Fidelity` holds into a file, for one Θ and one L."""
-    layers = int(problem.layers)
-    return _sorted(problem, lambda theta, L: Sharing(theta, L, layers))
+    return _sorted(problem, partial(Sharing, layers=int(problem.layers)))
 
 
 def prepare_layers(problem: Problem) -> PreparedLayers:
@@ -38,7 +37,7 @@ def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -
 def _folder(problem: Problem) -> Path:
     """Where the sorted file goes: to W, or else to the target; of data in memory among the temporary files."""
     homes = (home(matrix) for matrix in (problem.f.start(), problem.target))
-    return next((found.folder for found in homes if found is not None), Path(tempfile.gettempdir()))
+    return next((found.folder for found in homes if found is not None), temporary_folder())
 
 
 ENGINE = Engine(

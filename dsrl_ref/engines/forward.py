@@ -13,7 +13,7 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.checked import gradient, require_finite
+from dsrl_ref.checked import gradient, hessian_product, require_finite
 from dsrl_ref.engines.problem import Layers
 
 SIGN = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])  # by number of the piece, 0 where ξ is
@@ -41,6 +41,18 @@ def forward(f: SmoothTerm, layers: Layers, x0: Array) -> Iterator[Layer]:
 def ties(f: SmoothTerm, layers: Layers, x0: Array) -> int:
     """Count the entries of all Z that sit on a knot of their layer, one layer in memory at a time."""
     return sum(on_knots(Z, theta) for (Z, _, _), (theta, _) in zip(forward(f, layers, x0), layers, strict=True))
+
+
+def hessian_along(f: SmoothTerm, V: Array, X: Array, layer: int) -> Array:
+    """∇²f(X) applied to V, a derivative on its way through a layer; NaN throughout where V has overflowed.
+
+    That is no fault of f, nor of this layer, to which a guard around f would ascribe it: the caller of the engine says
+    that the derivatives overflow, or which X does.
+    """
+    if not np.isfinite(V).all():
+        return np.full(V.shape, np.nan)
+    product: Array = hessian_product(f, V, X, layer)
+    return product
 
 
 def on_knots(Z: Array, theta: Theta) -> int:
@@ -73,8 +85,9 @@ def beyond_knot(Z: Array, theta: Theta, piece: np.ndarray) -> Array:
 def activate(Z: Array, theta: Theta) -> Array:
     """ξ, from the piece on which each entry lies."""
     w1, _, b1, b2 = theta
-    piece = piece_of(Z, theta)
-    return slopes_of_pieces(theta)[piece] * beyond_knot(Z, theta, piece) + (w1 * (b2 - b1) * OUTER)[piece]
+    piece, rise = piece_of(Z, theta), w1 * (b2 - b1)  # infinite, perhaps, where nothing comes near b2
+    at_knot = np.array([-rise, 0.0, 0.0, 0.0, rise])
+    return slopes_of_pieces(theta)[piece] * beyond_knot(Z, theta, piece) + at_knot[piece]
 
 
 def derivatives(Z: Array, theta: Theta) -> tuple[Array, tuple[Array, Array, Array, Array]]:

@@ -88,6 +88,7 @@ class Fused(Generic[Thetas, Constants]):
         self.problem, self.network = problem, network
         self.start, self.threads, self.watch = problem.start, problem.threads, problem.watch
         self.w, self.x0, self.target = (X.ravel() for X in (problem.f.start(), problem.x0, problem.target))
+        self.target_is_W = problem.target_is_W
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
         """By the pieces of the scalar map, where it is a map of few pieces and its sums are finite; else by layers."""
@@ -141,7 +142,7 @@ class Fused(Generic[Thetas, Constants]):
         if table is None or self.start is None:
             return None
         w, target, start, blocks = self.w, self.target, self.start, len(left.rows)
-        own = target.ctypes.data != w.ctypes.data or bool(np.abs(table[:, E]).max() > STEEP)
+        own = not self.target_is_W or bool(np.abs(table[:, E]).max() > STEEP)
         table = split_near_identity(table) if own else table
         bins, lines = make_bins(table, w), make_lines(table, start, network.numbers, own)
         table = np.concatenate([np.zeros((1, table.shape[1])), table])

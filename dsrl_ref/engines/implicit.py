@@ -133,8 +133,9 @@ class Elementwise:
         return float(np.abs(self.factors).max(initial=0.0))
 
     def solve(self, right: Array) -> Array:
-        """Entry by entry."""
-        return np.where(self.active, right, 0.0) / (1 - self.factors)
+        """Entry by entry; infinite where a factor is 1, from where nothing leads to a fixed point."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.active, right, 0.0) / (1 - self.factors)
 
     solve_transposed = solve
 
@@ -181,14 +182,19 @@ class Coupled:
         return self._spread(self._conjugate_gradients(right[self.active] * self.roots) / self.roots)
 
     def _conjugate_gradients(self, right: Array) -> Array:
+        """The solution, found in the unit of the right side, since squares of numbers of any other may leave float64.
+
+        That unit is a power of 2, which shows in no bit.
+        """
         from scipy.sparse.linalg import LinearOperator, cg
 
         if not right.size:
             return right
+        _, exponent = np.frexp(np.abs(right).max())
         operator = LinearOperator((right.size, right.size), matvec=lambda v: v - self(v), dtype=np.float64)
         solution: Array
-        solution, _ = cg(operator, right, rtol=CONJUGATE_GRADIENTS, atol=0.0)
-        return solution
+        solution, _ = cg(operator, np.ldexp(right, -exponent), rtol=CONJUGATE_GRADIENTS, atol=0.0)
+        return np.ldexp(solution, exponent)
 
     def _spread(self, vector: Array) -> Array:
         V = np.zeros(self.X.shape)
@@ -234,6 +240,8 @@ def _newton(f: SmoothTerm, theta: Theta, L: float, X: Array, pieces: np.ndarray)
             return FixedPoint(X, Z, gap, contraction, contraction.radius())
         least = min(least, gap)
         X = X + contraction.solve(change)
+        if not np.isfinite(X).all():
+            return None
     return None
 
 

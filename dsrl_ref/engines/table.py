@@ -66,14 +66,17 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 
     X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
     DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
-    few rows. A D whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ.
+    few rows. A D whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ. To count
+    nonzeros takes reading the target, which is done last, and not at all on disk.
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
-    D, nonzeros = problem.f.D, problem.nonzeros  # type: ignore[attr-defined]
+    D = problem.f.D  # type: ignore[attr-defined]
     k, n = D.shape
-    sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
-    return sparse and n >= MANY_ROWS and support.too_large(n) is None and not gram_overflows(D)
+    if problem.on_disk or n < MANY_ROWS or support.too_large(n) or gram_overflows(D):
+        return False
+    nonzeros = problem.nonzeros
+    return 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
 
 
 RULES = (

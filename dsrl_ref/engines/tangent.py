@@ -13,9 +13,8 @@ import numpy as np
 from dsrl_ref.appendix.network import SmoothTerm
 from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
-from dsrl_ref.checked import hessian_product
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, unless_finite
-from dsrl_ref.engines.forward import activate, derivatives, forward, ties
+from dsrl_ref.engines.forward import activate, derivatives, forward, hessian_along, ties
 from dsrl_ref.engines.problem import Layers, Problem
 
 MOST_NUMBERS = 2**21  # numbers of the sensitivities of some columns, 16 MiB
@@ -42,7 +41,7 @@ def carried(
         step = 1.0 / L
         slope, partials = derivatives(Z, theta)
         for V in dX[:begun]:
-            V[:] = slope * (V - step * hessian_product(f, V, X, layer))
+            V[:] = slope * (V - step * hessian_along(f, V, X, layer))
         begun = place + 5
         for V, partial in zip(dX[place:begun], (*partials, slope * (g * step * step)), strict=True):
             V += partial

@@ -1,5 +1,7 @@
 """``dsrl-ref files``: what it says of the commands' files is what they read and write."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from command_data import FIDELITY, LEAST_SQUARES, VIEWS, in_json, problem_file, views_file
@@ -22,6 +24,13 @@ QUICK = {"fit": ["--epochs", "1"]}
 @pytest.fixture
 def told(capsys):
     return in_json(capsys, "files")
+
+
+def test_every_command_that_declares_keys_is_told(told):
+    modules = {name: import_module(f"dsrl_ref.cli.{name}") for name in cli.COMMANDS}
+    declaring = {name for name, module in modules.items() if hasattr(module, "REQUIRED") or hasattr(module, "WRITES")}
+    assert declaring == set(told["commands"])
+    assert {name for name, module in modules.items() if hasattr(module, "REQUIRED")} == set(files.OF_PROBLEMS)
 
 
 @pytest.mark.parametrize("command", ["gradient", "fit", "solve"])

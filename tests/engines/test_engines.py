@@ -23,6 +23,7 @@ from strategies import Problem, dyadic, examples, floats, matrices, problems, ti
 
 from dsrl_ref import Fidelity, LeastSquares, Objective
 from dsrl_ref.engines.table import ENGINES
+from dsrl_ref.errors import DivergenceError
 
 
 def tied(problem):
@@ -172,6 +173,39 @@ def test_gauss_newton_tells_the_same_loss_bit_for_bit_where_float64_rounds(metho
         (loss, gradient), (again, tangents, _) = J(theta, 9.0), J.gauss_newton(theta, 9.0)
         assert again == loss
         assert np.array(tangents) == pytest.approx(np.array(gradient), rel=1e-9, abs=1e-9)
+
+
+@each_method
+@pytest.mark.parametrize("far", [1e300, 1.7e308])
+@examples(20)
+@given(problem=problems(), per_layer=st.booleans())
+def test_a_knot_that_nothing_reaches_may_be_as_far_away_as_float64_goes(method, far, problem, per_layer):
+    """Who wants no outer piece takes such a b2: nothing of it may be infinity, nor infinity times 0."""
+    problem = suited(problem, method)
+    w1, w2, b1, _ = problem.float_theta
+
+    def answer(b2):
+        f, x0, target = problem.term, floats(problem.x0), floats(problem.target)
+        J = Objective(f, target, layers=max(1, problem.layers), x0=x0, method=method, per_layer=per_layer)
+        theta, L = (1 + w1, w2, b1, b2), float(problem.L)
+        loss, gradient, matrix = J.gauss_newton(theta, L)
+        return [*J(theta, L), loss, *gradient, *matrix, J.ties(theta, L)]
+
+    for near, found in zip(answer(2.0**40), answer(far), strict=True):
+        assert np.array_equal(near, found)
+
+
+@each_method
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_where_all_X_are_finite_and_derivatives_overflow_no_layer_is_blamed(method, per_layer):
+    """X_(3) is 1e300, its square and the derivatives are more than float64 holds: neither f nor a layer is at fault."""
+    f = LeastSquares([[1.0]], [[1.0]]) if method in LEAST_SQUARES_ONLY else Fidelity([[1.0]])
+    J = Objective(f, [[0.0]], layers=3, x0=[[0.0]], method=method, per_layer=per_layer)
+    for call in (J, J.gauss_newton):
+        with pytest.raises(DivergenceError, match=r"the loss \(inf\) or its gradient overflows float64 after 3 layers"):
+            call((1, 1, 0, 0), 1e-100)
+    with pytest.raises(DivergenceError, match=r"[XZ]_\(4\) is not finite in layer 4 \(1 entries\)"):
+        Objective(f, [[0.0]], layers=5, x0=[[0.0]], method=method, per_layer=per_layer)((1, 1, 0, 0), 1e-100)
 
 
 def arrays(f):

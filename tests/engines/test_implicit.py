@@ -64,6 +64,28 @@ def test_is_the_limit_of_many_layers(theta, seed):
     assert_agree(limit(theta, L), layers(theta, L))
 
 
+def test_a_piece_on_which_a_layer_only_shifts_has_no_fixed_point_and_warns_of_nothing():
+    """w1·(1 - 1/L) is 1, so that x moves by W - 2·b1 in each layer until it has left the piece, over b2."""
+    J = Objective(Fidelity([[1.001]]), layers=math.inf)
+    (loss, gradient), x = J((2, 0.5, 0.5, 1.5), 2.0), forward(J.f, (2, 0.5, 0.5, 1.5), 2.0, 3_000)[-1]
+    assert loss == pytest.approx(0.5 * (x[0, 0] - 1.001) ** 2, rel=1e-12)
+    assert gradient.w1 != 0 != gradient.w2
+
+
+@pytest.mark.parametrize("exponent", [-560, -700, 400])
+def test_the_unit_of_the_data_shows_in_no_bit(exponent):
+    """Not where squares of the residual underflow, either: db1 and db2 have the unit of X, and their products none."""
+    (f, target), s, (w1, w2, b1, b2) = least_squares(), 2.0**exponent, CONVEX
+    L = 1.1 * f.lipschitz()
+    loss, usual, products = Objective(f, target, layers=math.inf).gauss_newton(CONVEX, L)
+    J = Objective(LeastSquares(f.D, s * f.Y), s * target, layers=math.inf)
+    found, gradient, matrix = J.gauss_newton((w1, w2, s * b1, s * b2), L)
+    assert (gradient.b1, gradient.b2) == (s * usual.b1, s * usual.b2)
+    assert np.array_equal(matrix[2:4, 2:4], products[2:4, 2:4])
+    assert np.array_equal(matrix[2:4], products[2:4] * [s, s, 1, 1, s])
+    assert found == loss * s * s
+
+
 @pytest.mark.parametrize("theta", [CONVEX, FIRM])
 def test_is_the_dense_inverse_applied(theta):
     f, target = least_squares()

@@ -26,6 +26,7 @@ class Forms:
     def __getattr__(self, name):
         if name not in self.kept:
             count = 1 if name == "lowest" else 6 if name.startswith("add_") else 9 if "_rows" in name else 8
+            count = 18 if name == "preactivation_of_eight" else count
             self.kept[name] = self.wrapped(getattr(self.module, name), count)
         return self.kept[name]
 
@@ -38,6 +39,9 @@ class Forms:
                 6: lambda a, b, c, d, e, f: function(a, b, c, d, e, f),
                 8: lambda a, b, c, d, e, f, g, h: function(a, b, c, d, e, f, g, h),
                 9: lambda a, b, c, d, e, f, g, h, i: function(a, b, c, d, e, f, g, h, i),
+                18: lambda a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t: function(
+                    *(a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t)
+                ),
             }
             kernel = numba.njit(forms[arguments])
 
@@ -181,6 +185,43 @@ def test_active_is_what_lies_outside_of_the_dead_zone_and_what_is_no_number(form
     mask = forms.preactivation(zeros.copy(), 0, zeros, 0, x, 1.0, b1, z)
     assert bits(mask) == [int(not -b1 <= value < b1) for value in z]
     assert sum(bits(mask)) > 0
+
+
+def test_eight_entries_are_formed_as_all_are(forms):
+    """The bits of `one_column` and `preactivation`, a vector at a time, and the bound of these."""
+    rng = np.random.default_rng(7)
+    panel, rows, values = data(9, (), rng, lambda rng, *shape: rng.normal(size=shape))
+    C, x, step, b1 = rng.normal(size=(4, WIDTH)), rng.normal(size=80) * (rng.random(80) < 0.3), 1 / 3, 0.5
+    products, z = np.empty((1, WIDTH)), np.empty(WIDTH)
+    forms.one_column(panel, rows, values, 2, 9, OFFSETS, 0, products)
+    mask = bits(forms.preactivation(products, 0, C, 2, x[16:], step, b1, z))
+    for place in range(0, WIDTH, LANES):
+        own_g, own_z, bounds = np.full((3, LANES), np.nan), np.full((3, LANES), np.nan), np.full((2, 3), np.nan)
+        row = 16 + place
+        numbers = 2, 9, place, C, 2, x, row, step, b1, own_g, own_z, 1, bounds, 4, 0.25
+        found = bits(forms.preactivation_of_eight(panel, rows, values, *numbers))
+        lanes = slice(place, place + LANES)
+        assert own_g[1].tobytes() == products[0, lanes].tobytes()
+        assert own_z[1].tobytes() == z[lanes].tobytes()
+        assert found == mask[lanes] + [0] * (WIDTH - LANES)
+        assert bounds[1, 1] == np.abs(own_g[1]).max() + 0.25
+        assert np.count_nonzero(~np.isnan(own_g)) == np.count_nonzero(~np.isnan(own_z)) == LANES
+        assert np.count_nonzero(~np.isnan(bounds)) == 1
+    assert 0 < sum(mask) < WIDTH
+
+
+def test_eight_entries_of_an_empty_list_are_those_of_the_offset(forms):
+    C, g, z, bounds = (
+        np.arange(2 * WIDTH).reshape(2, WIDTH) / 8,
+        np.empty((1, LANES)),
+        np.empty((1, LANES)),
+        np.empty(1),
+    )
+    none = np.empty(0, np.uint32), np.empty(0)
+    forms.preactivation_of_eight(C, *none, 0, 0, 8, C, 1, np.zeros(LANES), 0, 0.5, 1.0, g, z, 0, bounds, 0, 0.0)
+    assert g[0].tolist() == (-C[1, 8:16]).tolist()
+    assert z[0].tolist() == (0.5 * C[1, 8:16]).tolist()
+    assert bounds[0] == C[1, 15]
 
 
 @pytest.mark.parametrize("place", [0, 1, 31, 32, 62, 63])

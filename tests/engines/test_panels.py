@@ -68,3 +68,29 @@ def test_lists_have_what_is_not_zero_by_columns(monkeypatch, listed):
             assert one.start.tolist() == [0, len(one.rows)]
         some = ours.of(2, 7)
         assert some.start.tolist() == np.append(0, np.cumsum(np.count_nonzero(A[:, 2:7], axis=0))).tolist()
+
+
+@pytest.mark.parametrize("n", [1, 8, 9, 64, 65, 513])
+def test_groups_have_the_largest_size_of_8_rows(n):
+    A = np.random.default_rng(n).normal(size=(n, 3))
+    largest = panels.largest_of_groups(panels.panels_of(A)).transpose(0, 2, 1).reshape(-1, 3)
+    expected = [[max(abs(x) for x in A[row : row + 8, q]) for q in range(3)] for row in range(0, n, 8)]
+    assert largest[: len(expected)].tolist() == expected
+    assert not largest[len(expected) :].any()
+
+
+def test_a_number_that_is_none_is_the_largest_of_its_group():
+    A = np.ones((20, 2))
+    A[9, 1] = np.nan
+    largest = panels.largest_of_groups(panels.panels_of(A))[0]
+    assert np.isnan(largest[1, 1])
+    assert np.count_nonzero(np.isnan(largest)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64), (3, 7, 64), (1, 5000, 64)])
+def test_what_is_in_large_pages_begins_where_one_does_and_is_zeros(shape):
+    made = panels.in_large_pages(*shape)
+    assert made.shape == shape
+    assert made.flags.c_contiguous
+    assert made.ctypes.data % 2**21 == 0
+    assert not made.any()

@@ -274,6 +274,15 @@ def test_digits_are_kept_where_the_target_is_near_what_a_strong_attenuation_leav
     assert (J == 0) if factor == 1 else (abs(Fraction(J) - K) <= 8 * Fraction(2.0**-53) * K)
 
 
+@pytest.mark.parametrize("w", [658.61, -391.93, 225.12, -172.07])
+def test_digits_are_kept_where_eleven_layers_grow_from_zeros_past_the_target(w):
+    """The slope of x - w goes from -1 to .008 in steps that round; the target is W."""
+    W, theta = np.array([[w]]), (0.7156466686594307, 1.2636600318332725, 0.12115129265065516, 0.38809477665674674)
+    J, _ = objective(W, layers=11, x0=0 * W)(theta, 50.0)
+    K, _ = rational(W, theta, 50.0, 11, 0 * W)
+    assert abs(Fraction(J) - K) <= 4 * Fraction(2.0**-53) * K
+
+
 def test_digits_are_kept_where_the_terms_of_x_cancel():
     """Entries a millionth beside b1, the target beside 0."""
     W, theta = 0.3 * (1 + 1e-6 * np.random.default_rng(0).random((1, 700))), (1.1, 0.7, 0.3, 0.6)

@@ -1,6 +1,7 @@
 """The table of engines: what "auto" takes, what is refused and why, and what every line of it must have."""
 
 import math
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from strategies import FloatQuartic, examples
 
 import dsrl_ref
 from dsrl_ref import Fidelity, LeastSquares, Objective, disk
-from dsrl_ref.engines import table
+from dsrl_ref.engines import support, table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES, choose, named
 from dsrl_ref.errors import DataFileError, SizeError
@@ -235,6 +236,34 @@ def test_what_nothing_stores_is_part_of_the_answer_of_every_layer():
     assert rows == pytest.approx(dense.loss_and_gradient(thetas, L)[1], rel=1e-14)
 
 
+def carried(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_prepared_problem_answers_the_same_where_it_has_been_sent(engine, per_layer, sparse):
+    """To another process, as workers do; of what nothing stores too."""
+    W = np.random.default_rng(0).normal(size=(9, 40)).clip(0, None)
+    least_squares = LeastSquares(np.eye(9), W)
+    layers = math.inf if engine.name == "implicit" else 3
+    for f in (Fidelity(sp.csr_array(W) if sparse else W), least_squares):
+        x0 = f.start()
+        for times in (1.0, 0.5):  # what is one array here is two there
+            problem = Problem(f, x0, x0 if times == 1 else times * x0, layers, 2, per_layer and layers == 3)
+            if table.refusal(engine, problem) is not None:
+                continue
+            theta, L = dsrl_ref.Theta(1.1, 0.6, 0.23, 1.07), 1.7
+            if problem.per_layer:
+                theta, L = (theta,) * 3, np.array([1.7, 2.1, 1.4])
+            here = (table.prepare_layers if problem.per_layer else table.prepare)(engine, problem)
+            there = carried(here)
+            assert there.ties(theta, L) == here.ties(theta, L)
+            for of_here, of_there in zip(here.gauss_newton(theta, L), there.gauss_newton(theta, L), strict=True):
+                assert np.array_equal(of_here, of_there)
+
+
 @pytest.fixture
 def of_file(tmp_path, monkeypatch):
     """Makes the problem of a `Fidelity` on disk, where little is large."""
@@ -259,6 +288,21 @@ def test_of_data_on_disk_only_what_reads_them_by_blocks_is_taken(of_file, evalua
     assert choose(of_fidelity(), 1000).name == "pieces"
 
 
+def test_a_target_is_not_read_where_its_nonzeros_decide_nothing(monkeypatch):
+    """Those of a target on disk are as many bytes as it has, and of few rows or too many no number would change it."""
+
+    def refuse(problem):
+        raise AssertionError("the target was read")
+
+    few, many = of_sparse_signals(n=255, nonzeros=1), of_sparse_signals(n=300, m=1, nonzeros=1)
+    on_disk = of_sparse_signals()
+    on_disk.on_disk = True
+    monkeypatch.setattr(support, "LARGEST", 8 * 300 * 320 - 1)
+    assert choose(of_sparse_signals(), 100).name == "support"
+    monkeypatch.setattr(Problem, "nonzeros", property(refuse))
+    assert [choose(problem, 1000).name for problem in (few, many, on_disk)] == ["columns"] * 3
+
+
 def test_what_holds_all_in_memory_is_refused_for_data_on_disk(of_file):
     able = {name for name, engine in ENGINES.items() if table.refusal(engine, of_file()) is None}
     assert able == {"fused", "disk"}
@@ -277,3 +321,10 @@ def test_what_is_prepared_of_a_file_is_asked_while_the_file_is_as_it_was(of_file
     of_file.path.write_bytes(b"")
     with pytest.raises(DataFileError, match=r"w\.npy has changed since it was read"):
         prepared.loss_and_gradient(dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)
+
+
+def test_what_is_prepared_of_a_file_takes_its_entries_with_it(of_file):
+    for name in ("fused", "disk"):
+        prepared = table.prepare(ENGINES[name], of_file())
+        there, arguments = carried(prepared), (dsrl_ref.Theta(1, 0.5, 0.25, 1), 2.0)
+        assert there.loss_and_gradient(*arguments)[0] == prepared.loss_and_gradient(*arguments)[0] > 0

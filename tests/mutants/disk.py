@@ -41,7 +41,7 @@ MUTANTS = [
         ("if not folder.is_dir():", "if False:"),
         ("        and not isinstance(value, Set)\n", ""),
         ('        and not hasattr(value, "__getitem__")\n', ""),
-        ("stamp.path.parent", "Path(tempfile.gettempdir())"),
+        ("stamp.path.parent", "temporary_folder()"),
         ("value.dtype != np.float64 or not", "not"),
         ("or not value.flags.c_contiguous:", "or False:"),
         ("    for i in range(0, n, rows):", "    for i in range(0, n - rows + 1, rows):"),
@@ -77,7 +77,7 @@ MUTANTS = [
         ('STORED = "data", "indices", "indptr"', 'STORED = "data", "indptr"'),
         ("    if is_sparse(value):\n        _require_entries_in_memory(value, name)\n    elif", "    if"),
         ("        require_in_memory(value, name)\n        return _of_blocks", "        return _of_blocks"),
-        ("folder or Path(tempfile.gettempdir()))", "Path(tempfile.gettempdir()))"),
+        ("folder or temporary_folder())", "temporary_folder())"),
         ('if now.size != self.size else "was', 'if now.changed == self.changed else "was'),
         ("{error.strerror}; give scratch=, another", "{error.strerror}; give another"),
         ("stamp = None if filename is None else", "stamp ="),
@@ -104,7 +104,7 @@ MUTANTS = [
     *of(
         "engines/disk.py",
         ("return _sorted(problem, Layered)", "return _sorted(problem, lambda thetas, L: Layered(thetas[::-1], L))"),
-        ("lambda theta, L: Sharing(theta, L, layers)", "lambda theta, L: Sharing(theta, L, layers + 1)"),
+        ("layers=int(problem.layers)", "layers=1 + int(problem.layers)"),
         ("target[:0] if problem.target_is_W else target", "target[:0]"),
         (
             "target[:0] if problem.target_is_W else target",
@@ -121,7 +121,7 @@ MUTANTS = [
             "beside a target all are kept",
         ),
         ("0 if beside.size else problem.entries - w.size", "0"),
-        ("if found is not None), Path(tempfile.gettempdir()))", "if found is None), Path(tempfile.gettempdir()))"),
+        ("if found is not None), temporary_folder())", "if found is None), temporary_folder())"),
         ("    reads_disk=True,\n", ""),
     ),
     *of(

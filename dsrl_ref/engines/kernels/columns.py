@@ -33,16 +33,17 @@ def forward_layer(X, Z, offset, step, w1, w2, b1, b2):
 
 
 @compiled
-def backward_layer(V, P, Z, offset, step, w1, w2, b1, b2, lanes):
-    """Backward through one layer, in place, where the layer above, i+1, has the step `step`, 1/L_(i+1).
+def backward_layer(V, P, Z, offset, step, own_step, w1, w2, b1, b2, lanes):
+    """Backward through one layer, in place. Its `own_step` is 1/L_i; `step` is that of the layer above, 1/L_(i+1).
 
     In: V - step·P is dJ/dX_(i), Z is Z_(i), and `offset` is DᵀY. In the last layer V is the residual and P is 0; below
     it V is dJ/dZ_(i+1) and P is DᵀD·dJ/dZ_(i+1).
     Out: Z holds dJ/dZ_(i).
     Added to `lanes`, an array (6, LANES), one row each:
     dw1; dw2; Σ dJ/dX·sign(z) over |z| past b1, and over |z| past b2, which the caller multiplies by -w1 and by w1 - w2
-    for db1 and db2, all four of layer i; Σ dJ/dZ_(i)·offset, also of layer i; and Σ P·X_(i), which is
-    ⟨dJ/dZ_(i+1), DᵀDX_(i)⟩ and of layer i+1.
+    for db1 and db2, all four of layer i; Σ dJ/dZ_(i)·offset/L_i, also of layer i; and Σ P·X_(i)/L_(i+1), which is
+    ⟨dJ/dZ_(i+1), DᵀDX_(i)⟩/L_(i+1) and of layer i+1. The last two are divided term by term, which gives them the
+    unit of X²: in that of (DX)² they would overflow or vanish where D is written in a very large or small unit.
     """
     rise = b2 - b1
     in_w1, in_w2, past_b1, past_b2, in_data, in_product = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5]
@@ -57,14 +58,15 @@ def backward_layer(V, P, Z, offset, step, w1, w2, b1, b2, lanes):
             past2 = 1.0 if (z[j] >= b2) | (z[j] < -b2) else 0.0
             by_w1 = sign * (past2 * rise + (past1 - past2) * (size - b1))
             by_w2 = sign * past2 * (size - b2)
-            cotangent = v[j] - step * p[j]
+            moved = step * p[j]
+            cotangent = v[j] - moved
             pulled = cotangent * (past2 * w2 + (past1 - past2) * w1)
             in_w1[j] += cotangent * by_w1
             in_w2[j] += cotangent * by_w2
             past_b1[j] += cotangent * sign * past1
             past_b2[j] += cotangent * sign * past2
-            in_data[j] += pulled * c[j]
-            in_product[j] += p[j] * (w1 * by_w1 + w2 * by_w2)
+            in_data[j] += pulled * (own_step * c[j])
+            in_product[j] += moved * (w1 * by_w1 + w2 * by_w2)
             z[j] = pulled
 
 

@@ -25,8 +25,7 @@ A, E, C, ALPHA, BETA, DA = 2, 3, 4, 5, 6, 7
 # from REACH on, the largest running sums of w² and of y² that were subtracted to get them, of one word.
 W, Y, REACH, COLUMNS = 0, 4, 10, 12
 SUMS = 16  # columns of running sums: Σw, Σw²; Σy, Σyw, Σy² in the first form; the same in the second; of two words
-ROUNDED = 2.0**-6  # a sum of r² below this share of its terms is formed again, with a line of two words
-FINE = 2.0**-47  # and so is one whose x may be off by more than this share of r, beside a target of its own
+FINE = 2.0**-47  # a sum of r² whose x may be off by more than this share of r is formed again, with a line of two words
 LOST = 2.0**-47  # a sum in two words below this share of its terms has lost what float64 would keep
 BLOCK = 256  # entries between two rows of running sums
 RUN = 32  # entries that are added in one word before both are: the fewer, the less rounds off the second
@@ -296,19 +295,16 @@ def residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, ou
     """Fill row k of `out` with Σr, Σrw and Σr² over piece k, two words each, and tell which of the Σr² are lost.
 
     A Σr² is lost where the rounding in it, and in the running sums that it came from, is large both beside itself and
-    beside the total of the pieces whose sums are certain; lost[k] says so.
+    beside the total of the pieces whose sums are certain; lost[k] says so. The sums of a piece without entries may be
+    NaN: where its knots are as far away as float64 reaches, its line overflows.
     """
     line, least, certain = np.empty(4), np.empty(counts.size), 0.0
     for k in range(counts.size):
         row, count, kept = sums[k], counts[k], from_w(own, table[k, A])
         line[0], line[1], line[2], line[3] = table[k, E if kept else A], 0.0, table[k, C], 0.0
         sums_on_line(line, count, row, out[k])
-        if own:
-            off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
-            again = FINE * FINE * out[k, 4] < off * off
-        else:
-            again = out[k, 4] < ROUNDED * terms(line, row[W + 2], count, row[Y + 4])
-        if again and k < lines:
+        off = table[k, ALPHA] * math.sqrt(row[W + 2]) + table[k, BETA] * math.sqrt(count)
+        if FINE * FINE * out[k, 4] < off * off and k < lines:
             follow(w[begins[k]], start, numbers, kept, line)
             sums_on_line(line, count, row, out[k])
         ww, yy = max(row[W + 2], row[REACH]), max(row[Y + 4], row[REACH + 1])
@@ -331,7 +327,7 @@ def loss_and_gradient(table, lines, counts, sums, w, begins, own, start, numbers
     r, dc = np.empty((counts.size, 6)), (DA + table.shape[1]) // 2
     residual_sums(table, lines, counts, sums, w, begins, own, start, numbers, r, lost)
     for k in range(counts.size):
-        if lost[k]:
+        if lost[k] or counts[k] == 0.0:
             continue
         out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], 0.5 * r[k, 4], 0.5 * r[k, 5])
         for p in range(len(out) - 1):
@@ -374,8 +370,8 @@ def gauss_newton(table, counts, sums, out, lost):
     """
     dc, beside = (DA + table.shape[1]) // 2, np.empty((len(out), 4))
     for k in range(counts.size):
-        lost[k] = sums_of_derivatives(table[k], counts[k], sums[k], beside) and counts[k] > 0.0
-        if lost[k]:
+        lost[k] = counts[k] > 0.0 and sums_of_derivatives(table[k], counts[k], sums[k], beside)
+        if lost[k] or counts[k] == 0.0:
             continue
         for p in range(len(out)):
             add_products(table[k, DA + p], table[k, dc + p], beside[p:], out[p, p:])

@@ -1,12 +1,13 @@
 """LeastSquares on the nonzeros, one layer of a block of columns at a time, forward and back.
 
-What the arrays hold, here and in `support_tangents`:
+What the arrays hold, here, in `support_sparse` and in `support_tangents`:
 
 * ``G`` (panels, n, 64): DᵀD in panels of 64 columns, the last one filled up with zeros. ``C`` and ``target``
   (panels, m, 64): DᵀY and X̃, of all m columns, cut in the same way; ``C[t, j]`` are the rows 64·t.. of column j.
 * **Lists**, of B columns: ``rows[start[q] : start[q + 1]]`` are the rows of column q that are listed, ascending, and
   the same places of other arrays hold what belongs to them: ``x``, ``z``, ``g``. ``start`` has B + 1 entries. X_(i)
   is listed where Z_(i) is active, b1 <= z or z < -b1; elsewhere X_(i), its cotangent and its sensitivities are 0.
+* ``whole`` (B,): which columns have more than very few entries: the products of all others are `support_sparse`'s.
 * ``first``: the number, among the m columns, of the column that is q = 0 of the block.
 * ``u_rows``, ``u_values``, ``u_start``: the lists once more, of every four columns with much in common: see `unions`.
 
@@ -85,29 +86,34 @@ def unions(n, rows, values, start, u_rows, u_values, u_start, line):
 
 
 @compiled
-def forward_layer(G, n, rows, x, start, u_rows, u_values, u_start, C, first, step, b1, at, n_rows, n_z, n_g, cuts):
+def forward_layer(
+    G, n, rows, x, start, u_rows, u_values, u_start, C, first, step, b1, at, whole, count, n_rows, n_z, n_g, cuts
+):
     """One layer of a block: Z = X - step·(GX - C), of which the active entries are listed.
 
-    In: X_(i-1) as lists. Out, in the order of the work, panel by panel: ``n_rows``, ``n_z`` and ``n_g``, the row,
-    Z_(i) and ∇f(X_(i-1)) of each active entry; cuts[t, q] is where those of panel t and column q begin. `at` (B,) is
-    room to work in. The answer is how many there are. A Z that is NaN is listed, so that it is found.
+    In: X_(i-1) as lists, and ``whole`` (B,), which columns are formed here: the others are by `support_sparse`, which
+    has found `count` entries before. Out, in the order of the work, panel by panel: ``n_rows``, ``n_z`` and ``n_g``,
+    the row, Z_(i) and ∇f(X_(i-1)) of each active entry, after those that are there; those of panel t and column q are
+    at cuts[t, q, 0], .., cuts[t, q, 1] - 1. `at` (B,) is room to work in. The answer is how many there are in all. A Z
+    that is NaN is listed, so that it is found.
     """
     products, z, own, offsets = np.empty((5, WIDTH)), np.empty(WIDTH), np.zeros(WIDTH), np.arange(0, WIDTH, LANES)
-    one = products[4:]
-    columns, count, bit = start.size - 1, np.int64(0), np.uint64(1)
-    for q in range(columns):
+    one, bit = products[4:], np.uint64(1)
+    for q in range(start.size - 1):
         at[q] = start[q]
     for t in range(G.shape[0]):
         base, panel, offset_of = t * WIDTH, G[t], C[t]
         inside = EVERY_ROW if n - base >= WIDTH else (bit << np.uint64(n - base)) - bit
-        for q in range(columns):
+        for q in range(start.size - 1):
             row, begin, many = q % 4, u_start[q // 4], u_start[q // 4 + 1] - u_start[q // 4]
+            if many and row == 0:
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 0, products)
+                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 4, products)
+            if not whole[q]:
+                continue
             if many == 0:
                 row = 4
                 one_column(panel, rows, x, start[q], start[q + 1] - start[q], offsets, 0, one)
-            elif row == 0:
-                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 0, products)
-                half_of_four_columns(panel, u_rows, u_values, begin, many, offsets, 4, products)
             e = at[q]
             while e < start[q + 1] and rows[e] < base + WIDTH:
                 own[rows[e] - base] = x[e]
@@ -116,13 +122,13 @@ def forward_layer(G, n, rows, x, start, u_rows, u_values, u_start, C, first, ste
             for k in range(at[q], e):
                 own[rows[k] - base] = 0.0
             at[q] = e
-            cuts[t, q] = count
+            cuts[t, q, 0] = count
             while mask != 0:
                 r = lowest(mask)
                 mask &= mask - bit
                 n_rows[count], n_z[count], n_g[count] = base + r, z[r], products[row, r]
                 count += 1
-    cuts[G.shape[0], 0] = count
+            cuts[t, q, 1] = count
     return count
 
 
@@ -158,19 +164,19 @@ def count_ties(G, n, rows, x, start, u_rows, u_values, u_start, C, first, step, 
 
 
 @compiled
-def pack_layer(n_rows, n_z, n_g, cuts, w1, w2, b1, b2, rows, z, g, x, start):
-    """Bring what `forward_layer` found into the order of the columns, as lists, and apply ξ.
+def pack_layer(n_rows, n_z, n_g, cuts, whole, w1, w2, b1, b2, rows, z, g, x, start):
+    """Bring what was found into the order of the columns, as lists, and apply ξ.
 
-    In: `n_rows`, `n_z`, `n_g` and `cuts` as that has filled them. Out: the lists of the active entries, `rows` with
+    In: `n_rows`, `n_z`, `n_g` and `cuts` as `forward_layer` has filled them for the columns that are `whole`; of the
+    others all is at cuts[0, q, 0], .., cuts[0, q, 1] - 1. Out: the lists of the active entries, `rows` with
     Z_(i) in `z`, ∇f(X_(i-1)) in `g` and X_(i) = ξ(Z_(i)) in `x`, and `start` (B + 1,). Returns how many entries of
     X_(i) are not finite.
     """
     rise, columns, end, wrong = b2 - b1, start.size - 1, np.int64(0), np.int64(0)
     for q in range(columns):
         start[q] = end
-        for t in range(cuts.shape[0] - 1):
-            after = cuts[t, q + 1] if q + 1 < columns else cuts[t + 1, 0]
-            for k in range(cuts[t, q], after):
+        for t in range(cuts.shape[0] if whole[q] else 1):
+            for k in range(cuts[t, q, 0], cuts[t, q, 1]):
                 rows[end], z[end], g[end] = n_rows[k], n_z[k], n_g[k]
                 end += 1
     start[columns] = end
@@ -211,12 +217,12 @@ def residual(rows, x, start, target, first, dX, sums):
 
 
 @compiled
-def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
+def backward_layer(z, g, start, step, w1, w2, b1, b2, dX, place, sums):
     """Backward through ξ, in place.
 
     In: Z_(i) and ∇f(X_(i-1)) on the lists of layer i, and `dX`, dJ/dX_(i) on the same lists. Out: `dX` holds dJ/dZ_(i).
     Added to sums[q], to the five entries from `place` on: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be
-    multiplied by for those in b1 and b2; and Σ dZ·∇f, which is to be divided by L² for that in L.
+    multiplied by for those in b1 and b2; and Σ dZ·step·∇f, which is to be divided by L for that in L.
     """
     rise = b2 - b1
     for q in range(start.size - 1):
@@ -231,7 +237,7 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
             in_w2 += signed * past2 * (size - b2)
             past_b1 += signed
             past_b2 += signed * past2
-            in_L += dZ * g[e]
+            in_L += dZ * (step * g[e])
             dX[e] = dZ
         sums[q, place] += in_w1
         sums[q, place + 1] += in_w2
@@ -241,8 +247,8 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
 
 
 @compiled
-def backward_product(G, rows, dZ, start, u_rows, u_values, u_start, step, p_rows, p_start, at, p_at, p_dX):
-    """Backward through Z_(i) = X_(i-1) - step·∇f(X_(i-1)).
+def backward_product(G, rows, dZ, start, u_rows, u_values, u_start, step, p_rows, p_start, at, whole, p_at, p_dX):
+    """Backward through Z_(i) = X_(i-1) - step·∇f(X_(i-1)), of the columns that are `whole`.
 
     In: dJ/dZ_(i) as lists, once by columns and once by fours, and where X_(i-1) is listed, `p_rows` and `p_start`. Out:
     `p_dX`, which is dJ/dX_(i-1) = dZ - step·G·dZ on the lists of X_(i-1). Of a product only those vectors of 8 rows
@@ -259,6 +265,8 @@ def backward_product(G, rows, dZ, start, u_rows, u_values, u_start, step, p_rows
             if many and row == 0:
                 half_of_four_columns(panel, u_rows, u_values, begin, many, every, 0, products)
                 half_of_four_columns(panel, u_rows, u_values, begin, many, every, 4, products)
+            if not whole[q]:
+                continue
             a, vectors, before = p_at[q], 0, np.int64(-1)
             while a < p_start[q + 1] and p_rows[a] < base + WIDTH:
                 offset = np.int64(p_rows[a] - base) & -LANES

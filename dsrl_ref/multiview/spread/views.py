@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dsrl_ref.distributed import work
-from dsrl_ref.distributed.cluster import TIMEOUT, Cluster, Here, place_of
+from dsrl_ref.distributed.cluster import Cluster, Here, place_of
 from dsrl_ref.memory import require_room
 from dsrl_ref.multiview.absent import is_absent, require_somewhere
 from dsrl_ref.multiview.blank import what_is_blank
@@ -26,7 +26,7 @@ from dsrl_ref.multiview.views import (
     prepare,
     require_as_many,
 )
-from dsrl_ref.spread import as_spread, is_spread
+from dsrl_ref.spread import TIMEOUT, as_spread, is_spread
 from dsrl_ref.threads import limited, processors
 
 
