@@ -156,10 +156,10 @@ def networks(package):
         if layers:
             own_parameters(package, f, theta, L, layers, x0, target)
     ties_of_zeros(package)
-    where_DtD_overflows(package)
     extreme_units(package)
     derivatives_that_overflow(package)
     far_knots(package)
+    where_DtD_overflows(package)
 
 
 def far_knots(package):
@@ -196,8 +196,6 @@ def extreme_units(package):
         own = package.LeastSquares(c * floats(f.D), c * s * floats(f.Y))
         units = [s, s, 1, 1, s / c / c]
         for method in methods(package, own, floats(x0)):
-            if method == "support":  # whose sum in L has the unit of (DX)²
-                continue
             J = package.Objective(own, s * floats(target), layers=layers, x0=s * floats(x0), method=method)
             w1, w2, b1, b2 = map(float, theta)
             got, derivatives = J([w1, w2, s * b1, s * b2], 4 * c * c)

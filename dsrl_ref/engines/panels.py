@@ -57,16 +57,6 @@ def products(D: Any, Y: Array, threads: int) -> tuple[Array, Array]:
     return G, C
 
 
-def gram_overflows(D: Any) -> bool:
-    """Whether an entry of DᵀD leaves float64, or may by rounding: none is larger than ‖d‖² of the longest column d.
-
-    Forms no matrix of n×n, and none of the size of D unless D is sparse.
-    """
-    with np.errstate(over="ignore"):
-        squares = D.multiply(D).sum(axis=0) if is_sparse(D) else np.einsum("ij,ij->j", D, D)
-        return bool(2 * squares.max() == np.inf)
-
-
 def in_large_pages(*shape: int) -> Array:
     """Zeros that begin where a large page of memory does, which a processor finds by far fewer tables.
 
@@ -77,6 +67,16 @@ def in_large_pages(*shape: int) -> Array:
     around = np.zeros(size + 2 * LARGE_PAGE)
     first = -around.ctypes.data // around.itemsize % LARGE_PAGE
     return around[first : first + size].reshape(shape)
+
+
+def gram_overflows(D: Any) -> bool:
+    """Whether an entry of DᵀD leaves float64, or may by rounding: none is larger than ‖d‖² of the longest column d.
+
+    Forms no matrix of n×n, and none of the size of D unless D is sparse.
+    """
+    with np.errstate(over="ignore"):
+        squares = D.multiply(D).sum(axis=0) if is_sparse(D) else np.einsum("ij,ij->j", D, D)
+        return bool(2 * squares.max() == np.inf)
 
 
 def panels(n: int) -> int:

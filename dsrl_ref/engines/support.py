@@ -285,8 +285,7 @@ class Block:
 
     def _panels(self, entries: int, lanes: int) -> Iterator[tuple[int, int]]:
         """From which panel to which one call carries so many `lanes` of so many entries: Ctrl-C waits for it."""
-        count = len(self.prepared.G)
-        most = max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
+        count, most = len(self.prepared.G), max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
         for first in range(0, count, most):
             yield first, min(first + most, count)
 
@@ -324,8 +323,8 @@ class Block:
         """Form the columns with few entries; return how many are active. `before` are the lists of a layer before X."""
         from dsrl_ref.engines.kernels.support_sparse import forward_layer
 
-        own, lists = self.prepared, (tuple(before), tuple(self.X))
-        room = self.room, self.bounds, self.whole, self.found, self.cuts
+        own, room = self.prepared, (self.room, self.bounds, self.whole, self.found, self.cuts)
+        lists = tuple(before), tuple(self.X)
         return int(forward_layer(own.G, own.n, own.H, own.largest, *lists, own.C, self.first, step, b1, *room))
 
     def _step(self, i: int) -> tuple[Any, ...]:

@@ -66,17 +66,17 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 
     X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
     DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
-    few rows. A D whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ. To count
-    nonzeros takes reading the target, which is done last, and not at all on disk.
+    few rows. To count nonzeros takes reading the target, which is done last, and not at all on disk. A D
+    whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ.
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
-    D = problem.f.D  # type: ignore[attr-defined]
-    k, n = D.shape
-    if problem.on_disk or n < MANY_ROWS or support.too_large(n) or gram_overflows(D):
+    k, n = problem.f.D.shape  # type: ignore[attr-defined]
+    if problem.on_disk or n < MANY_ROWS or support.too_large(n):
         return False
     nonzeros = problem.nonzeros
-    return 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
+    sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
+    return sparse and not gram_overflows(problem.f.D)  # type: ignore[attr-defined]
 
 
 RULES = (
