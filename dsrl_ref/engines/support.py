@@ -254,8 +254,7 @@ class Block:
 
     def errors(self) -> Iterator[None]:
         """Σ(x - x̃)², forward alone; of entries that are not finite, what `wrong` says is said instead."""
-        for _ in self._forward():
-            yield
+        yield from (None for _ in self._forward())
         self._residual()
 
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:

@@ -433,7 +433,10 @@ MUTANTS = [
         ("return Status.COMPLETED\n", "return Status.STATIONARY\n"),
         ("            return Status.CONVERGED\n", "            return None\n"),
         ("Status.MAX_ITER if self.current.steps >= self.epochs else None", "None"),
-        ("        if self.current.family is not self.apart:\n            return None\n", ""),
+        (
+            *("        if self.current.family is not self.apart:\n            return None\n", "", 1, 1),
+            "the step that ends the stage of schedules begins the next one, so that none is seen at its end",
+        ),
         ("        self.current.state = state\n", ""),
         ("if end.loss < loss else (loss, numbers))", ")"),
         ("[*found, np.array([0.5", "[np.array([0.5"),

@@ -117,6 +117,18 @@ def test_the_epochs_are_those_of_each_stage():
     assert accepted[3:].all()
 
 
+def test_a_stage_is_over_after_its_epochs():
+    tried, given = (
+        layered.begin(objective(), None, None, None, 2),
+        layered.begin(objective(), (1, 1, 0.1, 0.2), 1.1, None, 2),
+    )
+    assert (tried.most(2), given.most(2)) == (3 + 2 * 2, 2)
+    for _ in range(2):
+        assert given.status is None
+        given.step()
+    assert given.status is Status.MAX_ITER
+
+
 def test_schedules_are_tried_and_the_best_goes_on():
     history, J = run(epochs=3).history, layered.with_denser(split(objective(), None)[0])
     begun = np.flatnonzero(history["accepted"][:3])[0]
@@ -288,13 +300,14 @@ def test_more_epochs_are_added_where_the_schedules_ended_by_themselves(tmp_path,
 
 def test_where_the_schedules_took_all_their_epochs_no_more_are_added(tmp_path):
     """A longer run would have gone on with them."""
-    message = run(checkpoint=tmp_path / "run", epochs=2).message
-    assert message.startswith(
+    once = run(checkpoint=tmp_path / "run", epochs=2)
+    assert once.message.startswith(
         "not completed after 2 epochs a stage: begin anew with more, or go on from here with theta and L; "
     )
     told = "its stage of schedules ended after all its 2 epochs, and would go on with 3: give epochs=2, and let another"
     with pytest.raises(ModelFileError, match=f"run is of another run: {told}"):
         run(checkpoint=tmp_path / "run", resume=True, epochs=3)
+    assert bits(run(checkpoint=tmp_path / "run", resume=True, epochs=2)) == bits(once)
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
@@ -391,6 +404,13 @@ def test_of_many_columns_the_first_are_what_trials_see():
     assert layered.part_of(many).shape == (2, 200)
     own = Objective(FloatQuartic(np.eye(2)), np.ones((2, 400)), x0=np.ones((2, 400)), layers=1, per_layer=True)
     assert layered.part_of(own) is own
+
+
+@pytest.mark.parametrize(("most", "columns"), [(400, 200), (399, 400)])
+def test_where_columns_are_long_trials_see_all_of_them(monkeypatch, most, columns):
+    monkeypatch.setattr(layered, "MOST", most)
+    J = Objective(Fidelity(np.ones((2, 400))), layers=1, per_layer=True)
+    assert layered.part_of(J).shape == (2, columns)
 
 
 def test_the_size_is_that_of_what_is_not_0():
