@@ -6,10 +6,9 @@ from threading import current_thread, main_thread
 import children
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from dsrl_ref import Fidelity
-from dsrl_ref.engines import pieces, problem
+from dsrl_ref.engines import pieces
 from dsrl_ref.engines.problem import Problem
 
 # SIGINT comes when a sort is about to begin. If the sort kept the other threads from running, "sorted" would come first
@@ -57,18 +56,6 @@ print(*order)
 @pytest.mark.parametrize("target", ["f.W", "1 - w"])
 def test_an_interrupt_is_answered_before_a_sort_ends(target):
     assert children.output("-c", SORTING.replace("TARGET", target)) == "interrupted sorted\n"
-
-
-@pytest.mark.parametrize(("at_once", "beside"), [(2, True), (2**20, False)])
-def test_patterns_of_sparse_matrices_are_joined_beside_the_main_thread_where_they_are_large(
-    monkeypatch, at_once, beside
-):
-    seen, unique = [], np.unique
-    monkeypatch.setattr(problem, "AT_ONCE", at_once)
-    monkeypatch.setattr(np, "unique", lambda keys: seen.append(current_thread() is main_thread()) or unique(keys))
-    W, target = sp.csr_array([[1.0, 0.0, 2.0]]), sp.csr_array([[0.0, 3.0, 4.0]])
-    found = Problem(Fidelity(W), W, target, 3)
-    assert (found.x0.tolist(), found.target.tolist(), seen) == ([[1, 0, 2]], [[0, 3, 4]], [not beside])
 
 
 class Watched(np.ndarray):
