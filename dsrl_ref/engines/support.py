@@ -93,7 +93,7 @@ class Support(Generic[Thetas, Constants]):
     def terms(self, theta: Thetas, L: Constants) -> Array:
         """The sums of every eight columns, which `complete` makes J and its derivatives of."""
         layers = self.problem.of_layers(theta, L)
-        sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES, 1)
+        sums, width = np.zeros((self.m, 1 + self.problem.parameters)), self._width(len(layers) + BESIDES)
         self._run(Block.backward, layers, width, width, sums)
         return by_eights(sums)
 
@@ -104,22 +104,23 @@ class Support(Generic[Thetas, Constants]):
         columns.
         """
         sums, matrices = self._products(theta, L)
-        loss, *derivatives = add_exactly(sums)
-        rows, parameters = np.reshape(derivatives, (-1, 5)), self.problem.parameters
-        return loss, rows if self.problem.per_layer else rows[0], whole_matrix(add_exactly(matrices), parameters)
+        squares, *derivatives = add_exactly(sums)
+        rows, matrix = np.reshape(derivatives, (-1, 5)), whole_matrix(add_exactly(matrices), self.problem.parameters)
+        return 0.5 * squares, rows if self.problem.per_layer else rows[0], matrix
 
     def gauss_newton_terms(self, theta: Thetas, L: Constants) -> Array:
         """The sums of every eight columns, and beside them those of the upper triangles of their matrices."""
         sums, matrices = self._products(theta, L)
+        sums[:, 0] *= 0.5
         rows = np.zeros((len(sums), sums.shape[1] + matrices.shape[1]))
         rows[:, : sums.shape[1]], rows[: len(matrices), sums.shape[1] :] = sums, matrices
         return rows
 
     def _products(self, theta: Thetas, L: Constants) -> tuple[Array, Array]:
-        """Rows that add up to J and its derivatives, and rows that add up to the upper triangle of the matrix."""
+        """Rows that add up to 2J and J's derivatives, and rows that add up to the upper triangle of the matrix."""
         layers, parameters = self.problem.of_layers(theta, L), self.problem.parameters
         lanes = in_lanes(parameters)
-        width = self._width(BESIDES + 4 * lanes // 5, lanes)
+        width = self._width(BESIDES + 8 * lanes // 5)
         columns, width, share = (
             (1, width, width) if parameters == 5 else (COLUMNS_A_MATRIX, min(width, COLUMNS_A_MATRIX), COLUMNS_A_MATRIX)
         )
@@ -127,18 +128,17 @@ class Support(Generic[Thetas, Constants]):
         matrices = np.zeros((-(-self.m // columns), parameters * (parameters + 1) // 2))
         work = partial(Block.tangents, columns=columns, matrices=matrices)
         self._run(work, layers, width, share, sums)
-        sums[:, 0] *= 0.5
         return by_eights(sums), by_eights(matrices)
 
     def ties(self, theta: Thetas, L: Constants) -> int:
         """Count the entries of Z_(1), ..., Z_(t) that sit on a knot, by the arithmetic of the evaluations."""
-        found, width = np.zeros((self.m, 1)), self._width(BESIDES, 1)
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES)
         self._run(Block.ties, self.problem.of_layers(theta, L), width, width, found)
         return int(found.sum())
 
-    def _width(self, entries: int, lanes: int) -> int:
+    def _width(self, entries: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
-        room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // (max(1, lanes) * self.n**2))
+        room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // self.n**2)
         share = -(-self.m // self.threads)
         return max(1, min(room // FOUR * FOUR or room, -(-share // FOUR) * FOUR))
 
@@ -186,11 +186,11 @@ def completed(derivatives: Array, theta: Theta, L: float) -> Array:
     """The derivatives in w1, w2, b1, b2, L.
 
     What the way back adds up are those in w1 and w2; what -w1 and w1 - w2 are to be multiplied by for those in b1 and
-    b2; and what is to be divided by L² for that in L.
+    b2; and what is to be divided by L for that in L.
     """
     in_w1, in_w2, past_b1, past_b2, in_L = derivatives.tolist()
     w1, w2, _, _ = theta
-    return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L / L])
+    return np.array([in_w1, in_w2, -w1 * past_b1, (w1 - w2) * past_b2, in_L / L])
 
 
 class Block:
@@ -240,31 +240,44 @@ class Block:
         dX = self._residual()
         for i in range(len(tape) - 1, -1, -1):
             theta, L = self.layers[i]
-            kernels.backward_layer(tape[i].z, tape[i].g, tape[i].start, *theta, dX, 1 + places[i], self.sums)
+            step, layer = 1.0 / L, tape[i]
+            kernels.backward_layer(layer.z, layer.g, layer.start, step, *theta, dX, 1 + places[i], self.sums)
             if i:
-                dX = self._through_step(Lists(tape[i].rows, dX, tape[i].start), 1.0 / L, tape[i - 1])
+                dX = self._through_step(Lists(layer.rows, dX, layer.start), step, tape[i - 1])
             yield
 
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
         """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time.
 
-        The matrices of so many `columns` are added to one row of `matrices`.
+        The matrices of so many `columns` are added to one row of `matrices`. Two arrays hold the sensitivities in turn,
+        as long as they are large enough: a new one in each layer would be asked of the system each time.
         """
         from dsrl_ref.engines.kernels import support_tangents as kernels
 
         problem, done = self.prepared.problem, 0
-        before, dX = self.X, np.empty((len(self.X.rows), 0))
+        before, dX, room = self.X, np.empty((len(self.X.rows), 0)), [np.empty(0), np.empty(0)]
         for layer, (theta, L), place in zip(self._forward(), self.layers, problem.places, strict=False):
-            moved = np.empty((len(layer.rows), in_lanes(place + 5)))
-            scalars = 1.0 / L, *theta, place
-            kernels.forward_tangents(self.prepared.G, before.rows, dX, before.start, *layer, *scalars, *self.at, moved)
-            before, dX, done = self.X, moved, done + 1
-            yield
+            lanes = in_lanes(place + 5)
+            if len(room[0]) < len(layer.rows) * lanes:
+                room[0] = np.empty(len(layer.rows) * lanes)
+            moved = room[0][: len(layer.rows) * lanes].reshape(-1, lanes)
+            given = self.prepared.G, before.rows, dX, before.start, *layer, 1.0 / L, tuple(theta), place
+            for some in self._panels(len(before.rows), lanes):
+                kernels.forward_tangents(*given, *some, *self.at, moved)
+                yield
+            before, dX, done, room = self.X, moved, done + 1, room[::-1]
         if done == len(self.layers):
             residual = self._residual()
             if done:
                 rows = matrices[self.first // columns :]
                 kernels.add_tangents(dX, residual, before.start, problem.parameters, columns, self.sums, rows)
+
+    def _panels(self, entries: int, lanes: int) -> Iterator[tuple[int, int]]:
+        """From which panel to which one call carries so many `lanes` of so many entries: Ctrl-C waits for it."""
+        count = len(self.prepared.G)
+        most = max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
+        for first in range(0, count, most):
+            yield first, min(first + most, count)
 
     def ties(self) -> Iterator[None]:
         """How many entries of Z sit on a knot, into the first row of the block."""

@@ -227,18 +227,26 @@ def test_more_columns_need_no_more_memory_in_an_evaluation(monkeypatch, start):
 
 
 def test_no_kernel_has_more_work_at_once_than_an_interrupt_may_wait_for(monkeypatch):
+    """Blocks of few columns, and of sensitivities few panels, or one, where a column has many entries; bits stay."""
+    from dsrl_ref.engines.kernels import support_tangents
+
     f, L, target = data()
-    ours, n = prepared(f, f.start(), target), 150
-    blocks, block = [], support.Block.__init__
+    ours, n = prepared(f, target, target), 150
+    expected = answer_bits(ours.gauss_newton(THETA, L))
+    blocks, block, calls, forward = [], support.Block.__init__, [], support_tangents.forward_tangents
     monkeypatch.setattr(
         support.Block, "__init__", lambda self, *given: blocks.append(given[3] - given[2]) or block(self, *given)
     )
+    monkeypatch.setattr(support_tangents, "forward_tangents", lambda *given: calls.append(given) or forward(*given))
     monkeypatch.setattr(support, "MOST_MULTIPLICATIONS", 4 * n * n)
     ours.loss_and_gradient(THETA, L)
     assert blocks == [4, 4, 3]
     blocks.clear()
-    ours.gauss_newton(THETA, L)
-    assert blocks == [1] * 11
+    assert answer_bits(ours.gauss_newton(THETA, L)) == expected
+    assert blocks == [4, 4, 3]
+    for _, p_rows, *_, first, last, _, _, dX in calls:
+        assert last - first == 1 or 64 * (last - first) * dX.shape[1] * len(p_rows) <= 4 * n * n
+    assert {(first, last) for *_, first, last, _, _, _ in calls} >= {(0, 1), (1, 2), (2, 3)}
 
 
 @pytest.mark.parametrize("evaluate", ["loss_and_gradient", "gauss_newton", "ties"])

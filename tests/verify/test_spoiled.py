@@ -951,11 +951,11 @@ KERNELS = [
     *((row, "engines.kernels.support.pack_layer", 12, (...,)) for row in (8, 10, 15)),
     (8, "engines.kernels.support.residual", 6, (..., 0)),
     *(
-        (row, "engines.kernels.support.backward_layer", 9, (..., k))
+        (row, "engines.kernels.support.backward_layer", 10, (..., k))
         for row, k in ((10, 1), (10, 2), (10, 3), (10, 4), (15, 5))
     ),
     *((row, "engines.kernels.support.backward_product", 13, (...,)) for row in (10, 15)),
-    *((row, "engines.kernels.support_tangents.forward_tangents", 16, (..., k)) for row, k in ((11, 0), (16, 4))),
+    *((row, "engines.kernels.support_tangents.forward_tangents", 15, (..., k)) for row, k in ((11, 0), (16, 4))),
     *((row, "engines.kernels.support_tangents.add_tangents", 6, (..., k)) for row, k in ((11, 0), (16, 14))),
     (9, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 4)),
     (11, "engines.kernels.scalar_map.scalar_map", 0, (slice(None), 7)),

@@ -217,12 +217,12 @@ def residual(rows, x, start, target, first, dX, sums):
 
 
 @compiled
-def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
+def backward_layer(z, g, start, step, w1, w2, b1, b2, dX, place, sums):
     """Backward through ξ, in place.
 
     In: Z_(i) and ∇f(X_(i-1)) on the lists of layer i, and `dX`, dJ/dX_(i) on the same lists. Out: `dX` holds dJ/dZ_(i).
     Added to sums[q], to the five entries from `place` on: the derivatives in w1 and w2; what -w1 and w1 - w2 are to be
-    multiplied by for those in b1 and b2; and Σ dZ·∇f, which is to be divided by L² for that in L.
+    multiplied by for those in b1 and b2; and Σ dZ·step·∇f, which is to be divided by L for that in L.
     """
     rise = b2 - b1
     for q in range(start.size - 1):
@@ -237,7 +237,7 @@ def backward_layer(z, g, start, w1, w2, b1, b2, dX, place, sums):
             in_w2 += signed * past2 * (size - b2)
             past_b1 += signed
             past_b2 += signed * past2
-            in_L += dZ * g[e]
+            in_L += dZ * (step * g[e])
             dX[e] = dZ
         sums[q, place] += in_w1
         sums[q, place + 1] += in_w2
