@@ -194,8 +194,6 @@ def extreme_units(package):
         own = package.LeastSquares(c * floats(f.D), c * s * floats(f.Y))
         units = [s, s, 1, 1, s / c / c]
         for method in methods(package, own, floats(x0)):
-            if method == "support":  # whose sum in L has the unit of (DX)²
-                continue
             J = package.Objective(own, s * floats(target), layers=layers, x0=s * floats(x0), method=method)
             w1, w2, b1, b2 = map(float, theta)
             got, derivatives = J([w1, w2, s * b1, s * b2], 4 * c * c)
