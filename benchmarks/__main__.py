@@ -22,6 +22,7 @@ from benchmarks import (
     small,
     solving,
     sparse,
+    starting,
     views,
     whole,
 )
@@ -35,6 +36,7 @@ from dsrl_ref.report import render
 
 ROWS = {
     **rows.ROWS,
+    **starting.ROWS,
     **small.ROWS,
     **sparse.ROWS,
     **layers.ROWS,

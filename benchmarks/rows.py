@@ -1,9 +1,5 @@
 """The rows: each makes its data, checks that all contestants agree, and times them in turn."""
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -269,45 +265,6 @@ def _rational(W: np.ndarray, theta: Any) -> tuple[Fraction, list[Fraction], list
     return exact.loss(path.iterates[-1], flat), gradient, (np.abs(dx) @ np.abs(x - W[0])).tolist()
 
 
-FIRST_CALL = """
-import time
-import numpy as np
-import dsrl_ref
-W = np.random.default_rng(0).random((512, 512))
-f = {f}
-began = time.perf_counter()
-dsrl_ref.Objective(f, W, layers=11, method={method!r})((1.1, 0.5, 0.2, 0.6), 300.0)
-print(time.perf_counter() - began)
-"""
-
-
-def first_call(size: str) -> Row:
-    """The first evaluation of a process beyond ``import dsrl_ref``: kernels compiled, or read from the cache."""
-    engines = {
-        "pieces": "dsrl_ref.Fidelity(W)",
-        "fused": "dsrl_ref.Fidelity(W)",
-        "columns": "dsrl_ref.LeastSquares(W, W)",
-    }
-    results = []
-    for method, f in engines.items() if size != "smallest" else [("fused", engines["fused"])]:
-        with tempfile.TemporaryDirectory() as cache:
-            for kind in ("cold", "cached"):
-                taken = _in_new_process(FIRST_CALL.format(f=f, method=method), cache)
-                results.append(Result(f"{method}, {kind}", taken))
-    return Row("first-call", "262,144 entries, a new process, import not counted", results)
-
-
-def _in_new_process(code: str, cache: str) -> float:
-    child = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "NUMBA_CACHE_DIR": cache},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(child.stdout)
-
-
 ROWS: dict[str, Callable[[str], Row]] = {
     "fused-dense": fused_dense,
     "fused-csr": fused_csr,
@@ -317,5 +274,4 @@ ROWS: dict[str, Callable[[str], Row]] = {
     "least-squares": least_squares,
     "least-squares-memory": least_squares_memory,
     "accuracy": accuracy,
-    "first-call": first_call,
 }

@@ -14,7 +14,7 @@ from dsrl_ref.appendix.theta import ThetaLike, ThetasLike
 from dsrl_ref.arrays import Array, as_count, require_in_memory, require_shape
 from dsrl_ref.checked import starting_point
 from dsrl_ref.disk import as_data
-from dsrl_ref.engines import table
+from dsrl_ref.engines import parts, table
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.scalar_map import ScalarMap
 from dsrl_ref.errors import DivergenceError
@@ -344,6 +344,21 @@ class Objective(Shown):
         theta, L = self.parameters.read(theta, L)
         with self._limited(), _quiet():
             return int(self._prepared.ties(theta, L))
+
+    def errors(self, theta: ThetasLike, L: Any) -> Array | None:
+        """‖x_t - x̃‖² of every column, (m,), which add up to 2J; None where the engine that runs has no columns apart.
+
+        Raises
+        ------
+        ValueError, DivergenceError
+            As evaluations do.
+        """
+        theta, L = self.parameters.read(theta, L)
+        with self._limited(), _quiet():
+            found = parts.errors(self._prepared, theta, L)
+            if found is not None and not np.isfinite(found).all():
+                self.problem.require_finite_layers(theta, L)
+        return found
 
     def _limited(self) -> AbstractContextManager[None]:
         """Limit BLAS; of the products that it is for, a `Fidelity` of finitely many layers has none."""

@@ -40,6 +40,7 @@ from math import inf
 
 import naive
 import numpy as np
+from scipy.sparse import csr_array
 
 KNOTS = [
     (w1, w2, b1, b2) for w1, w2 in ((1, 0.5), (0.5, 2), (4, 0.25)) for b1, b2 in ((0.5, 1.25), (0, 1), (1, 1), (0, 0))
@@ -158,6 +159,7 @@ def networks(package):
     extreme_units(package)
     derivatives_that_overflow(package)
     far_knots(package)
+    where_DtD_overflows(package)
 
 
 def far_knots(package):
@@ -201,6 +203,19 @@ def extreme_units(package):
             same(derivatives, [right * Fraction(s) * Fraction(u) for right, u in zip(gradient, units, strict=True)])
 
 
+def where_DtD_overflows(package):
+    """By blocks of columns, from X so small that X_(t) and its derivatives are finite, on a grid of its own."""
+    large, small = Fraction(2) ** 513, Fraction(2) ** -510
+    D = [[large * d for d in row] for row in ((1, 0, 1), (0, 1, 0))]
+    x0, target = ([[small * x] for x in column] for column in ((1, 0, 2), (1, 3, -1)))
+    f, L, theta = naive.LeastSquares(D, [[Fraction(8)], [Fraction(16)]]), Fraction(2) ** 1022, (1, 1, small, 2 * small)
+    X = naive.forward(f, theta, L, 2, x0)[0][-1]
+    J = package.Objective(term(package, f), floats(target), layers=2, x0=floats(x0), method="columns")
+    loss, gradient = J([float(value) for value in theta], float(L))
+    assert Fraction(loss) == naive.loss(target, X)
+    same(gradient[:4], naive.reverse_gradient(f, theta, L, 2, x0, target)[:4])
+
+
 def ties_of_zeros(package):
     """By every method, of zeros on a knot in W, in x0 and in both."""
     W = [[0, 0, Fraction(1, 2), -1, 0, 2]]
@@ -232,11 +247,20 @@ def own_parameters(package, f, theta, L, layers, x0, target):
                 same(np.array(gradient).T, [value for row in rows for value in row])
             same(J.gauss_newton(*at)[2], [value for row in products for value in row])
             assert J.ties(*at) == ties
+            errors = J.errors(*at)
+            if name in ("columns", "support", "fused", "pieces", "disk"):
+                same(errors, squares(target, naive.layered_forward(f, thetas, constants, x0)[0][-1]))
     if isinstance(f, naive.Fidelity):
         mapped, W = package.ScalarMap(*at, layers, per_layer=True), floats(f.W)
         rows = naive.layered_gradient(f, thetas, constants, f.W, target)
         summed = np.einsum("nm,nmip->ip", mapped(W) - floats(target), mapped.derivatives(W))
         same(summed, [value for row in rows for value in row])
+
+
+def squares(target, X):
+    """Σ(x - x̃)² of every column."""
+    pairs = zip(zip(*X, strict=True), zip(*target, strict=True), strict=True)
+    return [sum((x - goal) ** 2 for x, goal in zip(*pair, strict=True)) for pair in pairs]
 
 
 def methods(package, f, x0):
@@ -460,6 +484,7 @@ def pieces(package):
     matrices_near_knots(package)
     matrices_out_of_range(package)
     pieces_of_layers(package)
+    errors_of_columns(package)
     one_pass_where_it_is_worth_a_table(package)
     bits_go_by_entries_alone(package)
 
@@ -542,6 +567,24 @@ def pieces_of_layers(package):
         pieces_of_layers_agree(package, thetas, L, some, start * some, near, of_fused=1e4)
     one_gap = [package.Objective(package.Fidelity(W), layers=2, method=method) for method in ("pieces", "adjoint")]
     assert len({J.ties((2, 2, 0, 0), 0.5) for J in one_gap}) == 1
+
+
+def errors_of_columns(package):
+    """Of more columns, and of more rows, than a call of the kernel carries forward, and than a chunk has."""
+    rng = random.Random(29)
+    draw = lambda n, m: [[Fraction(rng.randint(-12, 12), 8) for _ in range(m)] for _ in range(n)]  # noqa: E731
+    package.engines.recursion.MOST_ENTRIES = 12
+    thetas, L = [(Fraction(3, 4), Fraction(1, 2), Fraction(1, 4), Fraction(1)), (1, 1, 0, Fraction(1, 2))], [4, 2]
+    for (n, m), threads in product(((3, 17), (17, 3), (1, 30), (30, 1)), (1, 2)):
+        W, x0, target = draw(n, m), draw(n, m), draw(n, m)
+        f, at = package.Fidelity(floats(W)), (floats(thetas), list(map(float, L)))
+        for method, start in (("fused", x0), ("pieces", W)):
+            J = package.Objective(
+                f, floats(target), layers=2, x0=floats(start), method=method, threads=threads, per_layer=True
+            )
+            same(J.errors(*at), squares(target, naive.layered_forward(naive.Fidelity(W), thetas, L, start)[0][-1]))
+    stored = package.Fidelity(csr_array(np.ones((2, 3))))
+    assert package.Objective(stored, layers=2, method="pieces", per_layer=True).errors(*at) is None
 
 
 def pieces_of_layers_agree(package, thetas, L, W, x0, target, of_fused=1):

@@ -199,6 +199,19 @@ def test_ties_are_counted_over_all_layers():
     assert Objective(Fidelity(sp.csr_array(W)), layers=3).ties((1, 1, 0, 9), 1) == 6
 
 
+def test_errors_of_columns_add_up_to_twice_J_where_the_engine_tells_them():
+    f, target = LeastSquares([[1.0, 0.5], [0.0, 2.0]], [[1.0, -1.0], [3.0, 0.5]]), np.ones((2, 2))
+    J = Objective(f, target, layers=3, method="columns")
+    expected = np.sum((forward(f, THETA, 5, 3)[-1] - target) ** 2, axis=0)
+    assert J.errors(THETA, 5) == pytest.approx(expected, rel=1e-13)
+    assert J.errors(THETA, 5).sum() == pytest.approx(2 * J(THETA, 5)[0], rel=1e-13)
+    assert Objective(f, target, layers=3, method="adjoint").errors(THETA, 5) is None
+    with pytest.raises(ValueError, match="w1 must be positive"):
+        J.errors((0, 1, 0, 1), 5)
+    with pytest.raises(DivergenceError, match="not finite in layer 2"):
+        J.errors((1e200, 1e200, 0, 0), 1e-100)
+
+
 def test_a_subclass_of_fidelity_keeps_its_own_ways():
     class Doubled(Fidelity):
         def gradient(self, X):

@@ -9,6 +9,7 @@ from dsrl_ref.appendix.network import forward
 from dsrl_ref.arrays import Array
 from dsrl_ref.distributed import work
 from dsrl_ref.distributed.prepared import unless_error
+from dsrl_ref.engines import parts
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.smooth import Fidelity, LeastSquares
 
@@ -39,8 +40,8 @@ def fetched(ask: Ask, f: Any, columns: Any) -> tuple[Any, Array, Array]:
     columns, (n, _) = np.asarray(columns), f.shape
     rows = len(f.Y) if type(f) is LeastSquares else n
     found = [np.empty((height, len(columns))) for height in (rows, n, n)]
-    for parts in ask(_columns, columns):
-        for *matrices, (above, _), places in parts:
+    for shares in ask(_columns, columns):
+        for *matrices, (above, _), places in shares:
             for whole, part in zip(found, matrices, strict=True):
                 whole[above : above + len(part), places] = part  # all rows of Y, whose blocks begin at its first
     data, x0, target = found
@@ -68,7 +69,11 @@ def _errors(group: work.Group, theta: Any, L: Any) -> Any:
 
 
 def _of_block(block: work.Block, theta: Any, L: Any) -> Array:
-    problem = block.problem
+    problem, of_engine = block.problem, parts.errors(block.prepared, theta, L)
+    if of_engine is not None:
+        if not np.isfinite(of_engine).all():
+            problem.require_finite_layers(theta, L)
+        return of_engine
     n, m = problem.x0.shape
     width, found = max(1, AT_ONCE // n), []
     for start in range(0, m, width):

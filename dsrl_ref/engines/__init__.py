@@ -30,6 +30,8 @@ How to add an engine
    such a problem is refused. One class serves both where it works layer by layer: `problem.Problem.of_layers` gives
    Θ and L of each, and `problem.Problem.added` adds their derivatives up if all share them. An engine that reads its
    data by blocks, and forms no array of their size, says so by ``reads_disk=True``: others get none that is on disk.
+   Training asks for ‖x_t - x̃‖² of every column, by ``errors(theta, L)`` of a prepared problem that has it; where it has
+   not, `dsrl_ref.training.subset` runs the recursion, which may take longer than all evaluations.
 2. Add one line to ``ENGINES`` in `table`, and one to ``RULES`` there if "auto" should take it.
    A problem may be spread over workers, whose parts are each prepared on its own (`dsrl_ref.distributed`). What
    ``terms`` and ``gauss_newton_terms`` of a prepared problem give, rows before they are added and rounded, is then

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from dsrl_ref.arrays import Array, is_sparse
 from dsrl_ref.engines.engine import Constants, Engine, Thetas, as_they_are, unless_least_squares
-from dsrl_ref.engines.forward import on_knots, require_finite_layers
+from dsrl_ref.engines.forward import on_knots
+from dsrl_ref.engines.panels import gram_overflows
 from dsrl_ref.engines.parts import add_exactly, whole_matrix
 from dsrl_ref.engines.problem import Layers, Problem
 
@@ -41,6 +42,8 @@ Rows: TypeAlias = NDArray[np.int64]  # numbers of rows, ascending
 
 class Curvature:
     """Products with DᵀD: by DᵀD itself, formed once, or by D and then Dᵀ, whichever is less work.
+
+    A DᵀD that overflows is not formed: where X is small, its product with D may be finite.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def effort(D: Any, columns: int) -> tuple[bool, int, float]:
     Returns
     -------
     pays : bool
-        Whether products are formed with DᵀD.
+        Whether products are formed with DᵀD, which does not overflow.
     work : int
         Multiplications a column of the larger of the products that one application takes.
     forming : float
@@ -109,6 +112,7 @@ def effort(D: Any, columns: int) -> tuple[bool, int, float]:
     halved = forming <= MOST_MULTIPLICATIONS and not is_sparse(D)  # NumPy forms half of a symmetric product
     once = 0.5 if halved else 1.0
     pays = once * forming + n * n * columns <= 1.1 * 2 * entries * columns  # one product is worth a tenth
+    pays = pays and not gram_overflows(D)
     return pays, max(1, entries, n * n if pays else 0), forming
 
 
@@ -218,8 +222,13 @@ class Columns(Generic[Thetas, Constants]):
         for block in self._blocks(layers, _forward):
             found += sum(on_knots(Z, own) for Z, (own, _) in zip(block.tape, layers, strict=True))
             if not np.isfinite(block.residual).all():
-                require_finite_layers(self.problem.f, layers, self.problem.x0)
+                self.problem.require_finite_layers(theta, L)
         return found
+
+    def errors(self, theta: Thetas, L: Constants) -> Array:
+        """‖x_t - x̃‖² of every column, block by block, forward alone."""
+        blocks = self._blocks(self.problem.of_layers(theta, L), _forward)
+        return np.concatenate([np.einsum("nm,nm->m", block.residual, block.residual) for block in blocks])
 
     def _blocks(self, layers: Layers, forward: Forward) -> Iterator[Block]:
         """Run some columns forward, then the next in the same memory: done with a block is who asks for the next."""

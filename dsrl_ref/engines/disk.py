@@ -28,12 +28,10 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 
 def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -> Pieces[Thetas, Constants]:
-    start = problem.start
-    assert start is not None, "refused"
     w, target = problem.f.start().ravel(), problem.target.ravel()
     beside = target[:0] if problem.target_is_W else target
     w, beside = sort_to_file(w, beside, _folder(problem), problem.threads, problem.callback)
-    return Pieces(w, beside, start, 0 if beside.size else problem.entries - w.size, network, problem.threads)
+    return Pieces(problem, w, beside, 0 if beside.size else problem.entries - w.size, network)
 
 
 def _folder(problem: Problem) -> Path:

@@ -5,7 +5,6 @@ right, 4 outer right. So ties fall as the appendix's half-open rows have it. On 
 knot where the piece begins, seen from 0, as `beyond_knot` says: from there ξ and its derivatives are linear.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -42,11 +41,6 @@ def forward(f: SmoothTerm, layers: Layers, x0: Array) -> Iterator[Layer]:
 def ties(f: SmoothTerm, layers: Layers, x0: Array) -> int:
     """Count the entries of all Z that sit on a knot of their layer, one layer in memory at a time."""
     return sum(on_knots(Z, theta) for (Z, _, _), (theta, _) in zip(forward(f, layers, x0), layers, strict=True))
-
-
-def require_finite_layers(f: SmoothTerm, layers: Layers, x0: Array) -> None:
-    """Raise the DivergenceError that names the layer, where a kernel has met an X that is not finite."""
-    deque(forward(f, layers, x0), maxlen=0)
 
 
 def hessian_along(f: SmoothTerm, V: Array, X: Array, layer: int) -> Array:

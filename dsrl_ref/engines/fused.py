@@ -85,7 +85,8 @@ class Fused(Generic[Thetas, Constants]):
     """
 
     def __init__(self, problem: Problem, network: Callable[[Thetas, Constants], Sharing | Layered]) -> None:
-        self.network, self.start, self.threads, self.watch = network, problem.start, problem.threads, problem.watch
+        self.problem, self.network = problem, network
+        self.start, self.threads, self.watch = problem.start, problem.threads, problem.watch
         self.w, self.x0, self.target = (X.ravel() for X in (problem.f.start(), problem.x0, problem.target))
         self.target_is_W = problem.target_is_W
 
@@ -120,6 +121,10 @@ class Fused(Generic[Thetas, Constants]):
             near = near_knots(w, table)
             found += network.ties(w[near], x0[near])
         return found
+
+    def errors(self, theta: Thetas, L: Constants) -> Array | None:
+        """‖x_t - x̃‖² of every column, by layers."""
+        return recursion.errors(self.problem, self.network(theta, L).numbers)
 
     def _table(self, network: Sharing | Layered) -> Array | None:
         """The pieces of the map, where there is one and it is worth its while."""

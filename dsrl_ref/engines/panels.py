@@ -69,6 +69,16 @@ def in_large_pages(*shape: int) -> Array:
     return around[first : first + size].reshape(shape)
 
 
+def gram_overflows(D: Any) -> bool:
+    """Whether an entry of DᵀD leaves float64, or may by rounding: none is larger than ‖d‖² of the longest column d.
+
+    Forms no matrix of n×n, and none of the size of D unless D is sparse.
+    """
+    with np.errstate(over="ignore"):
+        squares = D.multiply(D).sum(axis=0) if is_sparse(D) else np.einsum("ij,ij->j", D, D)
+        return bool(2 * squares.max() == np.inf)
+
+
 def panels(n: int) -> int:
     """How many panels n columns are."""
     return -(-n // WIDTH)

@@ -67,6 +67,14 @@ def gauss_newton_terms(part: Any, theta: Any, L: Any) -> Array:
     return np.array([[loss, *gradient.ravel(), *matrix[np.triu_indices(len(matrix))]]])
 
 
+def errors(part: Any, theta: Any, L: Any) -> Array | None:
+    """‖x_t - x̃‖² of every column, by an engine that has columns (``errors``); None of others.
+
+    NaN, or infinity, where an iterate is not finite, and no DivergenceError names the layer.
+    """
+    return part.errors(theta, L) if hasattr(part, "errors") else None
+
+
 def whole_matrix(triangle: Any, parameters: int) -> Array:
     """The symmetric matrix of an upper triangle, which is given row by row."""
     matrix = np.zeros((parameters, parameters))

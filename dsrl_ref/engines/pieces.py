@@ -75,8 +75,7 @@ def prepare_layers(problem: Problem) -> PreparedLayers:
 
 def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -> "Pieces[Thetas, Constants]":
     """Sort the entries; zeros are counted, where the target is W."""
-    start, w, zeros = problem.start, problem.f.start().ravel(), 0
-    assert start is not None, "refused"
+    w, zeros = problem.f.start().ravel(), 0
     if problem.target_is_W:
         zeros = w.size - interruptible(lambda: np.count_nonzero(w))
         w = interruptible(lambda: w[w != 0] if zeros else w.copy())
@@ -84,7 +83,7 @@ def _sorted(problem: Problem, network: Callable[[Thetas, Constants], Network]) -
         target = w[:0]
     else:
         w, target = interruptible(lambda: sorted_together(w, problem.target.ravel()))
-    return Pieces(w, target, start, zeros, network, problem.threads)
+    return Pieces(problem, w, target, zeros, network)
 
 
 def sorted_together(w: Array, target: Array) -> tuple[Array, Array]:
@@ -106,31 +105,24 @@ class Pieces(Generic[Thetas, Constants]):
 
     Parameters
     ----------
+    problem : Problem
+        What the entries are of; x0 is W or zeros.
     w : ndarray
         Entries of W, sorted; in memory, or the map of a file.
     target : ndarray
         Of the same size, each beside its entry of W; empty where it is W.
-    start : {0.0, 1.0}
-        X_(0) = start·W.
     zeros : int
         How many entries that are 0 in W, and in the target, were left out of `w`.
     network : callable
         Makes the network of a Θ and an L, or of one a layer.
-    threads : int
-        How many threads may work.
     """
 
     def __init__(
-        self,
-        w: Array,
-        target: Array,
-        start: float,
-        zeros: int,
-        network: Callable[[Thetas, Constants], Network],
-        threads: int,
+        self, problem: Problem, w: Array, target: Array, zeros: int, network: Callable[[Thetas, Constants], Network]
     ) -> None:
-        self.start, self.zeros, self.network, self.threads = start, zeros, network, threads
-        self.w, self.target = w, target
+        assert problem.start is not None, "refused"
+        self.problem, self.start, self.threads = problem, problem.start, problem.threads
+        self.w, self.target, self.zeros, self.network = w, target, zeros, network
         ends = [*w[[0, -1]], largest_entry(target)] if w.size else [0.0]
         self.safe = SAFE[0] < np.abs(ends).max() < SAFE[1]
         self.zero = int(self.w.searchsorted(0.0))
@@ -193,6 +185,10 @@ class Pieces(Generic[Thetas, Constants]):
             w, x0, _ = self._entries(between)
             found += network.ties(w, x0)
         return found + self.zeros * network.ties(zero, zero)
+
+    def errors(self, theta: Thetas, L: Constants) -> Array | None:
+        """By layers, of the entries as they were given: sorted, they have left their columns."""
+        return recursion.errors(self.problem, self.network(theta, L).numbers)
 
     def _products(self, network: Network, parts: Parts) -> Array:
         """Rows that add up to the upper triangle of Σ (∂x/∂p)(∂x/∂q): two words, and what is on no piece, if any is."""

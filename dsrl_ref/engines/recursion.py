@@ -5,6 +5,7 @@ do not hold. Blocks of fixed size are summed on their own and their sums added e
 bits for any number of threads.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -13,11 +14,13 @@ from dsrl_ref.appendix.theta import Theta
 from dsrl_ref.arrays import Array
 from dsrl_ref.engines import forward
 from dsrl_ref.engines.parts import add_exactly, blocks_per_call, over_blocks
-from dsrl_ref.engines.problem import Layers
+from dsrl_ref.engines.problem import Layers, Problem
 from dsrl_ref.entries import AT_ONCE
 from dsrl_ref.smooth import Fidelity
+from dsrl_ref.threads import in_threads
 
 BLOCK = 8192  # entries whose sums are formed by themselves
+MOST_ENTRIES = 2**20  # of all layers, that a call carries forward: milliseconds
 BLOCKS_PER_CALL = 8  # up to MANY_LAYERS a kernel call of milliseconds: Ctrl-C waits for it
 
 
@@ -108,6 +111,39 @@ def gauss_newton(network: Network, w: Array, x0: Array, target: Array, threads: 
     sums.fill_all(w, x0, target, threads)
     loss, *derivatives = add_exactly(sums.rows)
     return loss, np.reshape(derivatives, network.shape), sums.matrix()
+
+
+def errors(problem: Problem, numbers: Array) -> Array | None:
+    """‖x_t - x̃‖² of every column; None of a sparse `Fidelity`, whose entries have left their columns.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of a `Fidelity`.
+    numbers : ndarray (t, 5)
+        w1, w2, b1, b2 and L of each layer.
+    """
+    from dsrl_ref.engines.kernels import recursion_layers as kernels
+
+    if problem.x0.shape != problem.shape:
+        return None
+    (n, m), W, threads = problem.shape, problem.f.start(), problem.threads
+    found, share = np.zeros(m), -(-m // threads)
+    width = min(share, MOST_ENTRIES)
+    height = max(1, MOST_ENTRIES // (width * max(1, len(numbers))))
+
+    def add(first: int) -> Iterator[None]:
+        """Some columns, some rows at a time: a column has the same sum for any threads and any blocks."""
+        columns = slice(first, first + width)
+        for top in range(0, n, height):
+            problem.watch.check()
+            place = slice(top, top + height), columns
+            w, x, target = (np.array(matrix[place]).ravel() for matrix in (W, problem.x0, problem.target))
+            kernels.add_errors(w, x, target, numbers, found[columns])
+            yield
+
+    in_threads(add, range(0, m, width), threads)
+    return found
 
 
 def sensitivities(w: Array, x0: Array, theta: Theta, L: float, layers: int) -> tuple[Array, Array]:

@@ -136,6 +136,12 @@ class Support(Generic[Thetas, Constants]):
         self._run(Block.ties, self.problem.of_layers(theta, L), width, width, found)
         return int(found.sum())
 
+    def errors(self, theta: Thetas, L: Constants) -> Array:
+        """‖x_t - x̃‖² of every column: the way forward of the evaluations, of which nothing is kept."""
+        found, width = np.zeros((self.m, 1)), self._width(BESIDES)
+        self._run(Block.errors, self.problem.of_layers(theta, L), width, width, found)
+        return found[:, 0]
+
     def _width(self, entries: int) -> int:
         """How many columns are a block that keeps so many entries for each of a column; it shows in no answer."""
         room = min(TAPE // (entries * self.n), MOST_MULTIPLICATIONS // self.n**2)
@@ -246,6 +252,12 @@ class Block:
                 dX = self._through_step(Lists(layer.rows, dX, layer.start), step, tape[i - 1])
             yield
 
+    def errors(self) -> Iterator[None]:
+        """Σ(x - x̃)², forward alone; of entries that are not finite, what `wrong` says is said instead."""
+        for _ in self._forward():
+            yield
+        self._residual()
+
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
         """Σ(x - x̃)², the derivatives and the matrix: sensitivities carried along, of two layers at a time.
 
@@ -274,8 +286,7 @@ class Block:
 
     def _panels(self, entries: int, lanes: int) -> Iterator[tuple[int, int]]:
         """From which panel to which one call carries so many `lanes` of so many entries: Ctrl-C waits for it."""
-        count = len(self.prepared.G)
-        most = max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
+        count, most = len(self.prepared.G), max(1, MOST_MULTIPLICATIONS // (WIDTH * lanes * max(1, entries)))
         for first in range(0, count, most):
             yield first, min(first + most, count)
 
@@ -313,8 +324,8 @@ class Block:
         """Form the columns with few entries; return how many are active. `before` are the lists of a layer before X."""
         from dsrl_ref.engines.kernels.support_sparse import forward_layer
 
-        own, lists = self.prepared, (tuple(before), tuple(self.X))
-        room = self.room, self.bounds, self.whole, self.found, self.cuts
+        own, room = self.prepared, (self.room, self.bounds, self.whole, self.found, self.cuts)
+        lists = tuple(before), tuple(self.X)
         return int(forward_layer(own.G, own.n, own.H, own.largest, *lists, own.C, self.first, step, b1, *room))
 
     def _step(self, i: int) -> tuple[Any, ...]:

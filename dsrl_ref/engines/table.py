@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dsrl_ref.engines import adjoint, columns, disk, fused, implicit, pieces, support, tangent, tensor
 from dsrl_ref.engines.engine import Constants, Engine, Evaluations, Prepared, PreparedLayers, Thetas
+from dsrl_ref.engines.panels import gram_overflows
 from dsrl_ref.engines.parts import Sum
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.watched import Watched
@@ -65,7 +66,8 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
 
     X_(1), ..., X_(t) are taken to have `FEW_TIMES` the nonzeros of the target: more than half of X, or products with
     DᵀD that are more work than dense ones with D and Dᵀ, and blocks of columns are faster. So they are where X has
-    few rows. To count nonzeros takes reading the target, which is done last, and not at all on disk.
+    few rows. To count nonzeros takes reading the target, which is done last, and not at all on disk. A D
+    whose DᵀD is too large, or overflows, is for blocks of columns, which multiply by D and Dᵀ.
     """
     if not problem.is_least_squares or evaluations < WORTH_SORTING or not _is_worth_loading(problem, evaluations):
         return False
@@ -73,7 +75,8 @@ def _is_worth_listing(problem: Problem, evaluations: int) -> bool:
     if problem.on_disk or n < MANY_ROWS or support.too_large(n):
         return False
     nonzeros = problem.nonzeros
-    return 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
+    sparse = 8 * nonzeros <= problem.entries and FEW_TIMES * nonzeros * n <= 2 * k * problem.entries
+    return sparse and not gram_overflows(problem.f.D)  # type: ignore[attr-defined]
 
 
 RULES = (

@@ -45,6 +45,11 @@ class Watched(Generic[Thetas, Constants]):
         with self._unchanged():
             return self.prepared.ties(theta, L)
 
+    def errors(self, theta: Thetas, L: Constants) -> Array | None:
+        """What `parts.errors` has of it; DataFileError if a file has changed."""
+        with self._unchanged():
+            return parts.errors(self.prepared, theta, L)
+
     @contextmanager
     def _unchanged(self) -> Iterator[None]:
         self.watch.check()

@@ -32,17 +32,22 @@ def subset(J: Objective, columns: Any) -> Objective:
 
 
 def errors(J: Objective, theta: Any, L: Any) -> Array:
-    """‖x_t - x̃‖² of every column, (m,).
+    """‖x_t - x̃‖² of every column, (m,): by the engine that evaluates J, or by the recursion where that has no columns.
 
     Raises
     ------
     DivergenceError
         Where an iterate is not finite.
     """
-    n, m = J.shape
     if is_spread_term(J.f):
-        of_columns: Array = J.problem.errors(theta, L)
+        of_columns: Array = J.problem.errors(*J.parameters.read(theta, L))
         return of_columns
+    of_engine = J.errors(theta, L)
+    return _by_recursion(J, theta, L) if of_engine is None else of_engine
+
+
+def _by_recursion(J: Objective, theta: Any, L: Any) -> Array:
+    n, m = J.shape
     width = max(1, AT_ONCE // n)
     if m <= width or not has_columns_apart(J):
         return _squares(forward(J.f, theta, L, int(J.layers), J.x0)[-1] - J.target)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from wide import plain_python_warns
 
 from dsrl_ref import Fidelity, LeastSquares, Objective
 from dsrl_ref.distributed import columns as module
@@ -22,6 +23,10 @@ KINDS = {
     "signals": lambda wrap: Objective(
         LeastSquares(D, wrap(D @ X)), wrap(X), layers=2, per_layer=True, method="adjoint"
     ),
+    "by blocks": lambda wrap: Objective(
+        LeastSquares(D, wrap(D @ X)), wrap(X), layers=2, per_layer=True, method="columns"
+    ),
+    "in one pass": lambda wrap: Objective(Fidelity(wrap(W)), wrap(X), layers=2, per_layer=True, method="fused"),
 }
 
 
@@ -44,12 +49,15 @@ def test_errors_and_energies_are_those_of_each_column(monkeypatch, kind, at_once
     assert J.problem.energies() == pytest.approx(np.sum(X**2, axis=0), rel=1e-14)
 
 
-def test_an_error_that_is_not_finite_names_the_layer():
-    J = KINDS["signals"](spread)
+@plain_python_warns
+@pytest.mark.parametrize("kind", ["signals", "by blocks"])
+def test_an_error_that_is_not_finite_names_the_layer(kind):
+    J = KINDS[kind](spread)
     with pytest.raises(DivergenceError, match="not finite in layer 2"):
         errors(J, [(1e200, 1e200, 0, 0)] * 2, [1.0, 1.0])
     group = J.problem.prepared.states[0]
-    assert isinstance(module._errors(group, [(1e200, 1e200, 0, 0)] * 2, [1.0, 1.0]), DivergenceError)  # no log of it
+    at = J.parameters.read([(1e200, 1e200, 0, 0)] * 2, [1.0, 1.0])
+    assert isinstance(module._errors(group, *at), DivergenceError)  # no log of it
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

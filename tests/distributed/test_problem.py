@@ -126,6 +126,7 @@ def test_the_engine_is_chosen_as_in_memory(monkeypatch):
         (Fidelity(drawn(0)), None),
         (LeastSquares(D, Y), X),
         (LeastSquares(wide, wide @ sparse), sparse),
+        (LeastSquares(1e160 * wide, wide @ sparse), sparse),  # whose DᵀD overflows
     ):
         data = f.W if target is None else f.Y
         array = da.from_array(data, chunks=(4, 4))

@@ -256,6 +256,17 @@ def test_a_tall_sparse_D_is_a_small_square_that_is_dense():
     assert columns.Curvature(D.T.tocsr(), 2000).gram is None
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_a_square_of_D_that_overflows_is_not_formed(kind):
+    """Products with D itself may be finite, as `judges.where_DtD_overflows` asks."""
+    D, V, out = np.array([[2.0**513, 0, 1], [0, 2.0**513, 0]]), np.full((3, 1), 2.0**-500), np.empty((3, 1))
+    curvature = columns.Curvature(kind(D), 10**6)
+    curvature.apply(V, out)
+    assert curvature.gram is None
+    assert out.ravel().tolist() == [2.0**526 + 2.0**13, 2.0**526, 2.0**13]
+    assert columns.Curvature(kind(D / 4), 10**6).gram is not None
+
+
 @pytest.mark.parametrize("shape", [(8, 12), (3, 12), (40, 12)])
 def test_no_product_is_so_long_that_an_interrupt_waits_for_it(monkeypatch, shape):
     f, L, target = problem(*shape)

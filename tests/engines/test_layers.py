@@ -11,11 +11,13 @@ from hypothesis import given
 from methods import FIDELITY_ONLY, LEAST_SQUARES_ONLY, OF_PIECES, PER_LAYER, each_per_layer, suited
 from strategies import FloatQuartic, examples, floats, layered_problems, problems
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient
+from dsrl_ref import Fidelity, LeastSquares, Objective, check_gradient, forward
 from dsrl_ref.engines import recursion, tangent
 from dsrl_ref.engines.problem import Problem
 from dsrl_ref.engines.table import ENGINES
+from dsrl_ref.errors import DivergenceError
 
+OF_COLUMNS = ["columns", "support", "fused", "pieces", "disk"]  # which tell the error of each
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 
 
@@ -32,6 +34,12 @@ def in_floats(thetas, constants):
 
 def rationals(array):
     return [Fraction(x) for x in np.asarray(array).ravel().tolist()]
+
+
+def squares(target, X):
+    """Σ(x - x̃)² of every column."""
+    pairs = zip(zip(*X, strict=True), zip(*target, strict=True), strict=True)
+    return [sum((x - goal) ** 2 for x, goal in zip(*pair, strict=True)) for pair in pairs]
 
 
 def ties(f, thetas, constants, x0):
@@ -60,6 +68,8 @@ def test_all_that_an_engine_tells_equals_the_rationals(method, drawn):
     assert rationals(matrix) == [value for row in products for value in row]
     again, same = J(*at)
     assert (again, np.array(same).tolist()) == (loss, np.array(gradient).tolist())
+    if method in OF_COLUMNS:
+        assert rationals(J.errors(*at)) == squares(problem.target, last)
     assert J.ties(*at) == ties(problem.f, thetas, constants, problem.x0)
 
 
@@ -197,6 +207,54 @@ def test_ties_of_a_network_that_diverges_are_refused(method):
     J = Objective(f, [[0.0]], layers=3, x0=x0, method=method, per_layer=True)
     with pytest.raises(ValueError, match=r"not finite in layer [12]"):
         J.ties((1, 1, 0, 0), [1e-100, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(1, 700), (700, 1), (40, 23)])
+@pytest.mark.parametrize("method", OF_COLUMNS)
+def test_the_error_of_a_column_has_the_same_bits_for_any_threads_and_any_blocks(monkeypatch, method, shape):
+    n, m = shape if JIT else (min(shape[0], 70), min(shape[1], 70))
+    rng = np.random.default_rng(4)
+    f = LeastSquares(rng.normal(size=(5, n)), rng.normal(size=(5, m)))
+    f = Fidelity(rng.normal(size=(n, m))) if method in FIDELITY_ONLY else f
+    target, thetas, L = (
+        rng.normal(size=(n, m)),
+        [(1.1, 0.6, 0.1, 0.5), (0.8, 0.9, 0.2, 0.4)],
+        np.array([1.5, 2.0]) * f.lipschitz(),
+    )
+    x0 = f.start() if method in OF_PIECES else 0.5 * target
+    found = set()
+    for most, threads in ((2**20, 1), (2**20, 3), (50, 1), (50, 2), (1, 3)):
+        monkeypatch.setattr(recursion, "MOST_ENTRIES", most)
+        J = Objective(f, target, layers=2, x0=x0, method=method, per_layer=True, threads=threads)
+        found.add(J.errors(thetas, L).tobytes())
+    expected = np.sum((forward(f, thetas, L, 2, x0)[-1] - target) ** 2, axis=0)
+    assert J.errors(thetas, L) == pytest.approx(expected, rel=1e-11)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("method", OF_COLUMNS)
+def test_errors_of_a_network_that_diverges_are_refused_with_the_layer(method):
+    f = Fidelity([[1e250, 1.0]]) if method in FIDELITY_ONLY else LeastSquares([[1e100]], [[1.0, 0.0]])
+    x0 = [[0.0, 0.0] if method in OF_PIECES else [1e10, 0.0]]
+    J = Objective(f, [[0.0, 0.0]], layers=3, x0=x0, method=method, per_layer=True)
+    with pytest.raises(DivergenceError, match=r"not finite in layer [12]"):
+        J.errors((1, 1, 0, 0), [1e-100, 1.0, 1.0])
+
+
+def test_errors_are_told_where_columns_are_known():
+    """Of a sparse matrix engines have the stored entries, without places. Squares may overflow where X does not."""
+    W, thin = np.array([[1.0, 3.0], [2.0, 4.0]]), np.diag([3.0, 2.0])
+    for method in ("fused", "pieces"):
+        dense, *sparse = (
+            Objective(Fidelity(form), layers=2, method=method, per_layer=True)
+            for form in (W, sp.csr_array(W), sp.csr_array(thin))
+        )
+        assert dense.errors((1, 1, 0.5, 0.5), 1).tolist() == [0.5, 0.5]
+        assert [J.errors((1, 1, 0.5, 0.5), 1) for J in sparse] == [None, None]
+    assert Objective(Fidelity(W), layers=2, method="adjoint", per_layer=True).errors((1, 1, 0.5, 0.5), 1) is None
+    for method in ("columns", "support"):
+        J = Objective(LeastSquares([[1.0]], [[0.0, 0.0]]), [[1e200, 1.0]], layers=1, method=method)
+        assert J.errors((1, 1, 0.5, 0.5), 1).tolist() == [np.inf, 1.0]
 
 
 @pytest.mark.parametrize("method", [name for name in ENGINES if name not in PER_LAYER])

@@ -1,8 +1,15 @@
 """DᵀD, DᵀY, panels and lists: what is formed of them, some rows or columns at a time."""
 
+import sys
+from fractions import Fraction
+from operator import mul
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import examples, matrices
 from wide import JIT, data
 
 from dsrl_ref.engines import panels
@@ -20,6 +27,20 @@ def test_DtD_and_DtY_are_formed_some_rows_at_a_time(monkeypatch, rows):
     assert G.transpose(0, 2, 1).reshape(-1, 150)[:150] == pytest.approx(f.D.T @ f.D, rel=1e-12, abs=1e-12)
     assert C.transpose(0, 2, 1).reshape(-1, 11)[:150] == pytest.approx(f.D.T @ f.Y, rel=1e-12, abs=1e-12)
     assert not G.transpose(0, 2, 1).reshape(-1, 150)[150:].any()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@examples(60)
+@given(rows=matrices(3, 4, st.floats(-1, 1)), exponent=st.integers(500, 514))
+def test_a_square_of_D_that_overflows_is_foretold(kind, rows, exponent):
+    """By fractions; where it is within rounding of what overflows, either may be said."""
+    D = np.array(rows) * 2.0**exponent
+    columns = [[Fraction(entry) for entry in column] for column in D.T.tolist()]
+    largest = max(abs(sum(map(mul, one, other))) for one in columns for other in columns)
+    foretold = panels.gram_overflows(kind(D))
+    assert foretold or largest <= sys.float_info.max
+    assert not foretold or largest >= Fraction(sys.float_info.max) / 4
+    assert not panels.gram_overflows(kind(np.full((1, 1000), 2.0**508)))  # whose rows are longer than its columns
 
 
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 130])

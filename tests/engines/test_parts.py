@@ -90,3 +90,12 @@ def test_an_engine_without_exact_sums_has_one_row_and_a_sum_the_rows_of_all_part
     assert rows.shape == (2, 21)
     assert rows[0, 6:].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 12, 13, 14, 18, 19, 24]
     assert parts.whole_matrix(rows[0, 6:], 5)[3].tolist() == [3, 8, 13, 18, 19]
+
+
+def test_errors_are_those_of_an_engine_that_tells_them():
+    class Telling(Part):
+        def errors(self, theta, L):
+            return np.array([self.size, L])
+
+    assert parts.errors(Telling(2.0), None, 1.0).tolist() == [2.0, 1.0]
+    assert parts.errors(Part(2.0), None, 1.0) is None

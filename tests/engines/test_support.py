@@ -40,8 +40,13 @@ def test_equals_the_rationals_over_panels_and_blocks(tape, threads, rows, proble
         ours = prepared(problem.term, floats(problem.x0), floats(problem.target), problem.layers, threads)
         loss, gradient = ours.loss_and_gradient(Theta(*problem.float_theta), float(problem.L))
         ties = ours.ties(Theta(*problem.float_theta), float(problem.L))
+        errors = ours.errors(Theta(*problem.float_theta), float(problem.L))
     iterates, Z = naive.forward(*problem.arguments[:5])
     assert loss == naive.loss(problem.target, iterates[-1])
+    assert errors.tolist() == [
+        sum((x - goal) ** 2 for x, goal in zip(*column, strict=True))
+        for column in zip(zip(*iterates[-1], strict=True), zip(*problem.target, strict=True), strict=True)
+    ]
     assert list(gradient) == naive.reverse_gradient(*problem.arguments)
     assert ties == sum(abs(z) in problem.theta[2:] for matrix in Z for line in matrix for z in line)
 
@@ -66,7 +71,8 @@ def test_the_bits_are_those_of_any_number_of_threads_and_any_width_of_the_blocks
         for tape, threads in [(2**21, 1), (2**21, 2), (2**21, 3), (3000, 1), (3000, 5), (3000, 8), (1, 2)]:
             monkeypatch.setattr(support, "TAPE", tape)
             ours = prepared(*arguments, threads)
-            answers.add(answer_bits(ours.loss_and_gradient(theta, L)) + answer_bits(ours.gauss_newton(theta, L)))
+            bits = answer_bits(ours.loss_and_gradient(theta, L)) + answer_bits(ours.gauss_newton(theta, L))
+            answers.add(bits + ours.errors(theta, L).tobytes())
         assert len(answers) == 1
 
 
@@ -77,8 +83,10 @@ def test_the_bits_of_a_column_are_those_that_it_has_alone(monkeypatch):
     f, L, target = data(density=1.0)
     x0 = target.copy()
     x0[:, 5:] *= np.random.default_rng(1).random(x0[:, 5:].shape) < 0.2
-    prepared(f, x0, target).loss_and_gradient(THETA, L)
+    ours = prepared(f, x0, target)
+    ours.loss_and_gradient(THETA, L)
     together = kept.pop()
+    assert ours.errors(THETA, L).tobytes() == together[:, 0].tobytes()
     for q in range(target.shape[1]):
         part = LeastSquares(f.D, f.Y[:, [q]])
         prepared(part, x0[:, [q]], target[:, [q]]).loss_and_gradient(THETA, L)
@@ -170,7 +178,7 @@ def test_divergence_names_the_first_layer_of_any_column(monkeypatch, threads):
     monkeypatch.setattr(support, "TAPE", 1)
     Y = [[0.0, 1.0, 1e-250, 1.0]]
     ours = prepared(LeastSquares([[1e100]], Y), np.zeros((1, 4)), np.zeros((1, 4)), 9, threads)
-    for evaluate in (ours.loss_and_gradient, ours.gauss_newton, ours.ties):
+    for evaluate in (ours.loss_and_gradient, ours.gauss_newton, ours.ties, ours.errors):
         with pytest.raises(DivergenceError, match=r"X_\(2\) is not finite in layer 2 \(2 entries\): L = 1e-100 may be"):
             evaluate(Theta(1, 1, 0, 0), 1e-100)
 
@@ -249,15 +257,14 @@ def test_no_kernel_has_more_work_at_once_than_an_interrupt_may_wait_for(monkeypa
     assert {(first, last) for *_, first, last, _, _, _ in calls} >= {(0, 1), (1, 2), (2, 3)}
 
 
-@pytest.mark.parametrize("evaluate", ["loss_and_gradient", "gauss_newton", "ties"])
+@pytest.mark.parametrize("evaluate", ["loss_and_gradient", "gauss_newton", "ties", "errors"])
 def test_an_interrupt_is_answered_between_two_layers_of_a_block(monkeypatch, evaluate):
     """Each pass yields after every layer, where a pool drops it and the main thread sees signals."""
     f, L, target = data()
-    passes = {"loss_and_gradient": "backward", "gauss_newton": "tangents", "ties": "ties"}
-    steps, work = [], getattr(support.Block, passes[evaluate])
-    monkeypatch.setattr(
-        support.Block, passes[evaluate], lambda self, *_, **given: (steps.append(1) for _ in work(self, **given))
-    )
+    passes = {"loss_and_gradient": "backward", "gauss_newton": "tangents"}
+    name = passes.get(evaluate, evaluate)
+    steps, work = [], getattr(support.Block, name)
+    monkeypatch.setattr(support.Block, name, lambda self, *_, **given: (steps.append(1) for _ in work(self, **given)))
     getattr(prepared(f, f.start(), target), evaluate)(THETA, L)
     assert len(steps) == (2 * LAYERS if evaluate == "loss_and_gradient" else LAYERS)
 

@@ -11,8 +11,10 @@ import methods
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
 from mutants import MUTANTS
-from strategies import FloatQuartic
+from strategies import FloatQuartic, examples
 
 import dsrl_ref
 from dsrl_ref import Fidelity, LeastSquares, Objective, disk
@@ -80,6 +82,23 @@ def of_sparse_signals(n=256, m=8, k=128, nonzeros=256):
 )
 def test_auto_goes_by_the_problem_and_the_number_of_evaluations(problem, evaluations, expected):
     assert choose(problem, evaluations).name == expected
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@examples(40)
+@given(exponent=st.floats(100, 300) | st.floats(153, 155))
+def test_what_auto_takes_never_refuses_its_problem(kind, exponent):
+    """ "support" needs DᵀD, and "columns" has no need of it."""
+    D = np.tile(np.eye(128), 2) * 10.0**exponent
+    D[0] = D[1] / 2
+    target = np.eye(256)[:, :8]
+    problem = Problem(LeastSquares(kind(D), np.ones((128, 8))), np.zeros((256, 8)), target, 3)
+    engine = choose(problem, 100)
+    prepared = table.prepare(engine, problem)
+    share = D.max() / math.sqrt(sys.float_info.max)
+    assert engine.name == "support" or share >= 0.5
+    assert engine.name == "columns" or share < 1
+    assert prepared.loss_and_gradient(dsrl_ref.Theta(1, 1, 1, 1), 1e308)[0] == 4.0
 
 
 def test_it_does_not_go_by_what_is_loaded():

@@ -37,6 +37,9 @@ class Prepared:
     def ties(self, theta, L):
         return self.loss_and_gradient(theta, L)[0]
 
+    def errors(self, theta, L):
+        return [*self.loss_and_gradient(theta, L), 4]
+
 
 @pytest.mark.parametrize(
     ("method", "expected"),
@@ -46,6 +49,7 @@ class Prepared:
         ("terms", 2),
         ("gauss_newton_terms", (2, 1)),
         ("ties", 1),
+        ("errors", [1, 2, 4]),
     ],
 )
 def test_files_are_looked_at_before_and_after(method, expected):

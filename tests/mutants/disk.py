@@ -177,6 +177,7 @@ MUTANTS = [
             "            return self.prepared.gauss_newton(theta, L)\n",
             "            return (*self.prepared.loss_and_gradient(theta, L), 0)\n",
         ),
+        ("return parts.errors(self.prepared, theta, L)", "return None"),
         ("return parts.terms(self.prepared, theta, L)", "return parts.gauss_newton_terms(self.prepared, theta, L)"),
         ("return parts.gauss_newton_terms(self.prepared, theta, L)", "return parts.terms(self.prepared, theta, L)"),
     ),

@@ -123,6 +123,12 @@ MUTANTS = [
     ),
     *of(
         "engines/recursion.py",
+        ("if problem.x0.shape != problem.shape:", "if False:"),
+        ("slice(top, top + height), columns", "slice(top, top + height - 1), columns"),
+        ("range(0, n, height)", "range(0, n, height + 1)"),
+        ("range(0, m, width)", "range(0, m, width + 1)"),
+        ("numbers, found[columns])", "numbers, found[: len(found[columns])])"),
+        ("(W, problem.x0, problem.target))", "(W, W, problem.target))"),
         ("return loss, np.reshape(derivatives, network.shape)\n", "return loss, np.array(derivatives[::-1])\n"),
         ("network.shape), sums.matrix()", "network.shape), 2 * sums.matrix()"),
         (
@@ -195,6 +201,7 @@ MUTANTS = [
         ("np.minimum(widths / 2, np.abs(nearest) / 8)", "widths / 2"),
         ("np.trunc(nearest / units) * units", "nearest"),
         ("layers=int(problem.layers))", "layers=1 + int(problem.layers))"),
+        ("self.network(theta, L).numbers", "self.network(theta, L).numbers[::-1]"),
         ("return Fused(problem, Layered)", "return Fused(problem, lambda thetas, L: Layered(thetas[::-1], L))"),
         ("upper[-1] = -np.inf, np.inf", "upper[-1] = lower[0], np.inf"),
         ("upper[-1] = -np.inf, np.inf", "upper[-1] = -np.inf, upper[-1]"),
@@ -230,6 +237,7 @@ MUTANTS = [
     ),
     *of(
         "engines/columns.py",
+        ('"nm,nm->m", block', '"nm,nm->n", block'),
         ("out[:] = self.D.T @ (self.D @ V)", "out[:] = -(self.D.T @ (self.D @ V))"),
         ("np.matmul(self.gram, V, out=out)", "np.matmul(-self.gram, V, out=out)"),
         ("(D @ V[:, start : start + width])", "(D @ V[:, :width])"),
@@ -240,6 +248,7 @@ MUTANTS = [
         ("self.gram[start : start + height] if whole", "self.gram[:height] if whole"),
         ("kernels.gather(self.gram, part, before, room)", "kernels.gather(self.gram, rows, before, room)"),
         ("out=gram[part]", "out=gram[: len(gram[part])]"),
+        ("    pays = pays and not gram_overflows(D)\n", ""),
         ("if i or block.moved:", "if i:"),
         ("if layer or block.moved:", "if layer:"),
         ("if block.moved and len(tape):", "if False:"),
@@ -281,6 +290,7 @@ MUTANTS = [
     ),
     *of(
         "engines/parts.py",
+        ('if hasattr(part, "errors") else None', "if False else None"),
         ("if any(left):\n        return rows", "if False:\n        return rows"),
         ("while any(left) and np.isfinite(left).all():", "while any(left):"),
         ("np.concatenate([rows, -np.array(words)])", "np.concatenate([rows, -np.array(words[:1])])"),
@@ -369,6 +379,7 @@ MUTANTS = [
         ("n < MANY_ROWS", "n <= MANY_ROWS"),
         ("if problem.on_disk or n <", "if n <"),
         ("or support.too_large(n):", "or False:"),
+        (" and not gram_overflows(problem.f.D)", ""),
         ("8 * nonzeros <= problem.entries", "8 * nonzeros < problem.entries"),
         ("FEW_TIMES * nonzeros * n <= 2 * k", "FEW_TIMES * nonzeros * n < 2 * k"),
         ("or evaluations < WORTH_SORTING or", "or"),

@@ -84,6 +84,10 @@ MUTANTS = [
     ),
     *of(
         "engines/kernels/recursion_layers.py",
+        ("q = q + 1 if q + 1 < out.size else 0", "q = q + 1 if q < out.size else 0"),
+        ("q = q + 1 if q + 1 < out.size else 0", "q = 0"),
+        ("(x[e] - target[e]) * (x[e] - target[e])", "(x[e] - target[e]) * x[e]"),
+        ("forward(w[start:stop], x[start:stop], numbers[i", "forward(w[: stop - start], x[start:stop], numbers[i"),
         ("value = x[j] - step * (x[j] - w[j])", "value = x[j] + step * (x[j] - w[j])"),
         ("z[i, j] = value", "z[i, j] = abs(value)"),
         ("x[j] = sign * (w2 * (past2 * (size - b2))", "x[j] = sign * (w2 * (past2 * (size - b1))"),

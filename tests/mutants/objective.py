@@ -51,6 +51,8 @@ MUTANTS = [
         ("start=self.problem.start, per_layer=self.per_layer", "start=self.problem.start"),
         ("if not isinstance(per_layer, bool | np.bool_):", "if isinstance(per_layer, str):"),
         ("if not np.isfinite(matrix).all():", "if False:"),
+        ("if found is not None and not np.isfinite(found).all():", "if False:"),
+        ("found = parts.errors(self._prepared, theta, L)", "found = None"),
         ("self.per_layer, self.parameters = bool(per_layer)", "self.per_layer, self.parameters = True"),
         ("x0=x0, method=method, evaluations=1)", "x0=x0, method=method)"),
         ('if method == "auto" else table.named', 'if method != "magic" else table.named'),

@@ -311,6 +311,7 @@ MUTANTS = [
         ("Fidelity(J.f.W[:, columns])", "Fidelity(J.f.W[:, : len(columns)])"),
         ("J.of_others(f, target, x0)", "J.of_others(f, target, None)"),
         ("J.of_others(f, target, x0)", "J.of_others(f, f.start(), x0)"),
+        ("of_engine = J.errors(theta, L)", "of_engine = None"),
         ("int(J.layers), J.x0)[-1]", "int(J.layers))[-1]"),
         ("int(J.layers), J.x0)[-1] - J.target", "int(J.layers), J.x0)[-2] - J.target"),
         ("slice(start, start + width)", "slice(start, start + width - 1)"),

@@ -7,7 +7,7 @@ from active_sets import least_by_enumeration
 from scipy.optimize import minimize
 from strategies import FloatQuartic
 
-from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, fit
+from dsrl_ref import Fidelity, LeastSquares, Objective, Status, Theta, disk, fit
 from dsrl_ref.errors import DivergenceError
 from dsrl_ref.training import gauss_newton
 from dsrl_ref.training.authors import Adam
@@ -217,7 +217,7 @@ def test_a_large_gain_where_the_model_promised_next_to_none_is_no_convergence():
 
 def test_it_has_converged_when_even_the_shortest_step_does_not_lower_the_loss():
     descent, steps = LevenbergMarquardt(Bowl(A, NEAR, [1e9] * 60), AT), 0
-    while not descent.status:
+    while not descent.status and steps < 20:
         moved = damped_step(AT, descent.damping, np.diag(A.T @ A))
         descent.step()
         steps += 1
@@ -398,6 +398,18 @@ def test_there_is_no_part_of_few_entries_nor_of_another_smooth_term():
     assert gauss_newton.part_of(Objective(Fidelity(np.ones((64, 6400))), layers=1)) is None
 
 
+@pytest.mark.parametrize(("most", "columns"), [(5, 5), (100, 70), (0, 1)])
+def test_of_data_on_disk_the_part_is_no_more_than_is_to_be_in_memory(tmp_path, monkeypatch, most, columns):
+    monkeypatch.setattr(disk, "LARGE", 64)
+    monkeypatch.setattr(gauss_newton, "MOST", 64 * most)
+    Y, target = np.ones((2, 700)), np.ones((64, 700))
+    np.save(tmp_path / "Y.npy", Y)
+    there = Objective(LeastSquares(np.ones((2, 64)), tmp_path / "Y.npy"), target, layers=1)
+    assert there.problem.on_disk
+    assert gauss_newton.part_of(there).shape == (64, columns)
+    assert gauss_newton.part_of(Objective(LeastSquares(np.ones((2, 64)), Y), target, layers=1)).shape == (64, 70)
+
+
 def test_fit_tries_its_starts_on_the_part():
     J = recovery(n=50, m=30, signals=820, layers=2)
     begin = gauss_newton.starts(J)
@@ -418,9 +430,33 @@ def test_a_trial_that_has_converged_gives_its_other_steps_to_the_next_and_none_e
     assert descent.evaluate() < 1e-20
 
 
+def test_it_has_converged_once_all_are_tried_where_one_of_them_had():
+    """Without another step, which would evaluate a point at which nothing is to be gained."""
+    descent = GaussNewtonDescent(Bowl(A, NEAR), [NEAR, AT])
+    for _ in range(1 + gauss_newton.TRIAL):
+        if len(descent.tried) < 2:
+            assert descent.status is None
+            descent.step()
+    assert len(descent.tried) == 2
+    assert (descent.status, descent.start, descent.values.tolist()) == (Status.CONVERGED, 0, NEAR.tolist())
+    restored = GaussNewtonDescent(Bowl(A, NEAR), [NEAR, AT])
+    restored.state = descent.state
+    assert (restored.status, restored.start) == (Status.CONVERGED, 0)
+
+
+def test_the_search_over_kinks_begins_where_the_smooth_descent_of_one_start_ends():
+    """At the step that does, though it is among those of a trial; the message says how many points were drawn."""
+    descent = GaussNewtonDescent(Bowl(A, NEAR, [1e9]), [AT])
+    descent.current.damping = 1e15
+    descent.step()
+    assert descent.polish.values.tolist() == AT.tolist()
+    descent.polish.points = 39
+    assert "none of 39 points drawn" in descent.message(Status.STATIONARY, 100)
+
+
 def test_one_start_ends_when_it_has_converged():
     descent, alone, steps = GaussNewtonDescent(Bowl(A, NEAR), [AT]), LevenbergMarquardt(Bowl(A, NEAR), AT), 0
-    while not alone.status:
+    while not alone.status and steps <= gauss_newton.TRIAL:
         assert descent.status is None
         descent.step()
         alone.step()

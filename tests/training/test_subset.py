@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from methods import PER_LAYER
 from strategies import FloatQuartic
 
 from dsrl_ref import Fidelity, LeastSquares, Objective, forward
+from dsrl_ref.engines.table import ENGINES, refusal
 from dsrl_ref.training import subset as module
 from dsrl_ref.training.subset import drawn, energies, errors, has_columns_apart, subset
 
@@ -59,6 +61,22 @@ def test_errors_are_those_of_each_column(kind, at_once, monkeypatch):
     assert errors(J, THETA, L) == pytest.approx(expected, rel=1e-12)
     assert 0.5 * errors(J, THETA, L).sum() == pytest.approx(J(THETA, L)[0], rel=1e-12)
     assert energies(J) == pytest.approx(np.sum(dense[1] ** 2, axis=0), rel=1e-14)
+
+
+@each_kind
+def test_errors_are_those_of_the_recursion_whichever_engine_runs(kind):
+    by_recursion = errors(kind(per_layer=True, method="adjoint"), THETA, L)
+    taking = [name for name in PER_LAYER if refusal(ENGINES[name], kind(per_layer=True).problem) is None]
+    assert len(taking) >= 4
+    for method in taking:
+        assert errors(kind(per_layer=True, method=method), THETA, L) == pytest.approx(by_recursion, rel=1e-11)
+
+
+def test_the_engine_that_evaluates_is_asked(monkeypatch):
+    J = KINDS["least squares"](per_layer=True, method="support")
+    expected = errors(J, THETA, L)
+    monkeypatch.setattr(module, "forward", None)
+    assert errors(J, THETA, L).tobytes() == expected.tobytes() == J.errors(THETA, L).tobytes()
 
 
 def test_columns_of_ones_own_f_stay_together(monkeypatch):

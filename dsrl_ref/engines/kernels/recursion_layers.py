@@ -176,6 +176,22 @@ def gauss_newton(w, x0, target, block, numbers, sums, products):
 
 
 @compiled
+def add_errors(w, x, target, numbers, out):
+    """Add (x - x̃)² of X_(t) to `out` (m,), each entry to its column, in the order of the rows.
+
+    In: whole rows of n×m matrices, one after the other: W, X_(0) in `x`, and X̃. Out: `x` is X_(t).
+    """
+    z, q = np.empty((1, CHUNK)), 0
+    for start in range(0, w.size, CHUNK):
+        stop = min(start + CHUNK, w.size)
+        for i in range(len(numbers)):
+            forward(w[start:stop], x[start:stop], numbers[i : i + 1], z)
+    for e in range(w.size):
+        out[q] += (x[e] - target[e]) * (x[e] - target[e])
+        q = q + 1 if q + 1 < out.size else 0
+
+
+@compiled
 def sensitivities(w, x0, numbers, x, dx):
     """Fill x with X_(t), and the rows of `dx` (5t, entries) with its derivatives, five of each layer."""
     layers = len(numbers)
