@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsrl_ref.appendix.network import SmoothTerm, forward
 from dsrl_ref.appendix.theta import Theta
@@ -18,6 +19,7 @@ from dsrl_ref.disk import Watch, home
 from dsrl_ref.entries import AT_ONCE, largest_entry, parts_of, same_entries
 from dsrl_ref.quantiles import quantiles
 from dsrl_ref.smooth import Fidelity, LeastSquares, portions
+from dsrl_ref.threads import interruptible
 
 Layers: TypeAlias = list[tuple[Theta, float]]  # Θ_i and L_i, the first layer's first
 Told: TypeAlias = Callable[[str, float], Any]  # what is being prepared, and which share of it is done
@@ -217,7 +219,7 @@ def _stored_entries(*matrices: Any) -> list[Array]:
     if first.nnz and all(_same_pattern(first, other) for other in matrices[1:]):
         return [matrix.data.reshape(1, -1) for matrix in matrices]
     keys = [_keys(matrix) for matrix in matrices]
-    union = np.unique(np.concatenate(keys)) if any(key.size for key in keys) else np.zeros(1, dtype=np.int64)
+    union = _union(keys) if any(key.size for key in keys) else np.zeros(1, dtype=np.int64)
     rows = []
     for matrix, key in zip(matrices, keys, strict=True):
         row = np.zeros((1, union.size))
@@ -226,16 +228,23 @@ def _stored_entries(*matrices: Any) -> list[Array]:
     return rows
 
 
+def _union(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """What any of the arrays has, sorted; beside the main thread where that takes long, as Ctrl-C waits for no sort."""
+    every = np.concatenate(keys)
+    return interruptible(lambda: np.unique(every)) if every.size > AT_ONCE else np.unique(every)
+
+
 def _same_pattern(one: Any, other: Any) -> bool:
     """Whether two CSR matrices store the same places."""
     arrays = (one.indptr, other.indptr), (one.indices, other.indices)
     return all(a is b or np.array_equal(a, b) for a, b in arrays)
 
 
-def _keys(matrix: Any) -> np.ndarray:
+def _keys(matrix: Any) -> NDArray[np.int64]:
     """The place of each stored entry of a CSR matrix as one number, row·m + column."""
     n, m = matrix.shape
-    return np.repeat(np.arange(n, dtype=np.int64) * m, np.diff(matrix.indptr)) + matrix.indices
+    keys: NDArray[np.int64] = np.repeat(np.arange(n, dtype=np.int64) * m, np.diff(matrix.indptr)) + matrix.indices
+    return keys
 
 
 def _dense(matrix: Any) -> Array:

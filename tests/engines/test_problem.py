@@ -1,6 +1,7 @@
 """The problem as engines get it: dense, with zeros that nothing stores set aside, and divided into columns."""
 
 import math
+from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
@@ -167,3 +168,15 @@ def test_a_problem_is_made_ready_where_it_is_and_may_be_part_of_a_larger_one():
     problem = Problem(Fidelity(W), W, W, 3)
     assert problem.made_ready("engine", lambda engine, of: (engine, of)) == ("engine", problem)
     assert problem.whole_columns == W.shape[1]
+
+
+@pytest.mark.parametrize(("at_once", "beside"), [(2, True), (2**20, False)])
+def test_patterns_of_sparse_matrices_are_joined_beside_the_main_thread_where_they_are_large(
+    monkeypatch, at_once, beside
+):
+    seen, unique = [], np.unique
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    monkeypatch.setattr(np, "unique", lambda keys: seen.append(current_thread() is main_thread()) or unique(keys))
+    one, target = sp.csr_array([[1.0, 0.0, 2.0]]), sp.csr_array([[0.0, 3.0, 4.0]])
+    found = Problem(Fidelity(one), one, target, 3)
+    assert (found.x0.tolist(), found.target.tolist(), seen) == ([[1, 0, 2]], [[0, 3, 4]], [not beside])

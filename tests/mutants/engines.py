@@ -336,6 +336,8 @@ MUTANTS = [
         ("return None if largest_entry(self.x0) else 0.0", "return 0.0"),
         ("same_entries(self.x0, W)", "self.x0.shape == W.shape"),
         ("self.shape[1] - self.x0.size", "self.shape[1]"),
+        ("np.unique(every)) if every.size", "every) if every.size"),
+        ("else np.unique(every)", "else every"),
         ("row[0, np.searchsorted(union, key)] = matrix.data", "row[0, : key.size] = matrix.data"),
         ("all(a is b or np.array_equal(a, b) for a, b in arrays)", "True"),
         ("dtype=np.int64) * m, ", "dtype=np.int64) * n, "),
