@@ -223,6 +223,29 @@ def test_what_overflows_is_formed_and_refused(monkeypatch, Y, entry):
         ours.loss_and_gradient(Theta(1, 1, 1e300, 1e300), 1.0)
 
 
+@pytest.mark.skipif(not JIT, reason="sums that are rounded twice overflow for other data")
+@pytest.mark.parametrize("seed", [1701, 1855, 2154])
+def test_a_sum_that_overflows_by_its_rounding_alone_is_formed_and_refused(seed):
+    """GX and C are as large as float64 goes, and their difference is small, but GX overflows in row 256 of layer 2.
+
+    The listed rows, whose entries of G are smaller by an ulp or two, stay finite. One draw of a thousand is such a
+    problem: the kernel of whole columns judges that these are.
+    """
+    rng, largest = np.random.default_rng(seed), np.finfo(float).max
+    entries, a, ulps = rng.integers(3, 16), 2.0**300 * rng.uniform(1, 2), 2.0**-52 * rng.integers(0, 3, 4)
+    D, x0 = np.zeros((1, 512)), np.zeros((512, 1))
+    D[0, :entries], D[0, 256] = a, a * (1 + ulps[0])
+    x = rng.uniform(0.5, 1, entries)
+    x0[:entries, 0] = x * (largest / (a * a) / x.sum() * (1 - ulps[1]))
+    f, w = LeastSquares(D, [[largest / D[0, 256] * (1 - ulps[2])]]), 1 + ulps[3]
+    ours, at = prepared_layers(f, x0, x0, 2), ((Theta(w, w, 1, 2), Theta(1, 1, 1, 2)), np.full(2, 2.0**1000))
+    message = r"not finite in layer 2 \(1 entries\)"
+    with whole_columns(), pytest.raises(DivergenceError, match=message):
+        ours.loss_and_gradient(*at)
+    with pytest.raises(DivergenceError, match=message):
+        ours.loss_and_gradient(*at)
+
+
 def test_the_smallest_knots_leave_nothing_out():
     """Where step·∇f underflows, it may be rounded up to the knot itself."""
     f, x0 = LeastSquares(np.full((1, 64), 2.0), [[-2e-16]]), np.zeros((64, 1))

@@ -7,8 +7,9 @@ follows one at X_(i-1), and where step·bound < b1 and X_(i-1) is 0, Z_(i) lies 
 The bounds are those of **groups**, of 8 rows each, and take an eighth of the work of a product. Where they do not
 tell, the 8 entries are formed, and their |∇f| is the next bound.
 
-The bounds hold for what float64 makes of ∇f: whatever rounding may have lost is added to them. A group is left out only
-if none of its entries would have been listed, so that no bit of an answer depends on a bound.
+The bounds hold for what float64 makes of ∇f: whatever rounding may have lost is added to them, and where a sum might
+overflow on its way, though ∇f is small, they tell nothing. A group is left out only if none of its entries would have
+been listed, so that no bit of an answer depends on a bound.
 
 * ``H`` (panels of groups, n, 64): H[T, k, v] is the largest |G_rk| of the rows r of group 64·T + v.
 * ``bounds`` (panels of groups, B, 64): of |∇f(X)| on each group, for each column; those of X = 0 at first, |C|.
@@ -96,7 +97,7 @@ def forward_layer(G, n, H, largest, before, lists, C, first, step, b1, room, bou
         if whole[q]:
             continue
         moved, size = move(before, lists, q, line, at, by)
-        slack = n * ROUNDING * (largest * size) + TINY
+        slack = n * ROUNDING * (2.0 * (largest * size)) + TINY  # twice: ∞, too, where a sum may overflow on its way
         limit = (b1 - TINY) / step * (1.0 - 4.0 * n * ROUNDING) - 2.0 * slack
         formed = groups_to_form(H, n, lists, q, at, by, moved, limit, bounds, change, groups)
         whole[q] = formed * ROWS * WORTH_LEAVING_OUT > n
