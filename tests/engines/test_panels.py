@@ -87,10 +87,16 @@ def test_a_number_that_is_none_is_the_largest_of_its_group():
     assert np.count_nonzero(np.isnan(largest)) == 1
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 64), (3, 7, 64), (1, 5000, 64)])
+@pytest.mark.parametrize("shape", [(1, 1024, 64), (3, 700, 64), (1, 5000, 64)])
 def test_what_is_in_large_pages_begins_where_one_does_and_is_zeros(shape):
     made = panels.in_large_pages(*shape)
     assert made.shape == shape
     assert made.flags.c_contiguous
     assert made.ctypes.data % 2**21 == 0
+    assert not made.any()
+
+
+def test_little_takes_no_large_page():
+    made = panels.in_large_pages(1, 1023, 64)
+    assert made.base is None
     assert not made.any()

@@ -59,6 +59,7 @@ MUTANTS = [
         ("divmod(t * GROUPS, WIDTH)", "divmod(t, WIDTH)"),
         ("np.abs(panel).reshape", "panel.reshape"),
         ("-around.ctypes.data // around.itemsize % LARGE_PAGE", "0"),
+        ("if size < LARGE_PAGE // 4:", "if size <= LARGE_PAGE // 4:"),
         ("2 * squares.max() == np.inf", "2 * squares.min() == np.inf"),
         ("2 * squares.max() == np.inf", "squares.max() > 1e300"),
         ("D.multiply(D).sum(axis=0)", "D.multiply(D).sum(axis=1)"),
