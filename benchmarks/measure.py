@@ -17,9 +17,7 @@ from dsrl_ref.progress import Progress
 Contestant = Callable[[], Any]
 ROUNDS = 7
 PATIENCE = 10.0  # seconds: a contestant that has used so much is not asked again
-SETTLE = (
-    0.5  # seconds: threads of BLAS turn for some tenths after a contestant's work, and are counted in the next one's
-)
+SETTLE = 0.5  # seconds: after a contestant's work BLAS's threads turn for some tenths, which the next would be charged
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 

@@ -9,7 +9,7 @@ of a matrix has on its support: the numbers of its rows, ascending, and a value 
 over a list, in the order of the list, from zero on, and every entry of it has an accumulator of its own: no two lanes
 are ever added to one another. Which entries are computed together, on how many lanes, and whether zeros are in the list
 has therefore no influence on any bit of an entry, but for the sign of a 0: a sum that underflows to -0 becomes +0 by a
-zero in the list. No sum that begins with +0, as all of an evaluation do, shows it.
+zero in the list. J and its derivatives are sums that begin with +0, which do not show it.
 
 A sum takes fused multiply-adds: g·x + s, rounded once. ``llvm.fma`` is the same number on every machine, and slower
 where the processor has no such instruction. Nothing is "fast-math" here, and LLVM fuses nothing of its own accord. A

@@ -122,7 +122,10 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pasted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for a short helper, which is put where it is called: a call would cost as much as what it does."""
+    """Compile a helper as `inlined` does, and put its code where it is called, whatever the compiler thinks of it.
+
+    For helpers so short that a call, which hands over every array in some ten numbers, takes as long as their work.
+    """
     from numba import njit
 
     options = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}

@@ -88,7 +88,7 @@ def test_a_number_that_is_none_is_the_largest_of_its_group():
     assert np.count_nonzero(np.isnan(largest)) == 1
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 64), (3, 7, 64), (1, 4095, 64)])
+@pytest.mark.parametrize("shape", [(1, 1, 64), (3, 7, 64), (1, 1023, 64)])
 def test_what_takes_less_than_a_large_page_takes_no_more(shape):
     """Pages are filled with zeros whole, however little of them is used: five arrays of a small problem took 20 MiB."""
     tracemalloc.start()
@@ -100,10 +100,16 @@ def test_what_takes_less_than_a_large_page_takes_no_more(shape):
     assert taken < made.nbytes + 2**12
 
 
-@pytest.mark.parametrize("shape", [(1, 4096, 64), (3, 1400, 64), (1, 5000, 64)])
+@pytest.mark.parametrize("shape", [(1, 1024, 64), (3, 700, 64), (1, 5000, 64)])
 def test_what_is_in_large_pages_begins_where_one_does_and_is_zeros(shape):
     made = panels.in_large_pages(*shape)
     assert made.shape == shape
     assert made.flags.c_contiguous
     assert made.ctypes.data % 2**21 == 0
+    assert not made.any()
+
+
+def test_little_takes_no_large_page():
+    made = panels.in_large_pages(1, 1023, 64)
+    assert made.base is None
     assert not made.any()

@@ -15,7 +15,7 @@ been listed, so that no bit of an answer depends on a bound.
 * ``bounds`` (panels of groups, B, 64): of |∇f(X)| on each group, for each column; those of X = 0 at first, |C|.
 * ``whole`` (B,): which columns are left to `support`. A column whose bounds once told too little, or whose X once had
   too many entries, is left to it from then on.
-* ``line`` (64 · panels,): zeros, as which it is left; for the entries of one column.
+* ``line`` (64 · panels,): room for one column, all its rows side by side; zeros before and after each.
 """
 
 import numpy as np
@@ -63,7 +63,7 @@ def groups_to_form(H, n, lists, q, at, by, moved, limit, bounds, change, groups)
     rows, _, start = lists
     rounding, count, e, bit = n * ROUNDING, 0, start[q], np.uint64(1)
     for T in range(H.shape[0]):
-        one_column(H[T], at, by, 0, moved, groups, 0, change)
+        one_column(H[T], at, by, 0, moved, groups, 0, change)  # all of a row, so that it reads no offsets in `groups`
         mask = np.uint64(0)
         for v in range(WIDTH):
             bounds[T, q, v] = (bounds[T, q, v] + change[0, v]) * (1.0 + rounding) + TINY
@@ -97,7 +97,9 @@ def forward_layer(G, n, H, largest, before, lists, C, first, step, b1, room, bou
         if whole[q]:
             continue
         moved, size = move(before, lists, q, line, at, by)
-        slack = n * ROUNDING * (2.0 * (largest * size)) + TINY  # twice: ∞, too, where a sum may overflow on its way
+        # What rounding takes from an entry of GX is less than `slack`, which is ∞ where a sum may overflow on its way;
+        # and float64's step·∇f is below b1 in size wherever a bound is below `limit`, whatever was rounded.
+        slack = n * ROUNDING * (2.0 * (largest * size)) + TINY
         limit = (b1 - TINY) / step * (1.0 - 4.0 * n * ROUNDING) - 2.0 * slack
         formed = groups_to_form(H, n, lists, q, at, by, moved, limit, bounds, change, groups)
         whole[q] = formed * ROWS * WORTH_LEAVING_OUT > n

@@ -101,11 +101,12 @@ def forward_tangents(
 ):
     """Carry the sensitivities through a layer, where X_(i) is listed in the panels from the first to before the last.
 
-    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`, 0 from lane `pushed` on; and Z_(i) and
-    ∇f(X_(i-1)) on the lists of X_(i). Out: `dX`, those of X_(i), which are slope·(p_dX - step·G·p_dX), and on the five
-    lanes from `place` on, those of this layer's parameters, ∂ξ more; and in L ∇f·step² more before the slope. Only rows
-    of G·p_dX that are listed in X_(i) are formed: with the first panel all of a column of which few are, panel by panel
-    those of the others. `at` and `p_at` (B,) keep where the panels before have ended.
+    In: `p_dX`, those of X_(i-1), on its lists `p_rows` and `p_start`, with the lanes of the layers up to it, perhaps
+    none; and Z_(i) and ∇f(X_(i-1)) on the lists of X_(i). Out: `dX`, those of X_(i), which are slope·(p_dX -
+    step·G·p_dX), and on the five lanes from `place` on, those of this layer's parameters, ∂ξ more; and in L ∇f·step²
+    more before the slope. Only rows of G·p_dX that are listed in X_(i) are formed: with the first panel all of a column
+    of which few are listed in X_(i-1), panel by panel those of the others. `at` and `p_at` (B,) keep where the panels
+    before have ended.
     """
     before, listed = (p_rows, p_dX, p_start), (rows, z, g)
     product, offsets = np.zeros((WIDTH, dX.shape[1])), np.zeros(WIDTH, np.int64)
