@@ -106,6 +106,29 @@ def test_agrees_with_the_tangents_of_whole_matrices(start, layers):
     assert ours.gauss_newton(THETA, L)[2] == pytest.approx(matrix, rel=1e-11, abs=1e-9)
 
 
+@pytest.mark.parametrize("few", range(4))
+def test_a_column_with_few_entries_among_full_ones_agrees_with_the_tangents_of_whole_matrices(few):
+    """Of four columns with much in common, over three panels, each in turn has an entry or two."""
+    rng = np.random.default_rng(few)
+    D, X = rng.normal(size=(60, 150)) / 8, 100.0 * rng.normal(size=(150, 6))
+    X[:, few], X[[70, 140], few] = 0.0, 8.0
+    f, x0 = LeastSquares(D, D @ X), X * (np.arange(6) != few)
+    theta, L = Theta(0.9, 0.8, 1.0, 2.0), f.lipschitz()
+    loss, gradient = Objective(f, 0.5 * X, layers=4, x0=x0, method="tangent")(theta, L)
+    answer = prepared(f, x0, 0.5 * X, 4).loss_and_gradient(theta, L)
+    assert answer[0] == pytest.approx(loss, rel=1e-12)
+    assert answer[1] == pytest.approx(np.array(gradient), rel=1e-10)
+
+
+def test_the_terms_of_the_matrix_add_up_to_what_it_comes_with():
+    f, L, target = data()
+    ours = prepared(f, f.start(), target)
+    loss, gradient, matrix = ours.gauss_newton(THETA, L)
+    found, *rest = ours.gauss_newton_terms(THETA, L).sum(axis=0)
+    assert found == pytest.approx(loss, rel=1e-13)
+    assert rest == pytest.approx([*gradient, *matrix[np.triu_indices(5)]], rel=1e-12)
+
+
 def fused(a, b, c):
     return float(Fraction(a) * Fraction(b) + Fraction(c)) if JIT else a * b + c
 

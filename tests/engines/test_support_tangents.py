@@ -50,6 +50,18 @@ def test_the_matrix_is_symmetric_and_not_negative():
     assert np.linalg.eigvalsh(matrix / np.abs(matrix).max()).min() >= -1e-12
 
 
+def test_what_is_listed_may_come_and_go_in_any_panel():
+    """X_(0) has other entries than X_(1), whose sensitivities are those of the pass back, with few entries or many."""
+    for seed in range(20 if JIT else 3):
+        rng = np.random.default_rng(seed)
+        f, L, target = data(n=200, density=0.1, seed=seed)
+        x0 = rng.normal(size=target.shape) * (rng.random(target.shape) < rng.choice([0.01, 0.1, 0.3], target.shape[1]))
+        theta = Theta(1.1, 0.6, *np.sort(rng.uniform(0.001, 0.03, 2)))
+        ours = prepared(f, x0, target)
+        tangents, gradient = ours.gauss_newton(theta, L)[1], ours.loss_and_gradient(theta, L)[1]
+        assert tangents == pytest.approx(gradient, rel=1e-10)
+
+
 def test_the_gradient_is_that_of_the_pass_back_but_for_rounding():
     f, L, target = data(density=0.05)
     ours = prepared(f, f.start(), target)

@@ -87,7 +87,10 @@ MUTANTS = [
         ("range(cuts[t, q, 0], cuts[t, q, 1])", "range(cuts[t, q, 0], cuts[t, q, 1] + 1)"),
         ("range(cuts.shape[0] if whole[q] else 1)", "range(cuts.shape[0])"),
         ("            if not whole[q]:\n                continue\n", "", 1, 2),
-        ("            if not whole[q]:\n                continue\n", "", 2, 2),
+        (
+            *("            if not whole[q]:\n                continue\n", "", 2, 2),
+            "what `support_sparse` has found is found once more, to the last bit",
+        ),
         ("if many and row == 0:", "if many and row == 0 and whole[q]:", 1, 2),
         ("if many and row == 0:", "if many and row == 0 and whole[q]:", 2, 2),
         ("(abs(z[r]) == b1) | (abs(z[r]) == b2)", "(abs(z[r]) == b1)"),
