@@ -47,9 +47,10 @@ def in_threads(work: Callable[[int], Iterable[None] | None], items: range, threa
 
 
 def blas_in_threads(work: Callable[[int], Iterable[None] | None], items: range, threads: int) -> None:
-    """The same of work that multiplies by BLAS, which has one thread in each while several work.
+    """Do all items as `in_threads` does, of work that multiplies by BLAS: it has one thread in each of several.
 
-    To set that and lift it takes some milliseconds of processors, as much as a small evaluation.
+    To set the number of BLAS's threads, and set it back, takes as long as a small evaluation: so what does not multiply
+    goes through `in_threads`.
     """
     if threads == 1 or len(items) <= 1:
         in_threads(work, items, 1)

@@ -184,33 +184,37 @@ def test_small_products_have_one_thread(fake_blas, multiplications, number):
         assert library.number == number
 
 
+def numbers_of_blas(do, library, items=20, number=2):
+    """How many threads BLAS has while each item is worked on."""
+    seen = []
+    do(lambda item: seen.append(library.number), range(items), number)
+    return seen
+
+
 @kinds
 def test_blas_has_one_thread_in_each_of_several_and_what_was_set_where_there_is_one(fake_blas, kind):
-    library, seen = Library(8, **kind), []
+    library = Library(8, **kind)
     fake_blas(library)
-    threads.blas_in_threads(lambda item: seen.append(library.number), range(20), 2)
-    assert seen == [1] * 20
+    assert numbers_of_blas(threads.blas_in_threads, library) == [1] * 20
     assert library.number == 8
-    threads.blas_in_threads(lambda item: seen.append(library.number), range(1), 2)
-    threads.blas_in_threads(lambda item: seen.append(library.number), range(1), 1)
-    assert seen[20:] == [8, 8]
+    for number in (2, 1):
+        assert numbers_of_blas(threads.blas_in_threads, library, 1, number) == [8]
 
 
 def test_every_thread_has_one_also_while_another_has_none_to_do(fake_blas):
     """The number of the process is limited until all are done: it does not rise between two items."""
-    library, seen = Library(8), []
+    library = Library(8)
     fake_blas(library)
-    threads.blas_in_threads(lambda item: seen.append(library.number), range(20), 2)
+    numbers_of_blas(threads.blas_in_threads, library)
     assert library.set_to == [1, 8]
 
 
 @kinds
 def test_work_without_products_leaves_the_threads_of_blas_alone(fake_blas, kind):
     """To set a number and set it back would take longer than a small evaluation does."""
-    library, seen = Library(8, **kind), []
+    library = Library(8, **kind)
     fake_blas(library)
-    threads.in_threads(lambda item: seen.append(library.number), range(20), 2)
-    assert seen == [8] * 20
+    assert numbers_of_blas(threads.in_threads, library) == [8] * 20
     assert library.set_to == []
 
 

@@ -95,9 +95,8 @@ def rows(z: Array, theta: Theta) -> NDArray[np.int8]:
     )
 
 
-@np.errstate(
-    over="ignore", invalid="ignore"
-)  # rows that are not chosen may overflow; what is chosen is checked by the caller
+# Rows that are not chosen may overflow; what is chosen is checked by the caller.
+@np.errstate(over="ignore", invalid="ignore")
 def xi(z: Array, theta: Theta) -> Array:
     """`shrink` for arrays that are known to be finite."""
     w1, w2, b1, b2 = theta

@@ -61,8 +61,9 @@ def in_large_pages(*shape: int) -> Array:
     """Zeros that begin where a large page of memory does, which a processor finds by far fewer tables.
 
     NumPy asks for large pages wherever an array takes 4 MiB or more, and on Linux alone; so this one is a part of such
-    an array. What lies around it is never touched. Products of a few rows of DᵀD take .85 of the time. Less than a
-    quarter of such a page is found as fast in small ones, and to fill a large one with zeros takes milliseconds.
+    an array. What lies around it is never touched. The products of "support", which read a few rows of DᵀD here and
+    there, gain from it. Less than a quarter of a large page is left in small ones: the system would fill a whole large
+    one with zeros for it.
     """
     size = math.prod(shape)
     if size < LARGE_PAGE // 4:

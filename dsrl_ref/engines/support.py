@@ -254,7 +254,8 @@ class Block:
 
     def errors(self) -> Iterator[None]:
         """Σ(x - x̃)², forward alone; of entries that are not finite, what `wrong` says is said instead."""
-        yield from (None for _ in self._forward())
+        for _ in self._forward():
+            yield
         self._residual()
 
     def tangents(self, columns: int, matrices: Array) -> Iterator[None]:
